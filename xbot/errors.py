@@ -1,0 +1,66 @@
+"""The errors that xbot raises by name, each with its facts as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from xbot.jid import Jid
+
+#: What the process exits with when only a person can help: EX_CONFIG of sysexits.h.
+EXIT_CONFIG = 78
+
+
+class XbotError(Exception):
+    """What every error of xbot's own is."""
+
+
+class InvalidJid(XbotError, ValueError):
+    """A text that is no JID (RFC 7622). Whoever wrote it must correct it."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"{text!r} is no JID: {reason}")
+        self.text = text
+        self.reason = reason
+
+
+@frozen
+class Problem:
+    """One mistake in the ini: where it is, and what is wrong.
+
+    ``line`` counts from 1 and is 0 where no single line is to blame (a missing
+    section); ``section`` and ``option`` are empty where they do not apply.
+    """
+
+    path: Path
+    line: int
+    section: str
+    option: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else str(self.path)
+        section = f" [{self.section}]" if self.section else ""
+        option = f" {self.option}" if self.option else ""
+        return f"{where}:{section}{option}: {self.reason}"
+
+
+class InvalidConfig(XbotError):
+    """The ini cannot be used. ``problems`` holds every mistake found, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NotConnected(XbotError):
+    """Nothing can be sent now: the link, or the room, is not there. Try again later."""
+
+    def __init__(self, recipient: Jid | str, reason: str) -> None:
+        super().__init__(f"cannot send to {recipient}: {reason}")
+        self.recipient = recipient
+        self.reason = reason

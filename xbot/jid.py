@@ -1,0 +1,98 @@
+"""JIDs as values: parsed once, bounded, and cheap to compare (RFC 7622)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from attrs import frozen
+from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep
+
+from xbot.errors import InvalidJid
+
+#: RFC 7622 3.1: no part is longer than this, in bytes of UTF-8.
+MAX_PART = 1023
+
+#: How many bare JIDs keep their prepared form. Bounded: strangers choose JIDs.
+CACHE_SIZE = 2048
+
+
+@frozen
+class Jid:
+    """A JID: ``local@domain/resource``; ``local`` and ``resource`` may be absent.
+
+    Made by :meth:`parse`, so that a wrong one cannot exist. Comparing two is
+    comparing their prepared parts: ``Alice@Example.org`` equals
+    ``alice@example.org``, while resources (nicks, in a room) differ by case.
+    """
+
+    local: str | None
+    domain: str
+    resource: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Jid:
+        """Make a JID of its text, or raise :class:`~xbot.errors.InvalidJid`.
+
+        The lengths are checked before anything else is done: preparing a JID
+        of 200 KiB takes a second.
+        """
+        if len(text) > 3 * MAX_PART + 2:
+            raise InvalidJid(text[:64] + "...", "it is too long")
+        bare, slash, resource = text.partition("/")
+        local, domain = _prepare(bare)
+        if slash and not resource:
+            raise InvalidJid(text, "nothing follows the slash")
+        return cls(local, domain, _check_resource(text, resource) if resource else None)
+
+    def __str__(self) -> str:
+        bare = f"{self.local}@{self.domain}" if self.local else self.domain
+        return f"{bare}/{self.resource}" if self.resource else bare
+
+    @property
+    def bare(self) -> Jid:
+        """This JID without its resource."""
+        return Jid(self.local, self.domain) if self.resource else self
+
+    def with_resource(self, resource: str) -> Jid:
+        """This JID's bare form with ``resource`` put behind it."""
+        text = f"{self.bare}/{resource}"
+        if not resource:
+            raise InvalidJid(text, "nothing follows the slash")
+        return Jid(self.local, self.domain, _check_resource(text, resource))
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _prepare(bare: str) -> tuple[str | None, str]:
+    """The prepared (local part, domain) of a bare JID."""
+    local, at, domain = bare.rpartition("@")
+    if "@" in local:
+        raise InvalidJid(bare, "it has more than one @")
+    if at and not local:
+        raise InvalidJid(bare, "nothing stands before the @")
+    for part in (local, domain):
+        if len(part.encode("utf-8", "surrogatepass")) > MAX_PART:
+            raise InvalidJid(bare[:64] + "...", "it is too long")
+    try:
+        local = nodeprep.prepare(local) if local else ""
+        domain = nameprep.prepare(domain).rstrip(".")
+    except UnicodeError as error:
+        raise InvalidJid(bare, "it has a character that a JID cannot have") from error
+    if not domain:
+        raise InvalidJid(bare, "it has no domain")
+    if any(character.isspace() for character in domain):
+        raise InvalidJid(bare, "its domain has a blank in it")
+    return local or None, domain
+
+
+def _check_resource(text: str, resource: str) -> str:
+    # A resource is opaque to us beyond length and control characters: stringprep
+    # knows Unicode 3.2 only, and would make everyone with a newer emoji in the
+    # nick invisible.
+    if len(resource.encode("utf-8", "surrogatepass")) > MAX_PART:
+        raise InvalidJid(text[:64] + "...", "its resource is too long")
+    if any(
+        character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff"
+        for character in resource
+    ):
+        raise InvalidJid(text, "its resource has a control character")
+    return resource

@@ -1,0 +1,1 @@
+"""What people test their responders with, and the loopback server."""

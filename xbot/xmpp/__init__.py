@@ -1,0 +1,1 @@
+"""XMPP: the adapter and its parts."""

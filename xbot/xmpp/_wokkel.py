@@ -1,0 +1,65 @@
+"""The door to wokkel: the only module that imports it, and what we use of it.
+
+COMPAT: wokkel 18.0.0, its last release, imports names that Twisted dropped in
+21.2: ``_PY3`` and friends of ``twisted.python.compat``, and the whole of
+``twisted.python.constants``. While wokkel is imported, stand-ins for both are
+in ``sys.modules``; afterwards both are as they were, and Twisted itself is
+never touched. Can go when a wokkel is released that imports on today's Twisted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import constantly
+from twisted.python import compat
+
+
+def _compat_stand_in() -> ModuleType:
+    """A ``twisted.python.compat`` with what wokkel misses; the rest is the real one's."""
+    stand_in = ModuleType("twisted.python.compat")
+    stand_in.__dict__.update(
+        _PY3=True,
+        unicode=str,
+        StringType=str,
+        iteritems=lambda mapping: iter(mapping.items()),
+        itervalues=lambda mapping: iter(mapping.values()),
+        __getattr__=lambda name: getattr(compat, name),
+    )
+    return stand_in
+
+
+@contextmanager
+def legacy_twisted() -> Iterator[None]:
+    """While this is entered, wokkel's modules and tests can be imported."""
+    stand_ins = {
+        "twisted.python.compat": _compat_stand_in(),
+        "twisted.python.constants": constantly,
+    }
+    before = {name: sys.modules.get(name) for name in stand_ins}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+
+
+with legacy_twisted():
+    from wokkel.disco import DiscoFeature, DiscoIdentity, DiscoInfo
+    from wokkel.subprotocols import StreamManager, XMPPHandler
+
+__all__ = [
+    "DiscoFeature",
+    "DiscoIdentity",
+    "DiscoInfo",
+    "StreamManager",
+    "XMPPHandler",
+    "legacy_twisted",
+]

@@ -1,0 +1,204 @@
+"""The connection's life as one machine: try, log in, stay, come back, or give up with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
+from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
+
+from xbot.backoff import Backoff
+from xbot.xmpp.problems import ConnectionProblem, LoginRefused
+from xbot.xmpp.stream import Stream, StreamFactory
+
+FIRST_RETRY, LAST_RETRY = 1.0, 300.0
+
+#: Seconds logged in after which the next loss counts as the first again. To
+#: count from the TCP connection would let a server that accepts and closes be
+#: tried once a second for ever.
+STABLE = 60.0
+
+#: Seconds for the look-up and all targets.
+CONNECT_TIMEOUT = 60.0
+
+#: How often refused credentials are tried before only a person can help.
+LOGIN_TRIES = 3
+
+
+class State(Enum):
+    """Where the connection is. ``FAILED`` is final: somebody must change something."""
+
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    NEGOTIATING = "negotiating"
+    ONLINE = "online"
+    CLOSING = "closing"
+    FAILED = "failed"
+
+
+@frozen
+class Status:
+    """What can be read at any time; times are the clock's seconds."""
+
+    state: State
+    since: float
+    last_error: str | None = None
+    next_try: float | None = None
+
+
+class Connection:
+    """Keeps one stream up. ``gave_up(problem)`` is called at most once, when it cannot.
+
+    ===========================  =======================================
+    what ended the stream         what comes next
+    ===========================  =======================================
+    credentials refused           two more tries, then ``FAILED``
+    anything else                 ``WAITING``: 1 s to 5 min, doubling,
+                                  jittered, back to 1 s after 60 s online
+    :meth:`stop`                  ``STOPPED``
+    ===========================  =======================================
+    """
+
+    _log = Logger("xbot.xmpp")
+
+    def __init__(
+        self,
+        endpoint: Any,
+        factory: StreamFactory,
+        clock: Any,
+        uniform: Callable[[float, float], float],
+        gave_up: Callable[[ConnectionProblem], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._factory = factory
+        self._clock = clock
+        self._gave_up = gave_up
+        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, uniform)
+        self._refusals = 0
+        self._stream: Stream | None = None
+        self._attempt: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._stopping: list[Deferred[None]] = []
+        self.status = Status(State.STOPPED, clock.seconds())
+        factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
+        factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_session)
+        factory.addBootstrap(STREAM_END_EVENT, self._got_end)
+
+    @property
+    def stream(self) -> Stream | None:
+        """The stream while somebody is logged in on it."""
+        return self._stream if self.status.state is State.ONLINE else None
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        if self.status.state is State.STOPPED:
+            self._try()
+
+    def stop(self) -> Deferred[None]:
+        """Close what is open and try no more; fires when it is closed."""
+        if self.status.state is not State.FAILED:
+            self._become(State.CLOSING)
+        if self._attempt is not None:
+            self._attempt.cancel()
+        if self._stream is None:
+            self._stopped()
+            return succeed(None)
+        closed: Deferred[None] = Deferred()
+        self._stopping.append(closed)
+        self._stream.end(ConnectionProblem("we are leaving"))
+        return closed
+
+    def _try(self) -> None:
+        self._become(State.CONNECTING)
+        self._timer = self._clock.callLater(CONNECT_TIMEOUT, self._give_up_connecting)
+        attempt = self._endpoint.connect(self._factory)
+        self._attempt = attempt
+        attempt.addBoth(self._attempted)
+        attempt.addErrback(self._not_connected)
+        attempt.addErrback(lambda failure: self._log.failure("connecting failed", failure))
+
+    def _give_up_connecting(self) -> None:
+        self._timer = None
+        if self._attempt is not None:
+            self._attempt.cancel()
+
+    def _attempted(self, result: Any) -> Any:
+        self._attempt = None
+        return result
+
+    def _not_connected(self, failure: Failure) -> None:
+        error = failure.value
+        if self.status.state is State.CLOSING:
+            return
+        if isinstance(error, CancelledError):
+            error = ConnectionProblem(f"no connection within {CONNECT_TIMEOUT:g} s")
+        elif not isinstance(error, ConnectionProblem):
+            error = ConnectionProblem(str(error) or type(error).__name__)
+        self._ended(error)
+
+    def _got_stream(self, stream: Stream) -> None:
+        self._stream = stream
+        if self.status.state is State.CLOSING:
+            stream.end(ConnectionProblem("we are leaving"), abort=True)
+            return
+        self._become(State.NEGOTIATING)
+
+    def _got_session(self, stream: Stream) -> None:
+        self._refusals = 0
+        self._become(State.ONLINE)
+
+    def _got_end(self, reason: Failure) -> None:
+        self._stream = None
+        if self.status.state is State.CLOSING:
+            self._stopped()
+            return
+        assert isinstance(reason.value, ConnectionProblem)
+        self._ended(reason.value)
+
+    def _ended(self, problem: ConnectionProblem) -> None:
+        if self.status.state is State.ONLINE and (
+            self._clock.seconds() - self.status.since >= STABLE
+        ):
+            self._backoff.reset()
+        if isinstance(problem, LoginRefused) and problem.final:
+            self._refusals += 1
+            if self._refusals >= LOGIN_TRIES:
+                self._log.error("giving up: {problem}", problem=str(problem))
+                self._become(State.FAILED, problem)
+                self._gave_up(problem)
+                return
+        delay = self._backoff.next_delay()
+        self._log.warn(
+            "no connection: {problem}; next try in {delay:.1f} s",
+            problem=str(problem),
+            delay=delay,
+        )
+        self._become(State.WAITING, problem, next_try=self._clock.seconds() + delay)
+        self._timer = self._clock.callLater(delay, self._try)
+
+    def _stopped(self) -> None:
+        if self.status.state is State.CLOSING:
+            self._become(State.STOPPED)
+        stopping, self._stopping = self._stopping, []
+        for closed in stopping:
+            closed.callback(None)
+
+    def _become(
+        self,
+        state: State,
+        problem: ConnectionProblem | None = None,
+        next_try: float | None = None,
+    ) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        last_error = str(problem) if problem is not None else self.status.last_error
+        self.status = Status(state, self._clock.seconds(), last_error, next_try)

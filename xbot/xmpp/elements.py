@@ -1,0 +1,217 @@
+"""The element stream: from bytes that anyone may have written to whole stanzas.
+
+Twisted's own (:class:`twisted.words.xish.domish.ExpatElementStream`) dies of a
+blank in a namespace, expands entities, adds text in quadratic time and knows
+no limit on depth. This one builds the same :class:`domish.Element` trees and
+does none of that.
+
+What cannot be a stanza of any honest server closes the stream
+(:class:`StreamViolation`). What a server may well relay from a hostile client
+(it would come again with the room's history) costs only that stanza: it is
+parsed to its end, never built, and told to ``DroppedEvent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pyexpat import ParserCreate, error
+from typing import Any, NoReturn
+
+from twisted.words.xish import domish
+
+#: A stanza with more than this is dropped. Servers relay 256 KiB from anyone.
+MAX_STANZA_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+MAX_ELEMENTS = 20_000
+MAX_ATTRIBUTES = 256
+
+#: Nothing honest is this long: the stream is closed.
+MAX_UNFINISHED_BYTES = 4 * 1024 * 1024
+
+# The one character that can stand nowhere in XML: a namespace with a blank in
+# it, expat's customary separator, is a syntax error to expat.
+_SEPARATOR = "\x0c"
+
+
+class StreamViolation(domish.ParserError):
+    """The peer sent what no XMPP stream may hold (RFC 6120 11.1). The stream ends."""
+
+
+class ElementStream:
+    """Parses one stream; its root's children come out whole.
+
+    The attributes named ``...Event`` are callables that the owner sets, by the
+    protocol of Twisted's element streams; ``DroppedEvent(reason)`` is ours.
+    """
+
+    DocumentStartEvent: Callable[[domish.Element], object]
+    ElementEvent: Callable[[domish.Element], object]
+    DocumentEndEvent: Callable[[], object]
+    DroppedEvent: Callable[[str], object]
+
+    def __init__(self) -> None:
+        parser = ParserCreate("UTF-8", _SEPARATOR)
+        parser.buffer_text = True
+        parser.StartElementHandler = self._got_start
+        parser.EndElementHandler = self._got_end
+        parser.CharacterDataHandler = self._got_text
+        parser.StartNamespaceDeclHandler = self._got_namespace
+        parser.EndNamespaceDeclHandler = self._namespace_ended
+        # RFC 6120 11.1: no comments, processing instructions, DTDs, entities.
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.ProcessingInstructionHandler = self._refuse_instruction
+        parser.CommentHandler = self._refuse_comment
+        self._parser = parser
+        self._superseded = False
+        self._root_open = False
+        self._depth = 0
+        self._default_namespaces = [""]
+        self._prefixes: dict[str, str] = {}
+        self._unfinished = 0
+        # The stanza being built.
+        self._current: domish.Element | None = None
+        self._text: list[str] = []
+        self._elements = 0
+        self._dropped = ""
+
+    def parse(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        :raises StreamViolation: when the stream cannot go on.
+        """
+        self._unfinished += len(data)
+        try:
+            self._parser.Parse(data)
+        except error as reason:
+            raise StreamViolation(str(reason)) from None
+        if self._unfinished > MAX_UNFINISHED_BYTES:
+            raise StreamViolation("a stanza that does not end")
+        if self._unfinished > MAX_STANZA_BYTES and self._depth:
+            self._drop("too many bytes")
+
+    def supersede(self) -> None:
+        """A new stream begins after the element just seen (TLS, SASL).
+
+        RFC 6120 5.4.3.3: what the old stream still holds was never protected;
+        anything but white space there is a violation.
+        """
+        self._superseded = True
+
+    # What expat calls.
+
+    def _got_namespace(self, prefix: str | None, uri: str | None) -> None:
+        uri = uri or ""
+        if any(character.isspace() for character in uri):
+            self._drop("white space in a namespace")
+        if prefix is None:
+            self._default_namespaces.append(uri)
+        else:
+            self._prefixes[prefix] = uri
+
+    def _namespace_ended(self, prefix: str | None) -> None:
+        if prefix is None:
+            self._default_namespaces.pop()
+
+    def _got_start(self, name: str, attributes: dict[Any, str]) -> None:
+        if self._superseded:
+            raise StreamViolation("data after the end of the unprotected stream")
+        prefixes, self._prefixes = self._prefixes, {}
+        if not self._root_open:
+            self._root_open = True
+            self._unfinished = 0
+            self.DocumentStartEvent(self._element(name, attributes, prefixes))
+            return
+        self._depth += 1
+        self._elements += 1
+        if self._depth > MAX_DEPTH:
+            self._drop("nested too deep")
+        elif self._elements > MAX_ELEMENTS:
+            self._drop("too many elements")
+        elif len(attributes) > MAX_ATTRIBUTES:
+            self._drop("too many attributes")
+        elif self._unfinished > MAX_STANZA_BYTES:
+            self._drop("too many bytes")
+        if self._dropped:
+            return
+        element = self._element(name, attributes, prefixes)
+        if self._current is not None:
+            self._flush_text()
+            element.parent = self._current
+            self._current.children.append(element)
+        self._current = element
+
+    def _got_end(self, _: str) -> None:
+        if not self._depth:
+            self._root_open = False
+            self.DocumentEndEvent()
+            return
+        self._depth -= 1
+        current = self._current
+        if current is not None and not self._dropped:
+            self._flush_text()
+            if self._depth:
+                self._current = current.parent
+        if self._depth:
+            return
+        dropped = self._dropped
+        self._unfinished = 0
+        self._start_stanza()
+        if dropped:
+            self.DroppedEvent(dropped)
+        elif current is not None:
+            self.ElementEvent(current)
+
+    def _got_text(self, text: str) -> None:
+        if self._depth:
+            if not self._dropped:
+                self._text.append(text)
+            return
+        if text.strip():
+            raise StreamViolation("text between stanzas")
+        # White space keeps a connection alive (RFC 6120 4.6.1); a flood of it
+        # is no unfinished stanza.
+        self._unfinished = 0
+
+    def _refuse_doctype(self, *_: object) -> NoReturn:
+        raise StreamViolation("a document type declaration")
+
+    def _refuse_instruction(self, *_: object) -> NoReturn:
+        raise StreamViolation("a processing instruction")
+
+    def _refuse_comment(self, _: str) -> NoReturn:
+        raise StreamViolation("a comment")
+
+    # The stanza being built.
+
+    def _start_stanza(self) -> None:
+        self._current = None
+        self._text = []
+        self._elements = 0
+        self._dropped = ""
+
+    def _drop(self, reason: str) -> None:
+        """Build no more of this stanza; the first reason is the one told."""
+        if not self._dropped:
+            self._dropped = reason
+            self._current = None
+            self._text = []
+
+    def _flush_text(self) -> None:
+        # Joined once: adding piece by piece to an element is quadratic.
+        if self._text:
+            assert self._current is not None
+            self._current.children.append("".join(self._text))
+            self._text = []
+
+    def _element(
+        self, name: str, attributes: dict[Any, str], prefixes: dict[str, str]
+    ) -> domish.Element:
+        for key in [key for key in attributes if _SEPARATOR in key]:
+            attributes[_qualified(key)] = attributes.pop(key)
+        return domish.Element(_qualified(name), self._default_namespaces[-1], attributes, prefixes)
+
+
+def _qualified(name: str) -> tuple[str, str]:
+    """The (namespace, local name) of a name as expat gives it."""
+    namespace, _, local = name.rpartition(_SEPARATOR)
+    return namespace, local

@@ -1,0 +1,168 @@
+"""IQ: questions asked and answered (RFC 6120, section 8.2.3)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+
+from xbot.errors import NotConnected
+from xbot.jid import Jid
+from xbot.xmpp import ns
+from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.problems import ConnectionProblem
+from xbot.xmpp.stanza import error_condition, error_reply
+
+#: Seconds that an answer may take where the asker names no other time.
+IQ_TIMEOUT = 30.0
+
+#: Questions under way at once; more are refused to the asker.
+MAX_PENDING = 1000
+
+Answerer = Callable[[domish.Element], domish.Element | None]
+"""Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
+
+
+class IqRefused(Exception):
+    """The answer is an error, ours or the other's; ``condition`` names it (RFC 6120, 8.3.3)."""
+
+    def __init__(self, condition: str) -> None:
+        super().__init__(condition)
+        self.condition = condition
+
+
+class IqTimeout(ConnectionProblem):
+    """No answer came in time."""
+
+
+@frozen
+class _Pending:
+    sender: str | None
+    answer: Deferred[domish.Element]
+    deadline: IDelayedCall
+
+
+class Iq(XMPPHandler):  # type: ignore[misc]
+    """Asks, and answers what others ask.
+
+    A reply counts only with the id of a question under way, which cannot be
+    guessed, *and* from the one who was asked. A request that nobody here
+    answers gets a minimal error.
+    """
+
+    def __init__(self, own_jid: Callable[[], Jid | None], clock: Any) -> None:
+        super().__init__()
+        self._own_jid = own_jid
+        self._clock = clock
+        self._pending: dict[str, _Pending] = {}
+        self._answerers: dict[tuple[str, str, str], Answerer] = {}
+
+    def answer(self, kind: str, uri: str, name: str, answerer: Answerer) -> None:
+        """From now on ``answerer`` answers the requests ``get`` or ``set`` with this child."""
+        self._answerers[kind, uri, name] = answerer
+
+    def request(
+        self, kind: str, to: str | None, payload: domish.Element, timeout: float = IQ_TIMEOUT
+    ) -> Deferred[domish.Element]:
+        """Ask ``to`` (None: our own account); fires with the result stanza.
+
+        Fails with :class:`IqRefused`, :class:`IqTimeout`, or the problem that
+        ended the connection.
+        """
+        if len(self._pending) >= MAX_PENDING:
+            return fail(NotConnected(to or "the server", "too many questions are unanswered"))
+        iq = domish.Element((ns.CLIENT, "iq"))
+        iq["type"] = kind
+        iq["id"] = identity = secrets.token_urlsafe(9)
+        if to is not None:
+            iq["to"] = to
+        iq.addChild(payload)
+        try:
+            self.send(iq)
+        except NotConnected:
+            return fail()
+        answer: Deferred[domish.Element] = Deferred(lambda _: self._cancelled(identity))
+        deadline = self._clock.callLater(timeout, self._timed_out, identity, timeout)
+        self._pending[identity] = _Pending(to, answer, deadline)
+        return answer
+
+    def connectionInitialized(self) -> None:
+        self.xmlstream.addObserver("/iq", self.got_iq)
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        for identity in list(self._pending):
+            if (pending := self._forget(identity)) is not None:
+                pending.answer.errback(reason)
+
+    def got_iq(self, iq: domish.Element) -> None:
+        """An IQ of any type arrived."""
+        kind = iq.getAttribute("type")
+        if kind in ("result", "error"):
+            self._got_reply(iq, kind)
+        elif kind in ("get", "set"):
+            self._got_request(iq, kind)
+
+    def _got_reply(self, iq: domish.Element, kind: str) -> None:
+        pending = self._pending.get(iq.getAttribute("id", ""))
+        if pending is None or not self._is_from(iq.getAttribute("from"), pending.sender):
+            return
+        self._forget(iq["id"])
+        if kind == "result":
+            pending.answer.callback(iq)
+        else:
+            pending.answer.errback(IqRefused(error_condition(iq)))
+
+    def _is_from(self, sender: str | None, asked: str | None) -> bool:
+        if sender == asked:
+            return True
+        own = self._own_jid()
+        if own is None:
+            return False
+        # RFC 6120 8.1.2.1: what our own account answers may come without a
+        # "from", or with our bare, our full JID, or the server's.
+        account = {None, str(own.bare), str(own), own.domain}
+        return sender in account and asked in (None, str(own.bare))
+
+    def _got_request(self, iq: domish.Element, kind: str) -> None:
+        payload = iq.firstChildElement()
+        answerer = (
+            self._answerers.get((kind, payload.uri, payload.name)) if payload is not None else None
+        )
+        if answerer is None:
+            self.send(error_reply(iq, "service-unavailable"))
+            return
+        try:
+            result = answerer(iq)
+        except IqRefused as refusal:
+            self.send(error_reply(iq, refusal.condition))
+            return
+        reply = domish.Element((ns.CLIENT, "iq"))
+        reply["type"] = "result"
+        for ours, theirs in (("to", "from"), ("id", "id")):
+            if iq.hasAttribute(theirs):
+                reply[ours] = iq[theirs]
+        if result is not None:
+            reply.addChild(result)
+        self.send(reply)
+
+    def _timed_out(self, identity: str, timeout: float) -> None:
+        if (pending := self._forget(identity)) is not None:
+            pending.answer.errback(
+                IqTimeout(f"{pending.sender or 'the server'} did not answer within {timeout:g} s")
+            )
+
+    def _cancelled(self, identity: str) -> None:
+        self._forget(identity)
+
+    def _forget(self, identity: str) -> _Pending | None:
+        pending = self._pending.pop(identity, None)
+        if pending is not None and pending.deadline.active():
+            pending.deadline.cancel()
+        return pending

@@ -1,0 +1,173 @@
+"""The login, from the first byte to our full JID: one path, read top to bottom.
+
+TLS is required, and no credential leaves before it (RFC 6120, section 13.8);
+then SASL, then the resource (RFC 6120, sections 5 to 7).
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT, Authenticator
+from twisted.words.xish import domish
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.settings import Secret
+from xbot.xmpp import ns
+from xbot.xmpp.problems import ConnectionProblem, NegotiationTimeout, ProtocolViolation
+from xbot.xmpp.sasl import InThread, authenticate, choose_mechanism
+from xbot.xmpp.stanza import child, error_condition
+from xbot.xmpp.stream import Stream
+
+#: Seconds from the TCP connection to the bound resource, all in all.
+NEGOTIATION_TIMEOUT = 30.0
+
+_SESSION = "urn:ietf:params:xml:ns:xmpp-session"
+
+
+@frozen
+class Account:
+    """Who logs in, and how the server is told from an impostor (``tls``)."""
+
+    jid: Jid
+    password: Secret
+    tls: Any
+
+    def __attrs_post_init__(self) -> None:
+        if not self.jid.local:
+            raise ValueError("an account's JID has a local part")
+
+
+class Login(Authenticator):
+    """Negotiates one stream, in bounded time, then dispatches STREAM_AUTHD_EVENT.
+
+    ``jid`` is the full JID that the server bound, once it did. Any failure ends
+    the stream with the problem that says why.
+    """
+
+    xmlstream: Stream
+
+    def __init__(self, account: Account, clock: Any, in_thread: InThread) -> None:
+        super().__init__()
+        self._account = account
+        self._clock = clock
+        self._in_thread = in_thread
+        self.jid: Jid | None = None
+
+    def connectionMade(self) -> None:
+        stream = self.xmlstream
+        deadline = self._clock.callLater(
+            NEGOTIATION_TIMEOUT,
+            lambda: stream.end(
+                NegotiationTimeout(f"the login took longer than {NEGOTIATION_TIMEOUT:g} s"),
+                abort=True,
+            ),
+        )
+        negotiation = Deferred.fromCoroutine(self._negotiate(stream))
+
+        def finished(result: Any) -> Any:
+            if deadline.active():
+                deadline.cancel()
+            return result
+
+        negotiation.addBoth(finished)
+        negotiation.addCallbacks(self._succeeded, self._failed)
+
+    def _succeeded(self, jid: Jid) -> None:
+        if self.xmlstream.problem is not None:
+            return
+        self.jid = jid
+        self.xmlstream.negotiating = False
+        self.xmlstream.dispatch(self.xmlstream, STREAM_AUTHD_EVENT)
+
+    def _failed(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, CancelledError):
+            error = ConnectionProblem("the login was given up")
+        elif isinstance(error, InvalidJid):
+            error = ProtocolViolation(f"the server sent {error}")
+        elif not isinstance(error, ConnectionProblem):
+            error = ConnectionProblem(f"the login failed: {type(error).__name__}: {error}")
+        self.xmlstream.end(error)
+
+    async def _negotiate(self, stream: Stream) -> Jid:
+        features = _features(await stream.open())
+        if not stream.is_encrypted:
+            await _start_tls(stream, features, self._account.tls)
+            features = _features(await stream.open())
+        await self._authenticate(stream, features)
+        stream.reset()
+        features = _features(await stream.open())
+        return await _bind(stream, features, self._account.jid)
+
+    async def _authenticate(self, stream: Stream, features: domish.Element) -> None:
+        mechanisms = child(features, ns.SASL, "mechanisms")
+        if mechanisms is None:
+            raise ProtocolViolation("the server offers no SASL login")
+        offered = [str(name).strip() for name in mechanisms.elements(ns.SASL, "mechanism")]
+        assert self._account.jid.local
+        await authenticate(
+            choose_mechanism(offered),
+            self._account.jid.local,
+            self._account.password,
+            stream.exchange,
+            # 144 random bits; RFC 5802 5.1 wants printable text without commas.
+            nonce=secrets.token_urlsafe(18),
+            in_thread=self._in_thread,
+        )
+
+
+async def _start_tls(stream: Stream, features: domish.Element, options: Any) -> None:
+    if child(features, ns.TLS, "starttls") is None:
+        raise ProtocolViolation("the server offers no STARTTLS, and xbot does not log in without")
+    answer = await stream.exchange(domish.Element((ns.TLS, "starttls")))
+    if (answer.uri, answer.name) != (ns.TLS, "proceed"):
+        raise ProtocolViolation("the server refuses to start TLS")
+    stream.start_tls(options)
+
+
+async def _bind(stream: Stream, features: domish.Element, wish: Jid) -> Jid:
+    """Our full JID. The server may choose the resource; the rest must be ours."""
+    if child(features, ns.BIND, "bind") is None:
+        raise ProtocolViolation("the server offers no resource binding")
+    bind = domish.Element((ns.BIND, "bind"))
+    if wish.resource:
+        bind.addElement((ns.BIND, "resource"), content=wish.resource)
+    result = await _request(stream, bind)
+    bound = child(result, ns.BIND, "bind")
+    text = child(bound, ns.BIND, "jid") if bound is not None else None
+    if text is None:
+        raise ProtocolViolation("the server bound no JID")
+    jid = Jid.parse(str(text).strip())
+    if jid.bare != wish.bare or not jid.resource:
+        raise ProtocolViolation(f"the server bound another account's JID ({jid})")
+    session = child(features, _SESSION, "session")
+    # COMPAT: RFC 3921's session, dropped by RFC 6121, for servers that still insist.
+    if session is not None and child(session, _SESSION, "optional") is None:
+        await _request(stream, domish.Element((_SESSION, "session")))
+    return jid
+
+
+async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
+    """The result of an IQ "set" to our server, before anything else may be said."""
+    iq = domish.Element((ns.CLIENT, "iq"))
+    iq["type"] = "set"
+    iq["id"] = secrets.token_urlsafe(9)
+    iq.addChild(payload)
+    answer = await stream.exchange(iq)
+    if answer.name != "iq" or answer.getAttribute("id") != iq["id"]:
+        raise ProtocolViolation("the server answered something else than was asked")
+    if answer.getAttribute("type") != "result":
+        raise ConnectionProblem(f"the server refuses <{payload.name}/>: {error_condition(answer)}")
+    return answer
+
+
+def _features(element: domish.Element) -> domish.Element:
+    if (element.uri, element.name) != (ns.STREAMS, "features"):
+        raise ProtocolViolation("the server sent no stream features")
+    return element

@@ -1,0 +1,17 @@
+"""The namespaces that we speak, by the document that defines them."""
+
+STREAMS = "http://etherx.jabber.org/streams"  # RFC 6120
+STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+CLIENT = "jabber:client"
+ROSTER = "jabber:iq:roster"  # RFC 6121
+DISCO_INFO = "http://jabber.org/protocol/disco#info"  # XEP-0030
+MUC = "http://jabber.org/protocol/muc"  # XEP-0045
+MUC_USER = "http://jabber.org/protocol/muc#user"
+LEGACY_DELAY = "jabber:x:delay"  # XEP-0091
+PING = "urn:xmpp:ping"  # XEP-0199
+DELAY = "urn:xmpp:delay"  # XEP-0203
+CORRECTION = "urn:xmpp:message-correct:0"  # XEP-0308

@@ -1,0 +1,69 @@
+"""XMPP Ping, both ways: the server is asked whether it lives, and so are we (XEP-0199)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+
+from xbot.xmpp import ns
+from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.iq import Iq, IqRefused, IqTimeout
+from xbot.xmpp.problems import PingTimeout
+
+
+class Ping(XMPPHandler):  # type: ignore[misc]
+    """Pings the server every ``interval`` seconds of a session.
+
+    No answer within ``timeout`` seconds, and the connection is dead: it is
+    aborted. Any answer is life, even an error (XEP-0199, section 4.2).
+    ``round_trip`` is the last one's, in seconds.
+    """
+
+    def __init__(self, iq: Iq, domain: str, clock: Any, *, interval: float, timeout: float) -> None:
+        super().__init__()
+        self._iq = iq
+        self._domain = domain
+        self._clock = clock
+        self._interval = interval
+        self._timeout = timeout
+        self._call: IDelayedCall | None = None
+        self.round_trip: float | None = None
+        iq.answer("get", ns.PING, "ping", lambda request: None)
+
+    def connectionInitialized(self) -> None:
+        self._call = self._clock.callLater(self._interval, self._ping)
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _ping(self) -> None:
+        self._call = self._clock.callLater(self._interval, self._ping)
+        stream, sent = self.xmlstream, self._clock.seconds()
+        answer: Deferred[Any] = self._iq.request(
+            "get", self._domain, domish.Element((ns.PING, "ping")), self._timeout
+        )
+
+        def got_life(_: object) -> None:
+            self.round_trip = self._clock.seconds() - sent
+
+        def got_refusal(failure: Failure) -> None:
+            failure.trap(IqRefused)
+
+        def got_silence(failure: Failure) -> None:
+            failure.trap(IqTimeout)
+            stream.end(
+                PingTimeout(f"the server did not answer a ping within {self._timeout:g} s"),
+                abort=True,
+            )
+
+        answer.addErrback(got_refusal)
+        answer.addCallbacks(got_life, got_silence)
+        # What else can fail it is the end of the connection, which others tell.
+        answer.addErrback(lambda _: None)

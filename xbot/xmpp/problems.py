@@ -1,0 +1,44 @@
+"""What can go wrong with a connection, by whose fault it is."""
+
+from __future__ import annotations
+
+from xbot.errors import XbotError
+
+
+class ConnectionProblem(XbotError):
+    """Why a connection ended, or did not come about. Trying again later may help."""
+
+
+class ProtocolViolation(ConnectionProblem):
+    """The peer did not keep to XMPP, or is not who it says it is."""
+
+
+class NegotiationTimeout(ConnectionProblem):
+    """The login was not finished in time."""
+
+
+class PingTimeout(ConnectionProblem):
+    """The server no longer answers."""
+
+
+class LoginRefused(ConnectionProblem):
+    """The server refused our credentials.
+
+    ``condition`` is SASL's (RFC 6120, section 6.5); ``final`` tells whether
+    only a person can help.
+    """
+
+    def __init__(self, condition: str, *, final: bool) -> None:
+        super().__init__(f"the server refuses the login: {condition}")
+        self.condition = condition
+        self.final = final
+
+
+class StreamError(ConnectionProblem):
+    """The server closed the stream with an error (RFC 6120, section 4.9)."""
+
+    def __init__(self, condition: str, text: str) -> None:
+        said = f" ({text})" if text else ""
+        super().__init__(f"the server closed the stream: {condition}{said}")
+        self.condition = condition
+        self.text = text

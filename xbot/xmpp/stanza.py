@@ -1,0 +1,132 @@
+"""Between stanzas and what they say; pure (RFC 6121, section 5).
+
+Reading never trusts: what could be shown to people in one way and to the bot
+in another is not a message.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.words.xish import domish
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.xmpp import ns
+from xbot.xmpp.delay import is_delayed
+
+#: RFC 6121 5.2.2. A type that is none of these is to be taken as "normal".
+_KINDS = ("chat", "groupchat", "normal")
+
+#: The types that are said by nobody in expectation of an answer.
+_UNANSWERED = ("error", "headline")
+
+
+class NotSpoken(Exception):
+    """The stanza says nothing to us. ``reason`` is one of a few fixed words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@frozen
+class Spoken:
+    """The facts of a message stanza that has a body, or a subject alone.
+
+    ``body`` is empty for a subject change (XEP-0045, section 8.1): that is what
+    ``is_subject`` tells.
+    """
+
+    kind: str
+    sender: Jid
+    id: str | None
+    body: str
+    is_subject: bool
+    delayed: bool
+
+
+def read_message(stanza: domish.Element, server: Jid) -> Spoken:
+    """What the stanza says. Without a ``from`` it is ``server``'s (RFC 6120, section 8.1.2.1).
+
+    :raises NotSpoken: when it is nothing that may reach a responder.
+    """
+    kind = stanza.getAttribute("type", "normal")
+    if kind in _UNANSWERED:
+        raise NotSpoken(kind)
+    if kind not in _KINDS:
+        kind = "normal"
+    try:
+        text = stanza.getAttribute("from")
+        sender = Jid.parse(text) if text else server
+    except InvalidJid:
+        raise NotSpoken("bad-sender") from None
+    body = _body(stanza)
+    has_subject = child(stanza, ns.CLIENT, "subject") is not None
+    if body is None:
+        if has_subject:
+            return Spoken(kind, sender, None, "", True, is_delayed(stanza))
+        raise NotSpoken("no-body")
+    if has_subject:
+        raise NotSpoken("subject-with-body")
+    if child(stanza, ns.CORRECTION, "replace") is not None:
+        # XEP-0308: people see an older message change; a command hidden in that
+        # change, or said again by it, was not said.
+        raise NotSpoken("correction")
+    return Spoken(kind, sender, stanza.getAttribute("id"), body, False, is_delayed(stanza))
+
+
+def _body(stanza: domish.Element) -> str | None:
+    bodies = list(stanza.elements(ns.CLIENT, "body"))
+    if not bodies:
+        return None
+    if any(list(body.elements()) for body in bodies):
+        raise NotSpoken("markup-in-body")
+    texts = {"".join(body.children) for body in bodies}
+    if len(texts) > 1:
+        # RFC 6121 5.2.3 allows one body for each language. People see one of
+        # them, and it need not be the one that we would obey.
+        raise NotSpoken("differing-bodies")
+    return texts.pop()
+
+
+def message_element(message: Message) -> domish.Element:
+    """The stanza that says ``message``."""
+    stanza = domish.Element((ns.CLIENT, "message"))
+    stanza["to"] = message.recipient
+    stanza["type"] = message.payload.get("type", "chat")
+    if "id" in message.payload:
+        stanza["id"] = message.payload["id"]
+    stanza.addElement((ns.CLIENT, "body"), content=message.body)
+    return stanza
+
+
+def child(element: domish.Element, uri: str, name: str) -> domish.Element | None:
+    """The first child of this name, if there is one."""
+    return next(iter(element.elements(uri, name)), None)
+
+
+def error_condition(stanza: domish.Element) -> str:
+    """The condition that an error stanza names (RFC 6120, section 8.3.3)."""
+    error = child(stanza, ns.CLIENT, "error")
+    if error is not None:
+        for condition in error.elements():
+            if condition.uri == ns.STANZA_ERRORS and condition.name != "text":
+                return str(condition.name)[:64]
+    return "undefined-condition"
+
+
+def error_reply(stanza: domish.Element, condition: str, kind: str = "cancel") -> domish.Element:
+    """The error that answers ``stanza``, minimal (RFC 6120, section 8.3.1).
+
+    The offending children are never echoed: a stranger chose them.
+    """
+    reply = domish.Element((ns.CLIENT, stanza.name))
+    reply["type"] = "error"
+    for ours, theirs in (("to", "from"), ("id", "id")):
+        if stanza.hasAttribute(theirs):
+            reply[ours] = stanza[theirs]
+    error = reply.addElement((ns.CLIENT, "error"))
+    error["type"] = kind
+    error.addElement((ns.STANZA_ERRORS, condition))
+    return reply

@@ -1,0 +1,245 @@
+"""One XML stream to the server: Twisted Words' XmlStream with every trap closed.
+
+Before the login is finished nothing reaches a handler: each element goes to the
+one who negotiates, in turn, and one that nobody waits for ends the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall, ISSLTransport
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
+from twisted.words.xish import domish
+from twisted.words.xish.xmlstream import STREAM_END_EVENT, BootstrapMixin
+
+from xbot.xmpp import ns
+from xbot.xmpp.elements import ElementStream, StreamViolation
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
+from xbot.xmpp.serialize import serialize
+from xbot.xmpp.tls import explain
+
+#: Seconds that a peer has to finish a close that we began.
+CLOSE_TIMEOUT = 5.0
+
+#: What a stream carries once the login is done (RFC 6120, section 8).
+_STANZAS = ("message", "presence", "iq")
+
+
+class Stream(XmlStream):
+    """One connection's stream.
+
+    While :attr:`negotiating`, the authenticator talks through :meth:`open` and
+    :meth:`exchange`; afterwards stanzas are dispatched to observers.
+    :meth:`end` is the one way to stop, and :attr:`problem` says why it did.
+    """
+
+    transport: Any
+    stream: Any
+
+    def __init__(self, authenticator: Authenticator, domain: str, clock: Any) -> None:
+        super().__init__(authenticator)
+        self.namespace = ns.CLIENT
+        self.domain = domain
+        self.negotiating = True
+        self.problem: ConnectionProblem | None = None
+        self.dropped = 0
+        self._clock = clock
+        self._log = Logger("xbot.xmpp")
+        self._turn: Deferred[domish.Element] | None = None
+        self._abort_call: IDelayedCall | None = None
+        self._lost = False
+
+    # For the one who negotiates.
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS runs (its certificate was verified before any data came through)."""
+        return bool(ISSLTransport.providedBy(self.transport))
+
+    def open(self) -> Deferred[domish.Element]:
+        """Open a stream, or open it anew; fires with the server's features."""
+        self.sendHeader()
+        return self._next_turn()
+
+    def exchange(self, element: domish.Element) -> Deferred[domish.Element]:
+        """Send ``element``; fires with the next one that the server sends."""
+        turn = self._next_turn()
+        self.send(element)
+        return turn
+
+    def start_tls(self, options: object) -> None:
+        """From here on, TLS. What the server said in the clear is forgotten."""
+        self.transport.startTLS(options)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream begins on the same connection (RFC 6120, section 4.3.3)."""
+        self.stream.supersede()
+        super().reset()
+
+    def _next_turn(self) -> Deferred[domish.Element]:
+        if self.problem is not None:
+            return fail(self.problem)
+        self._turn = Deferred()
+        return self._turn
+
+    def _take_turn(self, outcome: domish.Element | Failure) -> bool:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return False
+        turn.callback(outcome)  # a Failure takes the errback's way
+        return True
+
+    # Out.
+
+    def sendHeader(self) -> None:
+        """Send our stream header (RFC 6120, section 4.7)."""
+        # No "from": it would tell the account's name before TLS (RFC 6120 4.7.1).
+        header = domish.Element((ns.STREAMS, "stream"))
+        header["to"] = self.domain
+        header["version"] = "1.0"
+        attributes = serialize(header, ns.STREAMS).decode().removeprefix("<stream")
+        self._write(
+            f"<?xml version='1.0'?><stream:stream xmlns='{ns.CLIENT}'"
+            f" xmlns:stream='{ns.STREAMS}'{attributes.removesuffix('/>')}>".encode()
+        )
+        self._headerSent = True
+
+    def send(self, obj: domish.Element) -> None:
+        """Send one element.
+
+        :raises xbot.xmpp.serialize.Unserializable: and nothing is sent, when it is none.
+        """
+        if not isinstance(obj, domish.Element):
+            raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
+        self._write(serialize(obj, ns.CLIENT))
+
+    def _write(self, data: bytes) -> None:
+        if self._lost or self.problem is not None:
+            return
+        self.transport.write(data)
+
+    # In.
+
+    def _initializeStream(self) -> None:
+        elements = ElementStream()
+        elements.DocumentStartEvent = self.onDocumentStart
+        elements.ElementEvent = self.onElement
+        elements.DocumentEndEvent = self.onDocumentEnd
+        elements.DroppedEvent = self._got_dropped
+        self.stream = elements
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.problem is not None or self.stream is None:
+            return
+        try:
+            self.stream.parse(data)
+        except StreamViolation as violation:
+            self.end(ProtocolViolation(f"the server sent {violation}"))
+
+    def onDocumentStart(self, rootElement: domish.Element) -> None:
+        root = rootElement
+        if (root.uri, root.name) != (ns.STREAMS, "stream"):
+            self.end(ProtocolViolation("this is no XMPP server"))
+        elif root.defaultUri != ns.CLIENT:
+            self.end(ProtocolViolation("the server's stream is not for clients"))
+        elif root.getAttribute("version", "").split(".")[0] != "1":
+            self.end(ProtocolViolation("the server speaks no XMPP 1.0"))
+        elif root.getAttribute("from", self.domain).lower() != self.domain:
+            # RFC 6120 4.7.1: the name in the header is the peer's to choose;
+            # it must be the one we asked for.
+            self.end(ProtocolViolation("the server says that it is for another domain"))
+        else:
+            self.sid = root.getAttribute("id")
+
+    def onElement(self, element: domish.Element) -> None:
+        if self.problem is not None:
+            return
+        if (element.uri, element.name) == (ns.STREAMS, "error"):
+            self.end(_stream_error(element))
+        elif self.negotiating:
+            if not self._take_turn(element):
+                self.end(ProtocolViolation("the server spoke out of turn"))
+        elif element.uri == ns.CLIENT and element.name in _STANZAS:
+            self.dispatch(element)
+        else:
+            self._got_dropped("no stanza")
+
+    def onDocumentEnd(self) -> None:
+        self.end(ConnectionProblem("the server closed the stream"))
+
+    def _got_dropped(self, reason: str) -> None:
+        self.dropped += 1
+        self._log.debug("dropped a stanza: {reason}", reason=reason)
+
+    # The end.
+
+    def end(self, problem: ConnectionProblem, *, abort: bool = False) -> None:
+        """Close for this reason, at once with ``abort``, else politely but in bounded time."""
+        if self.problem is not None or self._lost:
+            return
+        if self._headerSent and not abort:
+            self._write(b"</stream:stream>")
+        self.problem = problem
+        if abort:
+            self.transport.abortConnection()
+            return
+        self.transport.loseConnection()
+        # COMPAT: loseConnection() under TLS waits for a close_notify that may
+        # never come, and nothing of Twisted's gives up on it.
+        self._abort_call = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
+
+    def _abort(self) -> None:
+        self._abort_call = None
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        if self._abort_call is not None:
+            self._abort_call.cancel()
+            self._abort_call = None
+        if self.problem is None:
+            self.problem = ConnectionProblem(explain(reason))
+        failure = Failure(self.problem)
+        self._take_turn(failure)
+        self.dispatch(failure, STREAM_END_EVENT)
+        self.stream = None
+
+
+class StreamFactory(BootstrapMixin, Factory):
+    """Makes a :class:`Stream` for each connection, with its own authenticator."""
+
+    noisy = False
+
+    def __init__(
+        self, make_authenticator: Callable[[], Authenticator], domain: str, clock: Any
+    ) -> None:
+        super().__init__()
+        self._make_authenticator = make_authenticator
+        self._domain = domain
+        self._clock = clock
+
+    def buildProtocol(self, addr: object) -> Stream:
+        stream = Stream(self._make_authenticator(), self._domain, self._clock)
+        stream.factory = self
+        self.installBootstraps(stream)
+        return stream
+
+
+def _stream_error(element: domish.Element) -> StreamError:
+    """The error that a ``<stream:error/>`` tells (RFC 6120, section 4.9.2)."""
+    condition, text = "undefined-condition", ""
+    for child in element.elements():
+        if child.uri != ns.STREAM_ERRORS:
+            continue
+        if child.name == "text":
+            text = str(child)[:200]
+        else:
+            condition = child.name[:64]
+    return StreamError(condition, text)

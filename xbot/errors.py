@@ -44,9 +44,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line else str(self.path)
-        section = f" [{self.section}]" if self.section else ""
-        option = f" {self.option}" if self.option else ""
-        return f"{where}:{section}{option}: {self.reason}"
+        what = [f"[{self.section}]"] if self.section else []
+        what += [self.option] if self.option else []
+        return ": ".join([where, " ".join(what), self.reason] if what else [where, self.reason])
 
 
 class InvalidConfig(XbotError):

@@ -75,12 +75,18 @@ def _prepare(bare: str) -> tuple[str | None, str]:
     try:
         local = nodeprep.prepare(local) if local else ""
         domain = nameprep.prepare(domain).rstrip(".")
-    except UnicodeError as error:
+    except (UnicodeError, IndexError) as error:
+        # COMPAT: Twisted's nameprep raises IndexError for a label of which nothing is left.
         raise InvalidJid(bare, "it has a character that a JID cannot have") from error
+    if at and not local:
+        # A local part of soft hyphens must not become its whole domain.
+        raise InvalidJid(bare, "nothing stands before the @")
     if not domain:
         raise InvalidJid(bare, "it has no domain")
-    if any(character.isspace() for character in domain):
-        raise InvalidJid(bare, "its domain has a blank in it")
+    # What is prepared can have become longer.
+    for part in (local, domain):
+        if len(part.encode()) > MAX_PART:
+            raise InvalidJid(bare[:64] + "...", "it is too long")
     return local or None, domain
 
 

@@ -86,7 +86,8 @@ class ResponderSettings:
     run: tuple[str, ...] | None = None
     use: str | None = None
     timeout: float = 30.0
-    settings: Mapping[str, str] = field(factory=dict)
+    # It may hold a token.
+    settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")
     line: int = 0
 

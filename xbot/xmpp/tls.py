@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
@@ -24,21 +23,25 @@ _EXPLANATIONS = {
 }
 
 
-def client_options(domain: str, ca_file: Path | None) -> Any:
+def client_options(domain: str, authorities: bytes | None = None) -> Any:
     """How a TLS connection is made to the server of ``domain``.
 
     The certificate must be for the JID's domain and nothing else: not for the
     host that SRV named, nor for the one that the stream header names. With
-    ``ca_file`` (PEM) only the authorities in it are trusted, else the system's.
+    ``authorities`` (PEM) only those are trusted, else the system's.
 
-    :raises ValueError: when the file holds no certificate.
+    :raises ValueError: when they hold no certificate.
     """
     trust: Any = ssl.platformTrust()
-    if ca_file is not None:
-        pems = _CERTIFICATE.findall(ca_file.read_bytes())
+    if authorities is not None:
+        pems = _CERTIFICATE.findall(authorities)
         if not pems:
-            raise ValueError(f"{ca_file} holds no PEM certificate")
-        trust = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(pem) for pem in pems])
+            raise ValueError("it holds no PEM certificate")
+        try:
+            certificates = [ssl.Certificate.loadPEM(pem) for pem in pems]
+        except SSL.Error:
+            raise ValueError("it holds a broken certificate") from None
+        trust = ssl.trustRootFromCertificates(certificates)
     return ssl.optionsForClientTLS(domain, trustRoot=trust)
 
 

@@ -1,0 +1,82 @@
+"""Tests of :mod:`xbot.check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from xbot.check import describe
+from xbot.jid import Jid
+from xbot.settings import (
+    EMBEDDED,
+    BotSettings,
+    Config,
+    ResponderSettings,
+    RoomSettings,
+    Secret,
+    XmppSettings,
+)
+
+CONFIG = Config(
+    Path("/etc/xbot/xbot.ini"),
+    BotSettings("xbot", "!", Path("/var/lib/xbot")),
+    XmppSettings(Jid.parse("xbot@example.org/bot"), Secret("hunter2"), ca_file=Path("/ca.pem")),
+    (
+        RoomSettings(Jid.parse("ops@conference.example.org"), "xbot"),
+        RoomSettings(
+            Jid.parse("lounge@conference.example.org"),
+            "robo",
+            Secret("hunter2"),
+            frozenset({"ping", "hello"}),
+        ),
+    ),
+    (
+        ResponderSettings("hello", hear="hi", reply="Hello {nick}!"),
+        ResponderSettings("ping", match="ping", run=("/bin/ping", "hunter2"), timeout=5.0),
+        ResponderSettings("deploy", use="ours.deploy:deploy", settings={"token": "hunter2"}),
+    ),
+)
+
+DESCRIPTION = """\
+ini        /etc/xbot/xbot.ini
+account    xbot@example.org/bot
+server     wherever the SRV records of example.org say
+CA         /ca.pem
+pings      every 30s, answered within 10s
+commands   "xbot: ping" or "!ping"
+state      /var/lib/xbot
+
+rooms
+  ops@conference.example.org as xbot, all responders
+  lounge@conference.example.org as robo, responders hello, ping, with a password
+
+responders
+  hello: on hearing hi, replies
+  ping: on command ping, runs /bin/ping (at most 5s)
+  deploy: calls ours.deploy:deploy (at most 30s), with its own token
+  help: bundled
+  whoami: bundled
+"""
+
+
+class DescribeTests(SynchronousTestCase):
+    def test_everything(self) -> None:
+        """Account, server, rooms and responders are told, and no secret is."""
+        self.assertEqual(describe(CONFIG), DESCRIPTION)
+        self.assertNotIn("hunter2", describe(CONFIG))
+
+    def test_little(self) -> None:
+        """An embedded server, no rooms and no responders are said to be so."""
+        xmpp = XmppSettings(Jid.parse("xbot@localhost/bot"), server=EMBEDDED)
+        text = describe(Config(Path("/x.ini"), BotSettings(), xmpp), bundled=())
+        self.assertIn("server     embedded in this process, port 5222\n", text)
+        self.assertIn('commands   "xbot: ping"\n', text)
+        self.assertIn("\nno rooms\n", text)
+        self.assertTrue(text.endswith("\nresponders\n"))
+
+    def test_host(self) -> None:
+        """A host that replaces the SRV look-up is shown with its port."""
+        xmpp = XmppSettings(Jid.parse("a@b/c"), host="::1", port=5223)
+        text = describe(Config(Path("/x.ini"), BotSettings(), xmpp))
+        self.assertIn("server     ::1, port 5223\n", text)

@@ -1,0 +1,612 @@
+"""Tests of :mod:`xbot.config`, and of what it reads with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from xbot import config
+from xbot.config import find, load
+from xbot.credentials import MAX_PASSWORD, exposure, is_protected
+from xbot.errors import InvalidConfig
+from xbot.jid import Jid
+from xbot.options import KINDS, MAX_DURATION
+from xbot.settings import EMBEDDED, Config, Secret
+
+MINIMAL = "[xmpp]\nserver = embedded\n"
+REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
+SHIPPED = Path(__file__).parent.parent / "etc" / "xbot.ini"
+
+NOT_YET = "not available in this version of xbot; refusing to ignore it"
+ONE_OF = "exactly one of reply, run and use must be set"
+BAD_NAME = "a responder's name has only letters, digits, _ and -"
+NO_PASSWORD = (
+    "is missing: write the account's password into a file that only you can read "
+    "(chmod 600) and name it here"
+)
+
+#: What stands after ``[xmpp] server = embedded``, and what is said of it, ``FILE:`` left out.
+MISTAKES: tuple[tuple[str, str], ...] = (
+    # names of sections and options
+    ("[rom a@b]", "3: [rom a@b]: there is no such kind of section; did you mean room?"),
+    ("[qqq]", "3: [qqq]: there is no such kind of section"),
+    ("[group admins]\nmembers = a@b", f"3: [group admins]: {NOT_YET}"),
+    ("[DEFAULT]", "3: [DEFAULT]: there is no such kind of section"),
+    ("[xbot foo]", "3: [xbot foo]: takes no name: it is written [xbot]"),
+    ("[room]", "3: [room]: needs a name: it is written [room JID]"),
+    (
+        "[responder]\nhear=a\nreply=b",
+        "3: [responder]: needs a name: it is written [responder NAME]",
+    ),
+    ("[xmpp]\nserver = embedded", "3: [xmpp]: is already there in line 1"),
+    ("[xbot]\nnam = x", "4: [xbot] nam: there is no such option; did you mean name?"),
+    ("[xbot]\nqqq = x", "4: [xbot] qqq: there is no such option"),
+    ("[xbot]\nname = a\nName = b", "5: [xbot] name: is already set in line 4"),
+    ("[xbot]\nname =", "4: [xbot] name: has no value"),
+    ("[xbot]\nname", "4: [xbot]: an option is written name = value"),
+    # [xbot]
+    ("[xbot]\nprefix = a b", "4: [xbot] prefix: a prefix has no blanks in it"),
+    ("[xbot]\nname = a\n b", "4: [xbot] name: is no nick: its resource has a control character"),
+    ("[xbot]\nstate = a\n b", "4: [xbot] state: a path is one line"),
+    # [xmpp], which goes on
+    (
+        "ping-interval = 30",
+        "3: [xmpp] ping-interval: the unit is missing: 30s is seconds, 30m minutes, 30h hours",
+    ),
+    (
+        "ping-interval = 3 weeks",
+        "3: [xmpp] ping-interval: '3 weeks' is no duration: write it like 500ms, 30s, 5m, 2h or 1d",
+    ),
+    ("ping-interval = 500ms", "3: [xmpp] ping-interval: '500ms' is too often: at least 1s"),
+    (
+        "ping-timeout = 0s",
+        "3: [xmpp] ping-timeout: '0s' is out of range: more than nothing, and at most 7d",
+    ),
+    (
+        "ping-timeout = 8d",
+        "3: [xmpp] ping-timeout: '8d' is out of range: more than nothing, and at most 7d",
+    ),
+    ("port = 0", "3: [xmpp] port: '0' is no port: a number from 1 to 65535"),
+    ("port = 65536", "3: [xmpp] port: '65536' is no port: a number from 1 to 65535"),
+    ("port = five", "3: [xmpp] port: 'five' is no port: a number from 1 to 65535"),
+    ("host = example.org", "3: [xmpp] host: makes no sense with server = embedded"),
+    ("password = hunter2", "3: [xmpp] password: makes no sense with server = embedded"),
+    ("password-file = good", "3: [xmpp] password-file: makes no sense with server = embedded"),
+    ("ca-file = good", "3: [xmpp] ca-file: makes no sense with server = embedded"),
+    (
+        "jid = example.org",
+        "3: [xmpp] jid: 'example.org' has no local part: an account is NAME@DOMAIN",
+    ),
+    ("jid = a@b@c", "3: [xmpp] jid: 'a@b@c' is no JID: it has more than one @"),
+    # [room]
+    ("[room a@b@c]", "3: [room a@b@c]: 'a@b@c' is no JID: it has more than one @"),
+    ("[room b.c]", "3: [room b.c]: b.c is no room: a room's JID is ROOM@SERVICE"),
+    ("[room a@b/c]", "3: [room a@b/c]: a room's JID has no resource; nick = c sets the nick"),
+    ("[room a@b]\n[room A@B]", "4: [room A@B]: is already there in line 3"),
+    (
+        "[room a@b]\nresponders = png ping",
+        "4: [room a@b] responders: there is no responder 'png'; did you mean ping?",
+    ),
+    ("[room a@b]\nresponders = ,", "4: [room a@b] responders: names nothing"),
+    ("[room a@b]\npassword-file = none", "4: [room a@b] password-file: there is no file DIR/none"),
+    # [responder]
+    ("[responder a b]\nhear=a\nreply=b", f"3: [responder a b]: {BAD_NAME}"),
+    (
+        "[responder a]\nhear=a\nreply=b\n[responder a]\nhear=a\nreply=b",
+        "6: [responder a]: is already there in line 3",
+    ),
+    ("[responder ping]\nhear = a", f"3: [responder ping]: {ONE_OF}"),
+    ("[responder a]\nhear = a\nreply = b\nrun = true", f"6: [responder a] run: {ONE_OF}"),
+    (
+        "[responder a]\nreply = b",
+        "3: [responder a]: neither match nor hear is set: it would never answer",
+    ),
+    (
+        "[responder a]\nhear = a(b\nreply = {c}",
+        "4: [responder a] hear: is no regular expression: "
+        "missing ), unterminated subpattern (character 2)",
+    ),
+    (
+        "[responder a]\nhear = (?P<1a>b)\nreply = c",
+        "4: [responder a] hear: is no regular expression: "
+        "bad character in group name '1a' (character 5)",
+    ),
+    (
+        "[responder a]\nhear = a{99999999999}\nreply = b",
+        "4: [responder a] hear: is too complex a regular expression",
+    ),
+    (
+        "[responder a]\nmatch = (?P<nick>b)\nreply = c",
+        "4: [responder a] match: the group 'nick' hides the field {nick}: rename it",
+    ),
+    (
+        "[responder a]\nmatch = (?P<app>b)\nreply = {ap}",
+        "5: [responder a] reply: there is no field {ap}; did you mean app?",
+    ),
+    (
+        "[responder a]\nhear = b\nrun = true {nik}",
+        "5: [responder a] run: there is no field {nik}; did you mean nick?",
+    ),
+    (
+        "[responder a]\nhear = b\nreply = {nick.x}",
+        "5: [responder a] reply: {nick.x} is no field; "
+        "write {{nick.x}} to mean the braces (character 1)",
+    ),
+    (
+        "[responder a]\nhear = b\nrun = true x {",
+        "5: [responder a] run: argument 2: a lone {; write {{ to mean it (character 1)",
+    ),
+    (
+        "[responder a]\nhear = b\nrun = true 'x",
+        "5: [responder a] run: cannot be split into arguments: No closing quotation",
+    ),
+    ("[responder a]\nhear = b\nrun = ''", "5: [responder a] run: names no program"),
+    (
+        "[responder a]\nhear = b\nrun = {nick} x",
+        "5: [responder a] run: the program must be named literally, without { and }",
+    ),
+    (
+        "[responder a]\nhear = b\nrun = no-such-program",
+        "5: [responder a] run: there is no program 'no-such-program' that we may run",
+    ),
+    (
+        "[responder a]\nhear = b\nrun = ./good",
+        "5: [responder a] run: there is no program './good' that we may run",
+    ),
+    ("[responder a]\nuse = a.b", "4: [responder a] use: 'a.b' is not written module:object"),
+    ("[responder a]\nuse = a..b:c", "4: [responder a] use: 'a..b:c' is not written module:object"),
+    (
+        "[responder a]\nhear = a\nreply = b\ntimout = 5s",
+        "6: [responder a] timout: there is no such option; did you mean timeout?",
+    ),
+    ("[responder a]\nuse = a:b\nallow = c@d", f"5: [responder a] allow: {NOT_YET}"),
+    ("[responder a]\nhear = a\nreply = b\ndirect = no", f"6: [responder a] direct: {NOT_YET}"),
+)
+
+#: Other whole files, and what is said of them.
+OTHERS: tuple[tuple[str, str], ...] = (
+    ("", ": [xmpp]: this section is missing: it names the bot's account"),
+    (
+        "[xmpp]\nserver = x",
+        "2: [xmpp] server: only embedded is possible; the JID names any other server (or host)",
+    ),
+    (
+        "[xmpp]\npassword-file = good",
+        "1: [xmpp] jid: is missing: the bot's account (or set server = embedded)",
+    ),
+    ("[xmpp]\njid = a@b", f"1: [xmpp] password-file: {NO_PASSWORD}"),
+    (
+        REAL + "port = 5222",
+        "4: [xmpp] port: is used only together with host; the SRV look-up names the port",
+    ),
+    (REAL + "host = a b", "4: [xmpp] host: 'a b' is neither a host name nor an IP address"),
+    (
+        REAL + "host = 1.2.3.999",
+        "4: [xmpp] host: '1.2.3.999' is neither a host name nor an IP address",
+    ),
+    (REAL + "ca-file = none", "4: [xmpp] ca-file: there is no file DIR/none"),
+    (
+        REAL + "password = hunter2",
+        "3: [xmpp] password-file: password is set as well; only one of them can be",
+    ),
+    (REAL.replace("good", "none"), "3: [xmpp] password-file: there is no file DIR/none"),
+    (
+        REAL.replace("good", "empty"),
+        "3: [xmpp] password-file: DIR/empty is empty: write the password into it",
+    ),
+    (
+        REAL.replace("good", "open"),
+        "3: [xmpp] password-file: DIR/open is open to other users: chmod 600 DIR/open",
+    ),
+    (REAL.replace("good", "binary"), "3: [xmpp] password-file: DIR/binary is not UTF-8"),
+    (
+        REAL.replace("good", "lines"),
+        "3: [xmpp] password-file: DIR/lines must hold the password alone, on one line",
+    ),
+    (
+        REAL.replace("good", "large"),
+        f"3: [xmpp] password-file: DIR/large is too large: more than {MAX_PASSWORD} bytes",
+    ),
+    (REAL.replace("good", "pipe"), "3: [xmpp] password-file: DIR/pipe is no regular file"),
+    (REAL.replace("good", "."), "3: [xmpp] password-file: DIR is a directory, not a file"),
+)
+
+
+class Folder(SynchronousTestCase):
+    """A folder with an ini that only its owner can read."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir(parents=True)
+        self.path = self.folder / "xbot.ini"
+        self.environ = {"PATH": os.environ["PATH"], "HOME": "/home/me"}
+
+    def write(self, text: str | bytes, name: str = "xbot.ini", mode: int = 0o600) -> Path:
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+        return path
+
+    def load(self, text: str | bytes, mode: int = 0o600) -> Config:
+        return load(self.write(text, mode=mode), self.environ)
+
+    def problems(self, text: str | bytes, mode: int = 0o600) -> list[str]:
+        """What is said of a file, with ``FILE:`` left out and its folder called DIR."""
+        self.write(text, mode=mode)
+        error = self.assertRaises(InvalidConfig, load, self.path, self.environ)
+        return [
+            str(problem).removeprefix(f"{self.path}:").replace(str(self.folder), "DIR")
+            for problem in error.problems
+        ]
+
+
+class MistakesTests(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("hunter2\n", "good")
+        self.write("\n", "empty")
+        self.write("hunter2", "open", 0o640)
+        self.write(b"hunter2\xff", "binary")
+        self.write("hunter2\nhunter2\n", "lines")
+        self.write("hunter2" * MAX_PASSWORD, "large")
+        os.mkfifo(self.folder / "pipe", 0o600)
+
+    def test_each(self) -> None:
+        """Each kind of mistake is told alone, in its place and in its own words."""
+        table = [(MINIMAL + text, expected) for text, expected in MISTAKES]
+        for text, expected in [*table, *OTHERS]:
+            with self.subTest(text):
+                found = self.problems(text)
+                self.assertEqual([line.strip() for line in found], [expected.removeprefix(": ")])
+                self.assertNotIn("hunter2", repr(found))
+
+    def test_the_whole_line(self) -> None:
+        """A problem begins with the file, as it was named, and the line."""
+        self.write(MINIMAL + "pot = 1\n")
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.folder)
+        error = self.assertRaises(InvalidConfig, load, Path("xbot.ini"), self.environ)
+        self.assertEqual(
+            str(error), "xbot.ini:3: [xmpp] pot: there is no such option; did you mean port?"
+        )
+
+    def test_all_at_once(self) -> None:
+        """Several mistakes are all told, in the file's order."""
+        self.assertEqual(
+            self.problems(
+                "[room a@b/c]\nnik = x\n[responder x]\nrun = 'a\nreply = {\n[xmpp]\n"
+                "?\nping-timeout = 5\nport = 1\n[group y]\n[responder x]\nuse = y\n"
+            ),
+            [
+                "1: [room a@b/c]: a room's JID has no resource; nick = c sets the nick",
+                "2: [room a@b/c] nik: there is no such option; did you mean nick?",
+                "3: [responder x]: neither match nor hear is set: it would never answer",
+                "4: [responder x] run: cannot be split into arguments: No closing quotation",
+                "5: [responder x] reply: a lone {; write {{ to mean it (character 1)",
+                f"5: [responder x] reply: {ONE_OF}",
+                "6: [xmpp] jid: is missing: the bot's account (or set server = embedded)",
+                f"6: [xmpp] password-file: {NO_PASSWORD}",
+                "7: [xmpp]: an option is written name = value",
+                "8: [xmpp] ping-timeout: the unit is missing: 5s is seconds, 5m minutes, 5h hours",
+                "9: [xmpp] port: is used only together with host; the SRV look-up names the port",
+                f"10: [group y]: {NOT_YET}",
+                "11: [responder x]: is already there in line 3",
+                "12: [responder x] use: 'y' is not written module:object",
+            ],
+        )
+
+    def test_reserved(self) -> None:
+        """What would protect a responder in a later version is never ignored in this one."""
+        for option in ("allow", "deny", "rooms", "direct", "confirm", "approve"):
+            for kind in ("use = a:b", "hear = x\nreply = y"):
+                with self.subTest(option):
+                    found = self.problems(f"{MINIMAL}[responder a]\n{option} = x\n{kind}\n")
+                    self.assertEqual(found, [f"4: [responder a] {option}: {NOT_YET}"])
+
+    def test_file(self) -> None:
+        """A file that cannot be read is one problem, which names it."""
+        (self.folder / "folder").mkdir()
+        self.write(b";" * (config.MAX_SIZE + 1), "big")
+        for name, reason in (
+            ("none", "there is no file {}"),
+            ("folder", "{} is a directory, not a file"),
+            ("pipe", "{} is no regular file"),
+            ("good/x", "cannot read {}: Not a directory"),
+            ("big", "{} is too large: more than 1048576 bytes"),
+        ):
+            with self.subTest(name):
+                path = self.folder / name
+                error = self.assertRaises(InvalidConfig, load, path, self.environ)
+                self.assertEqual([p.reason for p in error.problems], [reason.format(path)])
+                self.assertEqual(error.problems[0].path, path)
+
+    def test_world_writable(self) -> None:
+        """An ini that anyone can write to is refused, for it names programs to run."""
+        self.write(MINIMAL, mode=0o646)
+        error = self.assertRaises(InvalidConfig, load, self.path, self.environ)
+        self.assertEqual(
+            [(problem.line, problem.reason) for problem in error.problems],
+            [(0, f"anyone can write to it: chmod o-w {self.path}")],
+        )
+
+    def test_password_in_readable_ini(self) -> None:
+        """A password in an ini that others can read is refused; the rest of such an ini is not."""
+        text = "[xmpp]\njid = a@b\npassword = hunter2\n[room a@b]\npassword = hunter2\n"
+        cure = "DIR/xbot.ini is open to other users: chmod 600 DIR/xbot.ini"
+        more = "or move the password to a password-file"
+        for mode in (0o640, 0o604, 0o620, 0o610):
+            self.assertEqual(
+                self.problems(text, mode),
+                [
+                    f"3: [xmpp] password: {cure}; {more}",
+                    f"5: [room a@b] password: {cure}; {more}",
+                ],
+            )
+        self.load(REAL, 0o644)
+
+    def test_no_password_is_ever_told(self) -> None:
+        """Wherever a password is put by mistake, no problem repeats it."""
+        for line in (
+            "password: hunter2",
+            "password hunter2",
+            "pasword = hunter2",
+            "password = hunter2\npassword = hunter2",
+            "password = hunter2\n hunter2",
+            "password = hunter2\0",
+            "password = hunter2\npassword-file = good",
+        ):
+            for head in ("[xmpp]\njid = a@b\n", "[xbot]\n", MINIMAL, MINIMAL + "[room a@b]\n"):
+                with self.subTest(head + line):
+                    self.assertNotIn("hunter2", repr(self.problems(head + line)))
+
+
+class SettingsTests(Folder):
+    def test_shipped(self) -> None:
+        """The ini that comes with xbot has nothing wrong in it."""
+        found = load(SHIPPED, self.environ)
+        self.assertEqual(found.xmpp.server, EMBEDDED)
+        self.assertEqual(str(found.rooms[0].jid), "demo@conference.localhost")
+        self.assertEqual([r.name for r in found.responders], ["hello", "uptime"])
+
+    def test_minimal(self) -> None:
+        """Two lines are a configuration."""
+        found = self.load(MINIMAL)
+        self.assertEqual(found.path, self.path)
+        self.assertEqual((found.bot.name, found.bot.prefix), ("xbot", ""))
+        self.assertEqual(found.bot.state, Path("/home/me/.local/state/xbot"))
+        self.assertEqual(found.xmpp.jid, Jid.parse("xbot@localhost/bot"))
+        self.assertEqual((found.xmpp.port, found.xmpp.password), (5222, None))
+        self.assertEqual((found.rooms, found.responders), ((), ()))
+
+    def test_everything(self) -> None:
+        """Each option ends up, typed, in its setting."""
+        self.write("hunter2\n", "good")
+        self.write("", "ca.pem")
+        program = self.write("", "tool", 0o700)
+        found = self.load(
+            "[xbot]\nname = Robo\nprefix = !\nstate = var\n"
+            "[xmpp]\njid = Bot@Example.org/x\npassword-file = good\nhost = ::1\nport = 5223\n"
+            "ca-file = ca.pem\nping-interval = 5m\nping-timeout = 500ms\n"
+            "[room Ops@conf.example.org]\n"
+            "[room b@c]\nnick = robo\npassword = pa%ss:wo;rd#\nresponders = ping,\n  a b\n"
+            "[responder a]\nmatch = (?P<app>\\w+)( to (?P<env>\\w+))?\nhear = 50%\n"
+            "usage = a\n  APP\nhelp = does a\nrun = ./tool '{app} {env}' {{}} \"\"\ntimeout = 1d\n"
+            "[responder b]\nuse = ours.b:c.d\ntracker = https://ci.example.org ; ours\n"
+        )
+        self.assertEqual(
+            (found.bot.name, found.bot.prefix, found.bot.state), ("Robo", "!", self.folder / "var")
+        )
+        xmpp = found.xmpp
+        self.assertEqual(str(xmpp.jid), "bot@example.org/x")
+        self.assertEqual(xmpp.password, Secret("hunter2"))
+        self.assertEqual((xmpp.server, xmpp.host, xmpp.port), (None, "::1", 5223))
+        self.assertEqual(xmpp.ca_file, self.folder / "ca.pem")
+        self.assertEqual((xmpp.ping_interval, xmpp.ping_timeout), (300.0, 0.5))
+        first, second = found.rooms
+        self.assertEqual((str(first.jid), first.nick), ("ops@conf.example.org", "Robo"))
+        self.assertEqual((first.password, first.responders), (None, None))
+        self.assertEqual((second.nick, second.password), ("robo", Secret("pa%ss:wo;rd#")))
+        self.assertEqual(second.responders, frozenset({"ping", "a", "b"}))
+        a, b = found.responders
+        self.assertEqual(a.run, (str(program), "{app} {env}", "{{}}", ""))
+        self.assertEqual((a.match, a.hear), ("(?P<app>\\w+)( to (?P<env>\\w+))?", "50%"))
+        self.assertEqual((a.usage, a.help, a.timeout), ("a APP", "does a", 86400.0))
+        self.assertEqual((a.reply, a.use, a.settings), (None, None, {}))
+        self.assertEqual((a.path, a.line), (self.path, 19))
+        self.assertEqual((b.use, b.settings), ("ours.b:c.d", {"tracker": "https://ci.example.org"}))
+        self.assertNotIn("hunter2", repr(found) + str(found))
+        self.assertNotIn("pa%ss", repr(found) + str(found))
+
+    def test_bundled(self) -> None:
+        """A room may name the responders that come with xbot, whichever these are."""
+        text = MINIMAL + "[room a@b]\nresponders = ping help whoami\n"
+        self.assertEqual(self.load(text).rooms[0].responders, {"ping", "help", "whoami"})
+        self.assertRaises(InvalidConfig, load, self.path, self.environ, ("ping",))
+
+    def test_bundled_name_can_be_taken(self) -> None:
+        """A responder may have a bundled one's name."""
+        found = self.load(MINIMAL + "[responder ping]\nmatch = ping\nreply = PONG\n")
+        self.assertEqual(found.responders[0].reply, "PONG")
+
+    def test_program_is_found(self) -> None:
+        """A program is looked for in PATH, and its place is settled once."""
+        program = self.write("", "tool", 0o755)
+        self.environ["PATH"] = str(self.folder)
+        found = self.load(MINIMAL + "[responder a]\nhear = a\nrun = tool {body}\n")
+        self.assertEqual(found.responders[0].run, (str(program), "{body}"))
+
+    def test_hosts(self) -> None:
+        """A host is a name or an address of either kind."""
+        self.write("hunter2", "good")
+        for host in ("localhost", "xmpp.example.org.", "127.0.0.1", "::1", "fe80::1%eth0", "a_b"):
+            with self.subTest(host):
+                self.assertEqual(self.load(f"{REAL}host = {host}\n").xmpp.host, host)
+
+    def test_embedded_port(self) -> None:
+        """The embedded server's port can be chosen."""
+        self.assertEqual(self.load(MINIMAL + "port = 15222\n").xmpp.port, 15222)
+
+    def test_state(self) -> None:
+        """The ini, systemd, the desktop and the home name the state's folder, in this order."""
+        for environ, option, expected in (
+            ({}, "~/x", "/home/me/x"),
+            ({"STATE_DIRECTORY": "/s"}, "/x", "/x"),
+            ({"STATE_DIRECTORY": "/s:/t", "XDG_STATE_HOME": "/d"}, "", "/s"),
+            ({"XDG_STATE_HOME": "/d"}, "", "/d/xbot"),
+        ):
+            with self.subTest(environ):
+                line = f"[xbot]\nstate = {option}\n" if option else ""
+                path = self.write(MINIMAL + line)
+                found = load(path, {**self.environ, **environ})
+                self.assertEqual(found.bot.state, Path(expected))
+
+    def test_declared_defaults(self) -> None:
+        """Every option is documented, and no name is declared twice."""
+        for kind in KINDS:
+            names = [option.name for option in kind.options]
+            self.assertEqual(len(names), len(set(names)))
+            self.assertFalse(set(names) & set(kind.reserved))
+            for option in kind.options:
+                self.assertTrue(option.help.endswith("."), option.name)
+
+
+class PasswordTests(Folder):
+    def test_one_newline_is_removed(self) -> None:
+        """An editor's newline is not the password's, a blank is."""
+        for written, password in (
+            ("x\n", "x"),
+            ("x", "x"),
+            ("x\r\n", "x"),
+            (" x \n", " x "),
+            ("ü%", "ü%"),
+        ):
+            with self.subTest(written):
+                self.write(written, "good")
+                self.assertEqual(self.load(REAL).xmpp.password, Secret(password))
+
+    def test_from_systemd(self) -> None:
+        """The account's password comes from systemd's credentials when none is named."""
+        credentials = self.folder / "credentials"
+        credentials.mkdir()
+        self.write("hunter2\n", "credentials/xmpp.password", 0o440)
+        self.environ["CREDENTIALS_DIRECTORY"] = str(credentials)
+        text = "[xmpp]\njid = a@b\n"
+        self.assertEqual(self.load(text).xmpp.password, Secret("hunter2"))
+        self.assertIsNone(self.load(MINIMAL).xmpp.password)
+        self.write("mine", "good")
+        self.assertEqual(self.load(REAL).xmpp.password, Secret("mine"))
+        (credentials / "xmpp.password").unlink()
+        self.assertEqual(self.problems(text), [f"1: [xmpp] password-file: {NO_PASSWORD}"])
+
+    def test_exposure(self) -> None:
+        """A secret's file belongs to us or root, and nobody else may touch it."""
+        path = Path("/p")
+        for mode, owner, us, expected in (
+            (0o100600, 7, 7, None),
+            (0o100400, 0, 7, None),
+            (0o100700, 0, 0, None),
+            (0o100600, 8, 7, "/p belongs to user 8; it must belong to the bot's user (7) or root"),
+            (0o100600, 8, 0, "/p belongs to user 8; it must belong to the bot's user (0) or root"),
+            (0o100640, 7, 7, "/p is open to other users: chmod 600 /p"),
+            (0o100604, 7, 7, "/p is open to other users: chmod 600 /p"),
+            (0o100660, 0, 7, "/p is open to other users: chmod 600 /p"),
+        ):
+            with self.subTest(mode=mode, owner=owner, us=us):
+                self.assertEqual(exposure(path, mode, owner, us), expected)
+
+    def test_protected(self) -> None:
+        """Only what really is in systemd's folder counts as protected by it."""
+        self.write("x", "x")
+        (self.folder / "c").mkdir()
+        (self.folder / "c" / "link").symlink_to("../x")
+        environ = {"CREDENTIALS_DIRECTORY": str(self.folder / "c")}
+        for name, expected in (
+            ("c/p", True),
+            ("c/../p", False),
+            ("c/link", False),
+            ("cc/p", False),
+        ):
+            with self.subTest(name):
+                self.assertEqual(is_protected(self.folder / name, environ), expected)
+        self.assertFalse(is_protected(self.folder / "p", {}))
+        self.assertFalse(is_protected(self.folder / "p", {"CREDENTIALS_DIRECTORY": ""}))
+
+
+class FindTests(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(config, "INSTALLED", self.folder / "installed.ini")
+        self.patch(config, "CHECKOUT", self.folder / "checkout.ini")
+        self.environ = {"CONFIGURATION_DIRECTORY": f"{self.folder}:/elsewhere"}
+
+    def test_order(self) -> None:
+        """systemd's folder comes first, then the installed file, then the checkout's."""
+        for name in ("checkout.ini", "installed.ini", "xbot.ini"):
+            path = self.write("", name)
+            self.assertEqual(find(self.environ), path)
+        self.assertEqual(find({}), self.folder / "installed.ini")
+
+    def test_nowhere(self) -> None:
+        """When there is no ini, all the places are named."""
+        error = self.assertRaises(InvalidConfig, find, self.environ)
+        places = ", ".join(
+            str(self.folder / name) for name in ("xbot.ini", "installed.ini", "checkout.ini")
+        )
+        self.assertEqual(error.problems[0].reason, f"not found; tried {places}")
+
+
+NAMES = st.sampled_from(
+    [option.name for kind in KINDS for option in kind.options] + ["allow", "own", "a:b"]
+)
+HEADINGS = st.sampled_from(
+    ["[xbot]", "[xmpp]", "[room a@b]", "[room x]", "[responder a]", "[responder b]", "[group a]"]
+)
+VALUES = st.text(max_size=20) | st.sampled_from(
+    ["5s", "a@b", "embedded", "(?P<x>a)", "{x}", "true {x}", "a.b:c", "1" * 5000, "~", "."]
+)
+LINES = HEADINGS | st.builds("{} = {}".format, NAMES, VALUES) | VALUES
+MANY = st.lists(LINES, max_size=12).map("\n".join)
+GOOD = st.builds(
+    "{}[responder {}]\nhear = x\nreply = x\nhelp = {}\n".format,
+    st.just(MINIMAL),
+    st.text("ab-_", min_size=1),
+    VALUES,
+)
+ANYTHING = MANY | MANY.map(MINIMAL.__add__) | GOOD | st.text()
+
+
+class AnyTextTests(Folder):
+    @settings(deadline=None)
+    @given(ANYTHING)
+    def test_any_text(self, text: str) -> None:
+        """Whatever is in the file, nothing but InvalidConfig comes of it, one line a problem."""
+        data = text.encode("utf-8", "surrogatepass")
+        try:
+            self.load(data)
+        except InvalidConfig as error:
+            self.assertTrue(error.problems)
+            self.assertEqual(len(str(error).split("\n")), len(error.problems))
+            lines = [problem.line for problem in error.problems]
+            self.assertEqual(lines, sorted(lines))
+
+    @settings(deadline=None)
+    @given(st.binary())
+    def test_any_bytes(self, data: bytes) -> None:
+        """Not even bytes that are no text make it raise anything else."""
+        self.assertRaises(InvalidConfig, self.load, b"[xmpp]\nserver = x\n" + data)
+
+    @settings(deadline=None)
+    @given(st.integers(0, 10**9), st.sampled_from(["ms", "s", "m", "h", "d"]))
+    def test_any_duration(self, number: int, unit: str) -> None:
+        """A duration is a positive number of seconds within bounds, or refused."""
+        seconds = number * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+        text = f"{MINIMAL}ping-timeout = {number}{unit}\n"
+        if 0 < seconds <= MAX_DURATION:
+            self.assertAlmostEqual(self.load(text).xmpp.ping_timeout, seconds)
+        else:
+            self.assertRaises(InvalidConfig, self.load, text)

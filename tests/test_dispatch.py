@@ -1,0 +1,455 @@
+"""What :mod:`xbot.dispatch` promises, whatever the responders do."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from xbot.dispatch import MAX_RUNS, Dispatcher
+from xbot.errors import NotConnected
+from xbot.matching import Pattern
+from xbot.message import Message
+from xbot.responder import Answers, Failed, Responder, hear, respond, routes_of, run_of
+from xbot.threads import InThread
+
+ROOM = "ops@rooms.example"
+IN_ROOM = Message(
+    f"{ROOM}/alice",
+    f"{ROOM}/xbot",
+    "xbot: go",
+    payload={"type": "groupchat"},
+    room=ROOM,
+    nick="alice",
+)
+PRIVATE = evolve(IN_ROOM, payload={"type": "chat"})
+DIRECT = Message("a@example.org/x", "xbot@example.org/bot", "go", payload={"type": "chat"})
+
+
+def in_this_thread(function: Callable[..., Any], /, *args: Any, cancel: Any = None) -> Any:
+    return maybeDeferred(function, *args)
+
+
+def responder(
+    function: Callable[..., object], in_thread: Any = in_this_thread, timeout: float = 30.0
+) -> Responder:
+    patterns = tuple(route.pattern for route in routes_of(function)) or (Pattern.match("go"),)
+    name = function.__name__.replace("_", "-")
+    return Responder(name, patterns, run_of(function, patterns, in_thread), timeout=timeout)
+
+
+class DispatcherCase(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.sent: list[Message] = []
+        self.rooms: dict[str, frozenset[str] | None] = {}
+        self.nick: str | None = "robo"
+        self.events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    def dispatcher(self, *responders: Any, **options: Any) -> Dispatcher:
+        return Dispatcher(
+            [each if isinstance(each, Responder) else responder(each) for each in responders],
+            options.get("send", self.sent.append),
+            options.get("clock", self.clock),
+            name="xbot",
+            prefix="!",
+            nick_in=lambda room: self.nick,
+            rooms=self.rooms,
+        )
+
+    def said(self) -> list[str]:
+        bodies = [message.body for message in self.sent]
+        self.sent.clear()
+        return bodies
+
+    def logged(self, level: LogLevel) -> list[dict[str, Any]]:
+        return [
+            event
+            for event in self.events
+            if event["log_level"] is level and event.get("log_namespace", "").startswith("xbot")
+        ]
+
+
+class RoutingTests(DispatcherCase):
+    def test_addressed(self) -> None:
+        """In a room only what is addressed to name, nick or prefix is matched."""
+
+        def go(message: Message) -> str:
+            return "went"
+
+        dispatcher = self.dispatcher(go)
+        for body in ("xbot: go", "Robo, go", "!go"):
+            dispatcher.got_message(evolve(IN_ROOM, body=body))
+            self.assertEqual(self.said(), ["went"], body)
+        for body in ("go", "alice: go", "xbot: went"):
+            dispatcher.got_message(evolve(IN_ROOM, body=body))
+            self.assertEqual(self.said(), [], body)
+        self.nick = None
+        dispatcher.got_message(evolve(IN_ROOM, body="robo: go"))
+        self.assertEqual(self.said(), [])
+        self.assertEqual(dispatcher.fates, {"dispatched": 3, "answered": 3, "unmatched": 4})
+
+    def test_private(self) -> None:
+        """What is said to the bot alone needs no name, and may have one."""
+
+        def go(message: Message) -> str:
+            return "went"
+
+        dispatcher = self.dispatcher(go)
+        for message in (DIRECT, PRIVATE):
+            for body in ("go", " go\n", "xbot: go", "!go"):
+                dispatcher.got_message(evolve(message, body=body))
+                self.assertEqual([m.recipient for m in self.sent], [message.sender])
+                self.assertEqual(self.said(), ["went"], body)
+
+    def test_first_match_alone(self) -> None:
+        """The first responder that matches answers, and nobody else."""
+
+        def first(message: Message) -> str:
+            return "first"
+
+        def second(message: Message) -> str:
+            return "second"
+
+        @hear("go")
+        def third(message: Message) -> str:
+            return "third"
+
+        self.dispatcher(third, first, second).got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["first"])
+
+    def test_all_who_hear(self) -> None:
+        """When none matches, all who hear something answer, once each."""
+
+        @hear("(?P<what>tea)")
+        @hear("e")
+        def one(message: Message, what: str = "-") -> str:
+            return f"one {what}"
+
+        @hear("a")
+        @respond("coffee")
+        def two(message: Message) -> str:
+            return "two"
+
+        @hear("milk")
+        def three(message: Message) -> str:
+            return "three"
+
+        dispatcher = self.dispatcher(one, two, three)
+        dispatcher.got_message(evolve(IN_ROOM, body="I'd like tea, tea"))
+        self.assertEqual(self.said(), ["one tea", "two"])
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "answered": 2})
+
+    def test_restricted_room(self) -> None:
+        """Who may not answer in a room is not there, in private neither."""
+
+        def one(message: Message) -> str:
+            return "one"
+
+        def two(message: Message) -> str:
+            return "two"
+
+        self.rooms[ROOM] = frozenset({"two"})
+        dispatcher = self.dispatcher(one, two)
+        for message, answer in ((IN_ROOM, "two"), (PRIVATE, "two"), (DIRECT, "one")):
+            dispatcher.got_message(evolve(message, body="xbot go"))
+            self.assertEqual(self.said(), [answer])
+
+    def test_dropped(self) -> None:
+        """The past, echoes and blanks run nothing, are counted, and logged for debugging."""
+
+        def go(message: Message) -> str:
+            return "went"
+
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(evolve(IN_ROOM, delayed=True))
+        dispatcher.got_message(evolve(IN_ROOM, echo=True))
+        dispatcher.got_message(evolve(IN_ROOM, body=" "))
+        dispatcher.got_message(evolve(IN_ROOM, sender=ROOM))
+        self.assertEqual(self.sent, [])
+        fates = {"delayed": 1, "echo": 1, "empty": 1, "room": 1}
+        self.assertEqual(dispatcher.fates, fates)
+        self.assertEqual(
+            [e["fate"] for e in self.logged(LogLevel.debug)], ["delayed", "echo", "empty", "room"]
+        )
+
+
+class AnswerTests(DispatcherCase):
+    def test_several(self) -> None:
+        """Texts are replies, messages go where they say, and silence is allowed."""
+
+        def go(message: Message) -> list[str | Message]:
+            return ["a", evolve(DIRECT, recipient="b@example.org", body="b")]
+
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(
+            [(m.recipient, m.body) for m in self.sent], [(ROOM, "a"), ("b@example.org", "b")]
+        )
+
+        def quiet(message: Message) -> None: ...
+
+        dispatcher = self.dispatcher(quiet)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "silent": 1})
+
+    def test_huge_and_strange(self) -> None:
+        """A megabyte is cut; control characters pass unchanged."""
+
+        def huge(message: Message) -> list[str]:
+            return ["x" * 2**20, "a\0\x1b\ud800"]
+
+        self.dispatcher(huge).got_message(IN_ROOM)
+        cut, strange = self.said()
+        self.assertEqual(len(cut), 10_000)
+        self.assertEqual(strange, "a\0\x1b\ud800")
+
+    def test_undelivered(self) -> None:
+        """What cannot leave is counted and logged, whatever send raises, and ends nothing."""
+
+        def send(message: Message) -> None:
+            raise errors.pop()
+
+        def go(message: Message) -> list[str]:
+            return ["a", "b"]
+
+        errors: list[Exception] = [ValueError("ours"), NotConnected(ROOM, "no link")]
+        dispatcher = self.dispatcher(go, send=send)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "answered": 1, "undelivered": 2})
+        self.assertEqual(len(self.logged(LogLevel.warn)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+
+class FailureTests(DispatcherCase):
+    def test_raises(self) -> None:
+        """Whatever is raised, wherever: one line, one counter, one polite reply."""
+        for error in (ValueError, SystemExit, GeneratorExit, CancelledError, RecursionError):
+
+            def plain(message: Message, error: Any = error) -> None:
+                raise error("{sender.__class__}")
+
+            async def coroutine(message: Message, error: Any = error) -> None:
+                raise error("{sender.__class__}")
+
+            def before_anything(message: Message, groups: Any, error: Any = error) -> Any:
+                raise error
+
+            for bad in (
+                responder(plain),
+                responder(coroutine),
+                Responder("bad", (Pattern.match("go"),), before_anything),
+            ):
+                self.events.clear()
+                dispatcher = self.dispatcher(bad)
+                dispatcher.got_message(IN_ROOM)
+                self.assertEqual(self.said(), [f"{bad.name} failed; the log says why."])
+                self.assertEqual(dispatcher.fates, {"dispatched": 1, "failed": 1})
+                self.assertEqual(len(self.logged(LogLevel.error)), 1)
+                self.assertEqual(len(self.flushLoggedErrors()), 1)
+                self.successResultOf(dispatcher.idle())
+
+    def test_wrong_types(self) -> None:
+        """Bytes and other types are failures."""
+        for wrong in (b"x", 3, {"a": 1}, object()):
+
+            def go(message: Message, wrong: object = wrong) -> object:
+                return wrong
+
+            self.dispatcher(go).got_message(IN_ROOM)
+            self.assertEqual(self.said(), ["go failed; the log says why."])
+            (failure,) = self.flushLoggedErrors(TypeError)
+            self.assertEqual(str(failure.value), f"returned {type(wrong).__name__}")
+
+    def test_half_way(self) -> None:
+        """What was said before the failure is sent before it is reported."""
+
+        def go(message: Message) -> Any:
+            yield "one"
+            raise ValueError
+
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["one", "go failed; the log says why."])
+        self.assertEqual(dispatcher.fates["failed"], 1)
+        self.flushLoggedErrors(ValueError)
+
+    def test_failed(self) -> None:
+        """A responder may say itself how it failed; the log has the reason, and no traceback."""
+
+        def go(message: Message) -> None:
+            raise Failed("no tea left", "stock is {0}")
+
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["no tea left"])
+        self.assertEqual(dispatcher.fates["failed"], 1)
+        (event,) = self.logged(LogLevel.warn)
+        self.assertEqual(event["reason"], "stock is {0}")
+
+
+class LimitTests(DispatcherCase):
+    def test_never_fires(self) -> None:
+        """A run that does not end is cancelled at its limit, and that is said once."""
+        cancelled: list[Deferred[str]] = []
+
+        async def never(message: Message) -> str:
+            return await Deferred(cancelled.append)
+
+        dispatcher = self.dispatcher(responder(never, timeout=2.5))
+        dispatcher.got_message(IN_ROOM)
+        self.clock.advance(2.4)
+        self.assertEqual(self.said(), [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.said(), ["never did not finish within 2.5 s."])
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual(len(self.logged(LogLevel.warn)), 1)
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "timed-out": 1})
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.successResultOf(dispatcher.idle())
+
+    def test_answers_after_its_limit(self) -> None:
+        """An answer after the limit is ignored, but the run counts as at work until then."""
+        ends: list[Deferred[str]] = []
+
+        async def stubborn(message: Message) -> str:
+            while True:
+                ends.append(Deferred())
+                try:
+                    return await ends[-1]
+                except CancelledError:
+                    pass
+
+        dispatcher = self.dispatcher(stubborn)
+        for _ in range(MAX_RUNS):
+            dispatcher.got_message(IN_ROOM)
+        self.clock.advance(30)
+        self.assertEqual(self.said(), ["stubborn did not finish within 30 s."] * MAX_RUNS)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["stubborn is busy; try again in a moment."])
+        for deferred in ends:
+            if not deferred.called:
+                deferred.callback("late")
+        self.assertEqual(self.said(), [])
+        dispatcher.got_message(IN_ROOM)
+        ends[-1].callback("in time")
+        self.assertEqual(self.said(), ["in time"])
+
+    def test_too_many_runs(self) -> None:
+        """The fifth run of one responder at once is refused politely; others are not."""
+        ends: list[Deferred[str]] = []
+
+        async def slow(message: Message) -> str:
+            ends.append(Deferred())
+            return await ends[-1]
+
+        @respond("other")
+        def other(message: Message) -> str:
+            return "here"
+
+        dispatcher = self.dispatcher(slow, other)
+        for _ in range(MAX_RUNS + 1):
+            dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["slow is busy; try again in a moment."])
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: other"))
+        self.assertEqual(self.said(), ["here"])
+        ends[0].callback("done")
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["done"])
+        self.assertEqual(len(ends), MAX_RUNS + 1)
+        self.assertEqual(dispatcher.fates["busy"], 1)
+
+    def test_cancel_raises(self) -> None:
+        """A canceller that raises does not stop anything."""
+
+        def canceller(deferred: object) -> None:
+            raise ValueError("never mind")
+
+        pending: Deferred[Answers] = Deferred(canceller)
+        bad = Responder("bad", (Pattern.match("go"),), lambda message, groups: pending)
+        self.dispatcher(bad).got_message(IN_ROOM)
+        self.clock.advance(30)
+        self.assertEqual(self.said(), ["bad did not finish within 30 s."])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_blocks_in_a_thread(self) -> None:
+        """A function that blocks for good costs a thread, then it is busy, and we go on."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+        in_thread = InThread(reactor, limit_each=1)
+
+        def blocks(message: Message) -> None:
+            release.wait()
+
+        dispatcher = self.dispatcher(responder(blocks, in_thread))
+        dispatcher.got_message(IN_ROOM)
+        self.clock.advance(30)
+        self.assertEqual(self.said(), ["blocks did not finish within 30 s."])
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["blocks is busy; try again in a moment."])
+        self.assertEqual(dispatcher.fates, {"dispatched": 2, "timed-out": 1, "busy": 1})
+
+    async def test_thread(self) -> None:
+        """A function in a real thread is answered, and idle waits for it."""
+
+        def go(message: Message) -> str:
+            return "went"
+
+        dispatcher = self.dispatcher(responder(go, InThread(reactor)))
+        dispatcher.got_message(IN_ROOM)
+        await dispatcher.idle()
+        self.assertEqual(self.said(), ["went"])
+
+
+class StopTests(DispatcherCase):
+    def test_idle(self) -> None:
+        """idle fires with the last run's end, at once when there is none."""
+        ends: list[Deferred[str]] = []
+
+        async def slow(message: Message) -> str:
+            ends.append(Deferred())
+            return await ends[-1]
+
+        dispatcher = self.dispatcher(slow)
+        self.successResultOf(dispatcher.idle())
+        dispatcher.got_message(IN_ROOM)
+        dispatcher.got_message(IN_ROOM)
+        idle = dispatcher.idle()
+        ends[0].callback("a")
+        self.assertNoResult(idle)
+        ends[1].callback("b")
+        self.successResultOf(idle)
+        self.assertEqual(self.said(), ["a", "b"])
+
+    def test_stop(self) -> None:
+        """stop cancels what is under way, says nothing, and starts nothing more."""
+        cancelled: list[object] = []
+
+        async def never(message: Message) -> str:
+            return await Deferred(cancelled.append)
+
+        dispatcher = self.dispatcher(never)
+        dispatcher.got_message(IN_ROOM)
+        idle = dispatcher.idle()
+        dispatcher.stop()
+        self.successResultOf(idle)
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), [])
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "cancelled": 1, "stopped": 1})
+
+    def test_silent_run(self) -> None:
+        """A responder whose Deferred has fired already leaves nothing behind."""
+        quiet = Responder("q", (Pattern.match("go"),), lambda message, groups: succeed(Answers()))
+        dispatcher = self.dispatcher(quiet)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "silent": 1})

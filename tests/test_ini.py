@@ -1,0 +1,162 @@
+"""Tests of :mod:`xbot.ini`."""
+
+from __future__ import annotations
+
+from configparser import RawConfigParser
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from xbot.ini import Ini, parse
+
+PATH = Path("x.ini")
+
+WORDS = st.text(alphabet="ab:%{}'\"#/é😀", min_size=1, max_size=6)
+LINES = st.one_of(
+    st.just(""),
+    st.just("  "),
+    st.builds("; {}".format, WORDS),
+    st.builds("  # {}".format, WORDS),
+    st.builds("  {} ; {}".format, WORDS, WORDS),
+    st.builds("\t{};{}".format, WORDS, WORDS),
+)
+
+
+def read(text: str) -> Ini:
+    return parse(text.encode("utf-8", "surrogatepass"), PATH)
+
+
+def options(text: str) -> dict[str, tuple[str, int]]:
+    """The options of the first section: name to (value, line)."""
+    section = read(text).sections[0]
+    return {name: (option.value, option.line) for name, option in section.options.items()}
+
+
+class ParseTests(SynchronousTestCase):
+    def test_places(self) -> None:
+        """Sections and options know their lines."""
+        ini = read("; hello\n\n[xbot]\nname = xbot\n\n[room  a@b ]\nnick=robo\n")
+        self.assertEqual(ini.problems, ())
+        self.assertEqual(
+            [(section.kind, section.name, section.line) for section in ini.sections],
+            [("xbot", "", 3), ("room", "a@b", 6)],
+        )
+        self.assertEqual(ini.sections[1].title, "room a@b")
+        self.assertEqual(ini.sections[1].options["nick"].line, 7)
+
+    def test_values_are_left_alone(self) -> None:
+        """Percent signs, colons, #, = and a ; inside a word belong to the value."""
+        self.assertEqual(
+            options("[x]\nA = 100% %(b)s\nb=c:d #e\nc = x;y = z\n"),
+            {"a": ("100% %(b)s", 2), "b": ("c:d #e", 3), "c": ("x;y = z", 4)},
+        )
+
+    def test_comments(self) -> None:
+        """A ; after a blank, and whole lines of ; or #, are comments."""
+        self.assertEqual(
+            options("[x] ; why\na = b ; c\n  ; d = e\n# f = g\nh = ; i\n"),
+            {"a": ("b", 2), "h": ("", 5)},
+        )
+
+    def test_continuation(self) -> None:
+        """A more indented line goes on with the value, over comments and empty lines."""
+        self.assertEqual(
+            options("[x]\na =\n  b\n\n  ; no\n\tc = d ; e\nf = g\n"),
+            {"a": ("b\n\nc = d", 2), "f": ("g", 7)},
+        )
+
+    def test_default_is_a_section_like_any_other(self) -> None:
+        """What is in [DEFAULT] turns up nowhere else."""
+        ini = read("[DEFAULT]\na = b\n[x]\n")
+        self.assertEqual([dict(section.options) for section in ini.sections[1:]], [{}])
+
+    def test_line_ends_and_bom(self) -> None:
+        """Windows' and old Macs' line ends and a byte order mark are no trouble."""
+        self.assertEqual(
+            [(s.kind, s.line) for s in read("\ufeff[x]\r\n\r\n[y]\r[z]").sections],
+            [("x", 1), ("y", 3), ("z", 4)],
+        )
+
+    def test_lines_are_the_editors(self) -> None:
+        """Characters that only Unicode calls line breaks break no lines."""
+        self.assertEqual(options("[x]\na = b\u2028c\nd = e\n")["d"], ("e", 3))
+
+    def test_mistakes(self) -> None:
+        """Each thing that cannot be understood is told with its line."""
+        heading = "a heading is written [kind] or [kind name]"
+        option = "an option is written name = value"
+        not_utf8 = "the line is not UTF-8"
+        for text, *expected in (
+            (b"a = b\n", (1, "", "", "this stands before the first [section]")),
+            (b"[x\n", (1, "", "", heading)),
+            (b"[]\n", (1, "", "", heading)),
+            (b"[x] y\n", (1, "", "", heading)),
+            (b"[x]\nword\n", (2, "x", "", option)),
+            (b"[x]\n= b\n", (2, "x", "", option)),
+            (b"[x]\na: b\n", (2, "x", "", option)),
+            (b"[x y]\na = 1\nA = 2\n", (3, "x y", "a", "is already set in line 2")),
+            (b"[x]\na = \xff\n", (2, "x", "", not_utf8)),
+            (b"[x]\na = \0\n", (2, "x", "", "the line has a control character (U+0000)")),
+            (
+                b"[x]\n\x1b = \xff\n?\n",
+                (2, "x", "", not_utf8),
+                (2, "x", "", "the line has a control character (U+001B)"),
+                (2, "x", "", option),
+                (3, "x", "", option),
+            ),
+        ):
+            with self.subTest(text):
+                problems = parse(text, PATH).problems
+                self.assertEqual(
+                    [(p.line, p.section, p.option, p.reason) for p in problems], expected
+                )
+
+    def test_what_follows_a_refused_line_goes_with_it(self) -> None:
+        """The rest of an option that was refused is not taken for something else."""
+        ini = read("[x]\na = 1\nhunter 2\n  b = 3\na = 4\n  5\nc = 6\n[y\nd = 7\n")
+        self.assertEqual(
+            {name: option.value for name, option in ini.sections[0].options.items()},
+            {"a": "1", "c": "6"},
+        )
+        self.assertEqual([problem.line for problem in ini.problems], [3, 5, 8])
+
+    def test_nothing_is_repeated(self) -> None:
+        """A line that is not understood, or an option's value, may be a password."""
+        for text in (
+            "[x]\nhunter2\n",
+            "[x]\npassword: hunter2\n",
+            "[x]\npassword: hunter2=\n",
+            "[x]\npassword = 1\npassword = hunter2\n",
+            "[x]\npassword = hunter2\0\n",
+            "[x hunter2\n",
+            "hunter2 = 1\n",
+        ):
+            with self.subTest(text):
+                ini = read(text)
+                self.assertNotEqual(ini.problems, ())
+                self.assertNotIn("hunter2", repr(ini))
+
+    @given(st.lists(st.tuples(WORDS, st.lists(LINES, max_size=4)), max_size=6))
+    def test_same_as_configparser(self, found: list[tuple[str, list[str]]]) -> None:
+        """Where the standard parser understands a file, we understand the same."""
+        lines = ["[x]"]
+        for number, (value, more) in enumerate(found):
+            lines += [f"option{number} = {value}", *more]
+        text = "\n".join(lines)
+        theirs = RawConfigParser(
+            delimiters=("=",), inline_comment_prefixes=(";",), default_section=""
+        )
+        theirs.read_string(text)
+        ini = read(text)
+        self.assertEqual(ini.problems, ())
+        self.assertEqual(
+            {name: option.value for name, option in ini.sections[0].options.items()},
+            {name: value.strip() for name, value in theirs["x"].items()},
+        )
+
+    @given(st.binary())
+    def test_any_bytes(self, data: bytes) -> None:
+        """No bytes at all make it raise."""
+        parse(data, PATH)

@@ -1,0 +1,259 @@
+"""What :mod:`xbot.loader` promises."""
+
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
+from twisted.trial.unittest import TestCase
+
+from xbot.errors import InvalidConfig, Problem
+from xbot.loader import load_responders
+from xbot.message import Message
+from xbot.program import CannotRun
+from xbot.responder import Failed, Responder
+from xbot.settings import ResponderSettings
+from xbot.threads import InThread
+
+MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")
+
+
+def in_this_thread(function: Callable[..., Any], /, *args: Any, cancel: Any = None) -> Any:
+    return maybeDeferred(function, *args)
+
+
+def load(*settings: ResponderSettings, **options: Any) -> tuple[Responder, ...]:
+    options.setdefault("bundled", False)
+    return load_responders(settings, in_thread=in_this_thread, **options)
+
+
+class LoaderCase(TestCase):
+    def said(
+        self,
+        responder: Responder,
+        message: Message = MESSAGE,
+        groups: Mapping[str, str] | None = None,
+    ) -> list[Any]:
+        answers = self.successResultOf(responder.run(message, groups or {}))
+        self.assertIsNone(answers.failure)
+        return list(answers.said)
+
+    def problem(self, settings: ResponderSettings) -> Problem:
+        with self.assertRaises(InvalidConfig) as caught:
+            load(settings)
+        (problem,) = caught.exception.problems
+        return problem
+
+
+class ReplyTests(LoaderCase):
+    def test_fields(self) -> None:
+        """Facts and groups are filled in, plainly."""
+        reply = "{nick} {sender} {room} {body} {x}{y}"
+        (responder,) = load(ResponderSettings("r", match="(?P<x>x)(?P<y>y)?", reply=reply))
+        message = evolve(MESSAGE, room="ops@rooms.example", nick="{body}")
+        self.assertEqual(
+            self.said(responder, message, {"x": "{nick}"}),
+            ["{body} alice@example.org/a ops@rooms.example hello xbot {nick}"],
+        )
+
+    def test_nick(self) -> None:
+        """Whoever has no nick is called by the local part, or by the whole address."""
+        (responder,) = load(ResponderSettings("r", hear="hello", reply="{nick}"))
+        for sender, nick in (
+            ("alice@example.org/a", "alice"),
+            ("example.org", "example.org"),
+            ("me@@", "me@@"),
+        ):
+            self.assertEqual(self.said(responder, evolve(MESSAGE, sender=sender)), [nick])
+
+    def test_bad_template(self) -> None:
+        """A wrong brace, an unknown field and a group that hides a fact are problems."""
+        for match, reply in (("x", "{"), ("x", "{tea}"), ("(?P<sender>x)", "{sender}")):
+            problem = self.problem(ResponderSettings("r", match=match, reply=reply))
+            self.assertEqual((problem.section, problem.option), ("responder r", "reply"))
+
+    def test_nothing_to_answer_to(self) -> None:
+        """A responder without a pattern is a problem."""
+        self.assertIn("match or hear", self.problem(ResponderSettings("r", reply="x")).reason)
+
+
+class RunTests(LoaderCase):
+    def test_arguments(self) -> None:
+        """Each argument is filled in and stays one argument."""
+        run = ("/bin/echo", "-n", "<{x}>", "{x}")
+        (responder,) = load(ResponderSettings("r", match="(?P<x>.*)", run=run))
+        self.assertEqual(
+            self.said(responder, groups={"x": "$(id) 'a b'"}), ["<$(id) 'a b'> $(id) 'a b'"]
+        )
+
+    def test_failure(self) -> None:
+        """A program that fails or is missing is a failure of the run."""
+        for run, error in (("/bin/false", Failed), ("/nonexistent", CannotRun)):
+            (responder,) = load(ResponderSettings("r", match="x", run=(run,)))
+            self.failureResultOf(responder.run(MESSAGE, {}), error)
+        (responder,) = load(ResponderSettings("r", match="(?P<x>.*)", run=("/bin/echo", "{x}")))
+        self.failureResultOf(responder.run(MESSAGE, {"x": "a\0b"}), CannotRun)
+
+    async def test_cancelled(self) -> None:
+        """Cancelling the run ends the program."""
+        in_thread = InThread(reactor)
+        settings = ResponderSettings("r", match="x", run=("/bin/sleep", "60"))
+        (responder,) = load_responders([settings], in_thread=in_thread, bundled=False)
+        run = responder.run(MESSAGE, {})
+        run.cancel()
+        self.failureResultOf(run)
+        await in_thread.wind_down()
+
+
+class UseTests(LoaderCase):
+    def setUp(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        self.directory = directory
+        self.patch(sys, "path", [str(directory), *sys.path])
+        self.patch(sys, "dont_write_bytecode", True)
+        self.module = f"ours_{id(self)}"
+        self.addCleanup(sys.modules.pop, self.module, None)
+
+    def use(self, name: str, source: str, **options: Any) -> ResponderSettings:
+        text = "from xbot import *\n" + textwrap.dedent(source)
+        (self.directory / f"{self.module}.py").write_text(text)
+        options = {"path": Path("x.ini"), "line": 7, **options}
+        return ResponderSettings("ours", use=f"{self.module}:{name}", **options)
+
+    def test_function(self) -> None:
+        """A decorated function brings pattern, usage and help."""
+        source = """
+            @respond("tea (?P<kind>.*)")
+            def tea(message, kind):
+                '''make tea
+
+                of any kind'''
+                return kind
+        """
+        (responder,) = load(self.use("tea", source, timeout=3.0))
+        self.assertEqual(responder.match("tea green"), {"kind": "green"})
+        self.assertEqual((responder.usage, responder.help), ("tea KIND", "make tea"))
+        self.assertEqual((responder.name, responder.timeout), ("ours", 3.0))
+        self.assertEqual(self.said(responder, groups={"kind": "green"}), ["green"])
+
+    def test_ini_goes_before_code(self) -> None:
+        """What the ini says replaces what the decorators say."""
+        source = """
+            @respond("a", usage="A", help="HA")
+            @hear("b")
+            def f(message): pass
+        """
+        (responder,) = load(self.use("f", source))
+        self.assertEqual((responder.usage, responder.help), ("A", "HA"))
+        self.assertEqual(len(responder.patterns), 2)
+        (responder,) = load(self.use("f", source, match="c", usage="C", help="HC"))
+        self.assertEqual((responder.usage, responder.help), ("C", "HC"))
+        self.assertEqual([p.regex.pattern for p in responder.patterns], ["c"])
+
+    def test_usage_without_simple_form(self) -> None:
+        """What cannot be shown simply is shown by its name."""
+        (responder,) = load(self.use("f", "def f(message): pass", match=r"\d+|x"))
+        self.assertEqual((responder.usage, responder.help), ("ours", ""))
+
+    def test_class(self) -> None:
+        """A class is made once, with the ini's other options."""
+        source = """
+            class Tea:
+                def __init__(self, settings): self.kind = settings["kind"]
+                @respond("tea")
+                async def __call__(self, message): return self.kind
+        """
+        (responder,) = load(self.use("Tea", source, settings={"kind": "green"}))
+        self.assertEqual(self.said(responder), ["green"])
+
+    def test_class_without_settings(self) -> None:
+        """A class that takes no settings needs none."""
+        source = """
+            @respond("tea")
+            class Tea:
+                def __call__(self, message): return "tea"
+        """
+        (responder,) = load(self.use("Tea", source))
+        self.assertEqual(self.said(responder), ["tea"])
+
+    def test_problems(self) -> None:
+        """Whatever is wrong with the code is told, with where it is."""
+        here = f"{self.module}.py"
+        for name, source, settings, reasons in (
+            ("f", "import nonexistent", {}, ["ModuleNotFoundError", "nonexistent", f"{here}:2"]),
+            ("f", "raise SystemExit(4)", {}, ["SystemExit: 4", f"{here}:2"]),
+            ("f", "1 +", {}, ["SyntaxError", here]),
+            ("f", "@respond('(')\ndef f(m): pass", {}, ["cannot import", "unterminated"]),
+            ("g", "", {}, ["has no g"]),
+            ("f", "f = 3", {}, ["f cannot be called"]),
+            ("f", "def f(m): pass", {}, ["give it match or hear"]),
+            ("f", "@respond('x')\ndef f(): pass", {}, ["takes no message"]),
+            ("f", "@respond('x')\ndef f(m): pass", {"tea": "1"}, ["takes no settings", "tea"]),
+            ("F", "class F:\n def __call__(self, m): 0", {"tea": "1"}, ["cannot make a F"]),
+            (
+                "F",
+                "class F:\n def __init__(self, s): s['tea']",
+                {},
+                ["KeyError: 'tea'", f"{here}:3"],
+            ),
+            ("F", "class F: pass", {}, ["F cannot be called"]),
+        ):
+            sys.modules.pop(self.module, None)
+            problem = self.problem(self.use(name, source, settings=settings))
+            self.assertEqual(
+                (problem.path, problem.line, problem.section, problem.option),
+                (Path("x.ini"), 7, "responder ours", "use"),
+            )
+            for reason in reasons:
+                self.assertIn(reason, problem.reason)
+
+    def test_missing_module(self) -> None:
+        """A module that does not exist is a problem, not a traceback."""
+        problem = self.problem(ResponderSettings("r", use="nonexistent_module:f"))
+        self.assertIn("No module named 'nonexistent_module'", problem.reason)
+
+    def test_all_at_once(self) -> None:
+        """Every mistake is reported, in order."""
+        with self.assertRaises(InvalidConfig) as caught:
+            load(
+                ResponderSettings("a", match="x", reply="{"),
+                ResponderSettings("b", match="x", reply="fine"),
+                ResponderSettings("c", use="nonexistent_module:f"),
+            )
+        sections = [problem.section for problem in caught.exception.problems]
+        self.assertEqual(sections, ["responder a", "responder c"])
+
+
+class BundledTests(LoaderCase):
+    def test_after_the_operators(self) -> None:
+        """The bundled ones come last, and one of the same name replaces one of them."""
+        settings = [ResponderSettings(name, match=name, reply="x") for name in ("zoo", "help")]
+        names = [responder.name for responder in load(*settings, bundled=True)]
+        self.assertEqual(names, ["zoo", "help", "ping", "whoami"])
+
+    def test_ping(self) -> None:
+        """ping answers in the asker's tone, through its pattern."""
+        ping = next(each for each in load(bundled=True) if each.name == "ping")
+        groups = ping.match("PING")
+        self.assertEqual(self.said(ping, groups=groups), ["PONG"])
+
+    def test_help(self) -> None:
+        """help lists who may answer in the room where it was asked."""
+        room = "ops@rooms.example"
+        rooms = {room: frozenset({"tea", "help"})}
+        tea = ResponderSettings("tea", match="tea", reply="x", help="make tea")
+        responders = load(tea, bundled=True, rooms=rooms)
+        help = next(each for each in responders if each.name == "help")
+        self.assertEqual(
+            self.said(help, evolve(MESSAGE, room=room), help.match("help")),
+            ["tea          make tea\nhelp [WORD]  what I can do"],
+        )
+        self.assertEqual(
+            self.said(help, MESSAGE, help.match("help Ping")), ["ping  see whether I am there"]
+        )
+        self.assertIn("whoami", self.said(help, MESSAGE, help.match("help"))[0])

@@ -1,0 +1,63 @@
+"""Tests of :mod:`xbot.message`."""
+
+from __future__ import annotations
+
+from attrs.exceptions import FrozenInstanceError
+from twisted.trial.unittest import SynchronousTestCase
+
+from xbot.message import Message
+
+PUBLIC = Message(
+    "ops@rooms/al",
+    "xbot@x/bot",
+    "ping",
+    {"type": "groupchat", "id": "7"},
+    room="ops@rooms",
+    nick="al",
+    identity="al@x",
+)
+
+
+class MessageTests(SynchronousTestCase):
+    def test_frozen(self) -> None:
+        """Nothing in a message changes, whatever becomes of what it was made of."""
+        payload = {"type": "chat"}
+        message = Message("a", "b", "hi", payload)
+        payload["type"] = "groupchat"
+        self.assertEqual(message.payload, {"type": "chat"})
+        with self.assertRaises(TypeError):
+            message.payload["type"] = "normal"  # type: ignore[index]
+        with self.assertRaises(FrozenInstanceError):
+            message.body = "no"  # type: ignore[misc]
+
+    def test_values(self) -> None:
+        """Messages are compared by what they say and can be kept in sets."""
+        self.assertEqual(Message("a", "b", "hi"), Message("a", "b", "hi"))
+        self.assertEqual(len({Message("a", "b", "hi"), Message("a", "b", "hi", {})}), 1)
+        self.assertNotEqual(Message("a", "b", "hi"), Message("a", "b", "hi", {"type": "chat"}))
+
+    def test_is_public(self) -> None:
+        """Only a groupchat message is seen by everyone."""
+        self.assertTrue(PUBLIC.is_public)
+        self.assertFalse(Message("a", "b", "hi", {"type": "chat"}).is_public)
+        self.assertFalse(Message("a", "b", "hi").is_public)
+
+    def test_reply_in_public(self) -> None:
+        """What was said in a room is answered to the room, without the asker's facts."""
+        self.assertEqual(
+            PUBLIC.reply("pong"),
+            Message("xbot@x/bot", "ops@rooms", "pong", {"type": "groupchat"}, room="ops@rooms"),
+        )
+
+    def test_reply_in_private(self) -> None:
+        """What was said to the bot alone, even through a room, is answered to its sender."""
+        private = Message("ops@rooms/al", "me", "ping", {"type": "chat"}, "ops@rooms", "al")
+        reply = private.reply("pong")
+        self.assertEqual((reply.recipient, reply.sender), ("ops@rooms/al", "me"))
+        self.assertFalse(reply.is_public)
+        self.assertEqual(Message("a", "b", "hi").reply("x"), Message("b", "a", "x"))
+
+    def test_reply_is_live(self) -> None:
+        """An answer is neither the past nor an echo, whatever it answers."""
+        reply = Message("a", "b", "hi", delayed=True, echo=True).reply("x")
+        self.assertEqual((reply.delayed, reply.echo), (False, False))

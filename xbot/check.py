@@ -1,0 +1,77 @@
+"""What a configuration comes to, in words for the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from xbot.options import BUNDLED
+from xbot.settings import EMBEDDED, Config, ResponderSettings, RoomSettings, XmppSettings
+
+
+def describe(config: Config, bundled: Collection[str] = BUNDLED) -> str:
+    """What would be joined and loaded, as plain text that shows no secret.
+
+    Of a program only the path is shown, and of a Python responder's own
+    settings only the names: either may hold a token.
+    """
+    return "\n".join(_lines(config, bundled)) + "\n"
+
+
+def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
+    bot, xmpp = config.bot, config.xmpp
+    calls = [f'"{bot.name}: ping"']
+    if bot.prefix:
+        calls.append(f'"{bot.prefix}ping"')
+    yield f"ini        {config.path}"
+    yield f"account    {xmpp.jid}"
+    yield f"server     {_server(xmpp)}"
+    if xmpp.ca_file:
+        yield f"CA         {xmpp.ca_file}"
+    yield f"pings      every {xmpp.ping_interval:g}s, answered within {xmpp.ping_timeout:g}s"
+    yield f"commands   {' or '.join(calls)}"
+    yield f"state      {bot.state}"
+    yield ""
+    yield "rooms" if config.rooms else "no rooms"
+    for room in config.rooms:
+        yield f"  {_room(room)}"
+    yield ""
+    yield "responders"
+    for responder in config.responders:
+        yield f"  {responder.name}: {_responder(responder)}"
+    configured = {responder.name for responder in config.responders}
+    for name in bundled:
+        if name not in configured:
+            yield f"  {name}: bundled"
+
+
+def _server(xmpp: XmppSettings) -> str:
+    if xmpp.server == EMBEDDED:
+        return f"embedded in this process, port {xmpp.port}"
+    if xmpp.host:
+        return f"{xmpp.host}, port {xmpp.port}"
+    return f"wherever the SRV records of {xmpp.jid.domain} say"
+
+
+def _room(room: RoomSettings) -> str:
+    answering = "all responders"
+    if room.responders is not None:
+        answering = "responders " + ", ".join(sorted(room.responders))
+    password = ", with a password" if room.password else ""
+    return f"{room.jid} as {room.nick}, {answering}{password}"
+
+
+def _responder(responder: ResponderSettings) -> str:
+    facts = []
+    if responder.match is not None:
+        facts.append(f"on command {responder.match}")
+    if responder.hear is not None:
+        facts.append(f"on hearing {responder.hear}")
+    if responder.reply is not None:
+        facts.append("replies")
+    elif responder.run:
+        facts.append(f"runs {responder.run[0]} (at most {responder.timeout:g}s)")
+    else:
+        facts.append(f"calls {responder.use} (at most {responder.timeout:g}s)")
+    if responder.settings:
+        facts.append(f"with its own {', '.join(sorted(responder.settings))}")
+    return ", ".join(facts)

@@ -1,0 +1,267 @@
+"""The ini, read into frozen settings; or every mistake in it, at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
+from pathlib import Path
+
+from xbot import credentials, ini
+from xbot.errors import InvalidConfig, Problem
+from xbot.jid import Jid
+from xbot.options import BUNDLED, suggest
+from xbot.sections import ConvertedSection, Source, check_unique, convert
+from xbot.settings import (
+    EMBEDDED,
+    BotSettings,
+    Config,
+    ResponderSettings,
+    RoomSettings,
+    Secret,
+    XmppSettings,
+)
+from xbot.template import Template
+
+#: More than any ini, in bytes: a file this large was named by mistake.
+MAX_SIZE = 1 << 20
+
+#: Where an installed bot finds its ini, and then where a checkout does.
+INSTALLED = Path("/etc/xbot/xbot.ini")
+CHECKOUT = Path("etc/xbot.ini")
+
+#: The fields that every template has, besides the pattern's named groups.
+FIELDS = frozenset({"nick", "sender", "room", "body"})
+
+
+def find(environ: Mapping[str, str] = os.environ) -> Path:
+    """The ini to read when nobody named one, or :class:`InvalidConfig` when there is none."""
+    directory = environ.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
+    places = [Path(directory, "xbot.ini")] if directory else []
+    places += [INSTALLED, CHECKOUT]
+    for place in places:
+        if os.path.exists(place):
+            return place
+    tried = ", ".join(str(place) for place in places)
+    raise InvalidConfig([Problem(Path("xbot.ini"), 0, "", "", f"not found; tried {tried}")])
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    bundled: Collection[str] = BUNDLED,
+) -> Config:
+    """Read the ini at ``path``, or raise :class:`InvalidConfig` with all that is wrong.
+
+    ``bundled`` names the responders that need no section. Relative paths in
+    the ini start from its folder. No problem ever repeats a password.
+    """
+    try:
+        data, status = credentials.read_file(path, MAX_SIZE)
+    except credentials.Unusable as error:
+        raise InvalidConfig([Problem(path, 0, "", "", error.reason)]) from error
+    parsed = ini.parse(data, path)
+    source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
+    source.problems.extend(parsed.problems)
+    if status.st_mode & stat.S_IWOTH:
+        # It names programs to run.
+        source.blame(0, "", "", f"anyone can write to it: chmod o-w {path}")
+    sections = [
+        section
+        for section in (convert(source, section) for section in parsed.sections)
+        if section is not None
+    ]
+    check_unique(sections)
+    bot = _bot(source, _first(sections, "xbot"))
+    xmpp = _xmpp(source, _first(sections, "xmpp"))
+    responders = [_responder(section) for section in sections if section.kind.name == "responder"]
+    known = {*bundled, *(section.name for section in sections if section.kind.name == "responder")}
+    rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
+    if source.problems or xmpp is None:
+        raise InvalidConfig(sorted(source.problems, key=attrgetter("line")))
+    return Config(
+        path.absolute(),
+        bot,
+        xmpp,
+        tuple(room for room in rooms if room is not None),
+        tuple(responder for responder in responders if responder is not None),
+    )
+
+
+def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection | None:
+    return next((section for section in sections if section.kind.name == kind), None)
+
+
+def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
+    values = section.values if section else {}
+    environ = source.environ
+    state = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if state:
+        default = Path(state)
+    elif environ.get("XDG_STATE_HOME"):
+        default = Path(environ["XDG_STATE_HOME"], "xbot")
+    else:
+        default = source.home / ".local/state/xbot"
+    return BotSettings(
+        values.get("name", "xbot"),
+        values.get("prefix", ""),
+        source.locate(values.get("state", default)),
+    )
+
+
+def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | None:
+    if section is None:
+        source.blame(0, "xmpp", "", "this section is missing: it names the bot's account")
+        return None
+    values = section.values
+    server = values.get("server")
+    # What follows from a wrong server cannot be known.
+    if server == EMBEDDED:
+        for option in ("password", "password-file", "host", "ca-file"):
+            if section.has(option):
+                section.blame(option, f"makes no sense with server = {EMBEDDED}")
+        password = None
+    else:
+        if section.has("port") and not section.has("host") and not section.has("server"):
+            section.blame("port", "is used only together with host; the SRV look-up names the port")
+        if not section.has("jid") and not section.has("server"):
+            section.blame("jid", f"is missing: the bot's account (or set server = {EMBEDDED})")
+        password = _account_password(section)
+    ca_file = values.get("ca-file")
+    if ca_file is not None:
+        ca_file = source.locate(ca_file)
+        if not os.path.isfile(ca_file):
+            section.blame("ca-file", f"there is no file {ca_file}")
+    jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
+    if jid is None:
+        return None
+    return XmppSettings(
+        jid,
+        password,
+        server,
+        values.get("host"),
+        values.get("port", 5222),
+        ca_file,
+        values.get("ping-interval", 30.0),
+        values.get("ping-timeout", 10.0),
+    )
+
+
+def _account_password(section: ConvertedSection) -> Secret | None:
+    if section.has("password") or section.has("password-file") or section.has("server"):
+        return _password(section)
+    path = credentials.default_password_file(section.source.environ)
+    if path is not None:
+        return _read_password(section, path)
+    section.blame(
+        "password-file",
+        "is missing: write the account's password into a file that only you can read "
+        "(chmod 600) and name it here",
+    )
+    return None
+
+
+def _password(section: ConvertedSection) -> Secret | None:
+    source = section.source
+    if section.has("password"):
+        if section.has("password-file"):
+            section.blame("password-file", "password is set as well; only one of them can be")
+        reason = credentials.exposure(source.path, source.mode, source.owner, source.us)
+        if reason:
+            section.blame("password", f"{reason}; or move the password to a password-file")
+        value: Secret | None = section.values.get("password")
+        return value
+    if "password-file" in section.values:
+        return _read_password(section, source.locate(section.values["password-file"]))
+    return None
+
+
+def _read_password(section: ConvertedSection, path: Path) -> Secret | None:
+    try:
+        return credentials.read_password(path, section.source.environ, section.source.us)
+    except credentials.Unusable as error:
+        section.blame("password-file", error.reason)
+        return None
+
+
+def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
+    responders: frozenset[str] | None = section.values.get("responders")
+    for responder in sorted(responders or ()):
+        if responder not in known:
+            section.blame(
+                "responders", f"there is no responder {responder!r}{suggest(responder, known)}"
+            )
+    password = _password(section)
+    if section.jid is None:
+        return None
+    return RoomSettings(section.jid, section.values.get("nick", name), password, responders)
+
+
+def _responder(section: ConvertedSection) -> ResponderSettings | None:
+    values = section.values
+    # In the file's order, so that the second is the one too many.
+    kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
+    if len(kinds) != 1:
+        blamed = kinds[1] if kinds else ""
+        section.blame(blamed, "exactly one of reply, run and use must be set")
+    if "use" not in kinds and not (section.has("match") or section.has("hear")):
+        section.blame("", "neither match nor hear is set: it would never answer")
+    _check_fields(section)
+    return ResponderSettings(
+        section.name,
+        values.get("match"),
+        values.get("hear"),
+        values.get("usage"),
+        values.get("help"),
+        values.get("reply"),
+        _find_program(section, values["run"]) if "run" in values else None,
+        values.get("use"),
+        values.get("timeout", 30.0),
+        section.own,
+        section.source.path,
+        section.line,
+    )
+
+
+def _check_fields(section: ConvertedSection) -> None:
+    values = section.values
+    patterns = [option for option in ("match", "hear") if section.has(option)]
+    if any(option not in values for option in patterns):
+        # Without the pattern nobody can tell which fields there are.
+        return
+    groups: set[str] = set()
+    for option in patterns:
+        found = set(re.compile(values[option]).groupindex)
+        groups |= found
+        for name in sorted(found & FIELDS) if "use" not in values else ():
+            section.blame(option, f"the group {name!r} hides the field {{{name}}}: rename it")
+    known = FIELDS | groups
+    for option in ("reply", "run"):
+        templates = [values["reply"]] if option == "reply" and option in values else []
+        if option == "run":
+            # The program itself has no fields at all.
+            templates = list(values.get("run", ())[1:])
+        fields = {name for template in templates for name in Template.parse(template).fields}
+        for name in sorted(fields - known):
+            section.blame(option, f"there is no field {{{name}}}{suggest(name, known)}")
+
+
+def _find_program(section: ConvertedSection, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """``arguments`` with an absolute path as the first."""
+    source = section.source
+    program = arguments[0]
+    if "{" in program or "}" in program:
+        # Whoever fills the rest may then treat the path as one more template.
+        section.blame("run", "the program must be named literally, without { and }")
+        return arguments
+    if "/" in program:
+        found = shutil.which(source.locate(Path(program)))
+    else:
+        found = shutil.which(program, path=source.environ.get("PATH", os.defpath))
+    if found is None:
+        section.blame("run", f"there is no program {program!r} that we may run")
+        return arguments
+    return (os.path.abspath(found), *arguments[1:])

@@ -1,0 +1,89 @@
+"""``server = embedded``: the loopback server as a part of the bot's own process."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from xbot.settings import Config, Secret
+from xbot.testing.server import EmbeddedServer
+
+HOST = "127.0.0.1"
+
+#: Whoever is on this machine may log in as this one, with this password.
+GUEST, GUEST_PASSWORD = "guest", "guest"
+
+
+@implementer(IStreamClientEndpoint)
+class Embedded:
+    """The server that ``config`` asks for, with the bot's account and a guest's.
+
+    ``port`` is where it listens, once :meth:`start` has fired.
+    """
+
+    _log = Logger("xbot.embedded")
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self._reactor = reactor
+        jid = config.xmpp.jid
+        assert jid.local
+        self.password = Secret(secrets.token_urlsafe())
+        self.port = config.xmpp.port
+        self.server = EmbeddedServer(
+            reactor,
+            {jid.local: self.password.reveal(), GUEST: GUEST_PASSWORD},
+            domain=jid.domain,
+            rooms_domain=_rooms_domain(config),
+        )
+        self._rooms = [str(room.jid) for room in config.rooms]
+        self._domain = jid.domain
+
+    @property
+    def authorities(self) -> bytes:
+        """What a client must trust, as PEM."""
+        return self.server.certificate_pem
+
+    async def start(self) -> None:
+        """Listen on the port asked for, or on a free one where that is taken."""
+        try:
+            self.port = await self.server.listen(self.port, HOST)
+        except CannotListenError:
+            wanted = self.port
+            self.port = await self.server.listen(0, HOST)
+            self._log.warn(
+                "port {wanted} is taken; the embedded server takes {port}",
+                wanted=wanted,
+                port=self.port,
+            )
+        self._log.info(
+            "the embedded server listens on {host}, port {port}, for this machine alone: log in"
+            " with any XMPP client as {guest}@{domain}, password {password}, accept its"
+            " certificate, and join {rooms}",
+            host=HOST,
+            port=self.port,
+            guest=GUEST,
+            domain=self._domain,
+            password=GUEST_PASSWORD,
+            rooms=", ".join(self._rooms) or "a room",
+        )
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """The bot's own way in (:class:`~twisted.internet.interfaces.IStreamClientEndpoint`)."""
+        return TCP4ClientEndpoint(self._reactor, HOST, self.port).connect(factory)
+
+    def stop(self) -> Deferred[None]:
+        """Close every connection and stop listening."""
+        return self.server.stop()
+
+
+def _rooms_domain(config: Config) -> str | None:
+    """Where the configured rooms are, so that the server serves them; None for its default."""
+    domains = (room.jid.domain for room in config.rooms)
+    return next((domain for domain in domains if domain != config.xmpp.jid.domain), None)

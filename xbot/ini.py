@@ -1,0 +1,163 @@
+"""An ini file as sections and options that know their lines.
+
+The grammar is that of :class:`configparser.RawConfigParser` with ``=`` as the
+only delimiter, ``;`` (after a blank) as the only inline comment, no default
+section and no interpolation. The standard parser keeps no line numbers and
+gives up at the first mistake of some kinds; this one tells them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from xbot.errors import Problem
+
+_BOM = b"\xef\xbb\xbf"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_COMMENT = re.compile(r"^\s*[;#]|(?<=\s);")
+_NAME = re.compile(r"[\w.-]{1,64}")
+
+
+@frozen
+class Option:
+    """``name = value`` where it stands. The name is in lower case."""
+
+    name: str
+    value: str = field(repr=False)
+    line: int
+
+
+@frozen
+class Section:
+    """``[kind name]`` and its options; ``name`` is empty where there is none."""
+
+    kind: str
+    name: str
+    line: int
+    options: Mapping[str, Option]
+
+    @property
+    def title(self) -> str:
+        """What stands between the brackets."""
+        return f"{self.kind} {self.name}".rstrip()
+
+
+@frozen
+class Ini:
+    """A whole file: its sections in order, and what could not be understood."""
+
+    sections: tuple[Section, ...]
+    problems: tuple[Problem, ...]
+
+
+def parse(data: bytes, path: Path) -> Ini:
+    """Read an ini's bytes. Never raises: every mistake is one of ``problems``.
+
+    Neither a value nor a line that is not understood is ever repeated in a
+    problem, for it may hold a password.
+    """
+    reader = _Reader(path)
+    for number, line in enumerate(_split(data), 1):
+        reader.got_line(number, line)
+    reader.close_option()
+    return Ini(tuple(reader.sections), tuple(reader.problems))
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    # Not splitlines(), which also breaks lines where editors show none.
+    data = data.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield from data.split(b"\n")
+
+
+@define
+class _Reader:
+    """What is known half way through a file."""
+
+    path: Path
+    sections: list[Section] = field(factory=list)
+    problems: list[Problem] = field(factory=list)
+    #: Where options go: the current section's, or nowhere after a broken heading.
+    options: dict[str, Option] | None = None
+    title: str = ""
+    headed: bool = False
+    #: The option that a further, more indented line continues. Its name is None
+    #: when it was refused: its continuation must then go with it.
+    name: str | None = None
+    line: int = 0
+    indent: int | None = None
+    values: list[str] = field(factory=list)
+
+    def got_line(self, number: int, data: bytes) -> None:
+        line = self._decode(number, data)
+        comment = _COMMENT.search(line)
+        text = (line[: comment.start()] if comment else line).strip()
+        if not text:
+            if comment is None:
+                self.values.append("")
+            return
+        indent = len(line) - len(line.lstrip())
+        if self.indent is not None and indent > self.indent:
+            self.values.append(text)
+            return
+        self.close_option()
+        if text.startswith("["):
+            self._got_heading(number, text)
+        else:
+            self._got_option(number, indent, text)
+
+    def close_option(self) -> None:
+        """Nothing can continue the latest option any more: keep it."""
+        if self.name is not None and self.options is not None:
+            value = "\n".join(self.values).strip()
+            self.options[self.name] = Option(self.name, value, self.line)
+        self.name = None
+        self.indent = None
+        self.values = []
+
+    def _decode(self, number: int, data: bytes) -> str:
+        line = data.decode("utf-8", "replace")
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            self._problem(number, "the line is not UTF-8")
+        found = _CONTROL.search(line)
+        if found:
+            self._problem(number, f"the line has a control character (U+{ord(found[0]):04X})")
+        return _CONTROL.sub("\ufffd", line)
+
+    def _got_heading(self, number: int, text: str) -> None:
+        self.headed = True
+        words = text[1:-1].split(None, 1) if text.endswith("]") else []
+        if not words:
+            self.options = None
+            self.title = ""
+            self._problem(number, "a heading is written [kind] or [kind name]")
+            return
+        options: dict[str, Option] = {}
+        section = Section(words[0], words[1].rstrip() if words[1:] else "", number, options)
+        self.sections.append(section)
+        self.options = options
+        self.title = section.title
+
+    def _got_option(self, number: int, indent: int, text: str) -> None:
+        self.indent = indent
+        name, delimiter, value = text.partition("=")
+        name = name.rstrip().lower()
+        if not self.headed:
+            self._problem(number, "this stands before the first [section]")
+        elif not delimiter or not _NAME.fullmatch(name):
+            self._problem(number, "an option is written name = value")
+        elif self.options is not None and name in self.options:
+            first = self.options[name].line
+            self._problem(number, f"is already set in line {first}", name)
+        else:
+            self.name = name
+            self.line = number
+            self.values = [value.strip()]
+
+    def _problem(self, line: int, reason: str, option: str = "") -> None:
+        self.problems.append(Problem(self.path, line, self.title, option, reason))

@@ -1,0 +1,282 @@
+"""What may stand in the ini: every section and option, declared once.
+
+Reading, checking, the suggestions for misspelt names and the documentation
+all derive from :data:`KINDS`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.settings import EMBEDDED, Secret
+from xbot.template import Template
+
+#: The longest duration, in seconds. Longer ones are a slip of the pen.
+MAX_DURATION = 7 * 86400.0
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+)\s*(\w*)", re.ASCII)
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+
+@frozen
+class OptionKind:
+    """One option: its name, what makes a value of its text, and what a reader should know.
+
+    ``convert`` raises ValueError with what is wrong. ``default`` is for
+    reading; an option without one has an empty ``default``.
+    """
+
+    name: str
+    convert: Callable[[str], Any]
+    default: str
+    help: str
+
+
+@frozen
+class SectionKind:
+    """One kind of section. ``argument`` is what its name is, or empty when it has none.
+
+    ``reserved`` are options that a later version will bring. Some of them
+    protect, so that ignoring one would be worse than refusing it.
+    """
+
+    name: str
+    argument: str
+    help: str
+    options: tuple[OptionKind, ...]
+    reserved: tuple[str, ...] = ()
+
+    def option(self, name: str) -> OptionKind | None:
+        """The declaration of the option ``name``, if there is one."""
+        return next((option for option in self.options if option.name == name), None)
+
+    @property
+    def heading(self) -> str:
+        """How the section's heading is written."""
+        return f"[{self.name} {self.argument}]" if self.argument else f"[{self.name}]"
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """``; did you mean X?`` for the valid name nearest to ``name``, or nothing."""
+    near = get_close_matches(name[:64], sorted(valid), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def one_line(value: str) -> str:
+    return " ".join(value.split())
+
+
+def path(value: str) -> Path:
+    if "\n" in value:
+        raise ValueError("a path is one line")
+    return Path(value)
+
+
+def secret(value: str) -> Secret:
+    if "\n" in value:
+        raise ValueError("a password is one line")
+    return Secret(value)
+
+
+def prefix(value: str) -> str:
+    if len(value.split()) > 1:
+        raise ValueError("a prefix has no blanks in it")
+    return value
+
+
+def duration(value: str) -> float:
+    """Seconds, of a whole number and its unit."""
+    found = _DURATION.fullmatch(value)
+    if found is None or (found[2] and found[2] not in _UNITS):
+        raise ValueError(f"{value!r} is no duration: write it like 500ms, 30s, 5m, 2h or 1d")
+    if not found[2]:
+        raise ValueError(
+            f"the unit is missing: {value}s is seconds, {value}m minutes, {value}h hours"
+        )
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if not 0 < seconds <= MAX_DURATION:
+        raise ValueError(f"{value!r} is out of range: more than nothing, and at most 7d")
+    return seconds
+
+
+def interval(value: str) -> float:
+    seconds = duration(value)
+    if seconds < 1:
+        raise ValueError(f"{value!r} is too often: at least 1s")
+    return seconds
+
+
+def names(value: str) -> frozenset[str]:
+    """The names in a list separated by blanks, commas or new lines."""
+    found = frozenset(value.replace(",", " ").split())
+    if not found:
+        raise ValueError("names nothing")
+    return found
+
+
+def account(value: str) -> Jid:
+    jid = Jid.parse(value)
+    if jid.local is None:
+        raise ValueError(f"{value!r} has no local part: an account is NAME@DOMAIN")
+    return jid if jid.resource else jid.with_resource("bot")
+
+
+def nick(value: str) -> str:
+    try:
+        Jid(None, "room").with_resource(value)
+    except InvalidJid as error:
+        raise ValueError(f"is no nick: {error.reason}") from error
+    return value
+
+
+def server(value: str) -> str:
+    if value != EMBEDDED:
+        raise ValueError(f"only {EMBEDDED} is possible; the JID names any other server (or host)")
+    return value
+
+
+def host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        labels = value.removesuffix(".").split(".")
+        if (
+            len(value) > 253
+            or not all(_LABEL.fullmatch(label) for label in labels)
+            or labels[-1].isdigit()
+        ):
+            raise ValueError(f"{value!r} is neither a host name nor an IP address") from None
+    return value
+
+
+def port(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
+        raise ValueError(f"{value!r} is no port: a number from 1 to 65535")
+    return int(value)
+
+
+def pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        where = "" if error.pos is None else f" (character {error.pos + 1})"
+        raise ValueError(f"is no regular expression: {error.msg}{where}") from error
+    except (OverflowError, RecursionError) as error:
+        raise ValueError("is too complex a regular expression") from error
+    return value
+
+
+def template(value: str) -> str:
+    Template.parse(value)
+    return value
+
+
+def command(value: str) -> tuple[str, ...]:
+    """The program and its arguments, each of them a template."""
+    try:
+        arguments = tuple(shlex.split(value))
+    except ValueError as error:
+        raise ValueError(f"cannot be split into arguments: {error}") from error
+    for number, argument in enumerate(arguments):
+        try:
+            Template.parse(argument)
+        except ValueError as error:
+            raise ValueError(f"argument {number}: {error}") from error
+    if not arguments or not arguments[0]:
+        raise ValueError("names no program")
+    return arguments
+
+
+def python_object(value: str) -> str:
+    module, colon, name = value.partition(":")
+    if not colon or not all(part.isidentifier() for part in f"{module}.{name}".split(".")):
+        raise ValueError(f"{value!r} is not written module:object")
+    return value
+
+
+_PASSWORD = OptionKind(
+    "password", secret, "", "The password itself; only in an ini that no other user can read."
+)
+
+#: The responders that come with xbot.
+BUNDLED = ("ping", "help", "whoami")
+
+KINDS = (
+    SectionKind(
+        "xbot",
+        "",
+        "What the bot is called and where it keeps its state.",
+        (
+            OptionKind("name", nick, "xbot", 'What people call it ("xbot: ping"); the usual nick.'),
+            OptionKind("prefix", prefix, "", 'With ! here, "!ping" is "xbot: ping".'),
+            OptionKind(
+                "state",
+                path,
+                "$STATE_DIRECTORY, else ~/.local/state/xbot",
+                "The folder of what must outlive a restart.",
+            ),
+        ),
+    ),
+    SectionKind(
+        "xmpp",
+        "",
+        "The account, and how to reach its server.",
+        (
+            OptionKind("jid", account, "", "The account; without a resource, /bot is added."),
+            _PASSWORD,
+            OptionKind(
+                "password-file",
+                path,
+                "$CREDENTIALS_DIRECTORY/xmpp.password",
+                "The file with the password, which no other user can read.",
+            ),
+            OptionKind("server", server, "", "embedded: a loopback server in the same process."),
+            OptionKind("host", host, "", "The server's name or address, to skip the SRV look-up."),
+            OptionKind("port", port, "5222", "The port at that host (or of the embedded server)."),
+            OptionKind("ca-file", path, "", "The certificate of a private CA."),
+            OptionKind("ping-interval", interval, "30s", "How often the server is pinged."),
+            OptionKind("ping-timeout", duration, "10s", "How long an answer may take."),
+        ),
+    ),
+    SectionKind(
+        "room",
+        "JID",
+        "A room to be in.",
+        (
+            OptionKind("nick", nick, "[xbot] name", "What the bot is called there."),
+            _PASSWORD,
+            OptionKind("password-file", path, "", "The file with the room's password."),
+            OptionKind("responders", names, "all of them", "Which responders answer there."),
+        ),
+    ),
+    SectionKind(
+        "responder",
+        "NAME",
+        "When to answer, and with what: exactly one of reply, run and use.",
+        (
+            OptionKind("match", pattern, "", "The regular expression of a command to the bot."),
+            OptionKind("hear", pattern, "", "One to be found in anything that is said."),
+            OptionKind("usage", one_line, "", "How the command is written, for people."),
+            OptionKind("help", one_line, "", "What it does, in one line."),
+            OptionKind("reply", template, "", "The answer; may have fields such as {nick}."),
+            OptionKind("run", command, "", "A program and its arguments; its output answers."),
+            OptionKind("use", python_object, "", "A Python responder, module:object."),
+            OptionKind("timeout", duration, "30s", "How long it may take."),
+        ),
+        reserved=("allow", "deny", "rooms", "direct", "confirm", "approve"),
+    ),
+)
+
+#: Kinds of sections that a later version will bring.
+RESERVED_KINDS = ("group",)

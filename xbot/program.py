@@ -1,0 +1,188 @@
+"""Child programs: their output is the answer, and nothing of them is left behind.
+
+Blocking; to be called in a thread. What a program starts dies with it, unless
+it leaves the process group: then it cannot hold us, but nor can we end it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from xbot.errors import XbotError
+from xbot.responder import MAX_LENGTH, Failed, cut
+
+#: Seconds. How long after a cancellation we notice it, how long a program may
+#: take to end after SIGTERM, and how long what it leaves in its pipes is read.
+POLL = 0.05
+GRACE = 1.0
+DRAIN = 0.2
+
+#: How much of stderr is kept for the log, in bytes.
+ERRORS_LIMIT = 2048
+
+_NOT_INHERITED = ("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_")
+
+
+class CannotRun(XbotError):
+    """The program did not start: it is missing, not executable, or an argument cannot be one."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(f"cannot run {program!r}: {reason}")
+        self.program = program
+        self.reason = reason
+
+
+@frozen
+class ProgramResult:
+    """What a program wrote and how it ended; a negative ``status`` is the signal's number."""
+
+    output: str
+    status: int
+    truncated: bool = False
+    errors: str = ""
+
+
+def run_program(
+    argv: Sequence[str],
+    cancelled: threading.Event,
+    limit_bytes: int = 16384,
+    cwd: Path | None = None,
+) -> ProgramResult:
+    """Run ``argv`` (no shell) to its end, or until ``cancelled`` or ``limit_bytes`` of output.
+
+    Raises :class:`CannotRun`. Its whole process group is killed in every case;
+    after a cancellation it may first end on SIGTERM.
+    """
+    process = _start(argv, cwd)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, errors = _Capture(limit_bytes), _Capture(ERRORS_LIMIT)
+    try:
+        with process.stdout, process.stderr, selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ, output)
+            selector.register(process.stderr, selectors.EVENT_READ, errors)
+            _follow(process.pid, selector, cancelled, output)
+            if cancelled.is_set():
+                _terminate(process.pid)
+    finally:
+        # The group goes before its leader is reaped: until then nobody else
+        # can be given its number.
+        _signal_group(process.pid, signal.SIGKILL)
+        status = process.wait()
+    return ProgramResult(output.text(), status, output.is_over, errors.text())
+
+
+def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str:
+    """What the responder ``name`` says after its program; :class:`Failed` if that failed."""
+    output = result.output.rstrip("\r\n")
+    if result.truncated:
+        return f"{output}\n[output cut at {limit_bytes // 1024} KiB]"
+    if result.status == 0:
+        return output if output.strip() else f"{name}: done"
+    how = f"exit status {result.status}" if result.status > 0 else _signal_name(-result.status)
+    answer = f"{name} failed ({how})."
+    if output.strip():
+        answer = f"{cut(output, MAX_LENGTH - len(answer) - 1)}\n{answer}"
+    raise Failed(
+        answer,
+        reason=f"{how}; it wrote to stderr: {result.errors!r}",
+    )
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What a program inherits: all but what lets it read our secrets or speak to systemd as us."""
+    return {name: value for name, value in inherited.items() if not name.startswith(_NOT_INHERITED)}
+
+
+@define
+class _Capture:
+    """The first ``limit`` bytes of a pipe."""
+
+    limit: int
+    is_over: bool = False
+    _kept: bytearray = field(factory=bytearray)
+
+    def add(self, data: bytes) -> None:
+        self.is_over = self.is_over or len(self._kept) + len(data) > self.limit
+        self._kept += data[: self.limit - len(self._kept)]
+
+    def text(self) -> str:
+        # Not final where it was cut: half a character at the end goes away.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        return decoder.decode(bytes(self._kept), not self.is_over)
+
+
+def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - no shell, and argv is the operator's
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=cwd,
+            env=environment(os.environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CannotRun(argv[0], error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL, or half a surrogate pair, in an argument
+        raise CannotRun(argv[0], str(error)) from error
+
+
+def _follow(
+    pid: int, selector: selectors.BaseSelector, cancelled: threading.Event, output: _Capture
+) -> None:
+    """Read until the program has ended and its pipes are empty, or enough is enough."""
+    drained_at: float | None = None
+    while not cancelled.is_set() and not output.is_over:
+        if drained_at is None and _has_ended(pid):
+            drained_at = time.monotonic() + DRAIN
+        is_open = bool(selector.get_map())
+        if drained_at is not None and (not is_open or time.monotonic() >= drained_at):
+            return
+        if not is_open:
+            cancelled.wait(POLL / 10)
+            continue
+        for key, _ in selector.select(POLL):
+            data = os.read(key.fd, 65536)
+            if data:
+                key.data.add(data)
+            else:
+                selector.unregister(key.fileobj)
+
+
+def _has_ended(pid: int) -> bool:
+    # Looks without reaping: see the end of run_program.
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _terminate(pid: int) -> None:
+    _signal_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE
+    while not _has_ended(pid) and time.monotonic() < deadline:
+        time.sleep(POLL / 5)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    # start_new_session made the child the leader of a group of its own.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"

@@ -1,0 +1,11 @@
+"""``ping``: whether the bot is there, in the asker's own tone."""
+
+from xbot import Message, respond
+
+
+@respond(r"(?P<word>ping)", usage="ping", help="see whether I am there")
+async def ping(message: Message, word: str) -> str:
+    """ping is answered pong, Ping Pong, and PING PONG."""
+    if word.isupper():
+        return "PONG"
+    return "Pong" if word[0].isupper() else "pong"

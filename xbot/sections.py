@@ -1,0 +1,141 @@
+"""The ini's sections with their names checked and their options converted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field, frozen
+
+from xbot import ini
+from xbot.errors import InvalidJid, Problem
+from xbot.jid import Jid
+from xbot.options import KINDS, RESERVED_KINDS, SectionKind, suggest
+
+_KINDS = {kind.name: kind for kind in KINDS}
+_NOT_YET = "not available in this version of xbot; refusing to ignore it"
+
+
+@frozen
+class Source:
+    """The file that is being read, what surrounds it, and what is wrong with it so far."""
+
+    path: Path
+    mode: int
+    owner: int
+    us: int
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(factory=list)
+
+    def blame(self, line: int, section: str, option: str, reason: str) -> None:
+        # A value may go on over several lines; a problem is one.
+        reason = reason.replace("\n", "\\n")
+        self.problems.append(Problem(self.path, line, section, option, reason))
+
+    def locate(self, path: Path) -> Path:
+        """``path`` seen from the ini's folder, with a leading ``~`` understood."""
+        if path.parts[:1] == ("~",):
+            path = self.home.joinpath(*path.parts[1:])
+        return self.path.absolute().parent / path
+
+    @property
+    def home(self) -> Path:
+        return Path(self.environ.get("HOME") or os.path.expanduser("~"))
+
+
+@define
+class ConvertedSection:
+    """A section of a known kind, its options converted.
+
+    ``name`` is in the form that makes it unique, and ``jid`` a room's, or None
+    when it is wrong. ``values`` holds what could be converted, and ``own`` the
+    texts that only a Python responder understands.
+    """
+
+    source: Source
+    kind: SectionKind
+    section: ini.Section
+    name: str
+    jid: Jid | None = None
+    values: dict[str, Any] = field(factory=dict, repr=False)
+    own: dict[str, str] = field(factory=dict, repr=False)
+
+    @property
+    def line(self) -> int:
+        return self.section.line
+
+    def has(self, option: str) -> bool:
+        """Whether it is set, rightly or wrongly."""
+        return option in self.section.options
+
+    def blame(self, option: str, reason: str) -> None:
+        """Something is wrong with ``option``, or with the section when that is empty."""
+        line = self.section.options[option].line if self.has(option) else self.line
+        self.source.blame(line, self.section.title, option, reason)
+
+
+def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
+    """Check names and convert values; None when the kind is not known."""
+    kind = _KINDS.get(section.kind)
+    if kind is None:
+        if section.kind in RESERVED_KINDS:
+            reason = _NOT_YET
+        else:
+            reason = f"there is no such kind of section{suggest(section.kind, _KINDS)}"
+        source.blame(section.line, section.title, "", reason)
+        return None
+    result = ConvertedSection(source, kind, section, section.name)
+    _check_name(result)
+    for option in section.options.values():
+        declared = kind.option(option.name)
+        if option.name in kind.reserved:
+            result.blame(option.name, _NOT_YET)
+        elif declared is None and kind.name == "responder" and "use" in section.options:
+            result.own[option.name] = option.value
+        elif declared is None:
+            valid = [known.name for known in kind.options]
+            result.blame(option.name, f"there is no such option{suggest(option.name, valid)}")
+        elif not option.value and option.name != "prefix":
+            result.blame(option.name, "has no value")
+        else:
+            try:
+                result.values[option.name] = declared.convert(option.value)
+            except ValueError as error:
+                result.blame(option.name, str(error))
+    return result
+
+
+def _check_name(section: ConvertedSection) -> None:
+    if not section.kind.argument:
+        if section.name:
+            section.blame("", f"takes no name: it is written {section.kind.heading}")
+        section.name = ""
+    elif not section.name:
+        section.blame("", f"needs a name: it is written {section.kind.heading}")
+    elif section.kind.name == "room":
+        try:
+            jid = Jid.parse(section.name)
+        except InvalidJid as error:
+            section.blame("", str(error))
+            return
+        section.name = str(jid)
+        if jid.resource:
+            section.blame("", f"a room's JID has no resource; nick = {jid.resource} sets the nick")
+        elif jid.local is None:
+            section.blame("", f"{section.name} is no room: a room's JID is ROOM@SERVICE")
+        else:
+            section.jid = jid
+    elif not re.fullmatch(r"[\w-]+", section.name):
+        section.blame("", "a responder's name has only letters, digits, _ and -")
+
+
+def check_unique(sections: Iterable[ConvertedSection]) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for section in sections:
+        key = (section.kind.name, section.name)
+        first = lines.setdefault(key, section.line)
+        if first != section.line and (section.name or not section.kind.argument):
+            section.blame("", f"is already there in line {first}")

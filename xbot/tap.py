@@ -1,0 +1,94 @@
+"""``twistd xbot``: the options and the service (the only place that takes the global reactor)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.logger import Logger
+from twisted.python import usage
+
+from xbot import config
+from xbot.errors import EXIT_CONFIG, InvalidConfig
+from xbot.service import BotService
+from xbot.settings import Config
+
+_log = Logger("xbot")
+
+
+class Options(usage.Options):
+    """``twistd -n xbot [--config FILE]``."""
+
+    synopsis = "[--config FILE]"
+    longdesc = (
+        "Joins the rooms that the ini names and answers what is said there. Without --config:"
+        " $CONFIGURATION_DIRECTORY/xbot.ini, then /etc/xbot/xbot.ini, then etc/xbot.ini."
+        " Exits with 78 when only a person can help: a mistake in the ini, a password that the"
+        " server refuses."
+    )
+    optParameters = [["config", "c", None, "The ini to read."]]  # noqa: RUF012
+
+    loaded: Config
+
+    def postOptions(self) -> None:
+        """Read the ini: a mistake in it is told before anything starts."""
+        path = self["config"]
+        try:
+            self.loaded = config.load(Path(path) if path else config.find())
+        except InvalidConfig as invalid:
+            refuse(invalid)
+        parent = getattr(self, "parent", None)
+        if parent and parent.get("nodaemon") and parent.get("pidfile") == "twistd.pid":
+            # COMPAT: twistd -n writes ./twistd.pid, and a stale one refuses the
+            # next start; whoever runs it in the foreground knows its process.
+            parent["pidfile"] = ""
+
+
+def refuse(invalid: InvalidConfig) -> None:
+    """Tell every mistake, and exit with 78."""
+    for problem in invalid.problems:
+        sys.stderr.write(f"{problem}\n")
+    raise SystemExit(EXIT_CONFIG)
+
+
+def makeService(options: Options) -> IService:
+    """The bot that the ini describes."""
+    from twisted.internet import reactor
+
+    exit_status = _ExitStatus()
+
+    def gave_up(reason: str) -> None:
+        _log.critical("xbot stops, and comes back only after a change: {reason}", reason=reason)
+        exit_status.value = EXIT_CONFIG
+        _stop(reactor)
+
+    try:
+        return BotService(options.loaded, reactor, gave_up)
+    except InvalidConfig as invalid:
+        refuse(invalid)
+        raise
+
+
+class _ExitStatus:
+    """What the process exits with. COMPAT: twistd exits 0 after any ``reactor.stop()``."""
+
+    value = 0
+
+    def __init__(self) -> None:
+        # Registered first and so run last, when all else that exits has exited.
+        atexit.register(self._exit)
+
+    def _exit(self) -> None:
+        if self.value:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.value)
+
+
+def _stop(reactor: Any) -> None:
+    # Before the reactor runs it cannot be stopped, and after it stopped neither.
+    reactor.callLater(0, lambda: reactor.running and reactor.stop())

@@ -1,0 +1,256 @@
+"""From an accepted connection to a bound resource: STARTTLS, SASL, binding (RFC 6120 5 to 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import ITLSTransport
+from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.testing import credentials, markup
+from xbot.testing.credentials import Account, SaslError, Scram, check_plain
+from xbot.testing.markup import NS_CLIENT, NS_STREAMS, Element, child, element
+from xbot.testing.stream import ServerStream
+
+NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+
+#: Seconds that a client has from connecting to a bound resource.
+LOGIN_DEADLINE = 30.0
+
+#: RFC 6120 6.4.5: how often a client may fail to authenticate before it is sent away.
+MAX_FAILURES = 5
+
+
+class BoundSession(Protocol):
+    """Who hears the stream's stanzas once it is bound."""
+
+    jid: Jid
+
+    def got_element(self, element: Element) -> None:
+        """A direct child of the stream came."""
+
+    def ended(self) -> None:
+        """No more will come, and none can be sent."""
+
+
+class Host(Protocol):
+    """What a login needs of the server it leads into."""
+
+    domain: str
+    mechanisms: tuple[str, ...]
+    starttls: bool
+    clock: Any
+
+    def tls_options(self) -> Any:
+        """What ``startTLS`` takes."""
+
+    def find_account(self, name: str) -> Account | None:
+        """The account of this local part as a client typed it."""
+
+    def make_token(self) -> str:
+        """A text that nobody guesses."""
+
+    def got_login(self, stream: ServerStream, account: Account, resource: str) -> BoundSession:
+        """Bind a resource; "" asks for any. Raises :class:`InvalidJid`."""
+
+
+class Login(ListenAuthenticator):
+    """One connection's way in. ``_step`` is its state: what hears the next element.
+
+    The steps are ``_secure``, ``_authenticate`` (with a challenge open or not),
+    ``_bind``, and the session's own ``got_element``.
+    """
+
+    xmlstream: Any
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self.clock = host.clock
+        self.domain = host.domain
+        self._host = host
+        self._step: Callable[[Element], None] = self._idle
+        self._account: Account | None = None
+        self._scram: Scram | None = None
+        self._mechanism = ""
+        self._failures = 0
+        self._session: BoundSession | None = None
+        self._deadline: Any = None
+
+    # -- what the stream tells us
+
+    def connectionMade(self) -> None:
+        self.xmlstream.sid = self._host.make_token()
+        self._deadline = self.clock.callLater(LOGIN_DEADLINE, self._got_deadline)
+
+    def stream_started(self, root: Element) -> None:
+        """RFC 6120 4.7: check the header, answer it, offer what comes next."""
+        stream = self.xmlstream
+        stream.sid = self._host.make_token()
+        stream.send_header(self.domain)
+        condition = self._header_fault(root)
+        if condition:
+            stream.close(condition)
+        else:
+            self._offer()
+
+    def got_element(self, element: Element) -> None:
+        """Hand an element to the present step."""
+        self._step(element)
+
+    def stream_ended(self) -> None:
+        """The stream is over, however it went. May be told more than once."""
+        self._step = self._idle
+        self._cancel_deadline()
+        session, self._session = self._session, None
+        if session is not None:
+            session.ended()
+
+    # -- the steps
+
+    def _header_fault(self, root: Element) -> str | None:
+        if (root.uri, root.name) != (NS_STREAMS, "stream") or root.defaultUri != NS_CLIENT:
+            return "invalid-namespace"
+        major = root.getAttribute("version", "0").partition(".")[0]
+        if not (major.isascii() and major.isdigit() and 0 < len(major) < 4 and int(major) >= 1):
+            return "unsupported-version"
+        try:
+            asked = Jid.parse(root.getAttribute("to", ""))
+        except InvalidJid:
+            return "improper-addressing"
+        return None if asked == Jid(None, self.domain) else "host-unknown"
+
+    def _offer(self) -> None:
+        features = element(NS_STREAMS, "features")
+        if self._host.starttls and not self.xmlstream.is_secure:
+            # RFC 6120 5.3.1: required, so nothing else is offered beside it.
+            offer = element(NS_TLS, "starttls")
+            offer.addChild(element(NS_TLS, "required"))
+            self._step = self._secure
+        elif self._account is None:
+            offer = element(NS_SASL, "mechanisms")
+            for mechanism in self._mechanisms():
+                offer.addChild(element(NS_SASL, "mechanism", mechanism))
+            self._step = self._authenticate
+        else:
+            offer = element(NS_BIND, "bind")
+            self._step = self._bind
+        features.addChild(offer)
+        self.xmlstream.send(features)
+
+    def _mechanisms(self) -> list[str]:
+        # PLAIN shows the password to whoever listens: never without TLS.
+        secure = self.xmlstream.is_secure
+        return [name for name in self._host.mechanisms if secure or name != "PLAIN"]
+
+    def _secure(self, request: Element) -> None:
+        stream: ServerStream = self.xmlstream
+        if (request.uri, request.name) != (NS_TLS, "starttls"):
+            stream.close("policy-violation")
+        elif not ITLSTransport.providedBy(stream.transport):
+            stream.send(element(NS_TLS, "failure"))
+            stream.close()
+        else:
+            stream.send(element(NS_TLS, "proceed"))
+            stream.transport.startTLS(self._host.tls_options())
+            stream.is_secure = True
+            stream.reset()
+
+    def _authenticate(self, request: Element) -> None:
+        if request.uri != NS_SASL:
+            self.xmlstream.close("not-authorized")
+            return
+        try:
+            self._sasl(request)
+        except SaslError as failure:
+            self._refuse(failure.condition)
+
+    def _sasl(self, request: Element) -> None:
+        text = "".join(part for part in request.children if isinstance(part, str))
+        if request.name == "abort":
+            raise SaslError("aborted")
+        if request.name == "auth" and not self._mechanism:
+            mechanism = request.getAttribute("mechanism", "")
+            if mechanism not in self._mechanisms():
+                raise SaslError("invalid-mechanism")
+            self._mechanism = mechanism
+            if not text:
+                # RFC 6120 6.4.2: the client speaks first, in a response of its own.
+                self.xmlstream.send(element(NS_SASL, "challenge"))
+                return
+        elif request.name != "response" or not self._mechanism:
+            raise SaslError("malformed-request")
+        payload = credentials.decode(text)
+        host = self._host
+        if self._mechanism == "PLAIN":
+            self._accept(check_plain(payload, host.find_account, self._allows))
+        elif self._scram is None:
+            self._scram = Scram(self._mechanism, host.find_account, self._allows, host.make_token())
+            challenge = self._scram.challenge(payload)
+            self.xmlstream.send(element(NS_SASL, "challenge", credentials.encode(challenge)))
+        else:
+            account, final = self._scram.verify(payload)
+            self._accept(account, credentials.encode(final))
+
+    def _accept(self, account: Account, final: str = "") -> None:
+        self._account = account
+        self._step = self._idle
+        self.xmlstream.send(element(NS_SASL, "success", final))
+        self.xmlstream.reset()
+
+    def _refuse(self, condition: str) -> None:
+        self._mechanism = ""
+        self._scram = None
+        self._failures += 1
+        failure = element(NS_SASL, "failure")
+        failure.addChild(element(NS_SASL, condition))
+        self.xmlstream.send(failure)
+        if self._failures >= MAX_FAILURES:
+            self.xmlstream.close("policy-violation")
+
+    def _allows(self, account: Account, authzid: str) -> bool:
+        try:
+            return Jid.parse(authzid) == Jid(account.local, self.domain)
+        except InvalidJid:
+            return False
+
+    def _bind(self, request: Element) -> None:
+        stream: ServerStream = self.xmlstream
+        asked = child(request, NS_BIND, "bind") if request.uri == NS_CLIENT else None
+        if request.name != "iq" or request.getAttribute("type") != "set" or asked is None:
+            # RFC 6120 7.1: no stanzas before there is a resource.
+            stream.close("not-authorized")
+            return
+        assert self._account is not None
+        resource = markup.text_of(asked, NS_BIND, "resource") or ""
+        try:
+            session = self._host.got_login(stream, self._account, resource)
+        except InvalidJid:
+            stream.send(markup.refusal(request, "bad-request", self.domain))
+            return
+        self._session = session
+        self._step = session.got_element
+        self._cancel_deadline()
+        bound = element(NS_BIND, "bind")
+        bound.addChild(element(NS_BIND, "jid", str(session.jid)))
+        answer = markup.stanza("iq", type="result", id=request.getAttribute("id"))
+        answer.addChild(bound)
+        stream.send(answer)
+
+    def _idle(self, _: Element) -> None:
+        """Nothing is expected now, so nothing is heard."""
+
+    # -- the deadline
+
+    def _got_deadline(self) -> None:
+        self._deadline = None
+        self.xmlstream.close("connection-timeout")
+
+    def _cancel_deadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()

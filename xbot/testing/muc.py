@@ -1,0 +1,254 @@
+"""The conference service: which room a stanza is for, and what answers it (XEP-0045)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xbot.jid import Jid
+from xbot.testing import markup
+from xbot.testing.markup import (
+    NS_DISCO_INFO,
+    NS_DISCO_ITEMS,
+    NS_PING,
+    Element,
+    child,
+    element,
+)
+from xbot.testing.rooms import (
+    NS_MUC,
+    NS_MUC_USER,
+    NS_STANZA_ID,
+    Occupant,
+    Room,
+    StanzaError,
+    Visitor,
+)
+
+NS_MUC_OWNER = "http://jabber.org/protocol/muc#owner"
+NS_DATA = "jabber:x:data"
+SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization"
+
+#: How many rooms clients may make.
+MAX_ROOMS = 1000
+
+
+class ConferenceService:
+    """The rooms of one domain. ``rooms`` maps bare JIDs (as text) to rooms.
+
+    A room stays when its last occupant has left, so that tests can look at it
+    and a bot can come back to it. Every method raises
+    :class:`~xbot.testing.rooms.StanzaError` for what it does not do.
+    """
+
+    def __init__(
+        self, domain: str, now: Callable[[], float], make_token: Callable[[], str]
+    ) -> None:
+        self.domain = domain
+        self.rooms: dict[str, Room] = {}
+        self._now = now
+        self._make_token = make_token
+
+    def room(self, name: str) -> Room:
+        """The room of this local part or bare JID, made if it is not there yet."""
+        jid = Jid.parse(name if "@" in name else f"{name}@{self.domain}").bare
+        if str(jid) not in self.rooms:
+            self.rooms[str(jid)] = Room(jid, self._now, self._make_token)
+        return self.rooms[str(jid)]
+
+    def ended(self, visitor: Visitor) -> None:
+        """Its session is over: it is in no room any more."""
+        for room in list(self.rooms.values()):
+            occupant = room.occupant_of(visitor.jid)
+            if occupant is not None:
+                room.leave(occupant)
+
+    def got_stanza(self, visitor: Visitor, to: Jid, stanza: Element) -> None:
+        """A stanza for this domain, its ``from`` already stamped."""
+        if to.local is None:
+            self._got_for_service(visitor, stanza)
+        elif stanza.name == "presence":
+            try:
+                self._got_presence(visitor, to, stanza)
+            except StanzaError as refused:
+                # XEP-0045 7.2.6 and its like have this child first; slixmpp waits for it.
+                answer = markup.refusal(stanza, refused.condition)
+                answer.children.insert(0, element(NS_MUC, "x"))
+                visitor.send(answer)
+        elif stanza.name == "message":
+            self._got_message(visitor, to, stanza)
+        else:
+            self._got_iq(visitor, to, stanza)
+
+    # -- the service itself
+
+    def _got_for_service(self, visitor: Visitor, stanza: Element) -> None:
+        if stanza.name != "iq":
+            raise StanzaError("service-unavailable")
+        if stanza.getAttribute("type") in ("result", "error"):
+            return
+        query = stanza.firstChildElement()
+        asked = (query.uri, query.name, stanza["type"])
+        if asked == (NS_PING, "ping", "get"):
+            visitor.send(markup.result(stanza))
+        elif asked == (NS_DISCO_INFO, "query", "get"):
+            _refuse_node(query)
+            features = (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_MUC, NS_PING)
+            info = markup.disco_info("conference", "text", "Rooms", features)
+            visitor.send(markup.result(stanza, info))
+        elif asked == (NS_DISCO_ITEMS, "query", "get"):
+            items = element(NS_DISCO_ITEMS, "query")
+            for room in self.rooms.values():
+                items.addChild(
+                    element(NS_DISCO_ITEMS, "item", jid=str(room.jid), name=room.jid.local)
+                )
+            visitor.send(markup.result(stanza, items))
+        else:
+            raise StanzaError("service-unavailable")
+
+    # -- presence
+
+    def _got_presence(self, visitor: Visitor, to: Jid, presence: Element) -> None:
+        room = self.rooms.get(str(to.bare))
+        occupant = room.occupant_of(visitor.jid) if room else None
+        kind = presence.getAttribute("type")
+        if kind == "unavailable":
+            if room is not None and occupant is not None:
+                room.leave(occupant, presence)
+        elif kind is not None:
+            return
+        elif to.resource is None:
+            # XEP-0045 7.2.1: a nick is not optional.
+            raise StanzaError("jid-malformed")
+        elif room is not None and occupant is not None:
+            room.got_presence(occupant, to.resource, presence)
+        elif child(presence, NS_MUC, "x") is None:
+            # Someone who was put out, and does not know it yet.
+            raise StanzaError("not-acceptable")
+        elif room is not None:
+            room.join(visitor, to.resource, presence)
+        else:
+            self._create(visitor, to, to.resource, presence)
+
+    def _create(self, visitor: Visitor, to: Jid, nick: str, presence: Element) -> None:
+        """XEP-0045 10.1: whoever comes first makes the room, and owns it."""
+        if len(self.rooms) >= MAX_ROOMS:
+            raise StanzaError("resource-constraint")
+        self.room(str(to.bare)).join(visitor, nick, presence, created=True)
+
+    # -- messages
+
+    def _got_message(self, visitor: Visitor, to: Jid, message: Element) -> None:
+        if message.getAttribute("type") == "error":
+            return
+        room, sender = self._sender(visitor, to)
+        is_public = message.getAttribute("type") == "groupchat"
+        if to.resource is None:
+            if not is_public:
+                raise StanzaError("service-unavailable")
+            room.got_message(sender, message)
+            return
+        if is_public:
+            # XEP-0045 7.5: what is for one occupant cannot be for all.
+            raise StanzaError("bad-request")
+        recipient = room.occupants.get(to.resource)
+        if recipient is None:
+            raise StanzaError("item-not-found")
+        private = markup.copied(message, from_=room.address(sender.nick))
+        private.addChild(element(NS_MUC_USER, "x"))
+        recipient.send(private)
+
+    # -- IQ
+
+    def _got_iq(self, visitor: Visitor, to: Jid, iq: Element) -> None:
+        is_request = iq.getAttribute("type") in ("get", "set")
+        if to.resource is None:
+            if is_request:
+                self._got_room_request(visitor, to, iq)
+            return
+        try:
+            room, sender = self._sender(visitor, to)
+            recipient = room.occupants.get(to.resource)
+            if recipient is None:
+                raise StanzaError("item-not-found")
+        except StanzaError:
+            if is_request:
+                raise
+            return
+        if is_request and recipient is sender and child(iq, NS_PING, "ping") is not None:
+            # XEP-0410 3.3: the room itself answers for a client that pings itself.
+            visitor.send(markup.result(iq))
+        elif recipient.visitor is not None:
+            recipient.send(markup.copied(iq, from_=room.address(sender.nick)))
+        elif is_request:
+            raise StanzaError("service-unavailable")
+
+    def _got_room_request(self, visitor: Visitor, to: Jid, iq: Element) -> None:
+        room = self.rooms.get(str(to))
+        if room is None:
+            raise StanzaError("item-not-found")
+        query = iq.firstChildElement()
+        asked = (query.uri, query.name, iq["type"])
+        if asked == (NS_PING, "ping", "get"):
+            visitor.send(markup.result(iq))
+        elif asked == (NS_DISCO_INFO, "query", "get"):
+            _refuse_node(query)
+            visitor.send(markup.result(iq, _room_info(room)))
+        elif asked == (NS_DISCO_ITEMS, "query", "get"):
+            # XEP-0045 6.5: who is inside is told to those who are inside.
+            visitor.send(markup.result(iq, element(NS_DISCO_ITEMS, "query")))
+        elif query.uri == NS_MUC_OWNER:
+            self._got_configuration(visitor, room, iq, query)
+        else:
+            raise StanzaError("service-unavailable")
+
+    def _got_configuration(self, visitor: Visitor, room: Room, iq: Element, query: Element) -> None:
+        """XEP-0045 10.1.2: a room is usable at once; its form is empty, and so is accepted."""
+        if room.affiliations.get(str(visitor.jid.bare)) != "owner":
+            raise StanzaError("forbidden")
+        if iq["type"] == "get":
+            answer = element(NS_MUC_OWNER, "query")
+            form = element(NS_DATA, "x", type="form")
+            answer.addChild(form)
+            field = element(NS_DATA, "field", type="hidden", var="FORM_TYPE")
+            field.addChild(element(NS_DATA, "value", "http://jabber.org/protocol/muc#roomconfig"))
+            form.addChild(field)
+            visitor.send(markup.result(iq, answer))
+        elif (destroyed := child(query, NS_MUC_OWNER, "destroy")) is not None:
+            visitor.send(markup.result(iq))
+            del self.rooms[str(room.jid)]
+            room.destroy(markup.text_of(destroyed, NS_MUC_OWNER, "reason") or "")
+        else:
+            visitor.send(markup.result(iq))
+
+    def _sender(self, visitor: Visitor, to: Jid) -> tuple[Room, Occupant]:
+        room = self.rooms.get(str(to.bare))
+        sender = room.occupant_of(visitor.jid) if room else None
+        if room is None or sender is None:
+            # XEP-0045 7.4 and XEP-0410 3.2: only occupants speak; this is how
+            # a client learns that it is none any more.
+            raise StanzaError("not-acceptable")
+        return room, sender
+
+
+def _refuse_node(query: Element) -> None:
+    if query.hasAttribute("node"):
+        raise StanzaError("item-not-found")
+
+
+def _room_info(room: Room) -> Element:
+    """XEP-0045 6.4."""
+    features = (
+        NS_DISCO_INFO,
+        NS_DISCO_ITEMS,
+        NS_MUC,
+        NS_STANZA_ID,
+        NS_PING,
+        SELF_PING,
+        "muc_public",
+        "muc_persistent",
+        "muc_unmoderated",
+        "muc_semianonymous" if room.anonymous else "muc_nonanonymous",
+        "muc_membersonly" if room.members_only else "muc_open",
+        "muc_unsecured" if room.password is None else "muc_passwordprotected",
+    )
+    return markup.disco_info("conference", "text", room.jid.local or "", features)

@@ -1,0 +1,53 @@
+"""What the server itself answers, for its domain and for an account (RFC 6120 10.3.3)."""
+
+from __future__ import annotations
+
+from xbot.jid import Jid
+from xbot.testing import markup
+from xbot.testing.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
+from xbot.testing.rooms import StanzaError
+from xbot.testing.sessions import Session
+
+NS_ROSTER = "jabber:iq:roster"
+
+
+def check_iq(iq: Element) -> None:
+    """RFC 6120 8.2.3: an id, a known type, and in a request exactly one child."""
+    kind = iq.getAttribute("type")
+    if kind not in ("get", "set", "result", "error") or not iq.hasAttribute("id"):
+        raise StanzaError("bad-request")
+    if kind in ("get", "set") and len(list(iq.elements())) != 1:
+        raise StanzaError("bad-request")
+
+
+def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
+    """Answer a checked IQ to the domain, or to the session's own bare JID.
+
+    ``conference`` is where rooms are: the domain's one item (XEP-0030 4).
+    """
+    if iq["type"] in ("result", "error"):
+        return
+    query = iq.firstChildElement()
+    asked = (query.uri, query.name)
+    payload: Element | None = None
+    if asked == (NS_ROSTER, "query"):
+        # The roster is empty, and stays so whatever is put on it.
+        payload = element(NS_ROSTER, "query") if iq["type"] == "get" else None
+    elif asked == (NS_DISCO_INFO, "query") and not query.hasAttribute("node"):
+        payload = _disco_info(to)
+    elif asked == (NS_DISCO_ITEMS, "query") and not query.hasAttribute("node"):
+        payload = element(NS_DISCO_ITEMS, "query")
+        if to.local is None:
+            payload.addChild(element(NS_DISCO_ITEMS, "item", jid=conference, name="Rooms"))
+    elif asked != (NS_PING, "ping"):
+        raise StanzaError("service-unavailable")
+    answer = markup.result(iq, payload)
+    answer["from"] = str(to)
+    session.send(answer)
+
+
+def _disco_info(to: Jid) -> Element:
+    if to.local is not None:
+        return markup.disco_info("account", "registered", to.local, (NS_DISCO_INFO,))
+    features = (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_ROSTER, "msgoffline")
+    return markup.disco_info("server", "im", "xbot", features)

@@ -1,0 +1,327 @@
+"""An XMPP server for one process, on the loopback interface, that real clients can use.
+
+It serves tests, ``xbot demo`` and ``[xmpp] server = embedded``: login over
+STARTTLS, direct messages between its accounts, and rooms. Everything is kept in
+memory and bounded; nothing is configurable that a test does not need::
+
+    server = EmbeddedServer(reactor, {"bot": "secret", "alice": "wonder"})
+    port = await server.listen()
+    server.write_ca(path)                  # what a client must trust
+    room = server.room("lounge")           # lounge@conference.localhost
+    room.say("alice", "old news", ago=60)  # history
+    ...
+    await server.stop()
+
+A hermetic test needs no port: ``server.factory.buildProtocol(None)`` gives the
+server's end of a connection, ready for any in-memory transport.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.testing import markup
+from xbot.testing.certificate import Certificate
+from xbot.testing.credentials import SCRAM_HASHES, Account
+from xbot.testing.login import Login
+from xbot.testing.markup import Element
+from xbot.testing.muc import ConferenceService
+from xbot.testing.requests import answer_iq, check_iq
+from xbot.testing.rooms import Room, StanzaError
+from xbot.testing.sessions import People, Session
+from xbot.testing.stream import CLOSE_GRACE, ServerStream
+
+#: How many connections may be open at once.
+MAX_CONNECTIONS = 1000
+
+#: Offered when nothing else is asked for; best first.
+MECHANISMS = (*SCRAM_HASHES, "PLAIN")
+
+
+class EmbeddedServer:
+    """One domain with its accounts (local part to password) and rooms.
+
+    ``reactor`` listens, and its clock times everything; a
+    :class:`~twisted.internet.task.Clock` will do where nothing listens.
+    ``certificate`` is made when not given. With ``starttls`` False logins go
+    in the clear, and PLAIN is not offered.
+
+    ``rooms`` and ``sessions`` map JIDs (bare and full, as text) to what is
+    there now. ``on_stanza``, when set, sees every stanza first, with its
+    session; if it returns True the server does nothing else with it.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        accounts: Mapping[str, str],
+        domain: str = "localhost",
+        rooms_domain: str | None = None,
+        certificate: Certificate | None = None,
+        mechanisms: Sequence[str] = MECHANISMS,
+        starttls: bool = True,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        unknown = set(mechanisms) - set(MECHANISMS)
+        if unknown:
+            raise ValueError(f"the embedded server has no SASL mechanism {sorted(unknown)}")
+        self.clock = reactor
+        self.domain = Jid.parse(domain).domain
+        self.mechanisms = tuple(mechanisms)
+        self.starttls = starttls
+        self.certificate = certificate or Certificate.make(self.domain)
+        self.on_stanza: Callable[[Session, Element], bool | None] | None = None
+        self._random = random
+        self._port: Any = None
+        self._accounts: dict[str, Account] = {}
+        for local, password in accounts.items():
+            self.add_account(local, password)
+        self._streams: set[ServerStream] = set()
+        self._stopping = False
+        self._people = People(self.domain, self._accounts.__contains__, reactor.seconds)
+        self._conference = ConferenceService(
+            Jid.parse(rooms_domain or f"conference.{self.domain}").domain,
+            reactor.seconds,
+            self.make_token,
+        )
+        self.factory = _Factory(self)
+
+    # -- for whoever uses it
+
+    @property
+    def rooms(self) -> dict[str, Room]:
+        """The rooms that are there, by bare JID."""
+        return self._conference.rooms
+
+    @property
+    def sessions(self) -> dict[str, Session]:
+        """The bound sessions, by full JID."""
+        return self._people.sessions
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The certificate that clients must trust."""
+        return self.certificate.pem
+
+    def write_ca(self, path: Path | str) -> None:
+        """Write :attr:`certificate_pem` to a file."""
+        Path(path).write_bytes(self.certificate_pem)
+
+    def listen(self, port: int = 0, host: str = "127.0.0.1") -> Deferred[int]:
+        """Accept connections; fires with the port's number.
+
+        Only on a loopback address (127.0.0.0/8, ::1, or the name localhost):
+        with any other it fails with ValueError, for this server trusts
+        everyone who can reach it. ``port`` 0 takes a free one.
+        """
+        return defer.execute(self._listen, port, host)
+
+    def stop(self) -> Deferred[None]:
+        """Stop accepting, end every connection, and leave nothing in the reactor.
+
+        May be called at any time, and twice; the server can :meth:`listen`
+        again afterwards, with its rooms and waiting messages as they were.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    def room(self, name: str) -> Room:
+        """The room of this local part or bare JID, made if it is not there yet."""
+        return self._conference.room(name)
+
+    def say(self, room: str, nick: str | None, text: str, ago: float | None = None) -> str:
+        """Say something in a room as ``nick``, who need not be there: see :meth:`Room.say`."""
+        return self.room(room).say(nick, text, ago)
+
+    def kick_all(self, code: int = 307, reason: str = "") -> None:
+        """Remove every session from every room."""
+        for room in self.rooms.values():
+            for occupant in list(room.occupants.values()):
+                if occupant.visitor is not None:
+                    room.kick(occupant.nick, code, reason)
+
+    def drop_connections(self) -> None:
+        """Cut all connections without a word, as a broken network does."""
+        for stream in list(self._streams):
+            stream.abort()
+
+    def add_account(self, local: str, password: str) -> None:
+        """Make an account, or give it another password."""
+        prepared = Jid.parse(f"{local}@{self.domain}").local
+        assert prepared is not None
+        self._accounts[prepared] = Account(prepared, password, self._random(16))
+
+    def remove_account(self, local: str) -> None:
+        """Forget an account; its sessions end with ``not-authorized``."""
+        del self._accounts[local]
+        for session in list(self.sessions.values()):
+            if session.jid.local == local:
+                session.stream.close("not-authorized")
+
+    # -- for the login (see login.Host)
+
+    def tls_options(self) -> Any:
+        """What ``startTLS`` takes."""
+        return self.certificate.options()
+
+    def find_account(self, name: str) -> Account | None:
+        """The account of this local part as a client typed it."""
+        try:
+            return self._accounts.get(Jid.parse(f"{name}@{self.domain}").local or "")
+        except InvalidJid:
+            return None
+
+    def make_token(self) -> str:
+        """A text that nobody guesses."""
+        return self._random(12).hex()
+
+    def got_login(self, stream: ServerStream, account: Account, resource: str) -> Session:
+        """RFC 6120 7.7: the resource asked for, or a new one where it is none or taken."""
+        bare = Jid(account.local, self.domain)
+        jid = bare.with_resource(resource or self.make_token())
+        if str(jid) in self.sessions:
+            jid = bare.with_resource(self.make_token())
+        session = Session(jid, stream, got_stanza=self._got_stanza, ended=self._got_end)
+        self.sessions[str(jid)] = session
+        return session
+
+    # -- connections
+
+    def accept(self, stream: ServerStream | None = None) -> bool:
+        """Count a new connection; False when it cannot be had."""
+        if self._stopping or len(self._streams) >= MAX_CONNECTIONS:
+            return False
+        if stream is not None:
+            self._streams.add(stream)
+            stream.gone.addCallback(lambda _: self._streams.discard(stream))
+        return True
+
+    def _listen(self, port: int, host: str) -> int:
+        address = _loopback_address(host)
+        if self._port is not None:
+            raise ValueError(f"the embedded server listens already, on port {self._port_number()}")
+        self._port = self.clock.listenTCP(port, self.factory, interface=address)
+        return self._port_number()
+
+    def _port_number(self) -> int:
+        number: int = self._port.getHost().port
+        return number
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        try:
+            port, self._port = self._port, None
+            if port is not None:
+                await defer.maybeDeferred(port.stopListening)
+            streams = list(self._streams)
+            for stream in streams:
+                stream.close("system-shutdown")
+            if streams:
+                await self._all_gone(streams)
+                self._streams.difference_update(streams)
+        finally:
+            self._stopping = False
+
+    async def _all_gone(self, streams: list[ServerStream]) -> None:
+        gone: Deferred[Any] = Deferred()
+        waiting = set(streams)
+
+        def one_gone(stream: ServerStream, _: None) -> None:
+            waiting.discard(stream)
+            if not waiting and not gone.called:
+                gone.callback(None)
+
+        for stream in streams:
+            stream.gone.addCallback(partial(one_gone, stream))
+        # Streams cut themselves off after the grace; an in-memory transport
+        # may never say that it did.
+        gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
+        await gone
+
+    def _got_end(self, session: Session) -> None:
+        self.sessions.pop(str(session.jid), None)
+        self._conference.ended(session)
+        if session.presence is not None:
+            gone = markup.stanza("presence", type="unavailable", from_=str(session.jid))
+            self._people.got_presence(session, gone)
+
+    # -- stanzas
+
+    def _got_stanza(self, session: Session, stanza: Element) -> None:
+        if self.on_stanza is not None and self.on_stanza(session, stanza):
+            return
+        text = stanza.getAttribute("to")
+        try:
+            to = session.jid.bare if text is None else Jid.parse(text)
+        except InvalidJid as error:
+            raise StanzaError("jid-malformed") from error
+        if stanza.name == "iq":
+            check_iq(stanza)
+        if stanza.name == "presence" and text is None:
+            self._got_presence(session, stanza)
+        elif to.domain == self._conference.domain:
+            self._conference.got_stanza(session, to, stanza)
+        elif to.domain != self.domain:
+            raise StanzaError("remote-server-not-found")
+        elif stanza.name == "iq" and to in (session.jid.bare, Jid(None, self.domain)):
+            answer_iq(session, to, stanza, self._conference.domain)
+        elif to.local is not None:
+            self._people.deliver(to, _subscription_from_bare(session, stanza))
+        elif stanza.name != "presence":
+            raise StanzaError("service-unavailable")
+
+    def _got_presence(self, session: Session, presence: Element) -> None:
+        if presence.getAttribute("type") == "unavailable":
+            # RFC 6121 4.6.3: rooms are told, too, as they got directed presence.
+            self._conference.ended(session)
+        self._people.got_presence(session, presence)
+
+
+class _Factory(XmlStreamServerFactory):
+    """Makes the server's end of each connection."""
+
+    protocol = ServerStream
+    noisy = False
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        super().__init__(lambda: Login(server))
+        self._server = server
+
+    def buildProtocol(self, addr: Any) -> ServerStream | None:
+        if not self._server.accept():
+            return None
+        stream: ServerStream = super().buildProtocol(addr)
+        self._server.accept(stream)
+        return stream
+
+
+def _loopback_address(host: str) -> str:
+    """The address to listen on, or ValueError where others could reach it."""
+    if host == "localhost":
+        return "127.0.0.1"
+    refusal = f"the embedded server listens on a loopback address only, not on {host!r}"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError as error:
+        raise ValueError(refusal) from error
+    if not address.is_loopback:
+        raise ValueError(refusal)
+    return str(address)
+
+
+def _subscription_from_bare(session: Session, stanza: Element) -> Element:
+    """RFC 6121 3.1.2: subscriptions are between accounts, not between resources."""
+    kinds = ("subscribe", "subscribed", "unsubscribe", "unsubscribed")
+    if stanza.name == "presence" and stanza.getAttribute("type") in kinds:
+        return markup.copied(stanza, from_=str(session.jid.bare))
+    return stanza

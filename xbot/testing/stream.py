@@ -1,0 +1,167 @@
+"""One client's XML stream, seen from the server: bounded input, well-formed output, an end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import interfaces
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.xmlstream import XmlStream
+from twisted.words.xish import domish
+from zope.interface import implementer
+
+from xbot.testing import markup
+from xbot.testing.markup import Element
+
+#: No stanza is longer than this, in bytes; what the large servers allow, doubled.
+MAX_STANZA = 512 * 1024
+
+#: How much may wait for a client that has stopped reading, in characters.
+MAX_UNREAD = 4 * 1024 * 1024
+
+#: Seconds that a client has to answer the end of its stream before it is cut off.
+CLOSE_GRACE = 1.0
+
+
+@implementer(interfaces.IPushProducer)
+class ServerStream(XmlStream):
+    """An XML stream that reports to its authenticator (:class:`~xbot.testing.login.Login`).
+
+    That one has ``stream_started(root)``, ``got_element(element)`` and
+    ``stream_ended()``. ``gone`` fires, once, when the connection is.
+    """
+
+    transport: Any
+    stream: Any
+    sid: Any
+    _log = Logger()
+
+    def __init__(self, authenticator: Any) -> None:
+        super().__init__(authenticator)
+        self.gone: Deferred[None] = Deferred()
+        self.clock: Any = authenticator.clock
+        self.is_secure = False
+        self.is_closing = False
+        self._abort_call: Any = None
+        self._is_choked = False
+        self._unread = 0
+
+    # -- what Twisted tells us
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        # A client that stops reading must not make this process remember all
+        # that it did not read: see pauseProducing and send_text.
+        self.transport.registerProducer(self, True)
+
+    def _initializeStream(self) -> None:
+        super()._initializeStream()
+        self.stream.maxStanzaSize = MAX_STANZA
+        # RFC 6120 11.1: a DTD is not allowed, and its entities can grow without end.
+        self.stream.parser.StartDoctypeDeclHandler = _refuse_doctype
+
+    def reset(self) -> None:
+        """Begin a new document, and hear nothing more of what belongs to the old one.
+
+        RFC 6120 5.4.3.3: what came in plaintext behind ``<starttls/>`` must not
+        be taken for something said under TLS.
+        """
+        self.stream.ElementEvent = self.stream.DocumentEndEvent = _ignore
+        super().reset()
+
+    def dataReceived(self, data: bytes) -> None:
+        parser = self.stream
+        if self.is_closing or parser is None:
+            return
+        try:
+            parser.parse(data)
+        except domish.ParserError:
+            self.close("not-well-formed")
+        except Exception:
+            self._log.failure("a stream of the embedded server failed")
+            self.close("internal-server-error")
+
+    def onElement(self, element: Element) -> None:
+        if not self.is_closing:
+            self.authenticator.got_element(element)
+
+    def onDocumentStart(self, rootElement: Element) -> None:
+        self.authenticator.stream_started(rootElement)
+
+    def onDocumentEnd(self) -> None:
+        self.close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.is_closing = True
+        if self._abort_call is not None and self._abort_call.active():
+            self._abort_call.cancel()
+        super().connectionLost(reason)
+        self.authenticator.stream_ended()
+        if not self.gone.called:
+            self.gone.callback(None)
+
+    def pauseProducing(self) -> None:
+        self._is_choked = True
+        self._unread = 0
+
+    def resumeProducing(self) -> None:
+        self._is_choked = False
+
+    def stopProducing(self) -> None:
+        """The connection is going; :meth:`connectionLost` will say so."""
+
+    # -- what the server does
+
+    def send(self, obj: Element | str) -> None:
+        """Send an element, or text that is well-formed already."""
+        text = obj if isinstance(obj, str) else markup.serialise(obj)
+        if self.is_closing:
+            return
+        self._unread += len(text)
+        if self._is_choked and self._unread > MAX_UNREAD:
+            self.abort()
+            return
+        self.transport.write(text.encode("utf-8", "replace"))
+
+    def send_header(self, domain: str) -> None:
+        """Open our half of the stream."""
+        self.send(markup.header(domain, self.sid))
+        self._headerSent = True
+
+    def close(self, condition: str | None = None) -> None:
+        """End the stream, with an error of this condition when one is given.
+
+        RFC 6120 4.4: the end is announced; a client that does not answer it
+        within :data:`CLOSE_GRACE` is cut off.
+        """
+        if self.is_closing:
+            return
+        if condition is not None:
+            if not self._headerSent:
+                self.send_header(self.authenticator.domain)
+            self.send(markup.stream_error(condition))
+        if self._headerSent:
+            self.send("</stream:stream>")
+        self.is_closing = True
+        self.authenticator.stream_ended()
+        # A transport with a producer waits for it before it closes.
+        self.transport.unregisterProducer()
+        self._abort_call = self.clock.callLater(CLOSE_GRACE, self.transport.abortConnection)
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Cut the connection without a word, as a broken network does."""
+        self.is_closing = True
+        self.authenticator.stream_ended()
+        self.transport.abortConnection()
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise domish.ParserError("a document type declaration")

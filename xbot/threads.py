@@ -1,0 +1,129 @@
+"""Blocking functions in daemon threads: a stuck one delays neither the reactor nor the exit."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from xbot.errors import XbotError
+
+T = TypeVar("T")
+
+
+class Busy(XbotError):
+    """Too many threads are at work to start another. Try again later."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} threads are at work already")
+        self.limit = limit
+
+
+class RunsInThread(Protocol):
+    """What :class:`InThread` is to those who call it; tests bring simpler ones."""
+
+    def __call__(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        cancel: Callable[[], object] | None = None,
+    ) -> Deferred[T]:
+        """Run ``function(*args)``; ``cancel`` is called when the Deferred is cancelled."""
+
+
+class InThread:
+    """Runs each function in a daemon thread of its own; make one per process.
+
+    At most ``limit`` threads are alive at once, and at most ``limit_each`` with
+    the same function (equal objects), so that one that is stuck for good leaves
+    room for the others. There is no pool to join: Twisted's would keep the
+    process from exiting for as long as one function blocks.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: IReactorFromThreads, limit: int = 32, limit_each: int = 4) -> None:
+        self._reactor = reactor
+        self._limit = limit
+        self._limit_each = limit_each
+        self._alive: Counter[Callable[..., object]] = Counter()
+        self._asked_to_stop = 0
+        self._winding_down: list[Deferred[None]] = []
+
+    def __call__(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        cancel: Callable[[], object] | None = None,
+    ) -> Deferred[T]:
+        """The result of ``function(*args)``, later; fails with :class:`Busy` at the limit.
+
+        Cancelling the Deferred calls ``cancel``, which may tell the function to
+        stop; what the function does after that interests nobody any more.
+        """
+        if self._alive.total() >= self._limit:
+            return fail(Busy(self._limit))
+        if self._alive[function] >= self._limit_each:
+            return fail(Busy(self._limit_each))
+        was_asked_to_stop = False
+
+        def ask_to_stop(_: Deferred[T]) -> None:
+            nonlocal was_asked_to_stop
+            if cancel is not None:
+                was_asked_to_stop = True
+                self._asked_to_stop += 1
+                cancel()
+
+        def work() -> None:
+            outcome: T | Failure
+            try:
+                outcome = function(*args)
+            except BaseException:
+                outcome = Failure()
+            self._reactor.callFromThread(ended, outcome)
+
+        def ended(outcome: T | Failure) -> None:
+            self._alive -= Counter([function])
+            if not result.called:
+                result.callback(outcome)
+            elif isinstance(outcome, Failure):
+                # Not as a Failure: observers take any event with one for an error.
+                self._log.debug(
+                    "failed after it was cancelled: {traceback}", traceback=outcome.getTraceback()
+                )
+            if was_asked_to_stop:
+                self._asked_to_stop -= 1
+                self._tell_whether_wound_down()
+
+        result: Deferred[T] = Deferred(ask_to_stop)
+        try:
+            threading.Thread(target=work, name="xbot responder", daemon=True).start()
+        except RuntimeError:
+            return fail(Busy(self._alive.total()))
+        self._alive[function] += 1
+        return result
+
+    def wind_down(self) -> Deferred[None]:
+        """Fires once no thread that was asked to stop is still at it.
+
+        Those that cannot be asked (no ``cancel``) are not waited for.
+        """
+        if not self._asked_to_stop:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._winding_down.append(waiting)
+        return waiting
+
+    def _tell_whether_wound_down(self) -> None:
+        if not self._asked_to_stop:
+            waiting, self._winding_down = self._winding_down, []
+            for deferred in waiting:
+                deferred.callback(None)

@@ -208,7 +208,7 @@ class Room:
         message.addChild(element(NS_STANZA_ID, "stanza-id", id=self.make_token(), by=by))
         if child(message, NS_CLIENT, "body") is not None:
             self.history.append(Remembered(markup.copied(message, to=None), self.now()))
-        for occupant in list(self.occupants.values()):
+        for occupant in self._witnesses():
             occupant.send(message)
 
     # -- inside
@@ -239,7 +239,7 @@ class Room:
 
     def _announce(self, occupant: Occupant, own_codes: list[str] | None = None) -> None:
         """Tell everyone that the occupant is here, itself last (XEP-0045 7.2.2)."""
-        for other in list(self.occupants.values()):
+        for other in self._witnesses():
             if other is not occupant:
                 other.send(self._presence(occupant, other))
         occupant.send(self._presence(occupant, occupant, codes=own_codes or ()))
@@ -248,7 +248,7 @@ class Room:
         given = self.assign_nick(nick) if self.assign_nick else nick
         if given in self.occupants:
             raise StanzaError("conflict")
-        for other in list(self.occupants.values()):
+        for other in self._witnesses():
             other.send(
                 self._presence(occupant, other, type="unavailable", nick=given, codes=("303",))
             )
@@ -259,7 +259,7 @@ class Room:
         self._announce(occupant, ["210"] if given != nick else None)
 
     def _remove(self, occupant: Occupant, codes: tuple[str, ...], reason: str = "") -> None:
-        witnesses = list(self.occupants.values())
+        witnesses = self._witnesses()
         self._drop(occupant)
         for witness in witnesses:
             witness.send(
@@ -267,6 +267,10 @@ class Room:
                     occupant, witness, type="unavailable", role="none", codes=codes, reason=reason
                 )
             )
+
+    def _witnesses(self) -> list[Occupant]:
+        """Those who hear what happens now, however it changes who is inside."""
+        return [item for item in self.occupants.values() if item.visitor is not None]
 
     def _add(self, occupant: Occupant) -> None:
         self.occupants[occupant.nick] = occupant

@@ -35,7 +35,7 @@ class Ping(XMPPHandler):  # type: ignore[misc]
         iq.answer("get", ns.PING, "ping", lambda request: None)
 
     def connectionInitialized(self) -> None:
-        self._call = self._clock.callLater(self._interval, self._ping)
+        self._call = self._clock.callLater(self._interval, self._ask_again)
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
@@ -43,18 +43,28 @@ class Ping(XMPPHandler):  # type: ignore[misc]
             self._call.cancel()
             self._call = None
 
-    def _ping(self) -> None:
-        self._call = self._clock.callLater(self._interval, self._ping)
-        stream, sent = self.xmlstream, self._clock.seconds()
+    def ask(self) -> Deferred[float]:
+        """Ping the server now; fires with the seconds until its answer, whatever it was.
+
+        Fails with :class:`~xbot.xmpp.iq.IqTimeout`, or with what ended the connection.
+        """
+        sent = self._clock.seconds()
         answer: Deferred[Any] = self._iq.request(
             "get", self._domain, domish.Element((ns.PING, "ping")), self._timeout
         )
 
-        def got_life(_: object) -> None:
-            self.round_trip = self._clock.seconds() - sent
+        def got_answer(result: domish.Element | Failure) -> float:
+            if isinstance(result, Failure):
+                result.trap(IqRefused)
+            round_trip: float = self._clock.seconds() - sent
+            self.round_trip = round_trip
+            return round_trip
 
-        def got_refusal(failure: Failure) -> None:
-            failure.trap(IqRefused)
+        return answer.addBoth(got_answer)
+
+    def _ask_again(self) -> None:
+        self._call = self._clock.callLater(self._interval, self._ask_again)
+        stream = self.xmlstream
 
         def got_silence(failure: Failure) -> None:
             failure.trap(IqTimeout)
@@ -63,7 +73,6 @@ class Ping(XMPPHandler):  # type: ignore[misc]
                 abort=True,
             )
 
-        answer.addErrback(got_refusal)
-        answer.addCallbacks(got_life, got_silence)
+        answer = self.ask().addErrback(got_silence)
         # What else can fail it is the end of the connection, which others tell.
         answer.addErrback(lambda _: None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.xish import domish
@@ -98,6 +99,7 @@ class Room:
         self._nicks_tried = 0
         self._joined_at = 0.0
         self._timer: IDelayedCall | None = None
+        self._waiting: list[Deferred[None]] = []
 
     # What the owner tells.
 
@@ -139,6 +141,14 @@ class Room:
         """The room's subject came: after our self-presence, it ends the history."""
         if self.state is State.JOINED and not self.caught_up:
             self._catch_up()
+
+    def listening(self) -> Deferred[None]:
+        """Fires once the room is joined and caught up."""
+        if self.caught_up:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
 
     # What comes of it.
 
@@ -202,6 +212,9 @@ class Room:
         self._stop_timer()
         self.caught_up = True
         self._log.debug("{room}: caught up, listening", room=str(self.jid))
+        waiting, self._waiting = self._waiting, []
+        for listening in waiting:
+            listening.callback(None)
 
     def _become(self, state: State, reason: str) -> None:
         """Every transition passes here: nothing of the old state stays behind."""

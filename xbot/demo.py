@@ -1,0 +1,229 @@
+"""``xbot demo``: a server, a bot and a person in one room, in one terminal."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.internet.task import react
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.service import BotService
+from xbot.settings import (
+    EMBEDDED,
+    BotSettings,
+    Config,
+    ResponderSettings,
+    RoomSettings,
+    Secret,
+    XmppSettings,
+)
+from xbot.threads import InThread
+from xbot.xmpp.adapter import XmppAdapter
+from xbot.xmpp.login import Account
+from xbot.xmpp.tls import client_options
+
+BOT = Jid.parse("xbot@localhost/bot")
+YOU = Jid.parse("you@localhost/console")
+ROOM = Jid.parse("demo@conference.localhost")
+
+#: Seconds until both are in the room, and until one line is answered.
+START_TIMEOUT = 30.0
+ANSWER_TIMEOUT = 60.0
+
+#: Lines of input read before they can be said.
+MAX_WAITING = 100
+
+WELCOME = """\
+You are in the room {room} with a bot called xbot. What you type is said there.
+Try:  xbot: ping      xbot: help      !whoami      hello xbot      (Ctrl-D ends)
+"""
+
+
+def demo_config() -> Config:
+    """What an ini with ``server = embedded``, one room and one responder would say."""
+    return Config(
+        Path("demo"),
+        BotSettings(name="xbot", prefix="!"),
+        XmppSettings(jid=BOT, server=EMBEDDED),
+        rooms=(RoomSettings(ROOM, "xbot"),),
+        responders=(
+            ResponderSettings(
+                "hello",
+                hear=r"(?i)\b(hello|hi) xbot\b",
+                reply="Hello {nick}!",
+                usage="hello xbot",
+                help="be greeted",
+            ),
+        ),
+    )
+
+
+def run(*, verbose: bool = False) -> int:
+    """Run the demo on this process's standard input and output; gives the exit status."""
+    observer = FilteringLogObserver(
+        textFileLogObserver(sys.stderr),
+        [LogLevelFilterPredicate(LogLevel.debug if verbose else LogLevel.error)],
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(_demo(reactor)))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+async def _demo(reactor: Any) -> None:
+    is_terminal = os.isatty(0)
+    demo = Demo(reactor, sys.stdout.write)
+    try:
+        await demo.start()
+        if is_terminal:
+            sys.stdout.write(WELCOME.format(room=ROOM))
+        sys.stdout.flush()
+        console = Console(demo)
+        StandardIO(console, reactor=reactor)
+        if not await console.closed:
+            raise SystemExit(1)
+    finally:
+        await demo.stop()
+
+
+class Demo:
+    """The bot with its server, and a second client in its room.
+
+    What is said there goes to ``write``, a line of it at a time.
+    """
+
+    def __init__(self, reactor: Any, write: Callable[[str], object]) -> None:
+        self._reactor = reactor
+        self._write = write
+        self.bot = BotService(demo_config(), reactor, _gave_up)
+        assert self.bot.embedded is not None
+        self._server = self.bot.embedded
+        password = Secret(secrets.token_urlsafe())
+        assert YOU.local
+        self._server.server.add_account(YOU.local, password.reveal())
+        self.you = XmppAdapter(
+            XmppSettings(jid=YOU),
+            Account(YOU, password, client_options(YOU.domain, self._server.authorities)),
+            self._server,
+            (RoomSettings(ROOM, "you"),),
+            self._got_message,
+            lambda problem: _gave_up(str(problem)),
+            clock=reactor,
+            uniform=random.uniform,
+            in_thread=InThread(reactor),
+        )
+
+    async def start(self) -> None:
+        """Fires once both are in the room and listening."""
+        for adapter, begin in (
+            (self.bot.adapter, self.bot.startService),
+            (self.you, self.you.start),
+        ):
+            begin()
+            room = adapter.rooms.get(ROOM)
+            assert room is not None
+            await self._within(START_TIMEOUT, room.listening())
+
+    async def stop(self) -> None:
+        """End both, and the server."""
+        await self.you.stop()
+        await self.bot.stopService()
+
+    async def say(self, text: str) -> None:
+        """Say ``text`` in the room; returns once its answers are printed.
+
+        Nothing here guesses how long an answer takes: a ping behind the message
+        proves that the room has it, the dispatcher tells when nobody works on
+        an answer, and one more ping each way that the answers have arrived.
+        """
+        self.you.send(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
+        await self.you.ping.ask()
+        await self.bot.adapter.ping.ask()
+        await self._within(ANSWER_TIMEOUT, self.bot.dispatcher.idle())
+        await self.bot.adapter.ping.ask()
+        await self.you.ping.ask()
+
+    def _within(self, seconds: float, waiting: Deferred[None]) -> Deferred[None]:
+        return waiting.addTimeout(seconds, self._reactor)
+
+    def _got_message(self, message: Message) -> None:
+        if not message.delayed:
+            self._write(as_line(message.nick or message.sender, message.body))
+
+
+class Console(LineOnlyReceiver):
+    """Standard input. ``closed`` fires when it ended and all was answered, with whether it was."""
+
+    transport: Any
+    delimiter = b"\n"
+    MAX_LENGTH = 65536
+
+    def __init__(self, demo: Demo) -> None:
+        self.closed: Deferred[bool] = Deferred()
+        self._demo = demo
+        self._turn: Deferred[None] = succeed(None)
+        self._waiting = 0
+        self._all_answered = True
+
+    def lineReceived(self, line: bytes) -> None:
+        """One line of input: said once those before it are answered."""
+        text = line.decode(errors="replace").strip()
+        if not text:
+            return
+        self._waiting += 1
+        if self._waiting == MAX_WAITING:
+            self.transport.pauseProducing()
+        self._turn.addCallback(lambda _: Deferred.fromCoroutine(self._demo.say(text)))
+        self._turn.addErrback(self._not_answered)
+        self._turn.addCallback(self._answered)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end of the input."""
+        self._turn.addCallback(lambda _: self._all_answered).chainDeferred(self.closed)
+
+    def _answered(self, _: object) -> None:
+        self._waiting -= 1
+        if self._waiting == MAX_WAITING - 1:
+            self.transport.resumeProducing()
+
+    def _not_answered(self, failure: Failure) -> None:
+        self._all_answered = False
+        sys.stderr.write(
+            f"no answer: {failure.getErrorMessage() or type(failure.value).__name__}\n"
+        )
+
+
+def _gave_up(reason: str) -> None:
+    # What waits for the room runs into its time-out and ends the demo.
+    Logger("xbot").critical("{reason}", reason=reason)
+
+
+def as_line(nick: str, text: str) -> str:
+    """How the console shows what ``nick`` said: nothing in it can steer the terminal."""
+    safe = "".join(
+        character if character.isprintable() or character == "\n" else "\ufffd"
+        for character in f"{nick}> {text}"
+    )
+    return safe.replace("\n", "\n" + " " * (len(nick) + 2)) + "\n"

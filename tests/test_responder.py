@@ -122,7 +122,8 @@ class CollectTests(TestCase):
             finally:
                 closed.append(True)
 
-        said = self.said(generator())
+        endless = generator()
+        said = self.said(endless)
         self.assertEqual(len(said), MAX_ANSWERS)
         self.assertEqual(said[-1], "9\n[cut after 10 messages]")
         self.assertEqual(closed, [True])

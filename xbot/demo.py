@@ -200,7 +200,9 @@ class Console(LineOnlyReceiver):
         self._turn.addCallback(self._answered)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The end of the input."""
+        """The end of the input, whose last line may lack its line feed."""
+        rest, self._buffer = self._buffer, b""
+        self.lineReceived(rest)
         self._turn.addCallback(lambda _: self._all_answered).chainDeferred(self.closed)
 
     def _answered(self, _: object) -> None:

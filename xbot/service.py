@@ -59,7 +59,8 @@ class BotService(Service):
             lambda problem: gave_up(str(problem)),
             clock=reactor,
             uniform=random.uniform,
-            in_thread=self._threads,
+            # Its own: stuck responders must not keep us from logging in.
+            in_thread=InThread(reactor),
         )
         self.dispatcher = Dispatcher(
             responders,

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
@@ -55,6 +56,8 @@ class Iq(XMPPHandler):  # type: ignore[misc]
     guessed, *and* from the one who was asked. A request that nobody here
     answers gets a minimal error.
     """
+
+    _log = Logger("xbot.xmpp")
 
     def __init__(self, own_jid: Callable[[], Jid | None], clock: Any) -> None:
         super().__init__()
@@ -142,6 +145,11 @@ class Iq(XMPPHandler):  # type: ignore[misc]
             result = answerer(iq)
         except IqRefused as refusal:
             self.send(error_reply(iq, refusal.condition))
+            return
+        except Exception:
+            # Our fault, and the asker must not wait for it.
+            self._log.failure("a request could not be answered")
+            self.send(error_reply(iq, "internal-server-error"))
             return
         reply = domish.Element((ns.CLIENT, "iq"))
         reply["type"] = "result"

@@ -134,6 +134,9 @@ class Room:
                 self._got_removal(presence)
         elif presence.available:
             self._keep(presence.nick, presence.occupant)
+        elif self._is_our_end(presence):
+            # COMPAT: ejabberd destroys a room without status 110 for those in it.
+            self._got_removal(presence)
         else:
             self._forget(presence)
 
@@ -173,6 +176,14 @@ class Room:
             self.occupants.pop(presence.nick or "", None)
         elif self.state is State.JOINED:
             self._got_removal(presence)
+
+    def _is_our_end(self, presence: RoomPresence) -> bool:
+        """Whether our own nick is gone, and not to be replaced (303) by another of ours."""
+        return (
+            self.state is State.JOINED
+            and presence.nick == self.nick
+            and "303" not in presence.codes
+        )
 
     def _got_refusal(self, condition: str) -> None:
         if condition == "conflict" and self._nicks_tried + 1 < MAX_NICKS:

@@ -16,6 +16,7 @@ from twisted.words.xish import domish
 MAX_DEPTH = 64
 
 NS_XML = "http://www.w3.org/XML/1998/namespace"
+NS_XMLNS = "http://www.w3.org/2000/xmlns/"
 
 # XML 1.0, section 2.2: Char. Everything else, lone surrogates included, is forbidden.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,8 +42,8 @@ def sanitize(text: str) -> str:
 def serialize(element: domish.Element, default_namespace: str) -> bytes:
     """The bytes of ``element`` as a child of a stream whose default namespace is given.
 
-    :raises Unserializable: for names that are none, raw XML, and trees that
-        are too deep.
+    :raises Unserializable: for names and namespaces that are none, raw XML,
+        and trees that are too deep.
     """
     pieces: list[str] = []
     _write(element, default_namespace, pieces, 0)
@@ -56,7 +57,7 @@ def _write(element: domish.Element, default: str, pieces: list[str], depth: int)
     uri = element.uri or ""
     pieces.append(f"<{name}")
     if uri != default:
-        pieces.append(f" xmlns='{_attribute(uri)}'")
+        pieces.append(f" xmlns='{_namespace(uri)}'")
     for number, (key, value) in enumerate(element.attributes.items()):
         pieces.append(_attribute_text(number, key, value))
     if not element.children:
@@ -74,18 +75,28 @@ def _write(element: domish.Element, default: str, pieces: list[str], depth: int)
     pieces.append(f"</{name}>")
 
 
-def _attribute_text(number: int, key: str | tuple[str, str], value: object) -> str:
+def _attribute_text(number: int, key: object, value: object) -> str:
     if not isinstance(value, str):
         raise Unserializable(f"an attribute value of type {type(value).__name__}")
     if isinstance(key, str):
         if key == "xmlns":
             raise Unserializable("a namespace given as an attribute")
         return f" {_checked(key)}='{_attribute(value)}'"
+    if not (isinstance(key, tuple) and len(key) == 2 and key[0]):
+        raise Unserializable("an attribute's key that is no name")
     uri, name = key
     if uri == NS_XML:
         return f" xml:{_checked(name)}='{_attribute(value)}'"
     prefix = f"n{number}"
-    return f" xmlns:{prefix}='{_attribute(uri)}' {prefix}:{_checked(name)}='{_attribute(value)}'"
+    return f" xmlns:{prefix}='{_namespace(uri)}' {prefix}:{_checked(name)}='{_attribute(value)}'"
+
+
+def _namespace(uri: str) -> str:
+    # Namespaces in XML 1.0, section 3: these two are bound for good. A namespace
+    # that had to be repaired would be another one, and might be one twice.
+    if uri in (NS_XML, NS_XMLNS) or sanitize(uri) != uri:
+        raise Unserializable(f"{uri!r} is no namespace to declare")
+    return _attribute(uri)
 
 
 def _attribute(value: str) -> str:

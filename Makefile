@@ -1,0 +1,40 @@
+# make run    a bot to chat with, in this terminal
+# make test   all tests (those that need a server are skipped where it is missing)
+# make lint   style and types
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test hermetic lint clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# Written anew when the dependencies change. Nothing here may read the input,
+# which belongs to the demo.
+$(VENV)/ready-%: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "xbot needs Python 3.11 or later; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) </dev/null
+	@echo "installing xbot[$*] into $(VENV), once; this takes a minute ..." >&2
+	@$(BIN)/pip install --quiet --editable '.[$*]' </dev/null >&2
+	@touch $@
+
+run: $(VENV)/ready-run
+	@$(BIN)/xbot demo
+
+test: $(VENV)/ready-test
+	$(BIN)/trial tests
+
+hermetic: $(VENV)/ready-test
+	$(BIN)/trial $$($(BIN)/python -m tests.hermetic)
+
+lint: $(VENV)/ready-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) _trial_temp* build dist *.egg-info .hypothesis .mypy_cache .ruff_cache

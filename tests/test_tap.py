@@ -1,0 +1,117 @@
+"""twistd's side of the bot."""
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.python import usage
+from twisted.trial import unittest
+
+from tests.daemon import TWISTD, finish
+from xbot import tap
+from xbot.service import BotService
+
+
+class OptionsTests(unittest.TestCase):
+    def write(self, text: str) -> str:
+        """An ini of this content."""
+        path = Path(self.mktemp())
+        path.write_text(text)
+        path.chmod(0o600)
+        return str(path)
+
+    def test_config_is_read(self):
+        """The ini named by --config is the one that counts."""
+        options = tap.Options()
+        options.parseOptions(["--config", self.write("[xbot]\nname=bob\n[xmpp]\nserver=embedded")])
+        self.assertEqual(options.loaded.bot.name, "bob")
+
+    def test_mistakes_exit_78(self):
+        """An ini with mistakes ends twistd with 78, before anything starts."""
+        refused = self.assertRaises(
+            SystemExit, tap.Options().parseOptions, ["-c", self.write("[xmpp]\nserver=no")]
+        )
+        self.assertEqual(refused.code, 78)
+
+    def test_no_pid_file_in_the_foreground(self):
+        """twistd -n writes no pid file unless it is asked to, so a stale one is no matter."""
+        for given, kept in (("twistd.pid", ""), ("mine.pid", "mine.pid")):
+            options = tap.Options()
+            options.parent = {"nodaemon": True, "pidfile": given}
+            options.parseOptions(["--config", self.write("[xmpp]\nserver=embedded")])
+            self.assertEqual(options.parent["pidfile"], kept)
+
+    def test_unknown_options_are_told(self):
+        """A misspelt option is twistd's usage error."""
+        self.assertRaises(usage.UsageError, tap.Options().parseOptions, ["--confg", "x"])
+
+
+class DaemonTests(unittest.TestCase):
+    def test_twistd_knows_xbot(self):
+        """twistd --help lists xbot, from the checkout."""
+        told = finish([*TWISTD, "--help"])
+        self.assertIn("xbot  ", told.stdout)
+        self.assertIn("chat-bot daemon", told.stdout)
+
+    def test_every_mistake_at_once(self):
+        """All mistakes are told with file and line; the exit status is 78, without a traceback."""
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver = embedded\nprot = 1\n[romo a@b]\n[room a]\n")
+        path.chmod(0o600)
+        ended = finish([*TWISTD, "-n", "xbot", "--config", str(path)])
+        self.assertEqual(ended.returncode, 78, ended.stderr)
+        self.assertIn(f"{path}:3: [xmpp] prot:", ended.stderr)
+        self.assertIn(f"{path}:4: [romo a@b]:", ended.stderr)
+        self.assertIn(f"{path}:5: [room a]:", ended.stderr)
+        self.assertNotIn("Traceback", ended.stderr)
+
+    def test_responders_that_cannot_be_loaded(self):
+        """A Python responder that cannot be imported is a mistake in the ini like any other."""
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver=embedded\n[responder a]\nmatch=a\nuse=no.such.thing:x\n")
+        path.chmod(0o600)
+        ended = finish([*TWISTD, "-n", "xbot", "--config", str(path)])
+        self.assertEqual(ended.returncode, 78, ended.stderr)
+        self.assertIn(f"{path}:3: [responder a] use:", ended.stderr)
+
+    def test_fatal_later_errors_set_the_exit_status(self):
+        """When only a person can help, the exit status is 78, though the reactor stops cleanly."""
+        path = Path(self.mktemp())
+        path.write_text(
+            "[xmpp]\nserver = embedded\nport = 1\n"
+            "[responder a]\nmatch = a\nuse = tests.test_tap:GiveUp\n"
+        )
+        path.chmod(0o600)
+        ended = finish([*TWISTD, "-n", "xbot", "--config", str(path)])
+        self.assertEqual(ended.returncode, 78, ended.stdout + ended.stderr)
+        self.assertIn("comes back only after a change: given up by a test", ended.stdout)
+
+
+class GiveUp:
+    """A responder that makes the service give up, once the reactor runs."""
+
+    def __init__(self) -> None:
+        from twisted.internet import reactor
+
+        reactor.callWhenRunning(self.give_up)
+
+    def give_up(self) -> None:
+        import gc
+
+        for service in gc.get_objects():
+            if isinstance(service, BotService):
+                service._gave_up("given up by a test")
+
+    def __call__(self, message):
+        return None
+
+
+class ClockTests(unittest.TestCase):
+    def test_making_the_service_starts_nothing(self):
+        """The service only begins when it is started: no timer, no connection before."""
+        options = tap.Options()
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver=embedded")
+        options.parseOptions(["--config", str(path)])
+        clock = Clock()
+        BotService(options.loaded, clock, self.fail)
+        self.assertEqual(clock.getDelayedCalls(), [])

@@ -1,0 +1,69 @@
+"""What the documentation says, held against the code."""
+
+import re
+from pathlib import Path
+
+from twisted.trial import unittest
+
+from tests.daemon import ROOT
+from xbot import config
+from xbot.options import KINDS, RESERVED_KINDS
+
+
+class ConfigurationTests(unittest.TestCase):
+    def test_every_option_is_documented(self):
+        """docs/configuration.md has a row for each option that the code declares, and no other."""
+        text = (ROOT / "docs" / "configuration.md").read_text()
+        for kind in KINDS:
+            heading = f"## [{kind.name} {kind.argument}]" if kind.argument else f"## [{kind.name}]"
+            part = text.split(heading, 1)[1].split("\n## ", 1)[0]
+            cells = re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE)
+            documented = {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
+            self.assertEqual(documented, {option.name for option in kind.options})
+
+    def test_reserved_names_are_documented(self):
+        """Options that are refused today are named as such."""
+        text = (ROOT / "docs" / "configuration.md").read_text()
+        for name in (*RESERVED_KINDS, *(name for kind in KINDS for name in kind.reserved)):
+            self.assertIn(name, text)
+
+
+class ExamplesTests(unittest.TestCase):
+    def blocks(self, language: str) -> list[tuple[str, str]]:
+        """The code blocks of a language in all pages, with the page's name."""
+        pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        return [
+            (page.name, block)
+            for page in pages
+            for block in re.findall(
+                rf"^ *```{language}\n(.*?)^ *```$", page.read_text(), re.M | re.S
+            )
+        ]
+
+    def test_every_ini_is_valid(self):
+        """Each ini shown is accepted as it stands, together with what it leaves out."""
+        folder = Path(self.mktemp())
+        (folder / "usr/local/bin").mkdir(parents=True)
+        program = folder / "weather"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        found = self.blocks("ini")
+        self.assertGreaterEqual(len(found), 4)
+        for page, block in found:
+            text = re.sub("^ +", "", block, flags=re.MULTILINE)
+            text = text.replace("/usr/local/bin/weather", str(program.absolute()))
+            if "[xmpp]" not in text:
+                text += "\n[xmpp]\nserver = embedded\n"
+            else:
+                text = text.replace("[xmpp]", "[xmpp]\npassword = x")
+            path = folder / "xbot.ini"
+            path.write_text(text)
+            path.chmod(0o600)
+            self.assertTrue(config.load(path, {}), page)
+
+    def test_every_python_block_runs(self):
+        """Each Python example defines what it says it does."""
+        found = self.blocks("python")
+        self.assertGreaterEqual(len(found), 2)
+        for page, block in found:
+            exec(compile(block, page, "exec"), {})

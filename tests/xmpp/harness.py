@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import succeed
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -15,6 +18,9 @@ from zope.interface import alsoProvides
 
 from xbot.jid import Jid
 from xbot.settings import Secret
+from xbot.xmpp import ns
+from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.stream import Stream, StreamFactory
 
@@ -28,6 +34,17 @@ HEADER = (
 )
 STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>"
 BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+END = "</stream:stream>"
+
+#: For every property: quick, and the same examples each time.
+PROPERTY = settings(
+    max_examples=200,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def features(content: str) -> str:
@@ -46,17 +63,35 @@ def sasl(name: str, data: str = "") -> str:
     return f"<{name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{data}</{name}>"
 
 
-def parse(xml: str) -> domish.Element:
-    """One stanza from its text, in the stream's default namespace."""
-    from xbot.xmpp.elements import ElementStream
-
+def parse_all(xml: str | bytes) -> list[domish.Element]:
+    """The stanzas in a text, each in the stream's default namespace; the text must be sound."""
     found: list[domish.Element] = []
     stream = ElementStream()
     stream.DocumentStartEvent = lambda root: None
+    stream.DocumentEndEvent = lambda: None
     stream.ElementEvent = found.append
-    stream.DroppedEvent = lambda reason: None
-    stream.parse(f"{HEADER}{xml}".encode())
-    return found[0]
+    stream.DroppedEvent = found.append  # no element: whoever looks at it fails
+    stream.parse(HEADER.encode() + (xml.encode() if isinstance(xml, str) else xml))
+    return found
+
+
+def parse(xml: str) -> domish.Element:
+    """One stanza from its text, in the stream's default namespace."""
+    (element,) = parse_all(xml)
+    return element
+
+
+def shape(element: domish.Element) -> tuple[Any, ...]:
+    """What an element is, comparable: namespace, name, attributes, children with text joined."""
+    children: list[Any] = []
+    for child in element.children:
+        if isinstance(child, domish.Element):
+            children.append(shape(child))
+        elif children and isinstance(children[-1], str):
+            children[-1] += str(child)
+        elif child:
+            children.append(str(child))
+    return (element.uri or "", element.name, dict(element.attributes), children)
 
 
 def in_thread(function: Callable[[], Any]) -> Any:
@@ -67,6 +102,40 @@ def in_thread(function: Callable[[], Any]) -> Any:
 def lowest(low: float, high: float) -> float:
     """Chance that is none."""
     return low
+
+
+# Trees that an honest peer may build, for properties.
+
+_NAMES = st.sampled_from(["a", "B", "_", "x-1.y", "body", "n0", "n1"])
+_URIS = st.sampled_from(["", ns.CLIENT, ns.MUC_USER, "urn:x:<&'\">", "urn:\u00e9\U0001f600"])
+_TEXTS = st.text(
+    st.one_of(
+        st.sampled_from("\t\n\r<>&'\"] "),
+        st.characters(min_codepoint=0x20, max_codepoint=0xD7FF),
+        st.characters(min_codepoint=0xE000, max_codepoint=0xFFFD),
+        st.characters(min_codepoint=0x10000),
+    ),
+    max_size=8,
+)
+_KEYS = _NAMES | st.tuples(_URIS.filter(bool), _NAMES)
+
+
+def build(uri: Any, name: Any, attributes: dict[Any, Any], children: list[Any]) -> domish.Element:
+    """An element of these parts, none of which is looked at."""
+    element = domish.Element((uri, name))
+    element.attributes.update(attributes)
+    element.children.extend(children)
+    return element
+
+
+_ATTRIBUTES = st.dictionaries(_KEYS, _TEXTS, max_size=2)
+HONEST_TREES = st.recursive(
+    st.builds(build, _URIS, _NAMES, _ATTRIBUTES, st.lists(_TEXTS, max_size=1)),
+    lambda inner: st.builds(
+        build, _URIS, _NAMES, _ATTRIBUTES, st.lists(inner | _TEXTS, max_size=4)
+    ),
+    max_leaves=5,
+)
 
 
 class MemoryTransport(StringTransport):
@@ -84,16 +153,19 @@ class MemoryTransport(StringTransport):
         self.loseConnection()
 
 
+def make_factory(clock: Clock, run_in_thread: Callable[..., Any] = in_thread) -> StreamFactory:
+    """What makes streams that log in to the account of these tests."""
+    account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
+    return StreamFactory(lambda: Login(account, clock, run_in_thread), "example.org", clock)
+
+
 class Peer:
     """The server's end of one connection of ours, played by the test."""
 
     def __init__(self, factory: StreamFactory | None = None, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
         if factory is None:
-            factory = StreamFactory(
-                lambda: Login(self.account, self.clock, in_thread), "example.org", self.clock
-            )
+            factory = make_factory(self.clock)
         self.stream: Stream = factory.buildProtocol(None)
         self.transport = MemoryTransport()
         self.stream.makeConnection(self.transport)
@@ -108,27 +180,82 @@ class Peer:
         self.transport.clear()
         return text
 
+    def stanzas(self) -> list[domish.Element]:
+        """The stanzas that we wrote since the last call, which must be sound."""
+        return parse_all(self.sent())
+
+    def stanza(self) -> domish.Element:
+        """The one stanza that we wrote since the last call."""
+        (stanza,) = self.stanzas()
+        return stanza
+
     def lose(self, error: Exception | None = None) -> None:
         """The connection is gone."""
-        from twisted.internet.error import ConnectionDone
-
         self.stream.connectionLost(Failure(error or ConnectionDone()))
 
     def start_tls(self) -> None:
         """The server's part up to the end of STARTTLS."""
         self.feed(features(STARTTLS))
-        self.feed("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+        self.feed(PROCEED)
 
     def log_in(self, jid: str = "xbot@example.org/bot") -> None:
         """The server's part of a whole login by PLAIN; leaves nothing unread."""
+        self.authenticate()
+        self.feed(features(BIND))
+        self.bind(jid)
+
+    def authenticate(self) -> None:
+        """The server's part up to the end of SASL, by PLAIN."""
         self.start_tls()
         self.feed(features(mechanisms("PLAIN")))
         self.feed(sasl("success"))
         self.sent()
-        self.feed(features(BIND))
-        bind = self.sent()
-        identity = parse(bind[bind.index("<iq") :])["id"]
+
+    def bind(self, jid: str) -> None:
+        """The server answers our wish for a resource."""
         self.feed(
-            f"<iq type='result' id='{identity}'>"
+            f"<iq type='result' id='{self.asked()}'>"
             f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{jid}</jid></bind></iq>"
         )
+
+    def asked(self) -> str:
+        """The id of the question that we wrote last."""
+        sent = self.sent()
+        return str(parse(sent[sent.rindex("<iq") :])["id"])
+
+
+def session(*handlers: Any, clock: Clock | None = None) -> Peer:
+    """A peer after the login, with these handlers on our side."""
+    clock = clock or Clock()
+    factory = make_factory(clock)
+    parent = Handlers(factory, clock)
+    for handler in handlers:
+        handler.setHandlerParent(parent)
+    peer = Peer(factory, clock)
+    peer.log_in()
+    return peer
+
+
+class FakeEndpoint:
+    """An endpoint whose attempts the test lets succeed or fail."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.attempts: list[Deferred[Any]] = []
+        self.factory: Any = None
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        self.factory = factory
+        attempt: Deferred[Any] = Deferred()
+        self.attempts.append(attempt)
+        return attempt
+
+    def accept(self) -> Peer:
+        """The connection that was tried last is there."""
+        peer = Peer(self.factory, self.clock)
+        self.attempts[-1].callback(peer.stream)
+        return peer
+
+    def refuse(self, error: Exception) -> None:
+        """The connection that was tried last fails."""
+        self.attempts[-1].errback(Failure(error))

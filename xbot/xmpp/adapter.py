@@ -61,8 +61,10 @@ class XmppAdapter:
         self.jid: Jid | None = None
         factory = StreamFactory(lambda: Login(account, clock, in_thread), account.jid.domain, clock)
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_session)
-        self.connection = Connection(endpoint, factory, clock, uniform, gave_up)
+        # Before the connection, which tells the end to those outside: by then
+        # every handler has stopped its timers.
         self._handlers = Handlers(factory, clock)
+        self.connection = Connection(endpoint, factory, clock, uniform, gave_up)
         self.iq = Iq(lambda: self.jid, clock)
         self.rooms = Rooms(rooms, clock, uniform)
         self.ping = Ping(

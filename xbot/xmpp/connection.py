@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -138,17 +139,18 @@ class Connection:
         error = failure.value
         if self.status.state is State.CLOSING:
             return
-        if isinstance(error, CancelledError):
+        if isinstance(error, (CancelledError, ConnectingCancelledError)):
             error = ConnectionProblem(f"no connection within {CONNECT_TIMEOUT:g} s")
         elif not isinstance(error, ConnectionProblem):
             error = ConnectionProblem(str(error) or type(error).__name__)
         self._ended(error)
 
     def _got_stream(self, stream: Stream) -> None:
-        self._stream = stream
-        if self.status.state is State.CLOSING:
-            stream.end(ConnectionProblem("we are leaving"), abort=True)
+        if self.status.state is not State.CONNECTING:
+            # An endpoint that did not notice that we gave it up.
+            stream.end(ConnectionProblem("nobody waits for this connection"), abort=True)
             return
+        self._stream = stream
         self._become(State.NEGOTIATING)
 
     def _got_session(self, stream: Stream) -> None:
@@ -156,6 +158,8 @@ class Connection:
         self._become(State.ONLINE)
 
     def _got_end(self, reason: Failure) -> None:
+        if self._stream is None:
+            return
         self._stream = None
         if self.status.state is State.CLOSING:
             self._stopped()

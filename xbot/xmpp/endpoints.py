@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -90,7 +90,8 @@ class DomainEndpoint:
                     factory
                 )
                 return connected
-            except (ConnectError, DNSLookupError) as error:
+            except (ConnectError, DNSLookupError, UnicodeError) as error:
+                # UnicodeError: the record names what cannot be a host.
                 problem = ConnectionProblem(f"{target.host}:{target.port}: {error}")
         assert problem is not None
         raise problem
@@ -102,6 +103,8 @@ class DomainEndpoint:
         except (DNSNameError, DomainError, TimeoutError):
             # RFC 6120 3.2.2: no answer, or that there is none, leads to the domain itself.
             return fallback
+        except CancelledError:
+            raise
         except Exception as error:
             # twisted.names has several time-outs of its own, and OSErrors for a
             # resolver that is not there; RFC 6120 3.2.1 treats them like no answer.

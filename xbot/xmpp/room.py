@@ -135,7 +135,7 @@ class Room:
         elif presence.available:
             self._keep(presence.nick, presence.occupant)
         elif self._is_our_end(presence):
-            # COMPAT: ejabberd destroys a room without status 110 for those in it.
+            # A service that forgets status 110 here must not leave us deaf.
             self._got_removal(presence)
         else:
             self._forget(presence)

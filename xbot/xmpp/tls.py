@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet import ssl
 from twisted.internet.error import ConnectionClosed, ConnectionDone
@@ -39,7 +39,7 @@ def client_options(domain: str, authorities: bytes | None = None) -> Any:
             raise ValueError("it holds no PEM certificate")
         try:
             certificates = [ssl.Certificate.loadPEM(pem) for pem in pems]
-        except SSL.Error:
+        except crypto.Error:
             raise ValueError("it holds a broken certificate") from None
         trust = ssl.trustRootFromCertificates(certificates)
     return ssl.optionsForClientTLS(domain, trustRoot=trust)

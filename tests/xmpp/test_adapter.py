@@ -1,0 +1,192 @@
+"""The adapter end to end, in memory: XML in, XML out."""
+
+from attrs import evolve
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+from zope.interface.verify import verifyObject
+
+from tests.xmpp.harness import (
+    JID,
+    PASSWORD,
+    TLS_OPTIONS,
+    FakeEndpoint,
+    in_thread,
+    lowest,
+    parse_all,
+    shape,
+)
+from xbot.errors import NotConnected
+from xbot.interfaces import IAdapter
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.settings import RoomSettings, Secret, XmppSettings
+from xbot.xmpp import ns
+from xbot.xmpp.adapter import XmppAdapter
+from xbot.xmpp.connection import State
+from xbot.xmpp.login import Account
+
+ROOM = "room@muc.example.org"
+BODY = "<body>xbot: ping</body>"
+USER = "<x xmlns='http://jabber.org/protocol/muc#user'>{}</x>"
+
+
+class AdapterTests(unittest.TestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.endpoint = FakeEndpoint(self.clock)
+        self.heard, self.gave_up = [], []
+        self.adapter = XmppAdapter(
+            XmppSettings(JID),
+            Account(JID, Secret(PASSWORD), TLS_OPTIONS),
+            self.endpoint,
+            (RoomSettings(Jid.parse(ROOM), "bot"),),
+            self.heard.append,
+            self.gave_up.append,
+            clock=self.clock,
+            uniform=lowest,
+            in_thread=in_thread,
+        )
+
+    def log_in(self):
+        self.adapter.start()
+        peer = self.endpoint.accept()
+        peer.log_in("xbot@example.org/given")
+        return peer
+
+    def enter(self, peer):
+        """The room lets us in, with its history and subject."""
+        peer.feed(
+            f"<presence from='{ROOM}/alice'>"
+            + USER.format("<item role='participant' jid='alice@example.org/pda'/>")
+            + f"</presence><presence from='{ROOM}/bot'>"
+            + USER.format("<status code='110'/>")
+            + f"</presence><message type='groupchat' from='{ROOM}'><subject/></message>"
+        )
+
+    def test_interface(self):
+        """It keeps the contract of adapters."""
+        verifyObject(IAdapter, self.adapter)
+
+    def test_a_day(self):
+        """It logs in, asks for its roster, enters, hears, answers, and says goodbye."""
+        peer = self.log_in()
+        self.assertEqual(str(self.adapter.jid), "xbot@example.org/given")
+        roster, presence, join = peer.stanzas()
+        self.assertEqual(roster.firstChildElement().uri, ns.ROSTER)
+        self.assertEqual(shape(presence), (ns.CLIENT, "presence", {}, []))
+        self.assertEqual(join["to"], f"{ROOM}/bot")
+        peer.feed(f"<iq type='result' id='{roster['id']}'/>")
+        self.enter(peer)
+        peer.feed(f"<message type='groupchat' id='1' from='{ROOM}/alice'>{BODY}</message>")
+        (message,) = self.heard
+        self.assertEqual(
+            message,
+            Message(
+                f"{ROOM}/alice", "xbot@example.org/given", "xbot: ping",
+                {"type": "groupchat", "id": "1"},
+                room=ROOM, nick="alice", identity="alice@example.org",
+            ),
+        )  # fmt: skip
+        self.adapter.send(message.reply("alice: pong"))
+        self.assertEqual(
+            shape(peer.stanza()),
+            (ns.CLIENT, "message", {"to": ROOM, "type": "groupchat"},
+             [(ns.CLIENT, "body", {}, ["alice: pong"])]),
+        )  # fmt: skip
+        self.assertEqual(self.adapter.nick_in(ROOM), "bot")
+        stopped = self.adapter.stop()
+        goodbye, end = peer.sent().split("/>")
+        self.assertEqual((goodbye, end), ("<presence type='unavailable'", "</stream:stream>"))
+        self.assertNoResult(stopped)
+        left = []
+        stopped.addCallback(lambda _: left.extend(self.clock.getDelayedCalls()))
+        peer.lose()
+        self.successResultOf(stopped)
+        self.assertEqual(left, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.gave_up, [])
+
+    def test_not_connected(self):
+        """What cannot leave now is refused by name, and nothing of it leaves later."""
+        public = Message("", ROOM, "x", {"type": "groupchat"})
+        private = evolve(public, recipient=f"{ROOM}/alice", payload={"type": "chat"})
+        chat = Message("", "a@example.org", "x")
+
+        def assert_refused(*messages):
+            for message in messages:
+                with self.assertRaises(NotConnected) as caught:
+                    self.adapter.send(message)
+                self.assertEqual(str(caught.exception.recipient), message.recipient)
+
+        assert_refused(public, private, chat)
+        peer = self.log_in()
+        peer.sent()
+        assert_refused(public, private)
+        self.assertIsNone(self.adapter.nick_in(ROOM))
+        self.adapter.send(chat)
+        self.assertEqual(peer.stanza()["to"], "a@example.org")
+        for recipient in "@", "", "x" * 10_000:
+            assert_refused(evolve(chat, recipient=recipient))
+        self.enter(peer)
+        for message in public, private:
+            self.adapter.send(message)
+            self.assertEqual(peer.stanza()["to"], message.recipient)
+        peer.lose()
+        assert_refused(public, private, chat)
+        self.assertEqual(peer.sent(), "")
+
+    def test_restart_into_history(self):
+        """Twenty commands in the history that a room sends all the same are all the past."""
+        peer = self.log_in()
+        commands = f"<message type='groupchat' from='{ROOM}/alice'>{BODY}</message>" * 20
+        peer.feed(commands)
+        self.enter(peer)
+        self.assertEqual([message.delayed for message in self.heard], [True] * 20)
+        peer.lose()
+        self.clock.advance(1)
+        peer = self.endpoint.accept()
+        peer.log_in()
+        peer.feed(
+            f"<presence from='{ROOM}/bot'>" + USER.format("<status code='110'/>") + "</presence>"
+        )
+        self.heard.clear()
+        peer.feed(commands)
+        self.assertEqual([message.delayed for message in self.heard], [True] * 20)
+
+    def test_comes_back(self):
+        """After a loss it logs in again and enters its rooms, with nothing of the old session."""
+        peer = self.log_in()
+        self.enter(peer)
+        peer.lose()
+        self.assertIsNone(self.adapter.nick_in(ROOM))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.clock.advance(1)
+        peer = self.endpoint.accept()
+        peer.log_in()
+        self.assertIs(self.adapter.connection.status.state, State.ONLINE)
+        self.assertEqual([stanza.name for stanza in peer.stanzas()], ["iq", "presence", "presence"])
+
+    def test_join_and_leave(self):
+        """Rooms can be joined and left while it runs."""
+        peer = self.log_in()
+        peer.sent()
+        self.adapter.join(RoomSettings(Jid.parse("other@muc.example.org"), "bot"))
+        self.assertEqual(peer.stanza()["to"], "other@muc.example.org/bot")
+        self.adapter.leave("other@muc.example.org")
+        self.assertEqual(peer.stanza()["type"], "unavailable")
+
+    def test_a_hostile_stanza_in_the_history(self):
+        """A stanza that Twisted's parser dies of costs itself only: no join loop comes of it."""
+        peer = self.log_in()
+        peer.feed(f"<message type='groupchat' from='{ROOM}/x'>{BODY}<x xmlns='a b'/></message>")
+        self.enter(peer)
+        self.assertEqual(self.heard, [])
+        self.assertEqual(self.adapter.nick_in(ROOM), "bot")
+
+    def test_what_a_responder_says(self):
+        """Whatever a responder says leaves as one message."""
+        peer = self.log_in()
+        peer.sent()
+        self.adapter.send(Message("", "a@b", "</body></message><iq/>\x00\ud800", {"id": "'/>\x00"}))
+        (stanza,) = parse_all(peer.sent())
+        self.assertEqual(str(stanza.body), "</body></message><iq/>\ufffd\ufffd")

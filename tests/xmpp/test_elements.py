@@ -1,0 +1,260 @@
+"""The element stream: honest bytes in any pieces, and hostile ones."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial import unittest
+from twisted.words.xish import domish
+
+from tests.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
+from xbot.xmpp import elements, ns
+from xbot.xmpp.elements import ElementStream, StreamViolation
+from xbot.xmpp.serialize import serialize
+
+INTACT = "<message id='next'><body>intact</body></message>"
+
+
+class Sink:
+    """An element stream, or Twisted's own, and what came out of it."""
+
+    def __init__(self, stream=None, opened=True):
+        self.roots, self.found, self.dropped, self.ends = [], [], [], 0
+        self.stream = stream or ElementStream()
+        self.stream.DocumentStartEvent = self.roots.append
+        self.stream.ElementEvent = self.found.append
+        self.stream.DroppedEvent = self.dropped.append
+        self.stream.DocumentEndEvent = self._got_end
+        if opened:
+            self.feed(HEADER)
+
+    def _got_end(self):
+        self.ends += 1
+
+    def feed(self, data, size=65536):
+        """As a transport does: in pieces."""
+        data = data.encode() if isinstance(data, str) else data
+        for start in range(0, len(data), size):
+            self.stream.parse(data[start : start + size])
+
+
+def nested(depth):
+    return "<message>" + "<a>" * (depth - 1) + "</a>" * (depth - 1) + "</message>"
+
+
+def wide(count):
+    return "<message>" + "<a/>" * (count - 1) + "</message>"
+
+
+def attributed(count):
+    return "<message " + " ".join(f"a{number}=''" for number in range(count)) + "/>"
+
+
+class HonestTests(unittest.TestCase):
+    @PROPERTY
+    @given(HONEST_TREES, st.integers(1, 40))
+    def test_what_is_serialized_is_read_back(self, tree, size):
+        """A tree that we send is, to whoever parses it, the tree that was meant."""
+        sink = Sink()
+        sink.feed(serialize(tree, ns.CLIENT), size)
+        self.assertEqual([shape(found) for found in sink.found], [shape(tree)])
+
+    @PROPERTY
+    @given(st.lists(HONEST_TREES, max_size=3), st.integers(1, 40))
+    def test_agrees_with_twisted(self, trees, size):
+        """What honest peers send makes the trees that Twisted's own parser makes, in any pieces."""
+        data = HEADER.encode()
+        data += b" ".join(serialize(tree, ns.CLIENT) for tree in trees) + END.encode()
+        ours, theirs = Sink(opened=False), Sink(domish.ExpatElementStream(), opened=False)
+        for sink in ours, theirs:
+            sink.feed(data, size)
+        self.assertEqual(
+            [shape(found) for found in ours.found], [shape(found) for found in theirs.found]
+        )
+        self.assertEqual(len(ours.found), len(trees))
+        for attribute in "uri", "name", "defaultUri", "attributes", "localPrefixes":
+            self.assertEqual(getattr(ours.roots[0], attribute), getattr(theirs.roots[0], attribute))
+        for mine, other in zip(ours.found, theirs.found, strict=True):
+            self.assertEqual(mine.defaultUri, other.defaultUri)
+            self.assertEqual(mine.localPrefixes, other.localPrefixes)
+        self.assertEqual((ours.ends, theirs.ends), (1, 1))
+
+    def test_prefixes(self):
+        """Prefixed names and attributes are known by their namespaces."""
+        sink = Sink()
+        sink.feed("<p:a xmlns:p='urn:p' p:k='1' xml:lang='en'><b/><c xmlns='urn:c'/><d/></p:a>")
+        (found,) = sink.found
+        self.assertEqual(
+            shape(found),
+            (
+                "urn:p",
+                "a",
+                {("urn:p", "k"): "1", ("http://www.w3.org/XML/1998/namespace", "lang"): "en"},
+                [(ns.CLIENT, "b", {}, []), ("urn:c", "c", {}, []), (ns.CLIENT, "d", {}, [])],
+            ),
+        )
+        self.assertEqual(found.firstChildElement().parent, found)
+
+    def test_many_lines_are_one_text(self):
+        """256 KiB of newlines are one child, however many pieces the parser tells them in."""
+        sink = Sink()
+        body = "\n" * 262_144
+        sink.feed(f"<message><body>{body}</body></message>", 4096)
+        self.assertEqual(sink.found[0].body.children, [body])
+
+    def test_white_space_between_stanzas(self):
+        """White space keeps a connection alive, however much of it comes."""
+        sink = Sink()
+        for _ in range(elements.MAX_UNFINISHED_BYTES // 65536 + 2):
+            sink.feed(" \n" * 32768)
+        sink.feed(INTACT)
+        self.assertEqual((len(sink.found), sink.dropped), (1, []))
+
+
+class ViolationTests(unittest.TestCase):
+    def test_no_xmpp_stream_holds_this(self):
+        """What RFC 6120 forbids on a stream, or is not XML, ends it, and no stanza comes of it."""
+        table = {
+            "doctype": b"<message/><!DOCTYPE x>",
+            "entity": b"<message>&lol;</message>",
+            "instruction": b"<message><?php x?></message>",
+            "instruction between": b"<?php x?>",
+            "comment": b"<message><!-- x --></message>",
+            "comment between": b"<!-- x -->",
+            "invalid UTF-8": b"<message>\xff</message>",
+            "overlong UTF-8": b"<message>\xc0\xbc</message>",
+            "surrogate": b"<message>\xed\xa0\x80</message>",
+            "U+FFFE": b"<message>\xef\xbf\xbe</message>",
+            "control character": b"<message>\x08</message>",
+            "control reference": b"<message>&#8;</message>",
+            "NUL": b"<message>\x00</message>",
+            "separator reference": b"<message xmlns='a&#12;b'/>",
+            "unknown prefix": b"<p:message/>",
+            "text between": b" x <iq/>",
+            "CDATA between": b"<![CDATA[x]]>",
+            "wrong end": b"<message></iq>",
+            "second declaration": b"<?xml version='1.0'?>",
+            "twice an attribute": b"<message a='' a=''/>",
+            "after the end": END.encode() + b"<message/>",
+        }
+        for what, data in table.items():
+            for size in 1, 65536:
+                sink = Sink()
+                with self.assertRaises(StreamViolation, msg=what):
+                    sink.feed(data, size)
+                self.assertLessEqual(len(sink.found), 1, what)
+                if sink.found:
+                    self.assertEqual(what, "doctype")
+
+    def test_no_stream_begins_like_this(self):
+        """A document type, entities, another protocol: it ends before a root is told."""
+        table = {
+            "entities": "<!DOCTYPE x [<!ENTITY a 'aa'><!ENTITY b '&a;&a;'>]><x>&b;</x>",
+            "bare doctype": "<!DOCTYPE x><x/>",
+            "external": "<!DOCTYPE x SYSTEM 'file:///etc/passwd'><x/>",
+            "comment": "<!-- x --><x/>",
+            "HTTP": "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "SSH": "SSH-2.0-x\r\n",
+        }
+        for what, text in table.items():
+            sink = Sink(opened=False)
+            with self.assertRaises(StreamViolation, msg=what):
+                sink.feed(text)
+            self.assertEqual(sink.roots, [], what)
+
+    def test_never_ends(self):
+        """A stanza, a tag, an attribute or a prologue without an end is cut off."""
+        for start, opened in ("<message>", 1), ("<message a='", 1), ("<message", 1), ("", 0):
+            sink = Sink(opened=bool(opened))
+            sink.feed(start)
+            with self.assertRaises(StreamViolation, msg=start):
+                for _ in range(elements.MAX_UNFINISHED_BYTES // 65536 + 1):
+                    sink.feed(" " * 65536)
+            self.assertEqual(sink.found, [])
+
+    def test_superseded(self):
+        """After the element that ends an unprotected stream nothing of it is taken."""
+        table = ("<message/>", "x", "<!-- x -->", "<?x y?>", "&lt;", "<![CDATA[x]]>", "<message>")
+        for after in table:
+            for together in True, False:
+                sink = Sink()
+                sink.stream.ElementEvent = lambda element, sink=sink: (
+                    sink.found.append(element),
+                    sink.stream.supersede(),
+                )
+                with self.assertRaises(StreamViolation, msg=after):
+                    if together:
+                        sink.feed(f"<proceed/> {after}")
+                    else:
+                        sink.feed("<proceed/>")
+                        sink.feed(after)
+                self.assertEqual([element.name for element in sink.found], ["proceed"])
+
+    def test_superseded_by_white_space(self):
+        """White space behind that element is no matter."""
+        sink = Sink()
+        sink.feed("<proceed/>")
+        sink.stream.supersede()
+        sink.feed(" \r\n\t")
+        self.assertEqual(len(sink.found), 1)
+
+
+class DroppedTests(unittest.TestCase):
+    def assert_dropped(self, reason, stanza, size):
+        sink = Sink()
+        sink.feed(INTACT)
+        sink.feed(f"{stanza}{INTACT}", size)
+        self.assertEqual(sink.dropped, [reason], stanza[:80])
+        self.assertEqual([shape(found) for found in sink.found], [shape(sink.found[0])] * 2)
+        self.assertEqual(str(sink.found[1].body), "intact")
+
+    def test_namespaces_with_white_space(self):
+        """White space in a namespace costs that stanza only: a room's history may repeat it."""
+        for uri in "a b", " ", "a&#9;b", "a&#10;b", "a&#13;b", "a\nb", "a\u00a0b", "a\u2003b":
+            for stanza in (
+                f"<message><body>x</body><x xmlns='{uri}'>y<z/></x>w</message>",
+                f"<message xmlns='{uri}'><body/></message>",
+                f"<message xmlns:p='{uri}'/>",
+                f"<message><a><p:x xmlns:p='{uri}' p:k=''/></a></message>",
+            ):
+                for size in 1, 65536:
+                    self.assert_dropped("white space in a namespace", stanza, size)
+
+    def test_beyond_the_limits(self):
+        """A stanza too deep, wide or adorned is dropped; one at the limit is delivered."""
+        table = (
+            ("nested too deep", nested, elements.MAX_DEPTH),
+            ("too many elements", wide, elements.MAX_ELEMENTS),
+            ("too many attributes", attributed, elements.MAX_ATTRIBUTES),
+        )
+        for reason, make, limit in table:
+            sink = Sink()
+            sink.feed(make(limit))
+            self.assertEqual((len(sink.found), sink.dropped), (1, []), reason)
+            self.assert_dropped(reason, make(limit + 1), 65536)
+
+    def test_far_beyond_the_limits(self):
+        """100,000 levels cost no recursion."""
+        self.assert_dropped("nested too deep", nested(100_000), 65536)
+
+    def test_too_many_bytes(self):
+        """A stanza beyond the size is dropped, be its bytes in a text or in an attribute."""
+        long = "x" * (elements.MAX_STANZA_BYTES + 65536)
+        self.assert_dropped("too many bytes", f"<message><body>{long}</body></message>", 65536)
+        self.assert_dropped("too many bytes", f"<message a='{long}'/>", 65536)
+
+    def test_long_but_honest(self):
+        """Many large stanzas in a row are delivered, each counted for itself."""
+        sink = Sink()
+        text = "x" * 600_000
+        sink.feed(f"<message><body>{text}</body></message>" * 5)
+        self.assertEqual([str(found.body) for found in sink.found], [text] * 5)
+
+    def test_namespaces_after_a_dropped_stanza(self):
+        """Nothing of a dropped stanza stays: the next one's default namespace is the stream's."""
+        sink = Sink()
+        sink.feed(
+            "<message xmlns='a b'><x xmlns='c d'><y/></x></message><message><body/></message>"
+        )
+        self.assertEqual(
+            shape(sink.found[0]), (ns.CLIENT, "message", {}, [(ns.CLIENT, "body", {}, [])])
+        )
+        self.assertEqual(sink.found[0].localPrefixes, {})

@@ -1,0 +1,92 @@
+"""Handlers: each apart from the others' faults."""
+
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from tests.xmpp.harness import Peer, make_factory, parse, session
+from xbot.errors import NotConnected
+from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.handlers import Handlers
+from xbot.xmpp.problems import ConnectionProblem
+
+
+class Recorder(XMPPHandler):
+    """Remembers what it is told, and fails where it is asked to."""
+
+    def __init__(self, fails=()):
+        super().__init__()
+        self.fails, self.told = fails, []
+
+    def _tell(self, what):
+        self.told.append(what)
+        if what in self.fails:
+            raise ZeroDivisionError
+
+    def connectionMade(self):
+        self._tell("made")
+
+    def connectionInitialized(self):
+        self._tell("initialized")
+
+    def connectionLost(self, reason):
+        super().connectionLost(reason)
+        self._tell("lost")
+
+
+class HandlersTests(unittest.TestCase):
+    def test_in_turn(self):
+        """Handlers are told of the connection, the session and the end, in that order."""
+        handlers = Recorder(), Recorder()
+        peer = session(*handlers)
+        self.assertIs(handlers[0].xmlstream, peer.stream)
+        peer.lose()
+        for handler in handlers:
+            self.assertEqual(handler.told, ["made", "initialized", "lost"])
+            self.assertIsNone(handler.xmlstream)
+
+    def test_one_that_cannot_begin(self):
+        """A handler that fails to begin ends the stream: half a bot is none."""
+        first, bad, last = Recorder(), Recorder({"initialized"}), Recorder()
+        peer = session(first, bad, last)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(str(peer.stream.problem), "Recorder could not begin")
+        self.assertTrue(peer.transport.disconnecting)
+        with self.assertRaises(NotConnected):
+            first.send(parse("<message/>"))
+        peer.lose()
+        self.assertEqual(first.told, ["made", "initialized", "lost"])
+        self.assertEqual(last.told, ["made", "lost"])
+
+    def test_faults_elsewhere(self):
+        """A handler that fails at the connection or at its loss leaves no later one untold."""
+        bad, last = Recorder({"made", "lost"}), Recorder()
+        peer = session(bad, last)
+        peer.lose()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.assertEqual(last.told, ["made", "initialized", "lost"])
+
+    def test_nothing_is_queued(self):
+        """Without a session nothing can be sent, and nothing of it is sent later."""
+        clock = Clock()
+        factory = make_factory(clock)
+        parent, handler = Handlers(factory, clock), Recorder()
+        handler.setHandlerParent(parent)
+        message = parse("<message to='a@example.org'/>")
+        with self.assertRaises(NotConnected) as caught:
+            handler.send(message)
+        self.assertEqual(caught.exception.recipient, "a@example.org")
+        peer = Peer(factory, clock)
+        with self.assertRaises(NotConnected):
+            handler.send(message)
+        peer.log_in()
+        self.assertEqual(peer.sent(), "")
+        handler.send(message)
+        self.assertEqual(peer.stanza()["to"], "a@example.org")
+        peer.stream.end(ConnectionProblem("why"))
+        peer.sent()
+        with self.assertRaises(NotConnected):
+            handler.send(message)
+        peer.lose()
+        with self.assertRaises(NotConnected):
+            handler.send(message)
+        self.assertEqual(peer.sent(), "")

@@ -1,0 +1,147 @@
+"""Messages in."""
+
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from tests.xmpp.harness import JID, lowest, session
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.settings import RoomSettings
+from xbot.xmpp.messages import Messages
+from xbot.xmpp.rooms import Rooms
+
+ROOM = "room@muc.example.org"
+ALICE = f"from='{ROOM}/alice'"
+BODY = "<body>hi</body>"
+
+
+class MessagesTests(unittest.TestCase):
+    def setUp(self):
+        clock = Clock()
+        self.heard = []
+        rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], clock, lowest)
+        self.messages = Messages(lambda: JID, JID.bare, rooms, self.heard.append)
+        self.peer = session(rooms, self.messages, clock=clock)
+
+    def presence(self, nick, content, kind=""):
+        self.peer.feed(
+            f"<presence from='{ROOM}/{nick}' {kind}>"
+            f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x></presence>"
+        )
+
+    def join(self):
+        self.presence("alice", "<item role='participant' jid='alice@example.org/pda'/>")
+        self.presence("carol", "<item role='participant'/>")
+        self.presence("bot", "<status code='110'/>")
+        self.peer.feed(f"<message type='groupchat' from='{ROOM}'><subject/></message>")
+
+    def hear(self, xml):
+        self.heard.clear()
+        self.peer.feed(xml)
+        (message,) = self.heard
+        return message
+
+    def test_chat(self):
+        """What is said to us alone has the sender's bare JID as its identity."""
+        message = self.hear(
+            f"<message type='chat' id='1' from='Bob@example.org/pda'>{BODY}</message>"
+        )
+        self.assertEqual(
+            message,
+            Message(
+                "bob@example.org/pda", str(JID), "hi", {"type": "chat", "id": "1"},
+                identity="bob@example.org",
+            ),
+        )  # fmt: skip
+
+    def test_room(self):
+        """What is said in a room has the room, the nick, and the identity that the room shows."""
+        self.join()
+        for nick, identity in (("alice", "alice@example.org"), ("carol", None), ("nobody", None)):
+            message = self.hear(f"<message type='groupchat' from='{ROOM}/{nick}'>{BODY}</message>")
+            self.assertEqual(
+                message,
+                Message(
+                    f"{ROOM}/{nick}", str(JID), "hi", {"type": "groupchat"},
+                    room=ROOM, nick=nick, identity=identity,
+                ),
+            )  # fmt: skip
+
+    def test_private_message_through_a_room(self):
+        """Who speaks through a room is who the room says; never the room's own bare JID."""
+        self.join()
+        for kind in "chat", "normal":
+            for nick, identity in (("alice", "alice@example.org"), ("carol", None)):
+                message = self.hear(f"<message type='{kind}' from='{ROOM}/{nick}'>{BODY}</message>")
+                self.assertEqual(
+                    (message.room, message.nick, message.identity, message.payload["type"]),
+                    (ROOM, nick, identity, kind),
+                )
+                self.assertFalse(message.delayed)
+                self.assertEqual(message.reply("x").recipient, f"{ROOM}/{nick}")
+
+    def test_echo(self):
+        """Our own words are marked: by our nick in a room, by our bare JID elsewhere."""
+        self.join()
+        table = {
+            f"type='groupchat' from='{ROOM}/bot'": True,
+            f"type='groupchat' {ALICE}": False,
+            f"type='groupchat' from='{ROOM}/Bot'": False,
+            "type='chat' from='xbot@example.org'": True,
+            "type='chat' from='XBot@Example.org/other'": True,
+            "type='chat' from='xbot@example.net'": False,
+            f"type='chat' from='{ROOM}/bot'": True,
+        }
+        for attributes, echo in table.items():
+            message = self.hear(f"<message {attributes}>{BODY}</message>")
+            self.assertIs(message.echo, echo, attributes)
+
+    def test_history(self):
+        """Until the room is caught up all that is said there is the past, marked or not."""
+        delay = "<delay xmlns='urn:xmpp:delay'/>"
+        for kind in "groupchat", "chat":
+            self.assertTrue(self.hear(f"<message type='{kind}' {ALICE}>{BODY}</message>").delayed)
+        self.presence("bot", "<status code='110'/>")
+        text = f"<message type='groupchat' {ALICE}>{BODY}</message>"
+        self.assertTrue(self.hear(text).delayed)
+        self.peer.feed(f"<message type='groupchat' {ALICE}><subject>x</subject></message>")
+        self.assertFalse(self.hear(text).delayed)
+        self.assertTrue(self.hear(text.replace(BODY, BODY + delay)).delayed)
+        self.presence("bot", "<status code='110'/><status code='307'/>", "type='unavailable'")
+        self.assertTrue(self.hear(text).delayed)
+
+    def test_nick_changes_hands(self):
+        """A nick that somebody else takes does not bring the rights of its former holder."""
+        self.join()
+        self.presence("alice", "<status code='303'/><item nick='al'/>", "type='unavailable'")
+        self.presence("alice", "<item role='participant'/>")
+        self.assertIsNone(self.hear(f"<message type='groupchat' {ALICE}>{BODY}</message>").identity)
+
+    def test_dropped(self):
+        """What speaks to nobody is counted by its reason, and goes no further."""
+        self.join()
+        table = {
+            f"<message type='groupchat' from='other@muc.example.org/a'>{BODY}</message>": (
+                "unknown-room"
+            ),
+            f"<message type='groupchat' from='{ROOM}'>{BODY}</message>": "room-notice",
+            f"<message type='chat' from='{ROOM}'>{BODY}</message>": "room-notice",
+            f"<message type='error' {ALICE}>{BODY}</message>": "error",
+            "<message type='chat' from='a@b'><subject>x</subject></message>": "no-body",
+            "<message from='@'><body>x</body></message>": "bad-sender",
+            f"<message from='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'>"
+            "<invite from='a@b'/></x></message>": "no-body",
+        }
+        for xml, reason in table.items():
+            before = self.messages.dropped[reason]
+            self.peer.feed(xml)
+            self.assertEqual(self.messages.dropped[reason], before + 1, xml)
+        self.assertEqual(self.heard, [])
+
+    def test_subjects_are_no_messages(self):
+        """A subject, in a room of ours or in another, is never heard."""
+        self.join()
+        self.peer.feed(f"<message type='groupchat' {ALICE}><subject>!quit</subject></message>")
+        self.peer.feed("<message type='groupchat' from='x@y/z'><subject>!quit</subject></message>")
+        self.assertEqual(self.heard, [])
+        self.assertEqual(dict(self.messages.dropped), {"unknown-room": 1})

@@ -1,0 +1,65 @@
+"""What a new session does first."""
+
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from tests.xmpp.harness import JID, session, shape
+from xbot.xmpp import ns
+from xbot.xmpp.iq import IQ_TIMEOUT, Iq
+from xbot.xmpp.session import FEATURES, Session
+
+
+class SessionTests(unittest.TestCase):
+    def setUp(self):
+        self.clock = Clock()
+        iq = Iq(lambda: JID, self.clock)
+        self.session = Session(iq)
+        self.peer = session(iq, self.session, clock=self.clock)
+        self.sent = self.peer.stanzas()
+
+    def test_begins(self):
+        """The roster is asked for first; presence follows without waiting."""
+        roster, presence = self.sent
+        self.assertEqual(
+            shape(roster),
+            (ns.CLIENT, "iq", {"type": "get", "id": roster["id"]}, [(ns.ROSTER, "query", {}, [])]),
+        )
+        self.assertEqual(shape(presence), (ns.CLIENT, "presence", {}, []))
+
+    def test_roster(self):
+        """The contacts are counted, be there many or no list at all."""
+        table = {
+            "<query xmlns='jabber:iq:roster'><item jid='a@b'/><item jid='c@d'/></query>": 2,
+            "<query xmlns='jabber:iq:roster'/>": 0,
+            "": 0,
+        }
+        for content, contacts in table.items():
+            self.setUp()
+            self.peer.feed(f"<iq type='result' id='{self.sent[0]['id']}'>{content}</iq>")
+            self.assertEqual(self.session.contacts, contacts)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_roster(self):
+        """A roster that is refused, never comes, or is cut off costs nothing."""
+        self.peer.feed(f"<iq type='error' id='{self.sent[0]['id']}'/>")
+        self.assertIsNone(self.peer.stream.problem)
+        self.setUp()
+        self.clock.advance(IQ_TIMEOUT)
+        self.assertIsNone(self.peer.stream.problem)
+        self.setUp()
+        self.peer.lose()
+        self.assertIsNone(self.session.contacts)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_disco_info(self):
+        """We say that we are a bot, and what we speak."""
+        self.peer.feed(
+            "<iq type='get' id='1' from='a@example.org'>"
+            "<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+        )
+        query = self.peer.stanza().firstChildElement()
+        self.assertEqual((query.uri, query.name), (ns.DISCO_INFO, "query"))
+        identity, *features = query.elements()
+        self.assertEqual(identity.attributes, {"category": "client", "type": "bot", "name": "xbot"})
+        self.assertEqual([feature["var"] for feature in features], list(FEATURES))

@@ -1,0 +1,125 @@
+"""The outbox: what is to be said waits here for the link, for the room, and for its receipt."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from xbot.errors import NotConnected
+from xbot.message import Message
+
+MAX_MESSAGES = 2000
+MAX_BYTES = 4 * 1024 * 1024
+
+#: What a message weighs besides its text.
+OVERHEAD = 200
+
+
+class Outbox:
+    """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
+
+    ``send`` is the adapter's: it raises :class:`~xbot.errors.NotConnected` for
+    what cannot leave now, which then waits, in order, for :meth:`got_ready`.
+    What does not fit is dropped, logged and counted. What one place (a room, a
+    person) is told keeps its order; one that is not there holds nobody up.
+    """
+
+    _log = Logger("xbot.outbox")
+
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        *,
+        max_messages: int = MAX_MESSAGES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._send = send
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._messages = 0
+        self._bytes = 0
+        self._waiting: dict[str, deque[Message]] = {}
+        self._draining: list[Deferred[None]] = []
+
+    def __len__(self) -> int:
+        """How many messages wait or are under way."""
+        return self._messages
+
+    def put(self, message: Message) -> None:
+        """Say this as soon as it can be said."""
+        weight = _weight(message)
+        if self._messages >= self._max_messages or self._bytes + weight > self._max_bytes:
+            self.counts["overflow"] += 1
+            self._log.error(
+                "the outbox is full ({messages} messages): dropped one to {recipient}",
+                messages=self._messages,
+                recipient=message.recipient,
+            )
+            return
+        self._messages += 1
+        self._bytes += weight
+        place = _place(message)
+        self._waiting.setdefault(place, deque()).append(message)
+        self._flush(place)
+
+    def got_ready(self, place: str | None = None) -> None:
+        """What waits for this place (a bare address; None: for any) may leave now."""
+        for name in list(self._waiting) if place is None else [place]:
+            self._flush(name)
+
+    def got_delivered(self, message: Message) -> None:
+        """The other side has it; it is forgotten here."""
+        self.counts["delivered"] += 1
+        self._forget(message)
+
+    def got_returned(self, messages: Sequence[Message]) -> None:
+        """These left and may not have arrived: they wait again, before all others."""
+        for message in reversed(messages):
+            self._waiting.setdefault(_place(message), deque()).appendleft(message)
+
+    def drained(self) -> Deferred[None]:
+        """Fires once nothing waits and nothing is under way."""
+        if not self._messages:
+            return succeed(None)
+        draining: Deferred[None] = Deferred()
+        self._draining.append(draining)
+        return draining
+
+    def _flush(self, place: str) -> None:
+        queue = self._waiting.get(place)
+        while queue:
+            message = queue[0]
+            try:
+                self._send(message)
+            except NotConnected as reason:
+                self._log.debug("waiting: {reason}", reason=str(reason))
+                return
+            except Exception:
+                self.counts["failed"] += 1
+                self._log.failure("cannot say something to {place}", place=place)
+                self._forget(message)
+            queue.popleft()
+        self._waiting.pop(place, None)
+
+    def _forget(self, message: Message) -> None:
+        self._messages -= 1
+        self._bytes -= _weight(message)
+        if not self._messages:
+            draining, self._draining = self._draining, []
+            for deferred in draining:
+                deferred.callback(None)
+
+
+def _place(message: Message) -> str:
+    """Where it is said: what is said privately through a room waits for the room too."""
+    return message.room or message.recipient
+
+
+def _weight(message: Message) -> int:
+    # Characters are counted four bytes each, which no text exceeds, so that
+    # nothing is encoded only to be weighed.
+    return OVERHEAD + 4 * len(message.body)

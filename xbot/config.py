@@ -109,6 +109,7 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         values.get("name", "xbot"),
         values.get("prefix", ""),
         source.locate(values.get("state", default)),
+        values.get("journal-keep", 30 * 86400.0),
     )
 
 
@@ -147,6 +148,7 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
         ca_file,
         values.get("ping-interval", 30.0),
         values.get("ping-timeout", 10.0),
+        values.get("resume-max-age", 120.0),
     )
 
 
@@ -223,6 +225,7 @@ def _responder(section: ConvertedSection) -> ResponderSettings | None:
         section.own,
         section.source.path,
         section.line,
+        effect=values.get("effect"),
     )
 
 

@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from xbot.jid import Jid
 from xbot.message import Message
+from xbot.outbox import Outbox
 from xbot.service import BotService
 from xbot.settings import (
     EMBEDDED,
@@ -123,12 +124,14 @@ class Demo:
         password = Secret(secrets.token_urlsafe())
         assert YOU.local
         self._server.server.add_account(YOU.local, password.reveal())
+        self._outbox = Outbox(lambda message: self.you.send(message))
         self.you = XmppAdapter(
             XmppSettings(jid=YOU),
             Account(YOU, password, client_options(YOU.domain, self._server.authorities)),
             self._server,
             (RoomSettings(ROOM, "you"),),
             self._got_message,
+            self._outbox,
             lambda problem: _gave_up(str(problem)),
             clock=reactor,
             uniform=random.uniform,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from xbot.journal_entry import Entry
 from xbot.message import Message
 
 
@@ -13,7 +16,8 @@ class IAdapter(Interface):
 
     Whoever builds an adapter gives it ``got_message(message)``, which it calls
     for every message that arrives, the past and our own echo included (marked
-    as what they are).
+    as what they are), and an :class:`IReceipts`. What ``got_message`` gives, if
+    it is not None, fires once the message cannot be lost any more.
     """
 
     name = Attribute("What logs and status call it, a str.")
@@ -38,3 +42,48 @@ class IAdapter(Interface):
 
     def leave(room: str) -> None:
         """Leave ``room`` (bare address) and do not come back."""
+
+
+class IReceipts(Interface):
+    """Who is told what became of the messages that an adapter took."""
+
+    def got_ready(place: str | None = None) -> None:
+        """What waits for this place (a bare address; None: for any) may leave now."""
+
+    def got_delivered(message: Message) -> None:
+        """The other side has it."""
+
+    def got_returned(messages: Sequence[Message]) -> None:
+        """These left and may not have arrived, oldest first: they are to be sent again."""
+
+
+class IJournal(Interface):
+    """What was accepted to run, durably, and what came of it."""
+
+    state = Attribute("Whether it works now: a :class:`xbot.journal_entry.JournalState`.")
+
+    def open() -> Deferred[None]:
+        """Fires once it was tried; fails when only a person can help."""
+
+    def accept(message: Message, responder: str) -> Deferred[int | None]:
+        """The new entry's number, once it is durable; None for what was accepted before.
+
+        It goes by the message's ``key``, which is not None, and the responder.
+
+        :raises xbot.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
+        """
+
+    def finish(number: int, outcome: str) -> Deferred[None]:
+        """Note what came of an entry. Its first outcome counts."""
+
+    def interrupted() -> Deferred[list[Entry]]:
+        """What an earlier process accepted, did not finish, and nobody was told of yet."""
+
+    def reported(number: int) -> Deferred[None]:
+        """Somebody was told that this entry was interrupted."""
+
+    def recent(limit: int) -> Deferred[list[Entry]]:
+        """The newest ``limit`` entries, the newest last."""
+
+    def close() -> Deferred[None]:
+        """Write what waits; fires when that is done."""

@@ -7,6 +7,9 @@ from types import MappingProxyType
 
 from attrs import evolve, field, frozen
 
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
@@ -26,6 +29,8 @@ class Message:
     is the speaker's real bare address where it is known for certain, else
     ``None``: no identity, no rights. ``delayed`` marks the past (XEP-0203,
     room history) and ``echo`` our own words come back; neither is obeyed.
+    ``key`` tells this message from every other, for good; with None it could
+    not be recognised if it came again.
     """
 
     sender: str
@@ -37,11 +42,22 @@ class Message:
     identity: str | None = None
     delayed: bool = False
     echo: bool = False
+    key: str | None = None
 
     @property
     def is_public(self) -> bool:
         """Whether everyone in the room sees it (as opposed to one person)."""
         return self.payload.get("type") == "groupchat"
+
+    @property
+    def speaker(self) -> str:
+        """What people call whoever said it: the nick, or the local part of the address."""
+        if self.nick:
+            return self.nick
+        try:
+            return Jid.parse(self.sender).local or self.sender
+        except InvalidJid:
+            return self.sender  # of an adapter whose addresses are no JIDs
 
     def reply(self, text: str) -> Message:
         """The answer to this message: from and to swapped, its type kept.
@@ -61,4 +77,5 @@ class Message:
             identity=None,
             delayed=False,
             echo=False,
+            key=None,
         )

@@ -24,6 +24,9 @@ from xbot.template import Template
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
 MAX_DURATION = 7 * 86400.0
 
+#: The longest time that anything is kept, in seconds.
+MAX_KEEP = 3650 * 86400.0
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+)\s*(\w*)", re.ASCII)
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -95,7 +98,7 @@ def prefix(value: str) -> str:
     return value
 
 
-def duration(value: str) -> float:
+def duration(value: str, longest: float = MAX_DURATION) -> float:
     """Seconds, of a whole number and its unit."""
     found = _DURATION.fullmatch(value)
     if found is None or (found[2] and found[2] not in _UNITS):
@@ -105,8 +108,9 @@ def duration(value: str) -> float:
             f"the unit is missing: {value}s is seconds, {value}m minutes, {value}h hours"
         )
     seconds = float(found[1]) * _UNITS[found[2]]
-    if not 0 < seconds <= MAX_DURATION:
-        raise ValueError(f"{value!r} is out of range: more than nothing, and at most 7d")
+    if not 0 < seconds <= longest:
+        limit = f"{longest / 86400:g}d"
+        raise ValueError(f"{value!r} is out of range: more than nothing, and at most {limit}")
     return seconds
 
 
@@ -115,6 +119,17 @@ def interval(value: str) -> float:
     if seconds < 1:
         raise ValueError(f"{value!r} is too often: at least 1s")
     return seconds
+
+
+def keep(value: str) -> float:
+    return duration(value, MAX_KEEP)
+
+
+def yes_or_no(value: str) -> bool:
+    answers = {"yes": True, "no": False}
+    if value.lower() not in answers:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return answers[value.lower()]
 
 
 def names(value: str) -> frozenset[str]:
@@ -226,6 +241,7 @@ KINDS = (
                 "$STATE_DIRECTORY, else ~/.local/state/xbot",
                 "The folder of what must outlive a restart.",
             ),
+            OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
         ),
     ),
     SectionKind(
@@ -247,6 +263,12 @@ KINDS = (
             OptionKind("ca-file", path, "", "The certificate of a private CA."),
             OptionKind("ping-interval", interval, "30s", "How often the server is pinged."),
             OptionKind("ping-timeout", duration, "10s", "How long an answer may take."),
+            OptionKind(
+                "resume-max-age",
+                duration,
+                "120s",
+                "How old what the server sends again after a resumption may be.",
+            ),
         ),
     ),
     SectionKind(
@@ -273,6 +295,12 @@ KINDS = (
             OptionKind("run", command, "", "A program and its arguments; its output answers."),
             OptionKind("use", python_object, "", "A Python responder, module:object."),
             OptionKind("timeout", duration, "30s", "How long it may take."),
+            OptionKind(
+                "effect",
+                yes_or_no,
+                "no for reply, yes for run, what the code says for use",
+                "Whether running it twice would do harm: then it waits for the journal.",
+            ),
         ),
         reserved=("allow", "deny", "rooms", "direct", "confirm", "approve"),
     ),

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from xbot.errors import NotConnected
+from xbot.interfaces import IReceipts
 from xbot.message import Message
 
 MAX_MESSAGES = 2000
@@ -18,6 +20,7 @@ MAX_BYTES = 4 * 1024 * 1024
 OVERHEAD = 200
 
 
+@implementer(IReceipts)
 class Outbox:
     """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
 

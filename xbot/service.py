@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from xbot.dispatch import Dispatcher
 from xbot.errors import InvalidConfig, Problem
 from xbot.loader import load_responders
+from xbot.outbox import Outbox
 from xbot.settings import EMBEDDED, Config
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Seconds for each try of a DNS look-up.
 DNS_TIMEOUTS = (1, 3, 5)
+
+#: Seconds that the answers under way have to leave when we do.
+DRAIN_TIMEOUT = 10.0
 
 #: Seconds that a program has to end once it was told to.
 WIND_DOWN_TIMEOUT = 5.0
@@ -49,13 +53,15 @@ class BotService(Service):
         self.embedded = _embedded(config, reactor)
         rooms = {str(room.jid): room.responders for room in config.rooms}
         responders = load_responders(config.responders, in_thread=self._threads, rooms=rooms)
+        # These know each other; each is made before it is used.
+        self.outbox = Outbox(lambda message: self.adapter.send(message))
         self.adapter = XmppAdapter(
             config.xmpp,
             self._account(),
             self._endpoint(),
             config.rooms,
-            # The two know each other; this one is made first.
-            lambda message: self.dispatcher.got_message(message),  # noqa: PLW0108
+            lambda message: self.dispatcher.got_message(message),
+            self.outbox,
             lambda problem: gave_up(str(problem)),
             clock=reactor,
             uniform=random.uniform,
@@ -64,7 +70,7 @@ class BotService(Service):
         )
         self.dispatcher = Dispatcher(
             responders,
-            self.adapter.send,
+            self.outbox.put,
             reactor,
             name=config.bot.name,
             prefix=config.bot.prefix,
@@ -94,13 +100,20 @@ class BotService(Service):
 
     async def _stop(self) -> None:
         self.dispatcher.stop()
+        if self.adapter.connection.stream is not None:
+            await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
         await self.adapter.stop()
-        try:
-            await self._threads.wind_down().addTimeout(WIND_DOWN_TIMEOUT, self._reactor)
-        except TimeoutError:
-            self._log.warn("a program did not end in time; it is left behind")
+        await self._within(
+            WIND_DOWN_TIMEOUT, self._threads.wind_down(), "a program did not end in time"
+        )
         if self.embedded is not None:
             await self.embedded.stop()
+
+    async def _within(self, seconds: float, ending: Deferred[None], otherwise: str) -> None:
+        try:
+            await ending.addTimeout(seconds, self._reactor)
+        except TimeoutError:
+            self._log.warn("{otherwise}; leaving all the same", otherwise=otherwise)
 
     def _account(self) -> Account:
         settings = self.config.xmpp

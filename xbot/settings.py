@@ -16,6 +16,18 @@ from xbot.jid import Jid
 #: ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"
 
+#: The SASL mechanisms that xbot knows, best first. PLAIN hands the password over.
+SASL_MECHANISMS = (
+    "EXTERNAL",
+    "SCRAM-SHA-512-PLUS",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-512",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "PLAIN",
+)
+
 
 @frozen
 class Secret:
@@ -30,11 +42,12 @@ class Secret:
 
 @frozen
 class BotSettings:
-    """``[xbot]``: what the bot is called and where it keeps its state."""
+    """``[xbot]``: what the bot is called, where it keeps its state, and how long (seconds)."""
 
     name: str = "xbot"
     prefix: str = ""
     state: Path = Path("state")
+    journal_keep: float = 30 * 86400.0
 
 
 @frozen
@@ -43,6 +56,9 @@ class XmppSettings:
 
     ``host`` is set only to skip the SRV look-up. With ``server ==``
     :data:`EMBEDDED` the loopback server supplies host, CA and password.
+    ``sasl`` is None when any mechanism may be used. ``certificate_file`` and
+    ``key_file`` are set together; only with them may ``password`` be None.
+    ``direct_tls`` goes with ``host``. ``pins`` are SHA-256 of public keys.
     """
 
     jid: Jid
@@ -53,6 +69,12 @@ class XmppSettings:
     ca_file: Path | None = None
     ping_interval: float = 30.0
     ping_timeout: float = 10.0
+    sasl: tuple[str, ...] | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    pins: frozenset[bytes] = frozenset()
+    direct_tls: bool = False
+    resume_max_age: float = 120.0
 
 
 @frozen
@@ -73,7 +95,8 @@ class ResponderSettings:
     and ``use`` (``package.module:object``) is set. ``match`` and ``hear`` are
     valid regular expressions; with ``reply`` and ``run`` at least one is set,
     with ``use`` the object may bring its own. ``settings`` are the options
-    that belong to the Python object. ``line`` is the section's line in
+    that belong to the Python object. ``effect`` is None where the kind of
+    responder, or its code, says whether it has effects. ``line`` is the section's line in
     ``path``, for errors found later.
     """
 
@@ -86,6 +109,7 @@ class ResponderSettings:
     run: tuple[str, ...] | None = None
     use: str | None = None
     timeout: float = 30.0
+    effect: bool | None = field(default=None, kw_only=True)
     # It may hold a token.
     settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")

@@ -32,6 +32,7 @@ from xbot.xmpp.problems import (
     ProtocolViolation,
     StreamError,
 )
+from xbot.xmpp.stream import MAX_EARLY
 
 SESSION = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
 OPTIONAL = SESSION.replace("/>", "><optional/></session>")
@@ -283,13 +284,32 @@ class RefusedTests(unittest.TestCase):
     def test_out_of_turn(self):
         """A stanza during the login is taken by nobody and ends it."""
         for what, reach in STATES.items():
-            if what in ("connected", "TLS", "authenticated"):
-                continue  # where the stream header is due
+            if what in ("connected", "TLS", "authenticated", "session asked"):
+                continue  # where the stream header is due, or we have an address already
             peer = Watched()
             reach(peer)
             peer.feed("<message from='a@example.org'><body>x</body></message>")
             self.assertEqual(peer.heard, [], what)
             self.assert_ended(peer, ProtocolViolation, "", what)
+
+    def test_early_stanzas(self):
+        """What others write once we have an address waits for the end of the login, in order."""
+        peer = Watched()
+        offered_session(peer)
+        identity = peer.asked()
+        for text in "ab":
+            peer.feed(f"<message from='a@example.org'><body>{text}</body></message>")
+        self.assertEqual((peer.heard, peer.sessions), ([], []))
+        peer.feed(f"<iq type='result' id='{identity}'/>")
+        self.assertEqual([str(stanza.body) for stanza in peer.heard], ["a", "b"])
+        self.assertEqual(len(peer.sessions), 1)
+
+    def test_endless_early_stanzas(self):
+        """A server that sends stanzas for ever instead of an answer is left."""
+        peer = Watched()
+        offered_session(peer)
+        peer.feed("<presence from='a@example.org'/>" * (MAX_EARLY + 1))
+        self.assert_ended(peer, ProtocolViolation, "does not answer", "")
 
     def test_unasked_while_we_compute(self):
         """An element that comes while nobody waits for one ends the stream."""

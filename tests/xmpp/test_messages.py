@@ -1,5 +1,6 @@
 """Messages in."""
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
@@ -15,12 +16,16 @@ ALICE = f"from='{ROOM}/alice'"
 BODY = "<body>hi</body>"
 
 
-class MessagesTests(unittest.TestCase):
+class Hearing:
+    """A room, and what was heard in it."""
+
     def setUp(self):
         clock = Clock()
         self.heard = []
         rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], clock, lowest)
-        self.messages = Messages(lambda: JID, JID.bare, rooms, self.heard.append)
+        self.messages = Messages(
+            lambda: JID, JID.bare, rooms, self.heard.append, clock.seconds, 120.0
+        )
         self.peer = session(rooms, self.messages, clock=clock)
 
     def presence(self, nick, content, kind=""):
@@ -41,13 +46,15 @@ class MessagesTests(unittest.TestCase):
         (message,) = self.heard
         return message
 
+
+class MessagesTests(Hearing, unittest.TestCase):
     def test_chat(self):
         """What is said to us alone has the sender's bare JID as its identity."""
         message = self.hear(
             f"<message type='chat' id='1' from='Bob@example.org/pda'>{BODY}</message>"
         )
         self.assertEqual(
-            message,
+            evolve(message, key=None),
             Message(
                 "bob@example.org/pda", str(JID), "hi", {"type": "chat", "id": "1"},
                 identity="bob@example.org",
@@ -145,3 +152,35 @@ class MessagesTests(unittest.TestCase):
         self.peer.feed("<message type='groupchat' from='x@y/z'><subject>!quit</subject></message>")
         self.assertEqual(self.heard, [])
         self.assertEqual(dict(self.messages.dropped), {"unknown-room": 1})
+
+
+class KeyTests(Hearing, unittest.TestCase):
+    def key(self, content, stanza_from=ALICE):
+        return self.hear(f"<message type='groupchat' {stanza_from}{content}</message>").key
+
+    def test_trusted_stanza_id(self):
+        """The room's own stanza id tells a message from all others; anyone else's does not."""
+        self.join()
+        sid = "<stanza-id xmlns='urn:xmpp:sid:0' id='s1' by='{}'/>"
+        trusted = self.key(f" id='1'>{BODY}{sid.format(ROOM)}")
+        self.assertEqual(trusted, self.key(f" id='2'><body>x</body>{sid.format(ROOM)}"))
+        forged = self.key(f" id='1'>{BODY}{sid.format('room@other.example')}")
+        self.assertEqual(forged, self.key(f" id='1'>{BODY}"))
+        twice = self.key(f" id='1'>{BODY}{sid.format(ROOM)}{sid.format(ROOM)}")
+        self.assertEqual(twice, forged)
+        self.assertNotEqual(trusted, forged)
+
+    def test_the_senders_ids(self):
+        """Without one, the sender, its id and the words together do; without ids nothing does."""
+        self.join()
+        origin = "<origin-id xmlns='urn:xmpp:sid:0' id='{}'/>"
+        keys = [
+            self.key(f" id='1'>{BODY}"),
+            self.key(f" id='2'>{BODY}"),
+            self.key(" id='1'><body>other</body>"),
+            self.key(f" id='1'>{BODY}", f"from='{ROOM}/carol'"),
+            self.key(f" id='1'>{BODY}{origin.format('o')}"),
+        ]
+        self.assertEqual(len(set(keys)), len(keys))
+        self.assertEqual(keys[4], self.key(f" id='9'>{BODY}{origin.format('o')}"))
+        self.assertIsNone(self.key(f">{BODY}"))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish import domish
 from zope.interface import implementer
 
-from xbot.errors import InvalidJid, NotConnected
-from xbot.interfaces import IAdapter
+from xbot.errors import NotConnected
+from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
@@ -21,7 +24,8 @@ from xbot.xmpp.connection import Connection
 from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.login import Account, Login
-from xbot.xmpp.messages import Messages
+from xbot.xmpp.managed import Managed
+from xbot.xmpp.messages import GotMessage, Messages
 from xbot.xmpp.ping import Ping
 from xbot.xmpp.problems import ConnectionProblem
 from xbot.xmpp.room import State
@@ -29,17 +33,18 @@ from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.sasl import InThread
 from xbot.xmpp.session import Session
 from xbot.xmpp.stanza import message_element
-from xbot.xmpp.stream import Stream, StreamFactory
+from xbot.xmpp.stream import WRITABLE_EVENT, Stream, StreamFactory
 
 
 @implementer(IAdapter)
 class XmppAdapter:
     """One XMPP account in its rooms.
 
-    Messages go to ``got_message``; ``gave_up(problem)`` tells that only a
-    person can help. ``dropped`` counts the stanzas that were no message, by
-    reason. ``clock`` and ``uniform`` are time and chance; ``in_thread`` runs
-    what would hold the reactor.
+    Messages go to ``got_message``, and what became of those sent to
+    ``receipts``; ``gave_up(problem)`` tells that only a person can help.
+    ``dropped`` counts the stanzas that were no message, by reason. ``clock``,
+    ``wall_clock`` and ``uniform`` are time and chance; ``in_thread`` runs what
+    would hold the reactor.
     """
 
     name = "xmpp"
@@ -50,23 +55,34 @@ class XmppAdapter:
         account: Account,
         endpoint: Any,
         rooms: tuple[RoomSettings, ...],
-        got_message: Callable[[Message], None],
+        got_message: GotMessage,
+        receipts: IReceipts,
         gave_up: Callable[[ConnectionProblem], None],
         *,
+        wall_clock: Callable[[], float] = time.time,
         clock: Any,
         uniform: Callable[[float, float], float],
         in_thread: InThread,
     ) -> None:
         self._log = Logger("xbot.xmpp")
+        self._receipts = receipts
         self.jid: Jid | None = None
-        factory = StreamFactory(lambda: Login(account, clock, in_thread), account.jid.domain, clock)
-        factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_session)
+        self.managed = Managed(receipts.got_delivered, receipts.got_returned)
+        factory = StreamFactory(
+            lambda: Login(account, clock, in_thread, self.managed), account.jid.domain, clock
+        )
+        factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
+        factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
         # Before the connection, which tells the end to those outside: by then
         # every handler has stopped its timers.
-        self._handlers = Handlers(factory, clock)
+        self._handlers = Handlers(factory, clock, self.managed)
+        # After the handlers: what waited may leave once they all have begun.
+        factory.addBootstrap(STREAM_AUTHD_EVENT, lambda _: receipts.got_ready())
         self.connection = Connection(endpoint, factory, clock, uniform, gave_up)
         self.iq = Iq(lambda: self.jid, clock)
-        self.rooms = Rooms(rooms, clock, uniform)
+        self.rooms = Rooms(
+            rooms, clock, uniform, joined=lambda room: receipts.got_ready(str(room.jid))
+        )
         self.ping = Ping(
             self.iq,
             account.jid.domain,
@@ -74,7 +90,14 @@ class XmppAdapter:
             interval=settings.ping_interval,
             timeout=settings.ping_timeout,
         )
-        messages = Messages(lambda: self.jid, account.jid.bare, self.rooms, got_message)
+        messages = Messages(
+            lambda: self.jid,
+            account.jid.bare,
+            self.rooms,
+            got_message,
+            wall_clock,
+            settings.resume_max_age,
+        )
         self.dropped = messages.dropped
         # In this order a new session begins; who asks comes after who listens.
         for handler in (self.iq, messages, Session(self.iq), self.ping, self.rooms):
@@ -86,25 +109,35 @@ class XmppAdapter:
 
     def stop(self) -> Deferred[None]:
         """Say goodbye and disconnect; fires when nothing is left running."""
-        if self.connection.stream is not None:
+        stream = self.connection.stream
+        if stream is not None:
             goodbye = domish.Element((ns.CLIENT, "presence"))
             goodbye["type"] = "unavailable"
-            self.connection.stream.send(goodbye)
+            stream.send(goodbye)
+        self.managed.say_goodbye()
         return self.connection.stop()
 
     def send(self, message: Message) -> None:
-        """Send ``message`` now.
+        """Send ``message`` now; ``receipts`` are told when it arrived, or may not have.
 
-        :raises NotConnected: when there is no session, or we are not in the room.
+        :raises NotConnected: when there is no session, we are not in the room,
+            or the server does not read.
+        :raises InvalidJid: when the recipient is no address.
         """
-        try:
-            recipient = Jid.parse(message.recipient)
-        except InvalidJid as invalid:
-            raise NotConnected(message.recipient, invalid.reason) from invalid
+        recipient = Jid.parse(message.recipient)
         room = self.rooms.get(recipient.bare)
         if room is not None and room.state is not State.JOINED:
             raise NotConnected(recipient, f"not in the room ({room.reason})")
-        self._handlers.send(message_element(message))
+        stream = self.connection.stream
+        if stream is not None and not stream.is_writable:
+            raise NotConnected(recipient, "the server does not read")
+        # The id stays the same if it has to be sent again.
+        if "id" not in message.payload:
+            message = evolve(message, payload={**message.payload, "id": secrets.token_urlsafe(9)})
+        self._handlers.send(message_element(message), message)
+        if not self.managed.is_active:
+            # Without acknowledgements, written is the most that can be known.
+            self._receipts.got_delivered(message)
 
     def nick_in(self, room: str) -> str | None:
         """Our nick in ``room`` (a bare JID), or None when we are not in it."""
@@ -120,6 +153,7 @@ class XmppAdapter:
         """Leave ``room`` (a bare JID) and do not come back."""
         self.rooms.leave(Jid.parse(room))
 
-    def _got_session(self, stream: Stream) -> None:
+    def _got_login(self, stream: Stream) -> None:
         self.jid = stream.authenticator.jid
-        self._log.info("logged in as {jid}", jid=str(self.jid))
+        how = "resumed the session of" if stream.is_resumed else "logged in as"
+        self._log.info("{how} {jid}", how=how, jid=str(self.jid))

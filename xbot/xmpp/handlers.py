@@ -1,4 +1,4 @@
-"""The handlers of one stream, told in turn, each apart from the others' faults."""
+"""The handlers of one session, told in turn, each apart from the others' faults."""
 
 from __future__ import annotations
 
@@ -10,9 +10,25 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.errors import NotConnected
-from xbot.xmpp._wokkel import StreamManager
+from xbot.message import Message
+from xbot.xmpp._wokkel import StreamManager, XMPPHandler
+from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem
 from xbot.xmpp.stream import Stream
+
+
+class Handler(XMPPHandler):  # type: ignore[misc]
+    """A handler of ours.
+
+    A session may go on on another stream (XEP-0198): then only
+    :meth:`observe` is called again. ``connectionInitialized`` and
+    ``connectionLost`` are the beginning and the end of a *session*.
+    """
+
+    xmlstream: Stream
+
+    def observe(self) -> None:
+        """Add our observers to the stream, which is new."""
 
 
 class Handlers(StreamManager):  # type: ignore[misc]
@@ -24,27 +40,58 @@ class Handlers(StreamManager):  # type: ignore[misc]
     guessed. Here each call is guarded, a handler that cannot begin ends the
     stream (half a bot is worse than one that comes back), nothing is queued,
     and requests go through :class:`xbot.xmpp.iq.Iq`.
+
+    ``managed`` knows, when a stream ended, whether its session may go on.
     """
 
     xmlstream: Stream | None
 
     _log = Logger("xbot.xmpp")
 
+    def __init__(self, factory: Any, clock: Any, managed: Managed | None = None) -> None:
+        super().__init__(factory, clock)
+        self._managed = managed
+        self._in_session = False
+
     def _connected(self, xs: Stream) -> None:
-        self.xmlstream = xs
-        for handler in list(self):
-            self._tell(handler, handler.makeConnection, xs)
+        """A connection is there; there is nothing to tell before the login."""
 
     def _authd(self, xs: Stream) -> None:
-        self._initialized = True
+        if not xs.is_resumed:
+            self._end_session(Failure(ConnectionProblem("the session could not be resumed")))
+        self.xmlstream = xs
+        self._initialized = self._in_session = True
         for handler in list(self):
-            if not self._tell(handler, handler.connectionInitialized):
+            if not self._begin(handler, xs):
+                # A session that only half of us entered is not one to go on with.
+                if self._managed is not None:
+                    self._managed.forget()
                 xs.end(ConnectionProblem(f"{type(handler).__name__} could not begin"))
                 return
+
+    def _begin(self, handler: Any, xs: Stream) -> bool:
+        if xs.is_resumed:
+            handler.xmlstream = xs
+            return self._tell(handler, handler.observe)
+        return (
+            self._tell(handler, handler.makeConnection, xs)
+            and self._tell(handler, handler.observe)
+            and self._tell(handler, handler.connectionInitialized)
+        )
 
     def _disconnected(self, reason: Failure) -> None:
         self.xmlstream = None
         self._initialized = False
+        if self._managed is not None and self._managed.can_resume:
+            for handler in list(self):
+                handler.xmlstream = None
+        else:
+            self._end_session(reason)
+
+    def _end_session(self, reason: Failure) -> None:
+        if not self._in_session:
+            return
+        self._in_session = False
         for handler in list(self):
             self._tell(handler, handler.connectionLost, reason)
 
@@ -56,12 +103,12 @@ class Handlers(StreamManager):  # type: ignore[misc]
             return False
         return True
 
-    def send(self, obj: domish.Element) -> None:
-        """Send a stanza now.
+    def send(self, obj: domish.Element, message: Message | None = None) -> None:
+        """Send a stanza now; ``message`` is what its receipt is told by.
 
         :raises xbot.errors.NotConnected: when there is no session.
         """
         stream = self.xmlstream
         if stream is None or not self._initialized or stream.problem is not None:
             raise NotConnected(obj.getAttribute("to", "the server"), "there is no connection")
-        stream.send(obj)
+        stream.send(obj, message)

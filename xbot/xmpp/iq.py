@@ -16,7 +16,7 @@ from twisted.words.xish import domish
 from xbot.errors import NotConnected
 from xbot.jid import Jid
 from xbot.xmpp import ns
-from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.handlers import Handler
 from xbot.xmpp.problems import ConnectionProblem
 from xbot.xmpp.stanza import error_condition, error_reply
 
@@ -49,7 +49,7 @@ class _Pending:
     deadline: IDelayedCall
 
 
-class Iq(XMPPHandler):  # type: ignore[misc]
+class Iq(Handler):
     """Asks, and answers what others ask.
 
     A reply counts only with the id of a question under way, which cannot be
@@ -95,7 +95,7 @@ class Iq(XMPPHandler):  # type: ignore[misc]
         self._pending[identity] = _Pending(to, answer, deadline)
         return answer
 
-    def connectionInitialized(self) -> None:
+    def observe(self) -> None:
         self.xmlstream.addObserver("/iq", self.got_iq)
 
     def connectionLost(self, reason: Failure) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
-from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT, Authenticator
+from twisted.words.protocols.jabber.xmlstream import Authenticator
 from twisted.words.xish import domish
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
+from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem, NegotiationTimeout, ProtocolViolation
 from xbot.xmpp.sasl import InThread, authenticate, choose_mechanism
 from xbot.xmpp.stanza import child, error_condition
@@ -52,11 +53,14 @@ class Login(Authenticator):
 
     xmlstream: Stream
 
-    def __init__(self, account: Account, clock: Any, in_thread: InThread) -> None:
+    def __init__(
+        self, account: Account, clock: Any, in_thread: InThread, managed: Managed | None = None
+    ) -> None:
         super().__init__()
         self._account = account
         self._clock = clock
         self._in_thread = in_thread
+        self._managed = managed
         self.jid: Jid | None = None
 
     def connectionMade(self) -> None:
@@ -82,8 +86,7 @@ class Login(Authenticator):
         if self.xmlstream.problem is not None:
             return
         self.jid = jid
-        self.xmlstream.negotiating = False
-        self.xmlstream.dispatch(self.xmlstream, STREAM_AUTHD_EVENT)
+        self.xmlstream.finish_negotiation()
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value
@@ -103,7 +106,22 @@ class Login(Authenticator):
         await self._authenticate(stream, features)
         stream.reset()
         features = _features(await stream.open())
-        return await _bind(stream, features, self._account.jid)
+        managed = self._managed
+        offers_management = child(features, ns.SM, "sm") is not None
+        if managed is not None and managed.can_resume and offers_management:
+            # XEP-0198 5: instead of binding a resource, which would be another session.
+            answer = await stream.exchange(managed.resume_request())
+            stream.is_resumed = managed.got_resume_answer(stream, answer)
+            if stream.is_resumed:
+                assert managed.jid is not None
+                return managed.jid
+        if managed is not None:
+            managed.forget()
+        jid = await _bind(stream, features, self._account.jid)
+        if managed is not None and offers_management:
+            answer = await stream.exchange(managed.enable_request(), lambda element: False)
+            managed.got_enabled(stream, jid, answer)
+        return jid
 
     async def _authenticate(self, stream: Stream, features: domish.Element) -> None:
         mechanisms = child(features, ns.SASL, "mechanisms")
@@ -159,8 +177,12 @@ async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
     iq["type"] = "set"
     iq["id"] = secrets.token_urlsafe(9)
     iq.addChild(payload)
-    answer = await stream.exchange(iq)
-    if answer.name != "iq" or answer.getAttribute("id") != iq["id"]:
+
+    def is_answer(element: domish.Element) -> bool:
+        return bool(element.name == "iq" and element.getAttribute("id") == iq["id"])
+
+    answer = await stream.exchange(iq, is_answer if payload.name == "session" else None)
+    if not is_answer(answer):
         raise ProtocolViolation("the server answered something else than was asked")
     if answer.getAttribute("type") != "result":
         raise ConnectionProblem(f"the server refuses <{payload.name}/>: {error_condition(answer)}")

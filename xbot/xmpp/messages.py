@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.jid import Jid
 from xbot.message import Message
-from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.delay import is_resent
+from xbot.xmpp.handlers import Handler
 from xbot.xmpp.rooms import Rooms
-from xbot.xmpp.stanza import NotSpoken, Spoken, read_message
+from xbot.xmpp.stanza import NotSpoken, Spoken, read_message, stanza_id
+
+GotMessage = Callable[[Message], Deferred[None] | None]
+"""Takes a message; what it gives fires once the message cannot be lost any more."""
 
 
-class Messages(XMPPHandler):  # type: ignore[misc]
+class Messages(Handler):
     """Takes every message stanza; what speaks to us goes on, the rest is counted.
 
     ``dropped`` counts the rest by reason. The past and our own words go on too,
@@ -29,16 +34,20 @@ class Messages(XMPPHandler):  # type: ignore[misc]
         own_jid: Callable[[], Jid | None],
         account: Jid,
         rooms: Rooms,
-        got_message: Callable[[Message], None],
+        got_message: GotMessage,
+        wall_clock: Callable[[], float],
+        resume_max_age: float,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
         self._account = account
         self._rooms = rooms
         self._got_message = got_message
+        self._wall_clock = wall_clock
+        self._resume_max_age = resume_max_age
         self.dropped: Counter[str] = Counter()
 
-    def connectionInitialized(self) -> None:
+    def observe(self) -> None:
         self.xmlstream.addObserver("/message", self.got_stanza)
 
     def got_stanza(self, stanza: domish.Element) -> None:
@@ -53,8 +62,11 @@ class Messages(XMPPHandler):  # type: ignore[misc]
                 reason=unheard.reason,
             )
             return
-        if message is not None:
-            self._got_message(message)
+        if message is None:
+            return
+        safe = self._got_message(message)
+        if safe is not None:
+            self.xmlstream.hold(safe)
 
     def _read(self, stanza: domish.Element) -> Message | None:
         """The message that a stanza makes; None for a subject, which the room takes."""
@@ -68,9 +80,14 @@ class Messages(XMPPHandler):  # type: ignore[misc]
                 return None
         elif spoken.is_subject:
             raise NotSpoken("no-body")
+        delayed = spoken.delayed and not self._is_resent(stanza)
         if room is None:
             return self._message(
-                spoken, identity=spoken.sender.bare, echo=spoken.sender.bare == self._account
+                spoken,
+                stanza_id(stanza, self._account),
+                identity=spoken.sender.bare,
+                echo=spoken.sender.bare == self._account,
+                delayed=delayed,
             )
         nick = spoken.sender.resource
         if nick is None:
@@ -78,21 +95,32 @@ class Messages(XMPPHandler):  # type: ignore[misc]
             raise NotSpoken("room-notice")
         return self._message(
             spoken,
+            stanza_id(stanza, room.jid if spoken.kind == "groupchat" else self._account),
             # Never the sender's bare JID, which is the room's: everyone in it would be one person.
             identity=room.real_jid(nick),
             echo=nick == room.nick,
-            past=not room.caught_up,
+            delayed=delayed or not room.caught_up,
             room=room.jid,
             nick=nick,
+        )
+
+    def _is_resent(self, stanza: domish.Element) -> bool:
+        """The one exception to the rule that what is delayed is past."""
+        return self.xmlstream.is_resumed and is_resent(
+            stanza,
+            {str(self._account), self._account.domain},
+            self._wall_clock(),
+            self._resume_max_age,
         )
 
     def _message(
         self,
         spoken: Spoken,
+        trusted_id: str | None,
         *,
         identity: Jid | None,
         echo: bool,
-        past: bool = False,
+        delayed: bool,
         room: Jid | None = None,
         nick: str | None = None,
     ) -> Message:
@@ -107,6 +135,7 @@ class Messages(XMPPHandler):  # type: ignore[misc]
             room=str(room) if room is not None else None,
             nick=nick,
             identity=str(identity) if identity is not None else None,
-            delayed=spoken.delayed or past,
+            delayed=delayed,
             echo=echo,
+            key=spoken.key(trusted_id),
         )

@@ -10,12 +10,12 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq, IqRefused, IqTimeout
 from xbot.xmpp.problems import PingTimeout
 
 
-class Ping(XMPPHandler):  # type: ignore[misc]
+class Ping(Handler):
     """Pings the server every ``interval`` seconds of a session.
 
     No answer within ``timeout`` seconds, and the connection is dead: it is
@@ -68,6 +68,8 @@ class Ping(XMPPHandler):  # type: ignore[misc]
 
         def got_silence(failure: Failure) -> None:
             failure.trap(IqTimeout)
+            if stream is None:
+                return
             stream.end(
                 PingTimeout(f"the server did not answer a ping within {self._timeout:g} s"),
                 abort=True,

@@ -71,6 +71,7 @@ class Room:
     The owner tells what happens (:meth:`enter`, :meth:`got_presence`,
     :meth:`got_subject`, :meth:`session_lost`); presences to be sent go out by
     ``send``, and the room keeps its own time: whatever it waits for has an end.
+    ``joined`` is called each time we are let in.
 
     ``caught_up`` is the heart: until the self-presence *and* the subject that
     ends the history (or :data:`SUBJECT_TIMEOUT` without one), all that is said
@@ -85,6 +86,7 @@ class Room:
         send: Callable[[domish.Element], None],
         clock: Any,
         uniform: Callable[[float, float], float],
+        joined: Callable[[Room], None] = lambda room: None,
     ) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
@@ -94,6 +96,7 @@ class Room:
         self.caught_up = False
         self.occupants: dict[str, Occupant] = {}
         self._send = send
+        self._joined = joined
         self._clock = clock
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, uniform)
         self._nicks_tried = 0
@@ -171,6 +174,7 @@ class Room:
                 self._become(State.JOINED, f"as {self.nick!r}")
                 self._joined_at = self._clock.seconds()
                 self._timer = self._clock.callLater(SUBJECT_TIMEOUT, self._catch_up)
+                self._joined(self)
         elif "303" in presence.codes:
             # XEP-0045 7.6: our old nick goes; the new one follows in a presence of its own.
             self.occupants.pop(presence.nick or "", None)

@@ -12,12 +12,12 @@ from twisted.words.xish import domish
 from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
-from xbot.xmpp._wokkel import XMPPHandler
+from xbot.xmpp.handlers import Handler
 from xbot.xmpp.occupants import read_presence
 from xbot.xmpp.room import Room
 
 
-class Rooms(XMPPHandler):  # type: ignore[misc]
+class Rooms(Handler):
     """The rooms that we want to be in, by bare JID, in the ini's order."""
 
     _log = Logger("xbot.xmpp.rooms")
@@ -27,10 +27,12 @@ class Rooms(XMPPHandler):  # type: ignore[misc]
         rooms: Iterable[RoomSettings],
         clock: Any,
         uniform: Callable[[float, float], float],
+        joined: Callable[[Room], None] = lambda room: None,
     ) -> None:
         super().__init__()
         self._clock = clock
         self._uniform = uniform
+        self._joined = joined
         self._rooms: dict[Jid, Room] = {}
         for settings in rooms:
             self._add(settings)
@@ -56,8 +58,10 @@ class Rooms(XMPPHandler):  # type: ignore[misc]
         if room is not None:
             room.leave()
 
-    def connectionInitialized(self) -> None:
+    def observe(self) -> None:
         self.xmlstream.addObserver("/presence", self.got_presence)
+
+    def connectionInitialized(self) -> None:
         for room in self._rooms.values():
             room.enter()
 
@@ -81,7 +85,7 @@ class Rooms(XMPPHandler):  # type: ignore[misc]
             room.got_presence(presence)
 
     def _add(self, settings: RoomSettings) -> Room:
-        room = Room(settings, self._send_if_connected, self._clock, self._uniform)
+        room = Room(settings, self._send_if_connected, self._clock, self._uniform, self._joined)
         self._rooms[settings.jid] = room
         return room
 

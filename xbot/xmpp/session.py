@@ -10,14 +10,15 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp._wokkel import DiscoFeature, DiscoIdentity, DiscoInfo, XMPPHandler
+from xbot.xmpp._wokkel import DiscoFeature, DiscoIdentity, DiscoInfo
+from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq, IqRefused
 from xbot.xmpp.problems import ConnectionProblem
 
 FEATURES = (ns.DISCO_INFO, ns.MUC, ns.PING)
 
 
-class Session(XMPPHandler):  # type: ignore[misc]
+class Session(Handler):
     """Fetches the roster, then tells that we are available."""
 
     _log = Logger("xbot.xmpp")

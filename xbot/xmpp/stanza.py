@@ -6,6 +6,8 @@ in another is not a message.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from attrs import frozen
 from twisted.words.xish import domish
 
@@ -35,7 +37,7 @@ class Spoken:
     """The facts of a message stanza that has a body, or a subject alone.
 
     ``body`` is empty for a subject change (XEP-0045, section 8.1): that is what
-    ``is_subject`` tells.
+    ``is_subject`` tells. ``origin_id`` is the sender's own (XEP-0359).
     """
 
     kind: str
@@ -44,6 +46,22 @@ class Spoken:
     body: str
     is_subject: bool
     delayed: bool
+    origin_id: str | None = None
+
+    def key(self, stanza_id: str | None) -> str | None:
+        """What tells this message from every other.
+
+        ``stanza_id`` is the trusted one (XEP-0359). Without it the sender's own
+        id has to do, together with the text: the same id with other words is
+        another message. With neither it cannot be recognised.
+        """
+        if stanza_id is not None:
+            return "\0".join(("stanza", str(self.sender), stanza_id))
+        own = self.origin_id or self.id
+        if own is None:
+            return None
+        digest = sha256(self.body.encode("utf-8", "surrogatepass")).hexdigest()
+        return "\0".join(("sender", str(self.sender), own, digest))
 
 
 def read_message(stanza: domish.Element, server: Jid) -> Spoken:
@@ -73,7 +91,26 @@ def read_message(stanza: domish.Element, server: Jid) -> Spoken:
         # XEP-0308: people see an older message change; a command hidden in that
         # change, or said again by it, was not said.
         raise NotSpoken("correction")
-    return Spoken(kind, sender, stanza.getAttribute("id"), body, False, is_delayed(stanza))
+    origin = child(stanza, ns.STANZA_ID, "origin-id")
+    return Spoken(
+        kind,
+        sender,
+        stanza.getAttribute("id"),
+        body,
+        False,
+        is_delayed(stanza),
+        origin.getAttribute("id") if origin is not None else None,
+    )
+
+
+def stanza_id(stanza: domish.Element, by: Jid) -> str | None:
+    """The id that ``by`` gave the stanza, and nobody else can have given (XEP-0359, section 6)."""
+    ids = [
+        element.getAttribute("id")
+        for element in stanza.elements(ns.STANZA_ID, "stanza-id")
+        if element.getAttribute("by") == str(by)
+    ]
+    return ids[0] if len(ids) == 1 else None
 
 
 def _body(stanza: domish.Element) -> str | None:

@@ -10,16 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, ISSLTransport
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
+from twisted.words.protocols.jabber.xmlstream import (
+    STREAM_AUTHD_EVENT,
+    Authenticator,
+    XmlStream,
+)
 from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_END_EVENT, BootstrapMixin
+from zope.interface import implementer
 
+from xbot.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
+from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.serialize import serialize
 from xbot.xmpp.tls import explain
@@ -27,10 +34,20 @@ from xbot.xmpp.tls import explain
 #: Seconds that a peer has to finish a close that we began.
 CLOSE_TIMEOUT = 5.0
 
+#: Stanzas that may come between our resource and the end of the login.
+MAX_EARLY = 256
+
+#: Dispatched, with the stream, when the server reads again after it did not.
+WRITABLE_EVENT = "//event/xbot/writable"
+
+Expected = Callable[[domish.Element], bool]
+"""Whether an element is the answer that is waited for."""
+
 #: What a stream carries once the login is done (RFC 6120, section 8).
 _STANZAS = ("message", "presence", "iq")
 
 
+@implementer(IPushProducer)
 class Stream(XmlStream):
     """One connection's stream.
 
@@ -47,11 +64,17 @@ class Stream(XmlStream):
         self.namespace = ns.CLIENT
         self.domain = domain
         self.negotiating = True
+        self.is_resumed = False
+        self.is_writable = True
+        self.managed: Managed | None = None
         self.problem: ConnectionProblem | None = None
         self.dropped = 0
         self._clock = clock
         self._log = Logger("xbot.xmpp")
         self._turn: Deferred[domish.Element] | None = None
+        self._expected: Expected | None = None
+        self._early: list[domish.Element] = []
+        self._hold: Deferred[Any] | None = None
         self._abort_call: IDelayedCall | None = None
         self._lost = False
 
@@ -67,11 +90,27 @@ class Stream(XmlStream):
         self.sendHeader()
         return self._next_turn()
 
-    def exchange(self, element: domish.Element) -> Deferred[domish.Element]:
-        """Send ``element``; fires with the next one that the server sends."""
+    def exchange(
+        self, element: domish.Element, expected: Expected | None = None
+    ) -> Deferred[domish.Element]:
+        """Send ``element``; fires with the next one that the server sends.
+
+        Once a resource is bound, others may already write to us. With
+        ``expected`` stanzas that are not the answer wait for the login's end.
+        """
         turn = self._next_turn()
+        self._expected = expected
         self.send(element)
         return turn
+
+    def finish_negotiation(self) -> None:
+        """The login is done: stanzas go to the observers, those that came early first."""
+        self.negotiating = False
+        self.transport.registerProducer(self, True)
+        self.dispatch(self, STREAM_AUTHD_EVENT)
+        early, self._early = self._early, []
+        for stanza in early:
+            self.dispatch(stanza)
 
     def start_tls(self, options: object) -> None:
         """From here on, TLS. What the server said in the clear is forgotten."""
@@ -105,25 +144,42 @@ class Stream(XmlStream):
         header["to"] = self.domain
         header["version"] = "1.0"
         attributes = serialize(header, ns.STREAMS).decode().removeprefix("<stream")
-        self._write(
+        self.write(
             f"<?xml version='1.0'?><stream:stream xmlns='{ns.CLIENT}'"
             f" xmlns:stream='{ns.STREAMS}'{attributes.removesuffix('/>')}>".encode()
         )
         self._headerSent = True
 
-    def send(self, obj: domish.Element) -> None:
-        """Send one element.
+    def send(self, obj: domish.Element, message: Message | None = None) -> None:
+        """Send one element; ``message`` is what a managed stream tells the receipt of.
 
         :raises xbot.xmpp.serialize.Unserializable: and nothing is sent, when it is none.
         """
         if not isinstance(obj, domish.Element):
             raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
-        self._write(serialize(obj, ns.CLIENT))
+        data = serialize(obj, ns.CLIENT)
+        self.write(data)
+        if self.managed is not None and obj.name in _STANZAS:
+            self.managed.sent(data, message)
 
-    def _write(self, data: bytes) -> None:
-        if self._lost or self.problem is not None:
-            return
-        self.transport.write(data)
+    def write(self, data: bytes) -> None:
+        """Write what is serialised already."""
+        if not self._lost and self.problem is None:
+            self.transport.write(data)
+
+    # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
+
+    def pauseProducing(self) -> None:
+        """The server does not read what we write."""
+        self.is_writable = False
+
+    def resumeProducing(self) -> None:
+        """It reads again."""
+        self.is_writable = True
+        self.dispatch(self, WRITABLE_EVENT)
+
+    def stopProducing(self) -> None:
+        """The connection is going; connectionLost tells."""
 
     # In.
 
@@ -164,12 +220,48 @@ class Stream(XmlStream):
         if (element.uri, element.name) == (ns.STREAMS, "error"):
             self.end(_stream_error(element))
         elif self.negotiating:
-            if not self._take_turn(element):
-                self.end(ProtocolViolation("the server spoke out of turn"))
+            self._got_answer(element)
         elif element.uri == ns.CLIENT and element.name in _STANZAS:
-            self.dispatch(element)
+            self._got_stanza(element)
         else:
-            self._got_dropped("no stanza")
+            self._got_other(element)
+
+    def hold(self, safe: Deferred[Any]) -> None:
+        """Called while a stanza is dispatched: it is not safe before ``safe`` fires.
+
+        Until then a managed server is not told that we have it, and would send
+        it again should we be gone.
+        """
+        self._hold = safe
+
+    def _got_answer(self, element: domish.Element) -> None:
+        is_stanza = element.uri == ns.CLIENT and element.name in _STANZAS
+        if self._expected is not None and is_stanza and not self._expected(element):
+            self._early.append(element)
+            if len(self._early) > MAX_EARLY:
+                self.end(ProtocolViolation("the server does not answer, but sends stanzas"))
+        elif not self._take_turn(element):
+            self.end(ProtocolViolation("the server spoke out of turn"))
+
+    def _got_stanza(self, stanza: domish.Element) -> None:
+        if self.managed is None:
+            self.dispatch(stanza)
+            return
+        handled = self.managed.received()
+        self._hold = None
+        self.dispatch(stanza)
+        hold, self._hold = self._hold, None
+        if hold is None:
+            handled(None)
+        else:
+            hold.addBoth(handled)
+
+    def _got_other(self, element: domish.Element) -> None:
+        try:
+            if self.managed is None or not self.managed.got_element(element):
+                self._got_dropped("no stanza")
+        except ProtocolViolation as violation:
+            self.end(violation)
 
     def onDocumentEnd(self) -> None:
         self.end(ConnectionProblem("the server closed the stream"))
@@ -185,8 +277,11 @@ class Stream(XmlStream):
         if self.problem is not None or self._lost:
             return
         if self._headerSent and not abort:
-            self._write(b"</stream:stream>")
+            self.write(b"</stream:stream>")
         self.problem = problem
+        if not self.negotiating:
+            # TLS does not close while somebody claims to have more to write.
+            self.transport.unregisterProducer()
         if abort:
             self.transport.abortConnection()
             return
@@ -206,6 +301,8 @@ class Stream(XmlStream):
             self._abort_call = None
         if self.problem is None:
             self.problem = ConnectionProblem(explain(reason))
+        if self.managed is not None:
+            self.managed.detached(self)
         failure = Failure(self.problem)
         self._take_turn(failure)
         self.dispatch(failure, STREAM_END_EVENT)

@@ -1,0 +1,152 @@
+"""How each account logged in at best, kept on disk, so that nobody talks us into less."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from xbot.credentials import Unusable, read_file
+from xbot.jid import Jid
+from xbot.xmpp.channel_binding import EXPORTER
+from xbot.xmpp.mechanisms import Choice
+from xbot.xmpp.problems import ProtocolViolation
+
+#: More than this file ever holds, in bytes.
+MAX_SIZE = 64 * 1024
+
+
+class Downgrade(ProtocolViolation):
+    """The server offers less than this account used before: perhaps somebody is in between."""
+
+
+@frozen
+class Best:
+    """A mechanism, and the channel binding it was used with."""
+
+    mechanism: str
+    binding: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """How much a later login must not fall behind."""
+        if self.binding is not None:
+            return 3 if self.binding == EXPORTER else 2
+        return 0 if self.mechanism == "PLAIN" else 1
+
+
+class Remembered:
+    """The best login of each account (bare JID), in the JSON file ``path``.
+
+    What was used once is asked for from then on:
+
+    - After any SCRAM or EXTERNAL, PLAIN is refused.
+    - After tls-exporter, a login that is not bound is refused.
+    - After another type, such a login is refused where that type can be had on
+      the connection. tls-unique does not exist in TLS 1.3, and some servers
+      cannot bind there: the bot must survive the day on which either side
+      begins to speak it. Such a login is not left alone: the server is told
+      that we could have bound (gs2 flag ``y``), and PLAIN stays refused.
+
+    EXTERNAL hands over nothing and is always taken. A weaker hash is no
+    downgrade. Nothing is ever forgotten: the operator removes the file, or sets
+    ``sasl``, which overrides both the choice and this memory.
+
+    The file is read once and written when something better was used. One that
+    cannot be read or written is told in the log; the memory then lasts as long
+    as the process.
+    """
+
+    _log = Logger("xbot.xmpp")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, Best] | None = None
+
+    def check(self, jid: Jid, choice: Choice, bindings: Collection[str]) -> None:
+        """Whether ``jid`` may log in so, on a connection that has these ``bindings``.
+
+        :raises Downgrade: when it logged in better before.
+        """
+        best = self._read().get(str(jid.bare))
+        if best is None or choice.mechanism == "EXTERNAL" or choice.binding_type is not None:
+            return
+        if best.binding is not None and (best.binding == EXPORTER or best.binding in bindings):
+            raise Downgrade(self._words(best, "no channel binding"))
+        if best.rank and choice.mechanism == "PLAIN":
+            raise Downgrade(self._words(best, "only PLAIN"))
+
+    def got_login(self, jid: Jid, choice: Choice) -> None:
+        """``jid`` has logged in so, and the server has proved itself."""
+        best = Best(choice.mechanism, choice.binding_type)
+        known = self._read()
+        before = known.get(str(jid.bare))
+        if best.rank > (before.rank if before is not None else 0):
+            known[str(jid.bare)] = best
+            self._write(known)
+
+    def _words(self, best: Best, now: str) -> str:
+        return (
+            f"the server offers {now}, where this account used {best.mechanism} before; if the"
+            f" server really changed, set sasl = ... in [xmpp] or remove {self._path}"
+        )
+
+    def _read(self) -> dict[str, Best]:
+        if self._known is None:
+            self._known = {}
+            try:
+                if self._path.exists():
+                    data, _ = read_file(self._path, MAX_SIZE)
+                    self._known = _parsed(data)
+            except (OSError, Unusable, ValueError, RecursionError) as error:
+                self._log.warn(
+                    "cannot read how we logged in before, so any login will do: {path}: {error}",
+                    path=str(self._path),
+                    error=str(error),
+                )
+        return self._known
+
+    def _write(self, known: dict[str, Best]) -> None:
+        content = {
+            jid: {"mechanism": best.mechanism, "binding": best.binding}
+            for jid, best in sorted(known.items())
+        }
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self._path, json.dumps(content, indent=1).encode() + b"\n")
+        except OSError as error:
+            self._log.warn(
+                "cannot note how we logged in; it is forgotten with this process: {path}: {error}",
+                path=str(self._path),
+                error=str(error),
+            )
+
+
+def _parsed(data: bytes) -> dict[str, Best]:
+    content = json.loads(data)
+    if not isinstance(content, dict):
+        raise ValueError("it holds something else")
+    known = {}
+    for jid, entry in content.items():
+        mechanism = entry.get("mechanism") if isinstance(entry, dict) else None
+        binding = entry.get("binding") if isinstance(entry, dict) else None
+        if not isinstance(mechanism, str) or not isinstance(binding, str | None):
+            raise ValueError("it holds something else")
+        known[jid] = Best(mechanism, binding)
+    return known
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write ``path``, readable by us alone, so that it is the old or the new one at any time."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(new, path)

@@ -1,15 +1,19 @@
 """The adapter end to end, in memory: XML in, XML out."""
 
+import re
+
 from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
 from tests.xmpp.harness import (
+    BIND,
     JID,
     PASSWORD,
     TLS_OPTIONS,
     FakeEndpoint,
+    features,
     in_thread,
     lowest,
     parse_all,
@@ -195,3 +199,26 @@ class AdapterTests(unittest.TestCase):
         self.adapter.send(Message("", "a@b", "</body></message><iq/>\x00\ud800", {"id": "'/>\x00"}))
         (stanza,) = parse_all(peer.sent())
         self.assertEqual(str(stanza.body), "</body></message><iq/>\ufffd\ufffd")
+
+    def test_conflict(self):
+        """Thrown out by another program, we come back under another name, but only once."""
+        conflict = (
+            "<error xmlns='http://etherx.jabber.org/streams'>"
+            "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></error>"
+        )
+        peer = self.log_in()
+        peer.feed(conflict)
+        peer.lose()
+        self.clock.advance(1)
+        peer = self.endpoint.accept()
+        peer.authenticate()
+        peer.feed(features(BIND))
+        (resource,) = re.findall("<resource>(.*)</resource>", peer.transport.value().decode())
+        self.assertRegex(resource, "^bot-[0-9a-f]{8}$")
+        peer.bind(f"xbot@example.org/{resource}")
+        self.clock.advance(10_000)
+        peer.feed(conflict)
+        peer.lose()
+        self.assertIs(self.adapter.connection.status.state, State.FAILED)
+        self.assertIn("another program", str(self.gave_up[0]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -6,8 +6,9 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import FakeEndpoint, Peer, features, lowest, make_factory, mechanisms, sasl
-from xbot.xmpp.connection import CONNECT_TIMEOUT, LAST_RETRY, LOGIN_TRIES, STABLE, Connection, State
+from xbot.xmpp.connection import CONNECT_TIMEOUT, LAST_RETRY, STABLE, Connection, State
 from xbot.xmpp.problems import LoginRefused, NegotiationTimeout
+from xbot.xmpp.verdicts import LOGIN_TRIES
 
 
 class ConnectionTests(unittest.TestCase):

@@ -65,11 +65,14 @@ class XmppAdapter:
         in_thread: InThread,
     ) -> None:
         self._log = Logger("xbot.xmpp")
+        self._account = account
         self._receipts = receipts
         self.jid: Jid | None = None
         self.managed = Managed(receipts.got_delivered, receipts.got_returned)
         factory = StreamFactory(
-            lambda: Login(account, clock, in_thread, self.managed), account.jid.domain, clock
+            lambda: Login(self._account, clock, in_thread, self.managed),
+            account.jid.domain,
+            clock,
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
@@ -78,7 +81,9 @@ class XmppAdapter:
         self._handlers = Handlers(factory, clock, self.managed)
         # After the handlers: what waited may leave once they all have begun.
         factory.addBootstrap(STREAM_AUTHD_EVENT, lambda _: receipts.got_ready())
-        self.connection = Connection(endpoint, factory, clock, uniform, gave_up)
+        self.connection = Connection(
+            endpoint, factory, clock, uniform, gave_up, self._take_other_resource
+        )
         self.iq = Iq(lambda: self.jid, clock)
         self.rooms = Rooms(
             rooms, clock, uniform, joined=lambda room: receipts.got_ready(str(room.jid))
@@ -152,6 +157,11 @@ class XmppAdapter:
     def leave(self, room: str) -> None:
         """Leave ``room`` (a bare JID) and do not come back."""
         self.rooms.leave(Jid.parse(room))
+
+    def _take_other_resource(self) -> None:
+        wish = self._account.jid
+        resource = f"{wish.resource or 'bot'}-{secrets.token_hex(4)}"
+        self._account = evolve(self._account, jid=wish.with_resource(resource))
 
     def _got_login(self, stream: Stream) -> None:
         self.jid = stream.authenticator.jid

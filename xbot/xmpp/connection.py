@@ -16,8 +16,9 @@ from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 
 from xbot.backoff import Backoff
-from xbot.xmpp.problems import ConnectionProblem, LoginRefused
+from xbot.xmpp.problems import ConnectionProblem, StreamError
 from xbot.xmpp.stream import Stream, StreamFactory
+from xbot.xmpp.verdicts import ResourceConflict, Verdict, Verdicts
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 
@@ -28,9 +29,6 @@ STABLE = 60.0
 
 #: Seconds for the look-up and all targets.
 CONNECT_TIMEOUT = 60.0
-
-#: How often refused credentials are tried before only a person can help.
-LOGIN_TRIES = 3
 
 
 class State(Enum):
@@ -58,14 +56,9 @@ class Status:
 class Connection:
     """Keeps one stream up. ``gave_up(problem)`` is called at most once, when it cannot.
 
-    ===========================  =======================================
-    what ended the stream         what comes next
-    ===========================  =======================================
-    credentials refused           two more tries, then ``FAILED``
-    anything else                 ``WAITING``: 1 s to 5 min, doubling,
-                                  jittered, back to 1 s after 60 s online
-    :meth:`stop`                  ``STOPPED``
-    ===========================  =======================================
+    What ended a stream is judged by :class:`~xbot.xmpp.verdicts.Verdicts`: to
+    give up leads to ``FAILED``, all else to ``WAITING`` for 1 s to 5 min,
+    doubling, jittered, and back to 1 s after 60 s online.
     """
 
     _log = Logger("xbot.xmpp")
@@ -77,13 +70,15 @@ class Connection:
         clock: Any,
         uniform: Callable[[float, float], float],
         gave_up: Callable[[ConnectionProblem], None],
+        take_other_resource: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._factory = factory
         self._clock = clock
         self._gave_up = gave_up
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, uniform)
-        self._refusals = 0
+        self._take_other_resource = take_other_resource
+        self._verdicts = Verdicts()
         self._stream: Stream | None = None
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
@@ -154,7 +149,7 @@ class Connection:
         self._become(State.NEGOTIATING)
 
     def _got_session(self, stream: Stream) -> None:
-        self._refusals = 0
+        self._verdicts.got_session()
         self._become(State.ONLINE)
 
     def _got_end(self, reason: Failure) -> None:
@@ -172,13 +167,13 @@ class Connection:
             self._clock.seconds() - self.status.since >= STABLE
         ):
             self._backoff.reset()
-        if isinstance(problem, LoginRefused) and problem.final:
-            self._refusals += 1
-            if self._refusals >= LOGIN_TRIES:
-                self._log.error("giving up: {problem}", problem=str(problem))
-                self._become(State.FAILED, problem)
-                self._gave_up(problem)
-                return
+        verdict = self._verdicts.judge(problem)
+        if verdict is Verdict.GIVE_UP:
+            self._give_up(problem)
+            return
+        if verdict is Verdict.OTHER_RESOURCE:
+            self._log.warn("another program took our resource; taking another one")
+            self._take_other_resource()
         delay = self._backoff.next_delay()
         self._log.warn(
             "no connection: {problem}; next try in {delay:.1f} s",
@@ -187,6 +182,16 @@ class Connection:
         )
         self._become(State.WAITING, problem, next_try=self._clock.seconds() + delay)
         self._timer = self._clock.callLater(delay, self._try)
+
+    def _give_up(self, problem: ConnectionProblem) -> None:
+        if isinstance(problem, StreamError) and problem.condition == "conflict":
+            problem = ResourceConflict(
+                "another program keeps logging in to our account under our resource;"
+                " give each program an account or a resource of its own"
+            )
+        self._log.error("giving up: {problem}", problem=str(problem))
+        self._become(State.FAILED, problem)
+        self._gave_up(problem)
 
     def _stopped(self) -> None:
         if self.status.state is State.CLOSING:

@@ -93,16 +93,21 @@ class World:
             self.journal.is_slow = not self.journal.is_slow
             self.journal.catch_up()
         elif roll < 0.42:
-            self.clock.advance(self.random.choice((0.1, 1, 7)))
+            self.pass_time(self.random.choice((0.1, 1, 7)))
         else:
             self.server.carry(self.random.randrange(400), self.random.randrange(400))
+
+    def pass_time(self, seconds: float) -> None:
+        """A disk may be slow, but not for as long as this."""
+        self.journal.catch_up()
+        self.clock.advance(seconds)
 
     def reconnect(self) -> None:
         """Time passes until the bot tries again."""
         for _ in range(1000):
             if not self.endpoint.attempts[-1].called:
                 break
-            self.clock.advance(1)
+            self.pass_time(1)
         self.server.connect(self.endpoint.accept())
 
     def settle(self) -> None:

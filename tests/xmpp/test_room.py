@@ -360,6 +360,16 @@ class OccupantTests(RoomTestCase):
         self.presence("a", ITEM.format("x"))
         self.assertEqual(self.room.real_jid("a"), Jid.parse("x@example.org"))
 
+    def test_a_late_welcome(self):
+        """A self-presence that comes after we stopped waiting for it lets us in all the same."""
+        self.room.enter()
+        self.clock.advance(JOIN_TIMEOUT)
+        self.assertIs(self.room.state, State.ABSENT)
+        self.presence("bot", SELF)
+        self.assertIs(self.room.state, State.JOINED)
+        self.room.got_subject()
+        self.assertTrue(self.room.caught_up)
+
     def test_session_lost(self):
         """With the session go the occupants, every timer and the delays."""
         for reach in (

@@ -8,7 +8,6 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import BIND, PASSWORD, Peer, features, mechanisms, parse, sasl
 from xbot.xmpp.problems import LoginRefused, ProtocolViolation
-from xbot.xmpp.sasl import choose_mechanism
 
 SALT = b"a salt of sixteen"
 
@@ -67,26 +66,6 @@ def scram(*offered):
     peer.start_tls()
     peer.feed(features(mechanisms(*(offered or ("SCRAM-SHA-1",)))))
     return peer, ScramServer(peer, "sha1")
-
-
-class ChoiceTests(unittest.TestCase):
-    def test_best_first(self):
-        """The strongest mechanism of ours that is offered is taken, in whatever order it comes."""
-        table = {
-            ("PLAIN",): "PLAIN",
-            ("PLAIN", "SCRAM-SHA-1"): "SCRAM-SHA-1",
-            ("SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"): "SCRAM-SHA-256",
-            ("DIGEST-MD5", "EXTERNAL", "PLAIN", "ANONYMOUS"): "PLAIN",
-        }
-        for offered, chosen in table.items():
-            self.assertEqual(choose_mechanism(offered), chosen)
-
-    def test_none_of_ours(self):
-        """Where none is ours nothing is chosen, and the first few names are told."""
-        for offered in (), ("DIGEST-MD5",), ("plain",), tuple(f"X-{n}" for n in range(10_000)):
-            with self.assertRaises(ProtocolViolation) as caught:
-                choose_mechanism(offered)
-            self.assertLess(len(str(caught.exception)), 300)
 
 
 class ScramTests(unittest.TestCase):

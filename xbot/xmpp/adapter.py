@@ -82,7 +82,13 @@ class XmppAdapter:
         # After the handlers: what waited may leave once they all have begun.
         factory.addBootstrap(STREAM_AUTHD_EVENT, lambda _: receipts.got_ready())
         self.connection = Connection(
-            endpoint, factory, clock, uniform, gave_up, self._take_other_resource
+            endpoint,
+            factory,
+            clock,
+            uniform,
+            gave_up,
+            self._take_other_resource,
+            settings.reconnect_max,
         )
         self.iq = Iq(lambda: self.jid, clock)
         self.rooms = Rooms(

@@ -71,12 +71,13 @@ class Connection:
         uniform: Callable[[float, float], float],
         gave_up: Callable[[ConnectionProblem], None],
         take_other_resource: Callable[[], None] = lambda: None,
+        longest_wait: float = LAST_RETRY,
     ) -> None:
         self._endpoint = endpoint
         self._factory = factory
         self._clock = clock
         self._gave_up = gave_up
-        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, uniform)
+        self._backoff = Backoff(FIRST_RETRY, longest_wait, uniform)
         self._take_other_resource = take_other_resource
         self._verdicts = Verdicts()
         self._stream: Stream | None = None

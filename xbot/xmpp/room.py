@@ -124,7 +124,8 @@ class Room:
 
     def got_presence(self, presence: RoomPresence) -> None:
         """A presence came from the room, or from an occupant of it."""
-        if self.state not in (State.JOINING, State.JOINED):
+        # Absent, with no next try ahead, is where nobody asked to be let in.
+        if self.state is State.REFUSED or (self.state is State.ABSENT and self._timer is None):
             return
         if presence.error is not None:
             # An error about something else (a private message, say) is no presence.
@@ -133,7 +134,7 @@ class Room:
         elif presence.is_self:
             self._got_self(presence)
         elif presence.nick is None:
-            if presence.destroyed:
+            if presence.destroyed and self.state is not State.ABSENT:
                 self._got_removal(presence)
         elif presence.available:
             self._keep(presence.nick, presence.occupant)
@@ -170,7 +171,8 @@ class Room:
             if presence.nick is not None:
                 self.nick = presence.nick
                 self._keep(presence.nick, presence.occupant)
-            if self.state is State.JOINING:
+            # Late ones count too: we asked, and the room says that we are in.
+            if self.state is not State.JOINED:
                 self._become(State.JOINED, f"as {self.nick!r}")
                 self._joined_at = self._clock.seconds()
                 self._timer = self._clock.callLater(SUBJECT_TIMEOUT, self._catch_up)

@@ -27,17 +27,37 @@ class SessionTests(unittest.TestCase):
         self.assertEqual(shape(presence), (ns.CLIENT, "presence", {}, []))
 
     def test_roster(self):
-        """The contacts are counted, be there many or no list at all."""
+        """The contacts are known, be there many or no list at all."""
         table = {
-            "<query xmlns='jabber:iq:roster'><item jid='a@b'/><item jid='c@d'/></query>": 2,
-            "<query xmlns='jabber:iq:roster'/>": 0,
-            "": 0,
+            "<query xmlns='jabber:iq:roster'><item jid='a@b' subscription='both'/>"
+            "<item jid='c@d' subscription='owner'/></query>": {"a@b": "both", "c@d": "none"},
+            "<query xmlns='jabber:iq:roster'/>": {},
+            "": {},
         }
         for content, contacts in table.items():
             self.setUp()
             self.peer.feed(f"<iq type='result' id='{self.sent[0]['id']}'>{content}</iq>")
             self.assertEqual(self.session.contacts, contacts)
             self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_roster_pushes(self):
+        """The server's pushes are taken and answered; anyone else's change nothing."""
+        self.peer.feed(f"<iq type='result' id='{self.sent[0]['id']}'/>")
+        push = (
+            "<iq type='set' id='p' {}><query xmlns='jabber:iq:roster'>"
+            "<item jid='a@b' subscription='{}'/></query></iq>"
+        )
+        for sender in ("from='mallory@example.org'", "from='xbot@example.org.evil'", "from='@'"):
+            self.peer.feed(push.format(sender, "both"))
+            self.assertEqual(self.peer.stanza()["type"], "error", sender)
+            self.assertEqual(self.session.contacts, {}, sender)
+        for sender in ("", f"from='{JID.bare}'"):
+            self.peer.feed(push.format(sender, "both"))
+            self.assertEqual(self.peer.stanza()["type"], "result", sender)
+            self.assertEqual(self.session.contacts, {"a@b": "both"}, sender)
+            self.peer.feed(push.format(sender, "remove"))
+            self.peer.sent()
+            self.assertEqual(self.session.contacts, {}, sender)
 
     def test_no_roster(self):
         """A roster that is refused, never comes, or is cut off costs nothing."""

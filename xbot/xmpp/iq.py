@@ -126,12 +126,15 @@ class Iq(Handler):
         if sender == asked:
             return True
         own = self._own_jid()
-        if own is None:
-            return False
-        # RFC 6120 8.1.2.1: what our own account answers may come without a
-        # "from", or with our bare, our full JID, or the server's.
-        account = {None, str(own.bare), str(own), own.domain}
-        return sender in account and asked in (None, str(own.bare))
+        return own is not None and asked in (None, str(own.bare)) and self._is_account(sender, own)
+
+    def is_from_account(self, iq: domish.Element) -> bool:
+        """Whether our own account, or the server in its name, sent this (RFC 6120, 8.1.2.1)."""
+        own = self._own_jid()
+        return own is not None and self._is_account(iq.getAttribute("from"), own)
+
+    def _is_account(self, sender: str | None, own: Jid) -> bool:
+        return sender in (None, str(own.bare), str(own), own.domain)
 
     def _got_request(self, iq: domish.Element, kind: str) -> None:
         payload = iq.firstChildElement()

@@ -14,19 +14,30 @@ from xbot.xmpp._wokkel import DiscoFeature, DiscoIdentity, DiscoInfo
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq, IqRefused
 from xbot.xmpp.problems import ConnectionProblem
+from xbot.xmpp.stanza import child
+
+#: RFC 6121 2.1.2.5; what is none of these counts as none.
+SUBSCRIPTIONS = ("none", "to", "from", "both")
+
+MAX_CONTACTS = 10_000
+MAX_JID = 3071
 
 FEATURES = (ns.DISCO_INFO, ns.MUC, ns.PING)
 
 
 class Session(Handler):
-    """Fetches the roster, then tells that we are available."""
+    """Fetches the roster, then tells that we are available.
+
+    ``contacts`` is the subscription by JID, and None until the roster came.
+    """
 
     _log = Logger("xbot.xmpp")
 
     def __init__(self, iq: Iq) -> None:
         super().__init__()
         self._iq = iq
-        self.contacts: int | None = None
+        self.contacts: dict[str, str] | None = None
+        iq.answer("set", ns.ROSTER, "query", self._got_push)
         iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
 
     def connectionInitialized(self) -> None:
@@ -37,9 +48,26 @@ class Session(Handler):
         self.send(domish.Element((ns.CLIENT, "presence")))
 
     def _got_roster(self, iq: domish.Element) -> None:
-        query = iq.firstChildElement()
-        self.contacts = len(list(query.elements(ns.ROSTER, "item"))) if query is not None else 0
-        self._log.debug("the roster holds {contacts} contacts", contacts=self.contacts)
+        self.contacts = {}
+        self._take(iq)
+        self._log.debug("the roster holds {contacts} contacts", contacts=len(self.contacts))
+
+    def _got_push(self, iq: domish.Element) -> None:
+        # RFC 6121 2.1.6: a push from anyone but our own account is not the server's.
+        if not self._iq.is_from_account(iq):
+            raise IqRefused("service-unavailable")
+        self._take(iq)
+
+    def _take(self, iq: domish.Element) -> None:
+        query = child(iq, ns.ROSTER, "query")
+        if query is None or self.contacts is None:
+            return
+        for item in query.elements(ns.ROSTER, "item"):
+            jid, subscription = item.getAttribute("jid", ""), item.getAttribute("subscription")
+            if subscription == "remove":
+                self.contacts.pop(jid, None)
+            elif len(jid) <= MAX_JID and len(self.contacts) < MAX_CONTACTS:
+                self.contacts[jid] = subscription if subscription in SUBSCRIPTIONS else "none"
 
     def _got_no_roster(self, failure: Failure) -> None:
         failure.trap(IqRefused, ConnectionProblem)

@@ -11,9 +11,12 @@ PACKAGE = Path(xbot.__file__).parent
 
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
-    {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"},
+    {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
+    | {"saslprep", "journal_entry"},
     {"ini", "options", "credentials", "sections", "config", "check", "interfaces"},
-    {"threads", "program", "responder", "dispatch"},
+    {"threads", "one_thread", "program", "answers", "responder", "callables"}
+    | {"dispatch", "outbox", "accepting", "runs", "duplicates", "interrupted"}
+    | {"journal", "journal_writer", "journal_file", "journal_listing"},
     {"xmpp", "testing"},
     {"loader", "embedded", "service"},
     {"tap", "demo"},

@@ -80,3 +80,21 @@ class DescribeTests(SynchronousTestCase):
         xmpp = XmppSettings(Jid.parse("a@b/c"), host="::1", port=5223)
         text = describe(Config(Path("/x.ini"), BotSettings(), xmpp))
         self.assertIn("server     ::1, port 5223\n", text)
+        for more in "pins", "our own", "login by":
+            self.assertNotIn(more, text)
+
+    def test_login(self) -> None:
+        """How we log in, and what is asked of the server, is shown where the ini says it."""
+        xmpp = XmppSettings(
+            Jid.parse("a@b/c"),
+            host="h",
+            direct_tls=True,
+            pins=frozenset({b"1", b"2"}),
+            certificate_file=Path("cert"),
+            sasl=("EXTERNAL", "PLAIN"),
+        )
+        text = describe(Config(Path("xbot.ini"), BotSettings(), xmpp))
+        self.assertIn("server     h, port 5222, direct TLS\n", text)
+        self.assertIn("pins       2, one of which the server must have\n", text)
+        self.assertIn("our own    cert\n", text)
+        self.assertIn("login by   EXTERNAL, PLAIN\n", text)

@@ -52,6 +52,14 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("[xbot]\nprefix = a b", "4: [xbot] prefix: a prefix has no blanks in it"),
     ("[xbot]\nname = a\n b", "4: [xbot] name: is no nick: its resource has a control character"),
     ("[xbot]\nstate = a\n b", "4: [xbot] state: a path is one line"),
+    (
+        "[xbot]\njournal-keep = 3651d",
+        "4: [xbot] journal-keep: '3651d' is out of range: more than nothing, and at most 3650d",
+    ),
+    (
+        "[responder x]\nhear = a\nreply = b\neffect = maybe",
+        "6: [responder x] effect: 'maybe' is neither yes nor no",
+    ),
     # [xmpp], which goes on
     (
         "ping-interval = 30",
@@ -77,6 +85,17 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("password = hunter2", "3: [xmpp] password: makes no sense with server = embedded"),
     ("password-file = good", "3: [xmpp] password-file: makes no sense with server = embedded"),
     ("ca-file = good", "3: [xmpp] ca-file: makes no sense with server = embedded"),
+    ("tls = direct", "3: [xmpp] tls: makes no sense with server = embedded"),
+    ("sasl = PLAIN", "3: [xmpp] sasl: makes no sense with server = embedded"),
+    (
+        f"pin-sha256 = {'A' * 43}=",
+        "3: [xmpp] pin-sha256: makes no sense with server = embedded",
+    ),
+    (
+        "certificate-file = good",
+        "3: [xmpp] certificate-file: makes no sense with server = embedded",
+    ),
+    ("key-file = good", "3: [xmpp] key-file: makes no sense with server = embedded"),
     (
         "jid = example.org",
         "3: [xmpp] jid: 'example.org' has no local part: an account is NAME@DOMAIN",
@@ -211,6 +230,51 @@ OTHERS: tuple[tuple[str, str], ...] = (
         REAL.replace("good", "large"),
         f"3: [xmpp] password-file: DIR/large is too large: more than {MAX_PASSWORD} bytes",
     ),
+    (
+        REAL.replace("good", "unprepared"),
+        "3: [xmpp] password-file: cannot be used to log in:"
+        " it has a character that SASLprep prohibits (RFC 4013)",
+    ),
+    (
+        "[xmpp]\njid = bot@example.org\npassword = hunter2\u0627\n",
+        "3: [xmpp] password: cannot be used to log in: it has text of both directions (RFC 4013)",
+    ),
+    (
+        REAL + "tls = direct",
+        "4: [xmpp] tls: is used only together with host; the SRV look-up tells it",
+    ),
+    (REAL + "host = a\ntls = ssl", "5: [xmpp] tls: 'ssl' is neither direct nor starttls"),
+    (
+        REAL + "sasl = SCRAM-SHA-265",
+        "4: [xmpp] sasl: SCRAM-SHA-265 is no mechanism of xbot's; did you mean SCRAM-SHA-256?",
+    ),
+    (REAL + "sasl = EXTERNAL", "4: [xmpp] sasl: EXTERNAL needs certificate-file and key-file"),
+    (
+        REAL + "pin-sha256 = AAAA",
+        "4: [xmpp] pin-sha256: 'AAAA' is no SHA-256 in base64 (44 characters)",
+    ),
+    (
+        REAL + f"pin-sha256 = {'A' * 42}\u00e4=",
+        f"4: [xmpp] pin-sha256: '{'A' * 42}\u00e4=' is no SHA-256 in base64 (44 characters)",
+    ),
+    (REAL + "certificate-file = good", "4: [xmpp] certificate-file: is of no use without key-file"),
+    (REAL + "key-file = good", "4: [xmpp] key-file: is of no use without certificate-file"),
+    (
+        REAL + "key-file = good\ncertificate-file = none",
+        "5: [xmpp] certificate-file: there is no file DIR/none",
+    ),
+    (
+        REAL + "certificate-file = good\nkey-file = none",
+        "5: [xmpp] key-file: there is no file DIR/none",
+    ),
+    (
+        REAL + "certificate-file = good\nkey-file = open",
+        "5: [xmpp] key-file: DIR/open is open to other users: chmod 600 DIR/open",
+    ),
+    (
+        "[xmpp]\njid = a@b\ncertificate-file = good\nkey-file = good\nsasl = PLAIN",
+        "5: [xmpp] sasl: none of these works without a password: allow EXTERNAL, or set one",
+    ),
     (REAL.replace("good", "pipe"), "3: [xmpp] password-file: DIR/pipe is no regular file"),
     (REAL.replace("good", "."), "3: [xmpp] password-file: DIR is a directory, not a file"),
 )
@@ -244,6 +308,56 @@ class Folder(SynchronousTestCase):
         ]
 
 
+class LoginTests(Folder):
+    """How the account may log in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("hunter2\n", "good")
+
+    def test_certificate_instead_of_password(self) -> None:
+        """With a certificate and its key a password is not needed."""
+        text = "[xmpp]\njid = a@b\ncertificate-file = good\nkey-file = good\n"
+        for more in "", "sasl = EXTERNAL", "sasl = external PLAIN":
+            found = self.load(text + more).xmpp
+            self.assertIsNone(found.password)
+            self.assertEqual(found.certificate_file, self.folder / "good")
+            self.assertEqual(found.key_file, self.folder / "good")
+        self.assertEqual(self.load(text + "password-file = good").xmpp.password, Secret("hunter2"))
+
+    def test_key_from_systemd(self) -> None:
+        """A key that systemd hands over is protected by it, whatever its mode says."""
+        self.write("key", "key", 0o640)
+        self.environ["CREDENTIALS_DIRECTORY"] = str(self.folder)
+        text = "[xmpp]\njid = a@b\ncertificate-file = good\nkey-file = key\n"
+        self.assertEqual(self.load(text).xmpp.key_file, self.folder / "key")
+
+    def test_mechanisms(self) -> None:
+        """Mechanisms may be named in any order and case; the best of them still comes first."""
+        self.assertIsNone(self.load(REAL).xmpp.sasl)
+        self.assertEqual(
+            self.load(REAL + "sasl = plain, scram-sha-1\n SCRAM-SHA-512-PLUS").xmpp.sasl,
+            ("SCRAM-SHA-512-PLUS", "SCRAM-SHA-1", "PLAIN"),
+        )
+
+    def test_pins(self) -> None:
+        """Several pins are several keys, one of which must be there."""
+        self.assertEqual(self.load(REAL).xmpp.pins, frozenset())
+        pins = f"pin-sha256 = {'A' * 43}=\n  {'/' * 42}8="
+        self.assertEqual(self.load(REAL + pins).xmpp.pins, frozenset({bytes(32), b"\xff" * 32}))
+
+    def test_direct_tls(self) -> None:
+        """Direct TLS has a port of its own, which may be named."""
+        for more, direct, port in (
+            ("", False, 5222),
+            ("tls = starttls", False, 5222),
+            ("tls = direct", True, 5223),
+            ("tls = direct\nport = 443", True, 443),
+        ):
+            found = self.load(f"{REAL}host = a\n{more}").xmpp
+            self.assertEqual((found.direct_tls, found.port), (direct, port))
+
+
 class MistakesTests(Folder):
     def setUp(self) -> None:
         super().setUp()
@@ -251,6 +365,7 @@ class MistakesTests(Folder):
         self.write("\n", "empty")
         self.write("hunter2", "open", 0o640)
         self.write(b"hunter2\xff", "binary")
+        self.write("hunter2\ue000", "unprepared")
         self.write("hunter2\nhunter2\n", "lines")
         self.write("hunter2" * MAX_PASSWORD, "large")
         os.mkfifo(self.folder / "pipe", 0o600)
@@ -389,18 +504,20 @@ class SettingsTests(Folder):
         self.write("", "ca.pem")
         program = self.write("", "tool", 0o700)
         found = self.load(
-            "[xbot]\nname = Robo\nprefix = !\nstate = var\n"
+            "[xbot]\nname = Robo\nprefix = !\nstate = var\njournal-keep = 365d\n"
             "[xmpp]\njid = Bot@Example.org/x\npassword-file = good\nhost = ::1\nport = 5223\n"
             "ca-file = ca.pem\nping-interval = 5m\nping-timeout = 500ms\n"
             "[room Ops@conf.example.org]\n"
             "[room b@c]\nnick = robo\npassword = pa%ss:wo;rd#\nresponders = ping,\n  a b\n"
             "[responder a]\nmatch = (?P<app>\\w+)( to (?P<env>\\w+))?\nhear = 50%\n"
-            "usage = a\n  APP\nhelp = does a\nrun = ./tool '{app} {env}' {{}} \"\"\ntimeout = 1d\n"
+            "usage = a\n  APP\nhelp = does a\nrun = ./tool '{app} {env}' {{}} \"\"\n"
+            "timeout = 1d\neffect = NO\n"
             "[responder b]\nuse = ours.b:c.d\ntracker = https://ci.example.org ; ours\n"
         )
         self.assertEqual(
             (found.bot.name, found.bot.prefix, found.bot.state), ("Robo", "!", self.folder / "var")
         )
+        self.assertEqual(found.bot.journal_keep, 365 * 86400.0)
         xmpp = found.xmpp
         self.assertEqual(str(xmpp.jid), "bot@example.org/x")
         self.assertEqual(xmpp.password, Secret("hunter2"))
@@ -417,7 +534,8 @@ class SettingsTests(Folder):
         self.assertEqual((a.match, a.hear), ("(?P<app>\\w+)( to (?P<env>\\w+))?", "50%"))
         self.assertEqual((a.usage, a.help, a.timeout), ("a APP", "does a", 86400.0))
         self.assertEqual((a.reply, a.use, a.settings), (None, None, {}))
-        self.assertEqual((a.path, a.line), (self.path, 19))
+        self.assertEqual((a.path, a.line), (self.path, 20))
+        self.assertEqual((a.effect, b.effect), (False, None))
         self.assertEqual((b.use, b.settings), ("ours.b:c.d", {"tracker": "https://ci.example.org"}))
         self.assertNotIn("hunter2", repr(found) + str(found))
         self.assertNotIn("pa%ss", repr(found) + str(found))

@@ -11,11 +11,14 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.dispatch import MAX_RUNS, Dispatcher
+from xbot.answers import Answers
+from xbot.callables import run_of
+from xbot.dispatch import Dispatcher
 from xbot.errors import NotConnected
 from xbot.matching import Pattern
 from xbot.message import Message
-from xbot.responder import Answers, Failed, Responder, hear, respond, routes_of, run_of
+from xbot.responder import Failed, Responder, hear, respond, routes_of
+from xbot.runs import MAX_RUNS
 from xbot.threads import InThread
 
 ROOM = "ops@rooms.example"

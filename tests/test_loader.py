@@ -228,6 +228,31 @@ class UseTests(LoaderCase):
         sections = [problem.section for problem in caught.exception.problems]
         self.assertEqual(sections, ["responder a", "responder c"])
 
+    def test_effect(self) -> None:
+        """Code has effects unless all its decorators deny it; the ini goes before both."""
+        for source, effect in (
+            ("def f(m): pass", True),
+            ("@respond('x', effect=False)\ndef f(m): pass", False),
+            ("@respond('x')\n@hear('y', effect=False)\ndef f(m): pass", True),
+        ):
+            sys.modules.pop(self.module, None)
+            for said, expected in ((None, effect), (True, True), (False, False)):
+                (responder,) = load(self.use("f", source, match="x", effect=said))
+                self.assertEqual(responder.effect, expected, source)
+
+
+class EffectTests(LoaderCase):
+    def test_kinds(self) -> None:
+        """A reply only answers, a program has effects, unless the ini says otherwise."""
+        for options, expected in (({"reply": "x"}, False), ({"run": ("/bin/true",)}, True)):
+            for said, effect in ((None, expected), (True, True), (False, False)):
+                (responder,) = load(ResponderSettings("r", match="x", effect=said, **options))
+                self.assertEqual(responder.effect, effect)
+
+    def test_bundled(self) -> None:
+        """The bundled ones only answer."""
+        self.assertEqual({each.effect for each in load(bundled=True)}, {False})
+
 
 class BundledTests(LoaderCase):
     def test_after_the_operators(self) -> None:

@@ -57,6 +57,16 @@ class MessageTests(SynchronousTestCase):
         self.assertFalse(reply.is_public)
         self.assertEqual(Message("a", "b", "hi").reply("x"), Message("b", "a", "x"))
 
+    def test_reply_has_no_key(self) -> None:
+        """An answer is another message than what it answers."""
+        self.assertIsNone(Message("a", "b", "hi", key="1").reply("x").key)
+
+    def test_speaker(self) -> None:
+        """People are called by their nick, else by the local part, else as they are."""
+        self.assertEqual(PUBLIC.speaker, "al")
+        for sender, speaker in (("al@x/y", "al"), ("x.org", "x.org"), ("me@@", "me@@")):
+            self.assertEqual(Message(sender, "b", "hi").speaker, speaker)
+
     def test_reply_is_live(self) -> None:
         """An answer is neither the past nor an echo, whatever it answers."""
         reply = Message("a", "b", "hi", delayed=True, echo=True).reply("x")

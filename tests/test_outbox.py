@@ -103,6 +103,19 @@ class OutboxTests(unittest.TestCase):
         self.assertEqual(len(self.outbox), 1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
+    def test_told_when_delivered(self):
+        """Who asks is told when the message has arrived, however often it had to be sent."""
+        told = []
+        self.link.up.add(ROOM)
+        self.outbox.put(to_room("a"), lambda: told.append("a"))
+        self.outbox.got_returned(self.link.messages)
+        self.outbox.got_ready()
+        self.assertEqual((self.link.sent, told), (["a", "a"], []))
+        first, again = self.link.messages
+        self.assertEqual(first.payload["id"], again.payload["id"])
+        self.outbox.got_delivered(again)
+        self.assertEqual(told, ["a"])
+
     def test_drained(self):
         """drained() fires once the last one is delivered, or at once."""
         self.successResultOf(self.outbox.drained())

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-from attrs import evolve
-from twisted.internet import defer, reactor
-from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
+from xbot.answers import MAX_LENGTH, Answers
 from xbot.matching import Pattern
 from xbot.message import Message
-from xbot.responder import (
-    MAX_ANSWERS,
-    MAX_LENGTH,
-    Answers,
-    BadSignature,
-    Failed,
-    Responder,
-    collect,
-    hear,
-    respond,
-    routes_of,
-    run_of,
-)
-from xbot.threads import InThread
+from xbot.responder import Failed, Responder, hear, respond, routes_of
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 
@@ -69,249 +49,18 @@ class RouteTests(TestCase):
         self.assertIsNone(responder.match("z"))
         self.assertEqual(responder.hear("oz"), {})
 
+    def test_effect(self) -> None:
+        """Code has effects unless its decorator says that it only answers."""
 
-class CollectTests(TestCase):
-    def said(self, result: object) -> list[Any]:
-        answers = collect(result)
-        self.assertIsNone(answers.failure)
-        return list(answers.said)
+        @respond("a", effect=False)
+        @hear("b", effect=False)
+        @respond("c")
+        def function(message: Message) -> None: ...
 
-    def test_what_may_be_said(self) -> None:
-        """Nothing, a text, a message, or several of them; blanks are silence."""
-        for result in (None, "", " \n", [], (), iter(()), ["", " "]):
-            self.assertEqual(self.said(result), [])
-        for result in ("a", ["a"], ("a", ""), iter(["a"]), (c for c in "a")):
-            self.assertEqual(self.said(result), ["a"])
-        self.assertEqual(self.said(["a", MESSAGE]), ["a", MESSAGE])
+        self.assertEqual([route.effect for route in routes_of(function)], [False, False, True])
 
-    def test_what_may_not(self) -> None:
-        """Anything else is a failure that names what was returned."""
-        for result, name in (
-            (b"x", "bytes"),
-            (3, "int"),
-            ({"a": 1}, "dict"),
-            ({"a"}, "set"),
-            ([b"x"], "bytes"),
-            (evolve(MESSAGE, body=3), "int"),
-            (object, "type"),
-        ):
-            failure = collect(result).failure
-            assert failure is not None
-            self.assertEqual(str(failure.value), f"returned {name}")
 
-    def test_half_way(self) -> None:
-        """What was said before a failure is kept; no exception escapes."""
-        for error in (ValueError, SystemExit, GeneratorExit, defer.CancelledError):
-
-            def generator(error: type[BaseException] = error) -> Iterator[str]:
-                yield "first"
-                raise error
-
-            answers = collect(generator())
-            self.assertEqual(answers.said, ("first",))
-            assert answers.failure is not None
-            self.assertIsInstance(answers.failure.value, (error, RuntimeError))
-
-    def test_endless(self) -> None:
-        """An endless iterator is cut with a mark, and closed."""
-        closed = []
-
-        def generator() -> Iterator[str]:
-            try:
-                yield from map(str, itertools.count())
-            finally:
-                closed.append(True)
-
-        endless = generator()
-        said = self.said(endless)
-        self.assertEqual(len(said), MAX_ANSWERS)
-        self.assertEqual(said[-1], "9\n[cut after 10 messages]")
-        self.assertEqual(closed, [True])
-        self.assertEqual(self.said(itertools.repeat("")), [])
-
-    def test_long(self) -> None:
-        """A megabyte is cut with a mark, as a text and as a message."""
-        for result in ("x" * 2**20, evolve(MESSAGE, body="x" * 2**20)):
-            (answer,) = self.said(result)
-            text = answer.body if isinstance(answer, Message) else answer
-            self.assertEqual(len(text), MAX_LENGTH)
-            self.assertTrue(text.endswith("x\n[cut at 10,000 characters]"))
-
+class FailedTests(TestCase):
     def test_long_failure(self) -> None:
         """What a responder says of its own failure is cut like any answer."""
         self.assertEqual(len(Failed("x" * 2**20).answer), MAX_LENGTH)
-
-    def test_control_characters(self) -> None:
-        """What no stanza can hold is the adapter's business, and passes."""
-        self.assertEqual(self.said("a\0\x1b\ud800"), ["a\0\x1b\ud800"])
-
-
-class Counted:
-    """Runs in this thread, and counts how often."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, cancel: Any = None) -> Any:
-        self.count += 1
-        return defer.maybeDeferred(function, *args)
-
-
-async def coroutine(message: Message, a: str = "?") -> str:
-    return await succeed(a)
-
-
-@inlineCallbacks
-def generated(message: Message, a: str = "?"):  # type: ignore[no-untyped-def]
-    yield succeed(None)
-    return a
-
-
-def annotated(message: Message, a: str = "?") -> Deferred[str]:
-    return succeed(a)
-
-
-def annotated_with_text(message: Message, a: str = "?") -> defer.Deferred[str]:
-    return succeed(a)
-
-
-class CallableObject:
-    async def __call__(self, message: Message, a: str = "?") -> str:
-        return a
-
-
-def plain(message: Message, a: str = "?") -> str:
-    return a
-
-
-def gives_deferred(message: Message, a: str = "?") -> Any:
-    return succeed(a)
-
-
-def gives_coroutine(message: Message, a: str = "?") -> Any:
-    return coroutine(message, a)
-
-
-@functools.wraps(coroutine)
-def wrapper(message: Message, a: str = "?") -> Any:
-    return coroutine(message, a)
-
-
-def gives_generator(message: Message, a: str = "?") -> Iterator[str]:
-    yield a
-
-
-class RunTests(TestCase):
-    def run_it(
-        self,
-        function: Callable[..., object],
-        groups: Mapping[str, str] | None = None,
-        pattern: str = "(?P<a>.*)(?P<b>.*)",
-        in_thread: Any = None,
-    ) -> Answers:
-        run = run_of(function, [Pattern.match(pattern)], in_thread or Counted())
-        return self.successResultOf(run(MESSAGE, groups or {}))
-
-    def test_on_the_reactor(self) -> None:
-        """Coroutines, inlineCallbacks and what returns a Deferred need no thread."""
-        really_annotated = functools.partial(annotated)
-        annotated.__annotations__["return"] = Deferred[str]
-        for function in (
-            coroutine,
-            generated,
-            annotated,
-            annotated_with_text,
-            CallableObject(),
-            really_annotated,
-        ):
-            threads = Counted()
-            answers = self.run_it(function, {"a": "hi"}, in_thread=threads)
-            self.assertEqual(answers, Answers(("hi",)), function)
-            self.assertEqual(threads.count, 0, function)
-
-    def test_in_a_thread(self) -> None:
-        """Every other callable gets a thread, and what it then awaits is awaited."""
-        for function in (plain, gives_deferred, gives_coroutine, wrapper, gives_generator):
-            threads = Counted()
-            answers = self.run_it(function, {"a": "hi"}, in_thread=threads)
-            self.assertEqual(answers, Answers(("hi",)), function)
-            self.assertEqual(threads.count, 1, function)
-
-    def test_generator_from_a_coroutine(self) -> None:
-        """An iterator is consumed in a thread wherever it comes from."""
-
-        async def function(message: Message) -> Iterator[str]:
-            return iter(["a", "b"])
-
-        threads = Counted()
-        self.assertEqual(self.run_it(function, in_thread=threads), Answers(("a", "b")))
-        self.assertEqual(threads.count, 1)
-
-    async def test_real_thread(self) -> None:
-        """A blocking generator function blocks a thread of its own, not the reactor."""
-        seen = []
-
-        def function(message: Message) -> Iterator[str]:
-            seen.append(threading.get_ident())
-            yield message.body
-
-        run = run_of(function, [], InThread(reactor))
-        self.assertEqual(await run(MESSAGE, {}), Answers(("ping",)))
-        self.assertNotEqual(seen, [threading.get_ident()])
-
-    def test_groups(self) -> None:
-        """Groups go to the parameters of their names; absent ones leave the defaults."""
-
-        def takes_all(message: Message, **groups: str) -> str:
-            return repr(sorted(groups.items()))
-
-        self.assertEqual(self.run_it(plain, {"b": "x"}).said, ("?",))
-        self.assertEqual(self.run_it(plain, {"a": "y", "b": "x"}).said, ("y",))
-        self.assertEqual(self.run_it(takes_all, {"b": "x"}).said, ("[('b', 'x')]",))
-
-    def test_failures(self) -> None:
-        """Whatever is raised, wherever, is the run's failure."""
-        for error in (ValueError, SystemExit, GeneratorExit, StopIteration, defer.CancelledError):
-
-            def raises(message: Message, error: type[BaseException] = error) -> None:
-                raise error
-
-            answers = self.run_it(raises)
-            assert answers.failure is not None
-            self.assertIsInstance(answers.failure.value, error)
-
-            async def raises_later(message: Message, error: type[BaseException] = error) -> None:
-                await succeed(None)
-                raise error
-
-            run = run_of(raises_later, [], Counted())
-            self.failureResultOf(run(MESSAGE, {}))
-
-    def test_bad_signatures(self) -> None:
-        """A callable that cannot be called is found before anyone calls it."""
-
-        async def yields(message: Message) -> Any:
-            yield "x"
-
-        def positional(message: Message, a: str, /) -> None: ...
-
-        for function, reason in (
-            (lambda: None, "takes no message"),
-            (lambda *, message: None, "takes no message"),
-            (lambda message, c: None, "'c' has no default"),
-            (lambda message, *, c: None, "'c' has no default"),
-            (positional, "cannot be given by name"),
-            (yields, "asynchronous generator"),
-            (dict, "cannot be known"),
-        ):
-            with self.assertRaises(BadSignature) as caught:
-                self.run_it(function)
-            self.assertIn(reason, str(caught.exception))
-        for function in (lambda *args: None, lambda m, a, b: None, lambda m, c=1, *, d=2: None):
-            run_of(function, [Pattern.match("(?P<a>.)(?P<b>.)")], Counted())
-
-    def test_group_of_every_pattern(self) -> None:
-        """A parameter without default needs its group in every pattern."""
-        patterns = [Pattern.match("(?P<a>x)"), Pattern.match("y")]
-        with self.assertRaises(BadSignature):
-            run_of(lambda message, a: None, patterns, Counted())

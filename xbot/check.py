@@ -27,6 +27,12 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     yield f"server     {_server(xmpp)}"
     if xmpp.ca_file:
         yield f"CA         {xmpp.ca_file}"
+    if xmpp.pins:
+        yield f"pins       {len(xmpp.pins)}, one of which the server must have"
+    if xmpp.certificate_file:
+        yield f"our own    {xmpp.certificate_file}"
+    if xmpp.sasl is not None:
+        yield f"login by   {', '.join(xmpp.sasl)}"
     yield f"pings      every {xmpp.ping_interval:g}s, answered within {xmpp.ping_timeout:g}s"
     yield f"commands   {' or '.join(calls)}"
     yield f"state      {bot.state}"
@@ -48,7 +54,7 @@ def _server(xmpp: XmppSettings) -> str:
     if xmpp.server == EMBEDDED:
         return f"embedded in this process, port {xmpp.port}"
     if xmpp.host:
-        return f"{xmpp.host}, port {xmpp.port}"
+        return f"{xmpp.host}, port {xmpp.port}{', direct TLS' if xmpp.direct_tls else ''}"
     return f"wherever the SRV records of {xmpp.jid.domain} say"
 
 

@@ -1,4 +1,4 @@
-"""The ``xbot`` command: ``check`` and ``demo``. The daemon itself is ``twistd -n xbot``."""
+"""The ``xbot`` command: ``check``, ``demo``, ``journal``. The daemon is ``twistd -n xbot``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from xbot import __version__, config
 from xbot.check import describe
 from xbot.errors import EXIT_CONFIG, InvalidConfig
+from xbot.journal_entry import JournalUnavailable
+from xbot.journal_file import FILE_NAME, read_entries
+from xbot.journal_listing import as_json, as_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +50,30 @@ def _parser() -> argparse.ArgumentParser:
         "--verbose", action="store_true", help="print the daemon's log to standard error"
     )
     demo.set_defaults(command=_demo)
+    journal = commands.add_parser(
+        "journal",
+        help="list the commands that ran, and what came of them",
+        description="Lists the newest entries of the journal, the newest last. It reads the file"
+        " alone and changes nothing, so the daemon may be running.",
+    )
+    where = journal.add_mutually_exclusive_group()
+    where.add_argument(
+        "--config", type=Path, help="the ini (default: the one the daemon would read)"
+    )
+    where.add_argument("--state", type=Path, help="the state folder, without any ini")
+    journal.add_argument(
+        "-n", type=_count, default=20, metavar="N", help="how many entries (default: 20)"
+    )
+    journal.add_argument("--json", action="store_true", help="one JSON object in each line")
+    journal.set_defaults(command=_journal)
     return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return min(count, 2**31)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -71,3 +97,18 @@ def _demo(options: argparse.Namespace) -> int:
     from xbot.demo import run
 
     return run(verbose=options.verbose)
+
+
+def _journal(options: argparse.Namespace) -> int:
+    try:
+        state = options.state or config.load(options.config or config.find()).bot.state
+        entries = read_entries(state / FILE_NAME, options.n)
+    except InvalidConfig as invalid:
+        for problem in invalid.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_CONFIG
+    except JournalUnavailable as unavailable:
+        print(unavailable, file=sys.stderr)
+        return 1
+    print(as_json(entries) if options.json else as_table(entries), end="")
+    return 0

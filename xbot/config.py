@@ -14,6 +14,7 @@ from xbot import credentials, ini
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
 from xbot.options import BUNDLED, suggest
+from xbot.saslprep import saslprep
 from xbot.sections import ConvertedSection, Source, check_unique, convert
 from xbot.settings import (
     EMBEDDED,
@@ -121,21 +122,27 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
     server = values.get("server")
     # What follows from a wrong server cannot be known.
     if server == EMBEDDED:
-        for option in ("password", "password-file", "host", "ca-file"):
+        for option in (
+            "password", "password-file", "host", "ca-file",
+            "tls", "pin-sha256", "certificate-file", "key-file", "sasl",
+        ):  # fmt: skip
             if section.has(option):
                 section.blame(option, f"makes no sense with server = {EMBEDDED}")
         password = None
     else:
         if section.has("port") and not section.has("host") and not section.has("server"):
             section.blame("port", "is used only together with host; the SRV look-up names the port")
+        if section.has("tls") and not section.has("host"):
+            section.blame("tls", "is used only together with host; the SRV look-up tells it")
         if not section.has("jid") and not section.has("server"):
             section.blame("jid", f"is missing: the bot's account (or set server = {EMBEDDED})")
         password = _account_password(section)
-    ca_file = values.get("ca-file")
-    if ca_file is not None:
-        ca_file = source.locate(ca_file)
-        if not os.path.isfile(ca_file):
-            section.blame("ca-file", f"there is no file {ca_file}")
+    ca_file = _file(section, "ca-file")
+    certificate_file = _file(section, "certificate-file")
+    key_file = _file(section, "key-file")
+    if server != EMBEDDED:
+        _check_key(section, key_file)
+    direct_tls = values.get("tls", False)
     jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
     if jid is None:
         return None
@@ -144,26 +151,84 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
         password,
         server,
         values.get("host"),
-        values.get("port", 5222),
+        values.get("port", 5223 if direct_tls else 5222),
         ca_file,
         values.get("ping-interval", 30.0),
         values.get("ping-timeout", 10.0),
         values.get("resume-max-age", 120.0),
+        values.get("reconnect-max", 300.0),
+        sasl=values.get("sasl"),
+        certificate_file=certificate_file,
+        key_file=key_file,
+        pins=values.get("pin-sha256", frozenset()),
+        direct_tls=direct_tls,
     )
+
+
+def _file(section: ConvertedSection, option: str) -> Path | None:
+    """The file that ``option`` names, which must be there."""
+    if option not in section.values:
+        return None
+    path = section.source.locate(section.values[option])
+    if not os.path.isfile(path):
+        section.blame(option, f"there is no file {path}")
+    return path
+
+
+def _check_key(section: ConvertedSection, key_file: Path | None) -> None:
+    """The account's certificate, its key, and what ``sasl`` wants of them fit together."""
+    for option, other in (("certificate-file", "key-file"), ("key-file", "certificate-file")):
+        if section.has(option) and not section.has(other):
+            section.blame(option, f"is of no use without {other}")
+    if key_file is not None and os.path.isfile(key_file):
+        source = section.source
+        try:
+            credentials.read_private(key_file, source.environ, source.us, credentials.MAX_KEY)
+        except credentials.Unusable as error:
+            section.blame("key-file", error.reason)
+    if "EXTERNAL" in section.values.get("sasl", ()) and not section.has("certificate-file"):
+        section.blame("sasl", "EXTERNAL needs certificate-file and key-file")
 
 
 def _account_password(section: ConvertedSection) -> Secret | None:
     if section.has("password") or section.has("password-file") or section.has("server"):
-        return _password(section)
-    path = credentials.default_password_file(section.source.environ)
-    if path is not None:
-        return _read_password(section, path)
-    section.blame(
-        "password-file",
-        "is missing: write the account's password into a file that only you can read "
-        "(chmod 600) and name it here",
-    )
-    return None
+        password = _password(section)
+    else:
+        path = credentials.default_password_file(section.source.environ)
+        if path is not None:
+            password = _read_password(section, path)
+        else:
+            password = None
+            _check_no_password(section)
+    _check_preparable(section, password)
+    return password
+
+
+def _check_no_password(section: ConvertedSection) -> None:
+    """Without a password the certificate must do."""
+    if not section.has("certificate-file"):
+        section.blame(
+            "password-file",
+            "is missing: write the account's password into a file that only you can read "
+            "(chmod 600) and name it here",
+        )
+    elif "EXTERNAL" not in section.values.get("sasl", ("EXTERNAL",)):
+        section.blame("sasl", "none of these works without a password: allow EXTERNAL, or set one")
+
+
+def _check_preparable(section: ConvertedSection, password: Secret | None) -> None:
+    """RFC 4013: what cannot be prepared could never log in."""
+    jid = section.values.get("jid")
+    option = "password" if section.has("password") else "password-file"
+    for where, text in (
+        ("jid", jid.local if jid is not None else None),
+        (option, password.reveal() if password is not None else None),
+    ):
+        try:
+            saslprep(text or "")
+        except ValueError as error:
+            # Without the text, and without the error that may hold it.
+            section.blame(where, f"cannot be used to log in: it has {error} (RFC 4013)")
 
 
 def _password(section: ConvertedSection) -> Secret | None:

@@ -13,6 +13,9 @@ from xbot.settings import Secret
 #: More than any password, in bytes: a file this large was named by mistake.
 MAX_PASSWORD = 4096
 
+#: More than any private key, or chain of certificates.
+MAX_KEY = 1 << 16
+
 #: Where systemd puts what ``LoadCredential=`` names.
 DIRECTORY = "CREDENTIALS_DIRECTORY"
 
@@ -61,12 +64,18 @@ def is_protected(path: Path, environ: Mapping[str, str]) -> bool:
     return bool(directory) and path.resolve().is_relative_to(Path(directory or "").resolve())
 
 
-def read_password(path: Path, environ: Mapping[str, str], us: int) -> Secret:
-    """The password in ``path``, one newline at its end removed, or :class:`Unusable`."""
-    data, status = read_file(path, MAX_PASSWORD)
+def read_private(path: Path, environ: Mapping[str, str], us: int, limit: int) -> bytes:
+    """The bytes of a file that nobody but user ``us`` can read, or :class:`Unusable`."""
+    data, status = read_file(path, limit)
     reason = exposure(path, status.st_mode, status.st_uid, us)
     if reason and not is_protected(path, environ):
         raise Unusable(reason)
+    return data
+
+
+def read_password(path: Path, environ: Mapping[str, str], us: int) -> Secret:
+    """The password in ``path``, one newline at its end removed, or :class:`Unusable`."""
+    data = read_private(path, environ, us, MAX_PASSWORD)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

@@ -161,7 +161,7 @@ class Demo:
         proves that the room has it, the dispatcher tells when nobody works on
         an answer, and one more ping each way that the answers have arrived.
         """
-        self.you.send(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
+        self._outbox.put(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
         await self.you.ping.ask()
         await self.bot.adapter.ping.ask()
         await self._within(ANSWER_TIMEOUT, self.bot.dispatcher.idle())

@@ -1,4 +1,4 @@
-"""From a message to its answers: who answers, for how long, and what is said when it goes wrong.
+"""From a message to its answers: whether it is obeyed, who answers, and what is sent.
 
 Whatever a responder does ends in answers, one line in the log, or both; none
 of it reaches the caller.
@@ -6,34 +6,33 @@ of it reaches the caller.
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from attrs import define
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from attrs import evolve
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
-from twisted.python.failure import Failure
 
+from xbot.accepting import Accepting
+from xbot.duplicates import RecentKeys
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
+from xbot.interfaces import IJournal
+from xbot.interrupted import Report, reports
+from xbot.journal_entry import Entry
 from xbot.matching import addressed_text
 from xbot.message import Message
-from xbot.responder import Answers, Failed, Responder
-from xbot.threads import Busy
+from xbot.responder import Responder
+from xbot.runs import Run, Runs
 
-#: One responder does so many things at once, and no more.
-MAX_RUNS = 4
+Deliver = Callable[[Message, Callable[[], None]], None]
+"""Says a message, and calls the second argument once it has arrived."""
 
 _Chosen = list[tuple[Responder, dict[str, str]]]
-
-
-@define(eq=False)
-class _Run:
-    responder: Responder
-    message: Message
-    deferred: Deferred[Answers] | None = None
-    limit: IDelayedCall | None = None
 
 
 class Dispatcher:
@@ -41,13 +40,15 @@ class Dispatcher:
 
     ``name`` and ``prefix`` are how people address the bot, together with its
     nick in the room, which ``nick_in`` tells; ``rooms`` says who may answer in
-    which room. ``clock`` keeps the time limits.
+    which room. ``clock`` keeps the time limits. What has effects is accepted by
+    ``journal`` before it runs; without one nothing is journalled.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
-    ``unmatched``, ``stopped``, and the words of
+    ``unmatched``, ``stopped``, ``duplicate``, and the words of
     :func:`~xbot.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
-    ``failed``, ``timed-out``, ``busy``, ``cancelled``. Answers that could not
-    leave: ``undelivered``.
+    ``failed``, ``timed-out``, ``busy``, ``cancelled``, and, for those that
+    never started, ``refused`` (not journalled) and ``duplicate`` (journalled
+    before). Answers that could not leave: ``undelivered``.
     """
 
     _log = Logger()
@@ -62,52 +63,82 @@ class Dispatcher:
         prefix: str,
         nick_in: Callable[[str], str | None],
         rooms: Rooms,
+        journal: IJournal | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._responders = tuple(responders)
         self._send = send
-        self._clock = clock
         self._name = name
         self._prefix = prefix
         self._nick_in = nick_in
         self._rooms = rooms
-        self._under_way: set[_Run] = set()
-        self._at_work: Counter[str] = Counter()
-        self._waiting: list[Deferred[None]] = []
+        self._journal = journal
+        self._wall_clock = wall_clock
+        self._runs = Runs(clock, self._say, self._got_end)
+        self._accepting = Accepting(journal, self._runs) if journal is not None else None
+        self._recent = RecentKeys()
+        # By key: those who wait until the message is journalled.
+        self._unsafe: dict[str, list[Deferred[None]]] = {}
         self._is_stopped = False
 
-    def got_message(self, message: Message) -> None:
-        """Have ``message`` answered, or drop it and say why at debug level."""
+    def got_message(self, message: Message) -> Deferred[None] | None:
+        """Have ``message`` answered, or drop it and say why at debug level.
+
+        What is returned, if anything, fires once the message must not be lost
+        any more: it is journalled, or whoever said it was refused. It never fails.
+        """
         reason = "stopped" if self._is_stopped else reason_to_drop(message)
         chosen = [] if reason else self._choose(message)
+        key = message.key
+        if chosen and key is not None and not self._recent.add(key):
+            reason, chosen = "duplicate", []
         fate = reason or ("dispatched" if chosen else "unmatched")
         self.fates[fate] += 1
         if not chosen:
             self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
-        for responder, groups in chosen:
-            self._start(responder, message, groups)
+        if fate == "duplicate" and key in self._unsafe:
+            # Of the first one nobody knows yet whether it is on the disk.
+            return self._until_safe(key)
+        if chosen and key is None:
+            message = evolve(message, key=uuid.uuid4().hex)
+        begun = [self._begin(Run(responder, message, groups)) for responder, groups in chosen]
+        waiting = [decided for decided in begun if decided is not None]
+        if not waiting:
+            return None
+        assert message.key is not None
+        safe = self._until_safe(message.key)
+        DeferredList(waiting).addCallback(self._got_safe, message.key)
+        return safe
 
     def idle(self) -> Deferred[None]:
         """Fires once no run is under way: at once, or when the last one is over."""
-        if not self._under_way:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
+        return self._runs.idle()
 
     def stop(self) -> None:
-        """Cancel the runs under way, without a word, and start no more."""
+        """Cancel the runs under way, without a word, and start no more.
+
+        Who asked for what the journal knows is told by the next start.
+        """
         self._is_stopped = True
-        for run in list(self._under_way):
-            self._end(run, "cancelled")
-            self._cancel(run)
+        self._runs.stop()
+
+    def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
+        """Tell people what a restart interrupted: once, unless that was not delivered.
+
+        ``deliver(message, delivered)`` is an outbox's. Fires when it has taken
+        the reports, however late the journal works; never fails.
+        """
+        if self._journal is None or self._accepting is None:
+            return succeed(None)
+        told = self._journal.interrupted().addCallback(self._got_interrupted, deliver)
+        return told.addErrback(self._accepting.got_problem)
+
+    # Who answers
 
     def _choose(self, message: Message) -> _Chosen:
         """Whoever is addressed, alone; else all who hear something of theirs."""
-        nick = self._nick_in(message.room) if message.room else None
-        addressed = addressed_text(message.body, filter(None, (self._name, nick)), self._prefix)
-        if addressed is None and not message.is_public:
-            addressed = message.body.strip()
+        addressed = self._addressed(message)
         allowed = [r for r in self._responders if may_answer(self._rooms, message, r.name)]
         if addressed is not None:
             for responder in allowed:
@@ -117,98 +148,49 @@ class Dispatcher:
         heard = ((responder, responder.hear(message.body)) for responder in allowed)
         return [(responder, groups) for responder, groups in heard if groups is not None]
 
-    def _start(self, responder: Responder, message: Message, groups: Mapping[str, str]) -> None:
-        run = _Run(responder, message)
-        self._under_way.add(run)
-        if self._at_work[responder.name] >= MAX_RUNS:
-            self._got_busy(run)
-            return
-        self._at_work[responder.name] += 1
-        run.limit = self._clock.callLater(responder.timeout, self._got_limit, run)
-        run.deferred = maybeDeferred(responder.run, message, groups)
-        run.deferred.addBoth(self._got_result, run)
-        run.deferred.addErrback(self._got_surprise)
+    def _addressed(self, message: Message) -> str | None:
+        nick = self._nick_in(message.room) if message.room else None
+        addressed = addressed_text(message.body, filter(None, (self._name, nick)), self._prefix)
+        if addressed is None and not message.is_public:
+            addressed = message.body.strip()
+        return addressed
 
-    def _got_result(self, result: Answers | Failure, run: _Run) -> None:
-        # What has not ended still counts as at work after its limit, so that
-        # runs that ignore being cancelled cannot pile up.
-        self._at_work[run.responder.name] -= 1
-        if run not in self._under_way:
-            self._log.debug("{responder} came too late", responder=run.responder.name)
-            return
-        answers = Answers(failure=result) if isinstance(result, Failure) else result
-        for said in answers.said:
-            self._say(run.message.reply(said) if isinstance(said, str) else said)
-        if answers.failure is not None:
-            self._got_failure(answers.failure, run)
-        else:
-            self._end(run, "answered" if answers.said else "silent")
+    def _command(self, message: Message) -> str:
+        """What of ``message`` was meant for the bot."""
+        return self._addressed(message) or message.body
 
-    def _got_failure(self, failure: Failure, run: _Run) -> None:
-        name, error = run.responder.name, failure.value
-        if isinstance(error, Busy):
-            self._got_busy(run)
-            return
-        if isinstance(error, Failed):
-            self._log.warn(
-                "{responder} failed for {sender}: {reason}",
-                responder=name,
-                sender=run.message.sender,
-                reason=error.reason,
-            )
-        else:
-            self._log.failure(
-                "{responder} failed for {sender}",
-                failure,
-                LogLevel.error,
-                responder=name,
-                sender=run.message.sender,
-            )
-        answer = error.answer if isinstance(error, Failed) else f"{name} failed; the log says why."
-        self._end(run, "failed", answer)
+    def _begin(self, run: Run) -> Deferred[None] | None:
+        if self._accepting is not None and run.responder.effect:
+            return self._accepting.begin(run)
+        self._runs.start(run)
+        return None
 
-    def _got_busy(self, run: _Run) -> None:
-        name, sender = run.responder.name, run.message.sender
-        self._log.warn("{responder} is busy; refused {sender}", responder=name, sender=sender)
-        self._end(run, "busy", f"{name} is busy; try again in a moment.")
+    def _got_end(self, run: Run) -> None:
+        self.fates[str(run.fate)] += 1
+        if self._accepting is not None:
+            self._accepting.got_end(run)
 
-    def _got_limit(self, run: _Run) -> None:
-        name, limit = run.responder.name, f"{run.responder.timeout:g} s"
-        self._log.warn(
-            "{responder} did not finish within {limit} for {sender}",
-            responder=name,
-            limit=limit,
-            sender=run.message.sender,
-        )
-        self._end(run, "timed-out", f"{name} did not finish within {limit}.")
-        self._cancel(run)
+    def _got_interrupted(self, entries: list[Entry], deliver: Deliver) -> None:
+        for report in reports(entries, self._wall_clock(), self._command):
+            # Not before it arrived: a process that dies in between tells again.
+            deliver(report.message, partial(self._got_reported, report))
 
-    def _end(self, run: _Run, fate: str, answer: str = "") -> None:
-        """Count ``run`` as over, whatever it still does, and say ``answer`` if there is one."""
-        self.fates[fate] += 1
-        self._under_way.discard(run)
-        if run.limit is not None and run.limit.active():
-            run.limit.cancel()
-        if answer:
-            self._say(run.message.reply(answer))
-        if not self._under_way:
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
-                deferred.callback(None)
+    def _got_reported(self, report: Report) -> None:
+        assert self._journal is not None
+        assert self._accepting is not None
+        for entry in report.entries:
+            self._journal.reported(entry.number).addErrback(self._accepting.got_problem)
 
-    def _cancel(self, run: _Run) -> None:
-        # A Deferred of someone else's calls someone else's code when cancelled.
-        try:
-            if run.deferred is not None:
-                run.deferred.cancel()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            self._log.failure(
-                "{responder} failed on being cancelled",
-                level=LogLevel.error,
-                responder=run.responder.name,
-            )
+    def _until_safe(self, key: str) -> Deferred[None]:
+        waiting: Deferred[None] = Deferred()
+        self._unsafe.setdefault(key, []).append(waiting)
+        return waiting
+
+    def _got_safe(self, _: object, key: str) -> None:
+        for waiting in self._unsafe.pop(key, ()):
+            waiting.callback(None)
+
+    # Answers
 
     def _say(self, answer: Message) -> None:
         try:
@@ -227,6 +209,3 @@ class Dispatcher:
                 level=LogLevel.error,
                 recipient=answer.recipient,
             )
-
-    def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the dispatcher", failure)

@@ -14,13 +14,14 @@ from types import MappingProxyType
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from xbot.errors import InvalidConfig, InvalidJid, Problem, XbotError
+from xbot.answers import Answers, collect
+from xbot.callables import BadSignature, run_of
+from xbot.errors import InvalidConfig, Problem, XbotError
 from xbot.filters import Rooms, may_answer
-from xbot.jid import Jid
 from xbot.matching import Pattern, readable
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
-from xbot.responder import Answers, BadSignature, Responder, Run, collect, routes_of, run_of
+from xbot.responder import Responder, Run, routes_of
 from xbot.responders.help import Help
 from xbot.responders.ping import ping
 from xbot.responders.whoami import whoami
@@ -75,7 +76,10 @@ def load_responders(
         own = {"ping": ping, "help": Help(listed), "whoami": whoami}
         for name, target in own.items():
             if name not in taken:
-                loaded.append(_of_callable(ResponderSettings(name), target, in_thread))
+                # They only answer.
+                loaded.append(
+                    _of_callable(ResponderSettings(name, effect=False), target, in_thread)
+                )
     return tuple(loaded)
 
 
@@ -88,7 +92,7 @@ def _load(settings: ResponderSettings, in_thread: RunsInThread) -> Responder:
         if settings.run is not None
         else _of_reply(settings, patterns)
     )
-    return _responder(settings, patterns, run)
+    return _responder(settings, patterns, run, effect=settings.run is not None)
 
 
 def _responder(
@@ -97,8 +101,9 @@ def _responder(
     run: Run,
     usage: str | None = None,
     help: str | None = None,
+    effect: bool = True,
 ) -> Responder:
-    """One of these settings, which go before the ``usage`` and ``help`` of the code."""
+    """One of these settings, which go before ``usage``, ``help`` and ``effect`` of the code."""
     if not patterns:
         option = "match" if settings.use is None else "use"
         raise _Wrong(option, "nothing says what it answers to; give it match or hear")
@@ -110,6 +115,7 @@ def _responder(
         usage=settings.usage or usage or shown or settings.name,
         help=settings.help or help or "",
         timeout=settings.timeout,
+        effect=effect if settings.effect is None else settings.effect,
     )
 
 
@@ -170,18 +176,11 @@ def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:
 def _values(message: Message, groups: Mapping[str, str]) -> dict[str, str]:
     return {
         **groups,
-        "nick": message.nick or _local_name(message.sender),
+        "nick": message.speaker,
         "sender": message.sender,
         "room": message.room or "",
         "body": message.body,
     }
-
-
-def _local_name(address: str) -> str:
-    try:
-        return Jid.parse(address).local or address
-    except InvalidJid:
-        return address  # of an adapter whose addresses are no JIDs
 
 
 # use: Python
@@ -200,7 +199,9 @@ def _of_callable(
     help = next((route.help for route in routes if route.help), None)
     documented = target if inspect.isroutine(target) else type(target)
     first_line = (inspect.getdoc(documented) or "").partition("\n")[0]
-    return _responder(settings, patterns, run, usage, help or first_line)
+    # One route that has effects is enough; without routes nobody promised anything.
+    effect = any(route.effect for route in routes) or not routes
+    return _responder(settings, patterns, run, usage, help or first_line, effect)
 
 
 def _find(settings: ResponderSettings) -> Callable[..., object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +19,7 @@ from attrs import frozen
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.settings import EMBEDDED, Secret
+from xbot.settings import EMBEDDED, SASL_MECHANISMS, Secret
 from xbot.template import Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
@@ -181,6 +182,34 @@ def port(value: str) -> int:
     return int(value)
 
 
+def mechanisms(value: str) -> tuple[str, ...]:
+    """SASL mechanisms, best first, in whatever order and case they stand there."""
+    asked_for = {name.upper() for name in names(value)}
+    for name in sorted(asked_for - set(SASL_MECHANISMS)):
+        raise ValueError(f"{name} is no mechanism of xbot's{suggest(name, SASL_MECHANISMS)}")
+    return tuple(name for name in SASL_MECHANISMS if name in asked_for)
+
+
+def pins(value: str) -> frozenset[bytes]:
+    """SHA-256 hashes, each in base64."""
+    found = set()
+    for text in names(value):
+        try:
+            pin = b64decode(text, validate=True)
+        except ValueError:
+            pin = b""
+        if len(pin) != 32:
+            raise ValueError(f"{text!r} is no SHA-256 in base64 (44 characters)")
+        found.add(pin)
+    return frozenset(found)
+
+
+def direct_tls(value: str) -> bool:
+    if value not in ("direct", "starttls"):
+        raise ValueError(f"{value!r} is neither direct nor starttls")
+    return value == "direct"
+
+
 def pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -259,10 +288,34 @@ KINDS = (
             ),
             OptionKind("server", server, "", "embedded: a loopback server in the same process."),
             OptionKind("host", host, "", "The server's name or address, to skip the SRV look-up."),
-            OptionKind("port", port, "5222", "The port at that host (or of the embedded server)."),
+            OptionKind(
+                "port",
+                port,
+                "5222; 5223 with tls = direct",
+                "The port at that host (or of the embedded server).",
+            ),
+            OptionKind(
+                "tls", direct_tls, "starttls", "How TLS begins at that host: starttls or direct."
+            ),
             OptionKind("ca-file", path, "", "The certificate of a private CA."),
+            OptionKind(
+                "pin-sha256",
+                pins,
+                "",
+                "SHA-256 of the public keys of which the server must have one, in base64.",
+            ),
+            OptionKind(
+                "certificate-file", path, "", "The account's own certificate, to log in by."
+            ),
+            OptionKind("key-file", path, "", "Its private key; no other user can read the file."),
+            OptionKind(
+                "sasl", mechanisms, "the best that both know", "Which ways to log in are allowed."
+            ),
             OptionKind("ping-interval", interval, "30s", "How often the server is pinged."),
             OptionKind("ping-timeout", duration, "10s", "How long an answer may take."),
+            OptionKind(
+                "reconnect-max", interval, "5m", "The longest wait between two tries to connect."
+            ),
             OptionKind(
                 "resume-max-age",
                 duration,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -46,14 +48,15 @@ class Outbox:
         self._messages = 0
         self._bytes = 0
         self._waiting: dict[str, deque[Message]] = {}
+        self._told: dict[str, Callable[[], None]] = {}
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         """How many messages wait or are under way."""
         return self._messages
 
-    def put(self, message: Message) -> None:
-        """Say this as soon as it can be said."""
+    def put(self, message: Message, delivered: Callable[[], None] | None = None) -> None:
+        """Say this as soon as it can be said; ``delivered`` is called once it has arrived."""
         weight = _weight(message)
         if self._messages >= self._max_messages or self._bytes + weight > self._max_bytes:
             self.counts["overflow"] += 1
@@ -65,6 +68,11 @@ class Outbox:
             return
         self._messages += 1
         self._bytes += weight
+        # The id stays the same if it has to be sent again.
+        identity = message.payload.get("id") or secrets.token_urlsafe(9)
+        message = evolve(message, payload={**message.payload, "id": identity})
+        if delivered is not None:
+            self._told[identity] = delivered
         place = _place(message)
         self._waiting.setdefault(place, deque()).append(message)
         self._flush(place)
@@ -78,6 +86,9 @@ class Outbox:
         """The other side has it; it is forgotten here."""
         self.counts["delivered"] += 1
         self._forget(message)
+        delivered = self._told.pop(message.payload["id"], None)
+        if delivered is not None:
+            delivered()
 
     def got_returned(self, messages: Sequence[Message]) -> None:
         """These left and may not have arrived: they wait again, before all others."""
@@ -104,6 +115,7 @@ class Outbox:
             except Exception:
                 self.counts["failed"] += 1
                 self._log.failure("cannot say something to {place}", place=place)
+                self._told.pop(message.payload["id"], None)
                 self._forget(message)
             queue.popleft()
         self._waiting.pop(place, None)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
+from xbot.answers import MAX_LENGTH, cut
 from xbot.errors import XbotError
-from xbot.responder import MAX_LENGTH, Failed, cut
+from xbot.responder import Failed
 
 #: Seconds. How long after a cancellation we notice it, how long a program may
 #: take to end after SIGTERM, and how long what it leaves in its pipes is read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,13 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from xbot import credentials
 from xbot.dispatch import Dispatcher
 from xbot.errors import InvalidConfig, Problem
+from xbot.interfaces import IJournal
+from xbot.journal import Journal
+from xbot.journal_entry import UnusableJournal
+from xbot.journal_file import FILE_NAME as JOURNAL_NAME
 from xbot.loader import load_responders
 from xbot.outbox import Outbox
 from xbot.settings import EMBEDDED, Config
@@ -20,7 +26,9 @@ from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.endpoints import DomainEndpoint, host_endpoint
 from xbot.xmpp.login import Account
-from xbot.xmpp.tls import client_options
+from xbot.xmpp.redirect import Redirect, RedirectableEndpoint
+from xbot.xmpp.remembered import Remembered
+from xbot.xmpp.tls import ClientCertificate, client_options
 
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
@@ -53,6 +61,10 @@ class BotService(Service):
         self.embedded = _embedded(config, reactor)
         rooms = {str(room.jid): room.responders for room in config.rooms}
         responders = load_responders(config.responders, in_thread=self._threads, rooms=rooms)
+        self.journal: IJournal | None = None
+        if any(responder.effect for responder in responders):
+            path = config.bot.state / JOURNAL_NAME
+            self.journal = Journal(path, reactor, keep=config.bot.journal_keep)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(lambda message: self.adapter.send(message))
         self.adapter = XmppAdapter(
@@ -76,6 +88,7 @@ class BotService(Service):
             prefix=config.bot.prefix,
             nick_in=self.adapter.nick_in,
             rooms=rooms,
+            journal=self.journal,
         )
 
     def startService(self) -> None:
@@ -92,10 +105,15 @@ class BotService(Service):
     async def _start(self) -> None:
         if self.embedded is not None:
             await self.embedded.start()
+        if self.journal is not None:
+            await self.journal.open()
         self.adapter.start()
+        # Not awaited: it waits for a disk that fails.
+        self.dispatcher.report_interrupted(self.outbox.put)
 
     def _cannot_start(self, failure: Failure) -> None:
-        self._log.failure("cannot start", failure)
+        if not failure.check(UnusableJournal):
+            self._log.failure("cannot start", failure)
         self._gave_up(f"cannot start: {failure.getErrorMessage()}")
 
     async def _stop(self) -> None:
@@ -106,6 +124,8 @@ class BotService(Service):
         await self._within(
             WIND_DOWN_TIMEOUT, self._threads.wind_down(), "a program did not end in time"
         )
+        if self.journal is not None:
+            await self.journal.close()
         if self.embedded is not None:
             await self.embedded.stop()
 
@@ -120,31 +140,71 @@ class BotService(Service):
         if self.embedded is not None:
             password, authorities = self.embedded.password, self.embedded.authorities
             return Account(settings.jid, password, client_options(settings.jid.domain, authorities))
-        assert settings.password is not None
+        return Account(
+            settings.jid,
+            settings.password,
+            self._tls_options(direct=False),
+            settings.pins,
+            has_certificate=settings.certificate_file is not None,
+            mechanisms=settings.sasl,
+            remembered=Remembered(self.config.bot.state / "login.json"),
+        )
+
+    def _tls_options(self, *, direct: bool) -> Any:
+        settings = self.config.xmpp
+        option = "ca-file"
         try:
-            read = settings.ca_file.read_bytes() if settings.ca_file else None
-            options = client_options(settings.jid.domain, read)
+            authorities = settings.ca_file.read_bytes() if settings.ca_file else None
+            certificate = None
+            if settings.certificate_file is not None and settings.key_file is not None:
+                option = "certificate-file"
+                chain, _ = credentials.read_file(settings.certificate_file, credentials.MAX_KEY)
+                key = credentials.read_private(
+                    settings.key_file, os.environ, os.geteuid(), credentials.MAX_KEY
+                )
+                certificate = ClientCertificate.load(chain, key)
+            option = "ca-file"
+            return client_options(
+                settings.jid.domain, authorities, certificate=certificate, direct=direct
+            )
         except (OSError, ValueError) as error:
-            problem = Problem(self.config.path, 0, "xmpp", "ca-file", str(error))
-            raise InvalidConfig([problem]) from error
-        return Account(settings.jid, settings.password, options)
+            problem = Problem(self.config.path, 0, "xmpp", option, str(error))
+            raise InvalidConfig([problem]) from None
 
     def _endpoint(self) -> Any:
         """Where to connect."""
         if self.embedded is not None:
             return self.embedded
         settings = self.config.xmpp
-        if settings.host is not None:
-            return host_endpoint(self._reactor, settings.host, settings.port)
-        # Only who looks servers up pays for the resolver.
-        from twisted.names.client import Resolver
+        direct_tls = self._tls_options(direct=True)
 
-        return DomainEndpoint(
-            settings.jid.domain,
-            Resolver("/etc/resolv.conf", timeout=DNS_TIMEOUTS, reactor=self._reactor),
-            random.uniform,
-            lambda host, port: host_endpoint(self._reactor, host, port),
-        )
+        def at(host: str, port: int, direct: bool) -> Any:
+            return host_endpoint(self._reactor, host, port, direct_tls if direct else None)
+
+        def of_domain(domain: str) -> Any:
+            # Only who looks servers up pays for the resolver.
+            from twisted.names.client import Resolver
+
+            return DomainEndpoint(
+                domain,
+                Resolver("/etc/resolv.conf", timeout=DNS_TIMEOUTS, reactor=self._reactor),
+                random.uniform,
+                lambda target: at(target.host, target.port, target.direct),
+                lambda stream: stream.authenticator.jid is not None,
+            )
+
+        def elsewhere(redirect: Redirect) -> Any:
+            if redirect.port is None and not redirect.is_address:
+                return of_domain(redirect.host)
+            # A port that a redirect names is told of nowhere else: it is like this one.
+            port = redirect.port or settings.port
+            return at(redirect.host, port, settings.direct_tls)
+
+        if settings.host is not None:
+            home = at(settings.host, settings.port, settings.direct_tls)
+        else:
+            home = of_domain(settings.jid.domain)
+        return RedirectableEndpoint(home, elsewhere)
 
 
 def _embedded(config: Config, reactor: Any) -> Embedded | None:

@@ -69,12 +69,13 @@ class XmppSettings:
     ca_file: Path | None = None
     ping_interval: float = 30.0
     ping_timeout: float = 10.0
+    resume_max_age: float = 120.0
+    reconnect_max: float = 300.0
     sasl: tuple[str, ...] | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
     pins: frozenset[bytes] = frozenset()
     direct_tls: bool = False
-    resume_max_age: float = 120.0
 
 
 @frozen

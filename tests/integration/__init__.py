@@ -1,0 +1,6 @@
+"""The daemon, as it is run, against servers and a client that others wrote.
+
+``trial tests.integration``, or ``python -m unittest`` on the same name. A server that
+is not installed skips its tests, unless ``XBOT_REQUIRE_SERVERS=1`` makes that a failure.
+Everything listens on the loopback address, on ports that were free, in temporary folders.
+"""

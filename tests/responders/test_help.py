@@ -4,7 +4,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
 from xbot import Message, Responder
-from xbot.responder import Answers
+from xbot.answers import Answers
 from xbot.responders.help import Help
 
 MESSAGE = Message("alice@example.org", "xbot@example.org", "help")

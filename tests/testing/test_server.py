@@ -18,6 +18,7 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish import domish
 from zope.interface import implementer
 
+from xbot.testing.login import Login
 from xbot.testing.server import EmbeddedServer
 from xbot.testing.stream import CLOSE_GRACE, MAX_STANZA, MAX_UNREAD
 
@@ -175,6 +176,32 @@ class LoginTests(ServerCase):
         self.assertNotIn("PLAIN", wire.say(HEADER))
         said = wire.say(f"<auth {SASL} mechanism='PLAIN'>{b64(chr(0) * 2)}</auth>")
         self.assertIn("<invalid-mechanism/>", said)
+
+    def test_channel_binding(self) -> None:
+        """With TLS data -PLUS and its types are offered, and the flags (RFC 5802 6) are checked."""
+        wire = Wire(self.server)
+        self.assertNotIn("PLUS", wire.say(HEADER))
+        data = {"tls-exporter": b"E", "tls-server-end-point": b"P"}
+        self.patch(Login, "_bindings", lambda login: data)
+        wire = Wire(self.server)
+        offer = wire.say(HEADER)
+        self.assertIn("<mechanism>SCRAM-SHA-512-PLUS</mechanism>", offer)
+        self.assertIn("<channel-binding type='tls-exporter'/>", offer)
+        for mechanism, flag, answer in (
+            ("SCRAM-SHA-256-PLUS", "p=tls-exporter", "<challenge"),
+            ("SCRAM-SHA-256-PLUS", "p=tls-server-end-point", "<challenge"),
+            ("SCRAM-SHA-256-PLUS", "p=tls-unique", "<malformed-request/>"),
+            ("SCRAM-SHA-256-PLUS", "n", "<malformed-request/>"),
+            ("SCRAM-SHA-256-PLUS", "y", "<malformed-request/>"),
+            ("SCRAM-SHA-256", "n", "<challenge"),
+            ("SCRAM-SHA-256", "y", "<not-authorized/>"),
+            ("SCRAM-SHA-256", "p=tls-exporter", "<malformed-request/>"),
+        ):
+            wire = Wire(self.server)
+            wire.say(HEADER)
+            first = b64(f"{flag},,n=alice,r=abc")
+            said = wire.say(f"<auth {SASL} mechanism='{mechanism}'>{first}</auth>")
+            self.assertIn(answer, said, (mechanism, flag))
 
     def test_server_proves_itself(self) -> None:
         """The success carries the signature that only a holder of the keys can make."""

@@ -259,3 +259,20 @@ class FakeEndpoint:
     def refuse(self, error: Exception) -> None:
         """The connection that was tried last fails."""
         self.attempts[-1].errback(Failure(error))
+
+
+class Receipts:
+    """Who is told what became of what was sent."""
+
+    def __init__(self) -> None:
+        self.delivered: list[Any] = []
+        self.returned: list[Any] = []
+
+    def got_ready(self, place: str | None = None) -> None:
+        """Nothing waits here."""
+
+    def got_delivered(self, message: Any) -> None:
+        self.delivered.append(message)
+
+    def got_returned(self, messages: Any) -> None:
+        self.returned += messages

@@ -461,6 +461,21 @@ class EndTests(unittest.TestCase):
             self.assertEqual(peer.clock.getDelayedCalls(), [], what)
 
 
+class PinTests(unittest.TestCase):
+    def test_nothing_to_hold_against_the_pins(self):
+        """Where pins are asked for and the connection has no key to show, no credential leaves."""
+        clock = Clock()
+        account = Account(JID, Secret(PASSWORD), TLS_OPTIONS, pins=frozenset({bytes(32)}))
+        factory = make_factory(clock)
+        factory._make_authenticator = lambda: Login(account, clock, lambda function: None)
+        peer = Peer(factory, clock)
+        peer.start_tls()
+        peer.sent()
+        peer.feed(PLAIN)
+        self.assertEqual(peer.sent(), END)
+        self.assertIn("pin-sha256", str(peer.stream.problem))
+
+
 class SecretTests(unittest.TestCase):
     def test_no_representation_shows_the_password(self):
         """Neither the account, nor the login, nor its stream show the password."""

@@ -360,6 +360,16 @@ class OccupantTests(RoomTestCase):
         self.presence("a", ITEM.format("x"))
         self.assertEqual(self.room.real_jid("a"), Jid.parse("x@example.org"))
 
+    def test_a_new_room_is_opened(self):
+        """A room that our joining made is unlocked by accepting its default configuration."""
+        self.room.enter()
+        self.presence("bot", SELF + "<status code='201'/>")
+        iq = self.sent[-1]
+        self.assertEqual((iq.name, iq["type"], iq["to"]), ("iq", "set", str(self.room.jid)))
+        query = iq.firstChildElement()
+        self.assertEqual((query.uri, query.x.uri), (ns.MUC_OWNER, ns.DATA_FORM))
+        self.assertEqual(query.x["type"], "submit")
+
     def test_a_late_welcome(self):
         """A self-presence that comes after we stopped waiting for it lets us in all the same."""
         self.room.enter()

@@ -4,10 +4,27 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from tests.xmpp.harness import BIND, PASSWORD, Peer, features, mechanisms, parse, sasl
+from tests.xmpp.harness import (
+    BIND,
+    JID,
+    PASSWORD,
+    TLS_OPTIONS,
+    Peer,
+    features,
+    in_thread,
+    make_factory,
+    mechanisms,
+    parse,
+    sasl,
+)
+from xbot.settings import Secret
+from xbot.xmpp.login import Account, Login
 from xbot.xmpp.problems import LoginRefused, ProtocolViolation
+from xbot.xmpp.stream import StreamFactory
 
 SALT = b"a salt of sixteen"
 
@@ -161,6 +178,99 @@ class ScramTests(unittest.TestCase):
             peer, _ = scram()
             peer.feed(text)
             self.assert_refused(peer, "in the middle of the login")
+
+
+class Counted:
+    """What runs things off the reactor, and counts them."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, function):
+        self.calls += 1
+        return succeed(function())
+
+
+class CachedTests(unittest.TestCase):
+    def setUp(self):
+        self.in_thread = Counted()
+        self.clock = Clock()
+        self.factory = make_factory(self.clock, self.in_thread)
+
+    def connect(self, name="SCRAM-SHA-1"):
+        peer = Peer(self.factory, self.clock)
+        peer.start_tls()
+        peer.feed(features(mechanisms(name)))
+        return peer, ScramServer(peer, {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-512": "sha512"}[name])
+
+    def test_the_second_login_is_cheap(self):
+        """PBKDF2 runs once for each hash, salt and count, however often we log in."""
+        for name, calls in (
+            ("SCRAM-SHA-1", 1), ("SCRAM-SHA-1", 1), ("SCRAM-SHA-512", 2), ("SCRAM-SHA-1", 2),
+        ):  # fmt: skip
+            peer, server = self.connect(name)
+            server.challenge()
+            server.succeed()
+            peer.sent()
+            peer.feed(features(BIND))
+            self.assertIn("<bind", peer.sent())
+            self.assertEqual(self.in_thread.calls, calls)
+
+    def test_only_what_proved_true_is_kept(self):
+        """A server that does not prove itself leaves nothing behind."""
+        for _ in range(2):
+            peer, server = self.connect()
+            server.challenge()
+            server.password = "another"
+            server.say("success", server.signature())
+            self.assertIsInstance(peer.stream.problem, ProtocolViolation)
+        self.assertEqual(self.in_thread.calls, 2)
+
+
+class ExternalTests(unittest.TestCase):
+    def connect(self, password=None, offered=("PLAIN", "SCRAM-SHA-1", "EXTERNAL")):
+        clock = Clock()
+        account = Account(JID, password, TLS_OPTIONS, has_certificate=True)
+        factory = StreamFactory(lambda: Login(account, clock, in_thread), "example.org", clock)
+        peer = Peer(factory, clock)
+        peer.start_tls()
+        peer.sent()
+        peer.feed(features(mechanisms(*offered)))
+        return peer
+
+    def test_first_choice(self):
+        """With a client certificate EXTERNAL comes first, and names nobody (XEP-0178 2)."""
+        for password in None, Secret(PASSWORD):
+            peer = self.connect(password)
+            self.assertEqual(
+                peer.sent(),
+                "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>",
+            )
+            peer.feed(sasl("success"))
+            peer.sent()
+            peer.feed(features(BIND))
+            self.assertIn("<bind", peer.sent())
+
+    def test_challenged(self):
+        """EXTERNAL has no challenge for us: a server that sends one is left."""
+        peer = self.connect()
+        peer.feed(sasl("challenge"))
+        self.assertIn("challenges EXTERNAL", str(peer.stream.problem))
+
+    def test_not_offered(self):
+        """Where EXTERNAL is not offered the password will do; without one nothing is said."""
+        peer = self.connect(Secret(PASSWORD), ("SCRAM-SHA-1",))
+        self.assertIn("mechanism='SCRAM-SHA-1'", peer.sent())
+        peer = self.connect(None, ("SCRAM-SHA-1", "PLAIN"))
+        self.assertEqual(peer.sent(), "</stream:stream>")
+        self.assertIn("offers no login", str(peer.stream.problem))
+
+    def test_not_without_a_certificate(self):
+        """Without a client certificate EXTERNAL is not tried."""
+        peer = Peer()
+        peer.start_tls()
+        peer.feed(features(mechanisms("EXTERNAL", "PLAIN")))
+        self.assertIn("mechanism='PLAIN'", peer.sent())
 
 
 class PlainTests(unittest.TestCase):

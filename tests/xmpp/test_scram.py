@@ -2,9 +2,12 @@
 
 from base64 import b64encode
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from twisted.trial import unittest
 
-from xbot.xmpp.scram import BadServer, ScramClient, salt_password
+from xbot.xmpp.scram import BadServer, Challenge, SaltedPasswords, ScramClient, salt_password
 
 VECTORS = {
     # RFC 5802, section 5
@@ -62,6 +65,72 @@ class VectorTests(unittest.TestCase):
         client = ScramClient("sha1", "user", "the-nonce", "p=tls-exporter,,", b"the-binding")
         self.assertNotIn("the-nonce", repr(client))
         self.assertNotIn("the-binding", repr(client))
+
+
+class IndependentTests(unittest.TestCase):
+    def test_every_hash(self):
+        """Each hash agrees with RFC 5802, section 3, written down a second time, bound or not."""
+        first = "r=ours-theirs,s=c2FsdHNhbHQ=,i=4097"
+        for name, algorithm in (
+            ("sha1", hashes.SHA1()),
+            ("sha256", hashes.SHA256()),
+            ("sha512", hashes.SHA512()),
+        ):
+            for header, binding in ("n,,", b""), ("y,,", b""), ("p=tls-exporter,,", b"\x00\xff"):
+
+                def mac(key, text, algorithm=algorithm):
+                    code = HMAC(key, algorithm)
+                    code.update(text)
+                    return code.finalize()
+
+                def digest(text, algorithm=algorithm):
+                    hashed = hashes.Hash(algorithm)
+                    hashed.update(text)
+                    return hashed.finalize()
+
+                client = ScramClient(name, "user", "ours", header, binding)
+                challenge = client.read_challenge(first.encode())
+                salted = PBKDF2HMAC(algorithm, algorithm.digest_size, b"saltsalt", 4097).derive(
+                    b"pencil"
+                )
+                self.assertEqual(salt_password(name, "pencil", b"saltsalt", 4097), salted)
+                bound = f"c={b64encode(header.encode() + binding).decode()},r=ours-theirs"
+                message = f"n=user,r=ours,{first},{bound}".encode()
+                key = mac(salted, b"Client Key")
+                proof = bytes(a ^ b for a, b in zip(key, mac(digest(key), message), strict=True))
+                self.assertEqual(
+                    client.final(challenge, salted).decode(),
+                    f"{bound},p={b64encode(proof).decode()}",
+                )
+                signature = b64encode(mac(mac(salted, b"Server Key"), message))
+                client.check_success(challenge, salted, b"v=" + signature)
+
+
+class SaltedPasswordsTests(unittest.TestCase):
+    def test_keys(self):
+        """What was salted is found under the same hash, salt and count alone."""
+        known = SaltedPasswords()
+        challenge = Challenge("", "", b"salt", 4096)
+        known.keep("sha1", challenge, b"salted")
+        self.assertEqual(known.get("sha1", Challenge("x", "y", b"salt", 4096)), b"salted")
+        self.assertIsNone(known.get("sha256", challenge))
+        self.assertIsNone(known.get("sha1", Challenge("", "", b"salt2", 4096)))
+        self.assertIsNone(known.get("sha1", Challenge("", "", b"salt", 4097)))
+
+    def test_bounded(self):
+        """The latest few are kept, however often the server changes its mind."""
+        known = SaltedPasswords()
+        for number in range(100):
+            known.keep("sha1", Challenge("", "", b"salt", number), b"%d" % number)
+        self.assertEqual(known.get("sha1", Challenge("", "", b"salt", 99)), b"99")
+        self.assertIsNone(known.get("sha1", Challenge("", "", b"salt", 90)))
+        self.assertLessEqual(len(known._known), SaltedPasswords.MAX)
+
+    def test_nothing_secret_is_shown(self):
+        """Its representation shows nothing that was salted."""
+        known = SaltedPasswords()
+        known.keep("sha1", Challenge("", "", b"salt", 4096), b"derived")
+        self.assertNotIn("derived", repr(known) + str(known))
 
 
 class RefusalTests(unittest.TestCase):

@@ -255,8 +255,13 @@ class HandshakeTests(unittest.TestCase):
         """On direct TLS we ask for xmpp-client; a server that picks something else is left."""
         direct = client_options("example.org", self.authority.pem, direct=True)
         identity = Identity("example.org", self.authority)
-        for offered, spoken in (([b"h2", ALPN], ALPN), ([], b"")):
-            client, server = shake_hands(direct, identity.options(acceptableProtocols=offered))
+        knows = identity.options(acceptableProtocols=[b"h2", ALPN])
+        ignores = identity.options()
+        ignores.getContext().set_alpn_select_callback(
+            lambda connection, offered: SSL.NO_OVERLAPPING_PROTOCOLS
+        )
+        for options, spoken in ((knows, ALPN), (ignores, b"")):
+            client, server = shake_hands(direct, options)
             connection = tls_connection(client.transport)
             self.assertEqual(connection.get_alpn_proto_negotiated(), spoken)
             self.assertEqual(server.got, b"the password")

@@ -8,6 +8,7 @@ import unicodedata
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from attrs import field, frozen
 
@@ -20,7 +21,14 @@ ITERATIONS = 4096
 MAX_FIELD = 1024
 
 #: The mechanisms known here, with the hash each uses; best first.
-SCRAM_HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+SCRAM_HASHES = {
+    "SCRAM-SHA-512-PLUS": "sha512",
+    "SCRAM-SHA-256-PLUS": "sha256",
+    "SCRAM-SHA-1-PLUS": "sha1",
+    "SCRAM-SHA-512": "sha512",
+    "SCRAM-SHA-256": "sha256",
+    "SCRAM-SHA-1": "sha1",
+}
 
 
 class SaslError(XbotError):
@@ -96,14 +104,23 @@ def check_plain(payload: bytes, find: FindAccount, allows: AllowsAuthzid) -> Acc
 class Scram:
     """One SCRAM login: :meth:`challenge`, then :meth:`verify`; each once, in this order.
 
-    No channel binding is offered, so a client may say that it has none (``n``)
-    or that it sees we have none (``y``), and nothing else.
+    ``bindings`` is what the connection can be bound with, by type. A -PLUS
+    mechanism wants one of them (``p=``); without it a client may say that it has
+    none (``n``) or, where there is none, that it sees we have none (``y``).
     """
 
     def __init__(
-        self, mechanism: str, find: FindAccount, allows: AllowsAuthzid, nonce: str
+        self,
+        mechanism: str,
+        find: FindAccount,
+        allows: AllowsAuthzid,
+        nonce: str,
+        bindings: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self._hash = SCRAM_HASHES[mechanism]
+        self._is_plus = mechanism.endswith("-PLUS")
+        self._bindings = bindings
+        self._bound = b""
         self._find = find
         self._allows = allows
         self._nonce = nonce
@@ -115,8 +132,9 @@ class Scram:
         """The server-first-message for a client-first-message (RFC 5802 7)."""
         flag, comma, rest = _text(payload).partition(",")
         authzid, second_comma, bare = rest.partition(",")
-        if not (comma and second_comma) or flag not in ("n", "y"):
+        if not (comma and second_comma):
             raise SaslError("malformed-request")
+        self._check_flag(flag)
         fields = bare.split(",")
         # RFC 5802 5.1: "m=" in front is an extension we must not ignore.
         if len(fields) < 2 or not (fields[0].startswith("n=") and fields[1].startswith("r=")):
@@ -144,7 +162,7 @@ class Scram:
         if account is None or not separator:
             raise SaslError("malformed-request")
         fields = _fields(without_proof)
-        expected = {"c": encode(self._gs2.encode()), "r": self._nonce}
+        expected = {"c": encode(self._gs2.encode() + self._bound), "r": self._nonce}
         # RFC 5802 5.1: both must be what was said before; this is what stops a
         # man in the middle from changing the first message.
         if any(fields.get(key) != value for key, value in expected.items()):
@@ -159,6 +177,19 @@ class Scram:
         if not hmac.compare_digest(hashlib.new(self._hash, client_key).digest(), stored_key):
             raise SaslError("not-authorized")
         return account, b"v=" + b64encode(hmac.digest(server_key, said, self._hash))
+
+    def _check_flag(self, flag: str) -> None:
+        """RFC 5802 6: what the client says of channel binding fits what it was offered."""
+        if self._is_plus:
+            kind = flag.removeprefix("p=")
+            if kind == flag or kind not in self._bindings:
+                raise SaslError("malformed-request")
+            self._bound = self._bindings[kind]
+        elif flag not in ("n", "y"):
+            raise SaslError("malformed-request")
+        elif flag == "y" and self._bindings:
+            # It did not see the -PLUS that we offered: somebody took it out.
+            raise SaslError("not-authorized")
 
 
 def _fields(text: str) -> Mapping[str, str]:

@@ -11,12 +11,14 @@ from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.testing import credentials, markup
+from xbot.testing.binding import bindings
 from xbot.testing.credentials import Account, SaslError, Scram, check_plain
 from xbot.testing.markup import NS_CLIENT, NS_STREAMS, Element, child, element
 from xbot.testing.stream import ServerStream
 
 NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+NS_SASL_CB = "urn:xmpp:sasl-cb:0"
 NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 
 #: Seconds that a client has from connecting to a bound resource.
@@ -135,6 +137,7 @@ class Login(ListenAuthenticator):
             offer = element(NS_SASL, "mechanisms")
             for mechanism in self._mechanisms():
                 offer.addChild(element(NS_SASL, "mechanism", mechanism))
+            self._offer_bindings(features)
             self._step = self._authenticate
         else:
             offer = element(NS_BIND, "bind")
@@ -145,7 +148,29 @@ class Login(ListenAuthenticator):
     def _mechanisms(self) -> list[str]:
         # PLAIN shows the password to whoever listens: never without TLS.
         secure = self.xmlstream.is_secure
-        return [name for name in self._host.mechanisms if secure or name != "PLAIN"]
+        can_bind = bool(self._bindings())
+        return [
+            name
+            for name in self._host.mechanisms
+            if (secure or name != "PLAIN") and (can_bind or not name.endswith("-PLUS"))
+        ]
+
+    def _bindings(self) -> dict[str, bytes]:
+        """What a login can be bound with, where any -PLUS is to be offered."""
+        if not any(name.endswith("-PLUS") for name in self._host.mechanisms):
+            return {}
+        return bindings(self.xmlstream.transport)
+
+    def _offer_bindings(self, features: Element) -> None:
+        """XEP-0440 3: name the types, where there are any."""
+        types = self._bindings()
+        if types:
+            offer = element(NS_SASL_CB, "sasl-channel-binding")
+            for name in types:
+                kind = element(NS_SASL_CB, "channel-binding")
+                kind["type"] = name
+                offer.addChild(kind)
+            features.addChild(offer)
 
     def _secure(self, request: Element) -> None:
         stream: ServerStream = self.xmlstream
@@ -189,7 +214,13 @@ class Login(ListenAuthenticator):
         if self._mechanism == "PLAIN":
             self._accept(check_plain(payload, host.find_account, self._allows))
         elif self._scram is None:
-            self._scram = Scram(self._mechanism, host.find_account, self._allows, host.make_token())
+            self._scram = Scram(
+                self._mechanism,
+                host.find_account,
+                self._allows,
+                host.make_token(),
+                self._bindings(),
+            )
             challenge = self._scram.challenge(payload)
             self.xmlstream.send(element(NS_SASL, "challenge", credentials.encode(challenge)))
         else:

@@ -142,9 +142,6 @@ class XmppAdapter:
         stream = self.connection.stream
         if stream is not None and not stream.is_writable:
             raise NotConnected(recipient, "the server does not read")
-        # The id stays the same if it has to be sent again.
-        if "id" not in message.payload:
-            message = evolve(message, payload={**message.payload, "id": secrets.token_urlsafe(9)})
         self._handlers.send(message_element(message), message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.xmlstream import Authenticator
@@ -19,11 +19,16 @@ from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
+from xbot.xmpp.channel_binding import available_bindings, tls_connection
 from xbot.xmpp.managed import Managed
+from xbot.xmpp.mechanisms import allowed_mechanisms, choose, read_offer
 from xbot.xmpp.problems import ConnectionProblem, NegotiationTimeout, ProtocolViolation
-from xbot.xmpp.sasl import InThread, authenticate, choose_mechanism
+from xbot.xmpp.remembered import Remembered
+from xbot.xmpp.sasl import InThread, authenticate
+from xbot.xmpp.scram import SaltedPasswords
 from xbot.xmpp.stanza import child, error_condition
 from xbot.xmpp.stream import Stream
+from xbot.xmpp.tls import check_peer
 
 #: Seconds from the TCP connection to the bound resource, all in all.
 NEGOTIATION_TIMEOUT = 30.0
@@ -33,11 +38,22 @@ _SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 
 @frozen
 class Account:
-    """Who logs in, and how the server is told from an impostor (``tls``)."""
+    """Who logs in, and how the server is told from an impostor (``tls``, ``pins``).
+
+    ``password`` may be None where ``tls`` brings a client certificate
+    (``has_certificate``). ``mechanisms`` are those that the operator allows;
+    where that is None the choice is ours, and ``remembered`` keeps it from
+    getting worse.
+    """
 
     jid: Jid
-    password: Secret
+    password: Secret | None
     tls: Any
+    pins: frozenset[bytes] = frozenset()
+    has_certificate: bool = False
+    mechanisms: tuple[str, ...] | None = None
+    remembered: Remembered | None = None
+    salted_passwords: SaltedPasswords = field(factory=SaltedPasswords, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.jid.local:
@@ -124,20 +140,36 @@ class Login(Authenticator):
         return jid
 
     async def _authenticate(self, stream: Stream, features: domish.Element) -> None:
-        mechanisms = child(features, ns.SASL, "mechanisms")
-        if mechanisms is None:
-            raise ProtocolViolation("the server offers no SASL login")
-        offered = [str(name).strip() for name in mechanisms.elements(ns.SASL, "mechanism")]
-        assert self._account.jid.local
+        account = self._account
+        # The features came over TLS, so the handshake is done and its certificate
+        # verified (see client_options); what else we ask of the peer comes now,
+        # before any credential leaves.
+        connection = tls_connection(stream.transport)
+        check_peer(connection, account.pins)
+        bindings = available_bindings(connection)
+        allowed = allowed_mechanisms(
+            account.mechanisms,
+            has_password=account.password is not None,
+            has_certificate=account.has_certificate,
+        )
+        choice = choose(read_offer(features), allowed, bindings)
+        # The ini overrides the memory.
+        remembered = account.remembered if account.mechanisms is None else None
+        if remembered is not None:
+            remembered.check(account.jid, choice, bindings)
+        assert account.jid.local
         await authenticate(
-            choose_mechanism(offered),
-            self._account.jid.local,
-            self._account.password,
+            choice,
+            account.jid.local,
+            account.password,
             stream.exchange,
             # 144 random bits; RFC 5802 5.1 wants printable text without commas.
             nonce=secrets.token_urlsafe(18),
+            salted_passwords=account.salted_passwords,
             in_thread=self._in_thread,
         )
+        if remembered is not None:
+            remembered.got_login(account.jid, choice)
 
 
 async def _start_tls(stream: Stream, features: domish.Element, options: Any) -> None:

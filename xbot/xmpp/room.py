@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -175,6 +176,8 @@ class Room:
             if self.state is not State.JOINED:
                 self._become(State.JOINED, f"as {self.nick!r}")
                 self._joined_at = self._clock.seconds()
+                if "201" in presence.codes:
+                    self._send(self._default_configuration())
                 self._timer = self._clock.callLater(SUBJECT_TIMEOUT, self._catch_up)
                 self._joined(self)
         elif "303" in presence.codes:
@@ -280,3 +283,14 @@ class Room:
         history["maxchars"] = "0"
         history["maxstanzas"] = "0"
         return presence
+
+    def _default_configuration(self) -> domish.Element:
+        """XEP-0045 10.1.2: a room that we made stays locked until we accept its defaults."""
+        iq = domish.Element((ns.CLIENT, "iq"))
+        iq["type"] = "set"
+        iq["to"] = str(self.jid)
+        # Nobody waits for the answer: what it changes is told by presence.
+        iq["id"] = secrets.token_urlsafe(9)
+        form = iq.addElement((ns.MUC_OWNER, "query")).addElement((ns.DATA_FORM, "x"))
+        form["type"] = "submit"
+        return iq

@@ -1,24 +1,21 @@
-"""SASL: which mechanism, and the exchange as a sequence of texts (RFC 6120, section 6)."""
+"""SASL: the exchange as a sequence of texts (RFC 6120, section 6)."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from twisted.words.xish import domish
 
+from xbot.saslprep import saslprep
 from xbot.settings import Secret
 from xbot.xmpp import ns
+from xbot.xmpp.mechanisms import PLUS, Choice
 from xbot.xmpp.problems import LoginRefused, ProtocolViolation
-from xbot.xmpp.saslprep import saslprep
-from xbot.xmpp.scram import BadServer, ScramClient, salt_password
+from xbot.xmpp.scram import BadServer, Challenge, SaltedPasswords, ScramClient, salt_password
 
-#: Best first. PLAIN hands the password over, so it comes last, and only over
-#: TLS whose certificate was verified, which is the only place we log in at all.
-MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN")
-
-_HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+_HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 
 #: RFC 6120 6.5: what the password, or the account, is to blame for.
 _FINAL_CONDITIONS = {
@@ -34,59 +31,72 @@ Exchange = Callable[[domish.Element], Awaitable[domish.Element]]
 InThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 
-def choose_mechanism(offered: Collection[str]) -> str:
-    """The best of the mechanisms that the server offers.
-
-    :raises ProtocolViolation: when none is one of ours.
-    """
-    for mechanism in MECHANISMS:
-        if mechanism in offered:
-            return mechanism
-    raise ProtocolViolation(
-        f"the server offers no login that xbot knows (it offers {sorted(offered)[:10]})"
-    )
-
-
 async def authenticate(
-    mechanism: str,
+    choice: Choice,
     username: str,
-    password: Secret,
+    password: Secret | None,
     exchange: Exchange,
     *,
     nonce: str,
+    salted_passwords: SaltedPasswords,
     in_thread: InThread,
 ) -> None:
     """Log in. Returning means that both sides have proved who they are.
 
+    With SCRAM the server has proved that it knows the password; with PLAIN and
+    EXTERNAL its certificate is all the proof there is. ``password`` may be None
+    with EXTERNAL. ``salted_passwords`` belong to it, and spare a second login
+    the work of the first.
+
     :raises LoginRefused: when the server does not take the credentials.
     :raises ProtocolViolation: when the server does not keep to the mechanism.
     """
-    if mechanism == "PLAIN":
+    if choice.mechanism == "EXTERNAL":
+        # XEP-0178 2, RFC 4422 A.1: no authorization identity; the certificate names us.
+        await _once(choice, b"", exchange)
+        return
+    assert password is not None
+    if choice.mechanism == "PLAIN":
         # RFC 4616: no authorization identity, the name, the password.
         text = f"\0{saslprep(username)}\0{saslprep(password.reveal())}".encode()
-        answer = _checked(await exchange(_element("auth", text, mechanism)))
-        if answer.name != "success":
-            raise ProtocolViolation("the server challenges PLAIN")
+        await _once(choice, text, exchange)
         return
+    hash_name = _HASHES[choice.mechanism.removesuffix(PLUS)]
+    client = ScramClient(hash_name, username, nonce, choice.gs2_header, choice.binding_data)
+
+    async def salt(challenge: Challenge) -> bytes:
+        known = salted_passwords.get(hash_name, challenge)
+        return known or await in_thread(
+            lambda: salt_password(
+                hash_name, password.reveal(), challenge.salt, challenge.iterations
+            )
+        )
+
     try:
-        client = ScramClient(_HASHES[mechanism], username, nonce)
-        await _scram(client, mechanism, password, exchange, in_thread)
+        challenge, salted = await _scram(client, choice.mechanism, exchange, salt)
     except BadServer as reason:
-        raise ProtocolViolation(f"{mechanism}: the server sent {reason}") from None
+        raise ProtocolViolation(f"{choice.mechanism}: the server sent {reason}") from None
+    salted_passwords.keep(hash_name, challenge, salted)
+
+
+async def _once(choice: Choice, data: bytes, exchange: Exchange) -> None:
+    """A mechanism of one message."""
+    answer = _checked(await exchange(_element("auth", data, choice.mechanism)))
+    if answer.name != "success":
+        raise ProtocolViolation(f"the server challenges {choice.mechanism}")
 
 
 async def _scram(
-    client: ScramClient, mechanism: str, password: Secret, exchange: Exchange, in_thread: InThread
-) -> None:
+    client: ScramClient,
+    mechanism: str,
+    exchange: Exchange,
+    salt: Callable[[Challenge], Awaitable[bytes]],
+) -> tuple[Challenge, bytes]:
     answer = _checked(await exchange(_element("auth", client.first(), mechanism)))
     if answer.name != "challenge":
         raise BadServer("success before any proof")
     challenge = client.read_challenge(_data(answer))
-    salted = await in_thread(
-        lambda: salt_password(
-            client.hash_name, password.reveal(), challenge.salt, challenge.iterations
-        )
-    )
+    salted = await salt(challenge)
     answer = _checked(await exchange(_element("response", client.final(challenge, salted))))
     client.check_success(challenge, salted, _data(answer))
     if answer.name == "challenge":
@@ -94,6 +104,7 @@ async def _scram(
         answer = _checked(await exchange(_element("response", b"")))
         if answer.name != "success":
             raise BadServer("a challenge after its signature")
+    return challenge, salted
 
 
 def _element(name: str, data: bytes, mechanism: str | None = None) -> domish.Element:

@@ -9,7 +9,7 @@ from binascii import Error as BadBase64
 
 from attrs import field, frozen
 
-from xbot.xmpp.saslprep import saslprep
+from xbot.saslprep import saslprep
 
 #: RFC 7677 4: servers announce at least 4,096. Fewer is a downgrade, far more
 #: is an attack on our processor.
@@ -120,6 +120,30 @@ class ScramClient:
 
     def _hmac(self, key: bytes, text: bytes) -> bytes:
         return hmac.digest(key, text, self.hash_name)
+
+
+class SaltedPasswords:
+    """What :func:`salt_password` made of one account's password, so that logging in again is cheap.
+
+    The keys are what the server chose: hash, salt, iterations. The latest few are kept.
+    """
+
+    MAX = 4
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes, int], bytes] = {}
+
+    def get(self, hash_name: str, challenge: Challenge) -> bytes | None:
+        """The salted password for ``challenge``, if it was computed before."""
+        return self._known.get((hash_name, challenge.salt, challenge.iterations))
+
+    def keep(self, hash_name: str, challenge: Challenge, salted: bytes) -> None:
+        """Remember one, once the server has proved that it knows it too."""
+        key = (hash_name, challenge.salt, challenge.iterations)
+        self._known.pop(key, None)
+        self._known[key] = salted
+        while len(self._known) > self.MAX:
+            del self._known[next(iter(self._known))]
 
 
 def salt_password(hash_name: str, password: str, salt: bytes, iterations: int) -> bytes:

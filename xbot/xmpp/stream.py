@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from xbot.message import Message
 from xbot.xmpp import ns
+from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
@@ -83,7 +84,9 @@ class Stream(XmlStream):
     @property
     def is_encrypted(self) -> bool:
         """Whether TLS runs (its certificate was verified before any data came through)."""
-        return bool(ISSLTransport.providedBy(self.transport))
+        # A transport that was wrapped in TLS from the start does not say so itself.
+        is_wrapped = tls_connection(self.transport) is not None
+        return is_wrapped or bool(ISSLTransport.providedBy(self.transport))
 
     def open(self) -> Deferred[domish.Element]:
         """Open a stream, or open it anew; fires with the server's features."""

@@ -1,17 +1,32 @@
-"""TLS: whom we trust, and what went wrong in words (RFC 6120, section 13.7)."""
+"""TLS: whom we trust, who we are, and what went wrong in words (RFC 6120, section 13.7)."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Collection
 from typing import Any
 
+from attrs import field, frozen
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet import ssl
 from twisted.internet.error import ConnectionClosed, ConnectionDone
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from xbot.xmpp.problems import ProtocolViolation
+
+#: XEP-0368: what a client speaks on a connection that begins with TLS.
+ALPN = b"xmpp-client"
 
 _CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+#: COMPAT: pyOpenSSL has no name for it (OpenSSL 1.1.0h and later).
+_OP_NO_RENEGOTIATION = 1 << 30
 
 #: The failures of OpenSSL's that an operator can do something about.
 _EXPLANATIONS = {
@@ -23,26 +38,141 @@ _EXPLANATIONS = {
 }
 
 
-def client_options(domain: str, authorities: bytes | None = None) -> Any:
-    """How a TLS connection is made to the server of ``domain``.
+class WrongPeer(ProtocolViolation):
+    """The certificate is good, but the peer is not what was asked for."""
+
+
+@frozen
+class ClientCertificate:
+    """Who we are to the server: a certificate, those that lead to its CA, and the key."""
+
+    _certificates: tuple[Any, ...] = field(repr=False)
+    _key: Any = field(repr=False)
+
+    @classmethod
+    def load(cls, certificates: bytes, key: bytes) -> ClientCertificate:
+        """From PEM: our own certificate comes first; the key has no passphrase.
+
+        :raises ValueError: with what is wrong, which never shows the key.
+        """
+        chain = _load_certificates(certificates)
+        try:
+            private: Any = serialization.load_pem_private_key(key, None)
+        except TypeError:
+            raise ValueError("the key is locked with a passphrase") from None
+        except Exception:
+            # Whatever is wrong with it: the error may quote what it read.
+            raise ValueError("the key file holds no PEM private key") from None
+        ours = _public_key(chain[0].to_cryptography().public_key())
+        if _public_key(private.public_key()) != ours:
+            raise ValueError("the key does not belong to the first certificate")
+        return cls(chain, crypto.PKey.from_cryptography_key(private))
+
+    def options(self) -> dict[str, Any]:
+        """What Twisted's CertificateOptions takes."""
+        return {
+            "privateKey": self._key,
+            "certificate": self._certificates[0],
+            "extraCertChain": self._certificates[1:],
+        }
+
+
+def client_options(
+    domain: str,
+    authorities: bytes | None = None,
+    *,
+    certificate: ClientCertificate | None = None,
+    direct: bool = False,
+) -> Any:
+    """How a TLS connection is made to the server of ``domain``: with 1.2 or later, or not.
 
     The certificate must be for the JID's domain and nothing else: not for the
-    host that SRV named, nor for the one that the stream header names. With
-    ``authorities`` (PEM) only those are trusted, else the system's.
+    host that SRV named, nor for the one that the stream header names. SNI is
+    that domain too. With ``authorities`` (PEM) only those are trusted, else the
+    system's. ``certificate`` is shown to a server that asks for one. ``direct``
+    is for connections that begin with TLS (XEP-0368).
 
     :raises ValueError: when they hold no certificate.
     """
     trust: Any = ssl.platformTrust()
     if authorities is not None:
-        pems = _CERTIFICATE.findall(authorities)
-        if not pems:
-            raise ValueError("it holds no PEM certificate")
-        try:
-            certificates = [ssl.Certificate.loadPEM(pem) for pem in pems]
-        except crypto.Error:
-            raise ValueError("it holds a broken certificate") from None
-        trust = ssl.trustRootFromCertificates(certificates)
-    return ssl.optionsForClientTLS(domain, trustRoot=trust)
+        trust = ssl.trustRootFromCertificates(
+            [ssl.Certificate(found) for found in _load_certificates(authorities)]
+        )
+    options = ssl.optionsForClientTLS(
+        domain,
+        trustRoot=trust,
+        acceptableProtocols=[ALPN] if direct else None,
+        # Twisted's default, which a change of Twisted's must not lower.
+        extraCertificateOptions={
+            "insecurelyLowerMinimumTo": ssl.TLSVersion.TLSv1_2,
+            **(certificate.options() if certificate is not None else {}),
+        },
+    )
+    return _OneHandshake(options)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class _OneHandshake:
+    """``inner`` without renegotiation: who was verified is who we talk to (RFC 7590, section 3)."""
+
+    inner: Any
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        connection = self.inner.clientConnectionForTLS(tlsProtocol)
+        if hasattr(connection, "set_options"):
+            connection.set_options(_OP_NO_RENEGOTIATION)
+        else:
+            # COMPAT: older pyOpenSSL; this counts from the next connection on.
+            connection.get_context().set_options(_OP_NO_RENEGOTIATION)
+        return connection
+
+
+def check_peer(connection: Any, pins: Collection[bytes]) -> None:
+    """What is asked of the peer besides a certificate for our domain that we trust.
+
+    ``pins`` are SHA-256 of public keys (SubjectPublicKeyInfo, as in RFC 7469,
+    section 2.4); one of them must belong to the server or to a CA of the chain
+    by which it was verified. What else the server sent along counts for
+    nothing: anyone can send somebody's certificate.
+
+    :raises WrongPeer: when there is no such key, or when the server speaks
+        another protocol than ours (RFC 7301).
+    """
+    if connection is not None and connection.get_alpn_proto_negotiated() not in (b"", ALPN):
+        raise WrongPeer("the server speaks another protocol than XMPP (ALPN)")
+    if not pins:
+        return
+    chain = connection.get_verified_chain() if connection is not None else None
+    found = [public_key_pin(certificate.to_cryptography()) for certificate in chain or ()]
+    if not any(pin in pins for pin in found):
+        raise WrongPeer(
+            "the server's public key is none of those in pin-sha256: the server has a new key,"
+            " or somebody is in between"
+        )
+
+
+def public_key_pin(certificate: x509.Certificate) -> bytes:
+    """What ``pin-sha256`` says of a certificate, before base64."""
+    return hashlib.sha256(_public_key(certificate.public_key())).digest()
+
+
+def _public_key(key: Any) -> bytes:
+    data: bytes = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return data
+
+
+def _load_certificates(pem: bytes) -> tuple[Any, ...]:
+    found = _CERTIFICATE.findall(pem)
+    if not found:
+        raise ValueError("it holds no PEM certificate")
+    try:
+        return tuple(crypto.load_certificate(crypto.FILETYPE_PEM, each) for each in found)
+    except crypto.Error:
+        raise ValueError("it holds a broken certificate") from None
 
 
 def explain(reason: Failure) -> str:

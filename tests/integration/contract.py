@@ -1,0 +1,394 @@
+"""What the bot promises on every server: the tests, to be mixed in with a kind of server."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import unittest
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.daemon import Daemon
+from tests.integration.person import Person
+from tests.integration.process import DEADLINE, read, wait_until
+from tests.integration.server import ACCOUNTS, Server, shared
+
+#: Seconds that the bot has to be back in its rooms once the server is.
+RETURN = 10.0
+
+if TYPE_CHECKING:
+    Base = unittest.TestCase
+else:
+    # A mixin that were a TestCase would be collected by itself.
+    Base = object
+
+
+class Scene(Base):
+    """A server, a bot and people, and their end."""
+
+    kind: type[Server]
+    server: Server
+
+    def setUp(self) -> None:
+        self.server = shared(self.kind)
+        self._daemons: list[Daemon] = []
+
+    def bot(
+        self, rooms: Iterable[str] = (), *, server: Server | None = None, **more: Any
+    ) -> Daemon:
+        """A bot that is not started yet."""
+        daemon = Daemon(server or self.server, rooms, **more)
+        self.addCleanup(daemon.remove)
+        self._daemons.append(daemon)
+        return daemon
+
+    def person(self, name: str = "alice") -> Person:
+        """Somebody who is logged in."""
+        person = Person(self.server, name, lambda: "".join(d.text() for d in self._daemons))
+        self.addCleanup(person.leave)
+        return person
+
+    def room(self) -> str:
+        """The JID of a room that nobody was ever in."""
+        return f"room-{secrets.token_hex(4)}@{self.server.muc}"
+
+    def other_server(self, **more: Any) -> Server:
+        """One more server of this kind, running, for this test alone."""
+        server = self.kind(**more)
+        self.addCleanup(server.remove)
+        server.start()
+        return server
+
+    def folder(self) -> Path:
+        """A temporary folder."""
+        folder = Path(tempfile.mkdtemp(prefix="xbot-test-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def catch_up(self, person: Person, room: str) -> None:
+        """Returns once the bot has done with all that was said in ``room`` until now."""
+        text = f"echo {secrets.token_hex(4)}"
+        person.say(room, text)
+        person.expect(f"{room}/xbot", text)
+
+
+class LoginContract(Scene):
+    """Who is let in, and who is trusted."""
+
+    def test_logs_in_with_scram_over_verified_tls(self) -> None:
+        """The bot logs in by SCRAM inside TLS, and its log does not tell the password."""
+        since = len(self.server.log())
+        bot = self.bot()
+        bot.start_and_join()
+        # A server may write its log a while after the fact.
+        wait_until(
+            lambda: self.server.login_report(self.server.log()[since:]) == (True, True),
+            lambda: f"TLS and SCRAM in the server's log\n{self.server.log()[since:][-3000:]}",
+            DEADLINE,
+        )
+        self.assertIn(self.server.attempt_mark, self.server.log()[since:])
+        self.assertNotIn(ACCOUNTS["xbot"], bot.text())
+
+    def test_a_wrong_password_ends_it_after_three_tries(self) -> None:
+        """Refused three times, the bot exits with 78 and says why; once would be hasty."""
+        server = self.other_server()
+        bot = self.bot(server=server, password="not the password")
+        bot.start()
+        self.assertEqual(bot.process.wait(60), 78, bot.text())
+        self.assertIn("the server refuses the login: not-authorized", bot.text())
+        self.assertIn("xbot stops", bot.text())
+        self.assertNotIn("not the password", bot.text())
+        server.stop()
+        self.assertEqual(server.log().count(server.attempt_mark), 3)
+
+    def test_an_untrusted_certificate_gets_no_password(self) -> None:
+        """Without the authority in its ini the bot never logs in, says so, and tries again."""
+        server = self.other_server()
+        self.check_no_login(
+            self.bot(server=server, trusts=False),
+            "the server's certificate is not trusted",
+            server,
+        )
+
+    def test_a_certificate_for_another_domain_gets_no_password(self) -> None:
+        """A certificate of the right authority for a wrong domain is refused, and told."""
+        server = self.other_server(certificate_for="other.test")
+        self.check_no_login(
+            self.bot(server=server), "the server's certificate is not for our domain", server
+        )
+
+    def test_a_server_without_starttls_gets_no_password(self) -> None:
+        """No TLS, no login: the bot says so and tries again, whatever SASL is offered."""
+        server = self.other_server(starttls=False)
+        self.check_no_login(self.bot(server=server), "the server offers no STARTTLS", server)
+
+    def check_no_login(self, bot: Daemon, reason: str, server: Server) -> None:
+        """The bot says ``reason`` at its second try still, and never begins a login."""
+        bot.start()
+        bot.await_log(f"no connection: {reason}", times=2)
+        self.assertIsNone(bot.process.status, bot.text())
+        self.assertNotIn("logged in", bot.text())
+        # Its log is complete once it has ended.
+        server.stop()
+        self.assertIn(server.domain, server.log())
+        self.assertNotIn(server.attempt_mark, server.log())
+
+
+class AnswerContract(Scene):
+    """Who gets which answer, where."""
+
+    def test_answers_in_two_rooms(self) -> None:
+        """A command in either of two rooms is answered in that room."""
+        rooms = self.room(), self.room()
+        alice = self.person()
+        for room in rooms:
+            alice.create(room)
+        self.bot(rooms).start_and_join()
+        for room in rooms:
+            alice.say(room, "xbot: ping")
+            alice.expect(f"{room}/xbot", "pong")
+            self.assertEqual(alice.count(room, "pong"), 1)
+
+    def test_answers_a_direct_message_directly(self) -> None:
+        """What is said to the account is answered to the sender alone."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        # Who is in a room has told the server before that messages are welcome.
+        self.bot([room]).start_and_join()
+        alice.tell(f"xbot@{self.server.domain}", "ping")
+        alice.expect(f"xbot@{self.server.domain}", "pong", "chat")
+
+    def test_answers_a_private_message_privately(self) -> None:
+        """A message to the bot's nick is answered through the room to that nick alone."""
+        room = self.room()
+        alice, bob = self.person(), self.person("bob")
+        alice.create(room)
+        bob.join(room, "bob")
+        self.bot([room]).start_and_join()
+        alice.tell(f"{room}/xbot", "ping")
+        alice.expect(f"{room}/xbot", "pong", "chat")
+        self.catch_up(bob, room)
+        self.assertEqual(bob.count(room, "pong"), 0)
+
+    def test_texts_survive_the_round_trip(self) -> None:
+        """New lines, markup, quotes, emoji and 10 KiB come back as they were said."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        self.bot([room]).start_and_join()
+        line = (
+            "<b>&amp; \"double\" 'single' ]]> {nick} %s \\ \U0001f389\U0001f469\u200d\U0001f680 äß"
+        )
+        long = "echo " + "äß\U0001f389 <&>\n" * 800
+        self.assertGreater(len(long.encode()), 10 * 1024)
+        for text in (f"echo one\ntwo\n\n  three {line}", f"echo {line}", long + "end"):
+            alice.say(room, text)
+            alice.expect(f"{room}/xbot", text)
+
+    def test_a_program_answers(self) -> None:
+        """``run`` starts the program without a shell, and its output is the answer."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        run = (
+            f"{sys.executable} -c 'import sys; print(*sys.argv[1:], sep=chr(10))' {{nick}} {{what}}"
+        )
+        extra = f"[responder tell]\nmatch = tell (?P<what>.+)\nrun = {run}\n"
+        self.bot([room], extra=extra).start_and_join()
+        alice.say(room, "xbot: tell $HOME; `id` *")
+        alice.expect(f"{room}/xbot", "alice\n$HOME; `id` *")
+
+    def test_a_program_that_hangs_is_ended(self) -> None:
+        """After its time limit a program gets an apology said, and all its processes end."""
+        room, folder = self.room(), self.folder()
+        alice = self.person()
+        alice.create(room)
+        script, pids = folder / "hang", folder / "pids"
+        script.write_text('#!/bin/sh\nsleep 600 &\necho "$$ $!" > "$1"\nwait\n')
+        script.chmod(0o700)
+        extra = f"[responder hang]\nmatch = hang\nrun = {script} {pids}\ntimeout = 2s\n"
+        self.bot([room], extra=extra).start_and_join()
+        alice.say(room, "xbot: hang")
+        alice.expect(f"{room}/xbot", "hang did not finish within 2 s.")
+        started = [int(pid) for pid in read(pids).split()]
+        self.assertEqual(len(started), 2)
+        wait_until(
+            lambda: not any(is_running(pid) for pid in started), lambda: f"{started}", DEADLINE
+        )
+        self.catch_up(alice, room)
+
+
+class RoomContract(Scene):
+    """Being in rooms, and what was said before."""
+
+    def test_the_history_is_not_obeyed(self) -> None:
+        """Twenty commands said while the bot was away are left alone; a live one is answered."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        bot = self.bot([room])
+        bot.start_and_join()
+        self.catch_up(alice, room)
+        bot.stop()
+        alice.expect_presence(f"{room}/xbot", "unavailable")
+        for _ in range(20):
+            alice.say(room, "xbot: ping")
+        # The server does have that history, for those who ask.
+        bob = self.person("bob")
+        bob.join(room, "bob", history=30)
+        wait_until(
+            lambda: bob.count(f"{room}/alice", "xbot: ping", delayed=True) == 20,
+            lambda: f"the history; there is {bob.messages}",
+            DEADLINE,
+        )
+        bot.start_and_join()
+        alice.say(room, "xbot: ping")
+        alice.expect(f"{room}/xbot", "pong")
+        self.catch_up(alice, room)
+        self.assertEqual(alice.count(f"{room}/xbot", "pong"), 1)
+
+    def test_offline_messages_are_not_obeyed(self) -> None:
+        """A command that the server kept for the bot until its login is left alone."""
+        account, room = f"xbot@{self.server.domain}", self.room()
+        alice = self.person()
+        alice.create(room)
+        bot = self.bot([room])
+        bot.start_and_join()
+        bot.stop()
+        alice.expect_presence(f"{room}/xbot", "unavailable")
+        alice.tell(account, "ping")
+        self.flush(alice)
+        bot.start_and_join()
+        bot.await_log(f"dropped, delayed: from {alice.jid}")
+        alice.tell(account, "echo live")
+        alice.expect(account, "echo live", "chat")
+        self.assertEqual(alice.count(account, "pong"), 0)
+
+    def flush(self, person: Person) -> None:
+        """Returns once the server has handled what ``person`` sent."""
+        person.tell(person.jid, token := secrets.token_hex(4))
+        person.expect(person.jid, token, "chat")
+
+    def test_a_taken_nick_gets_an_underscore(self) -> None:
+        """Where somebody is called xbot already, the bot is xbot_ and answers all the same."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room, "xbot")
+        self.bot([room]).start_and_join()
+        alice.expect_presence(f"{room}/xbot_", "available")
+        for name in ("xbot", "xbot_"):
+            alice.say(room, f"{name}: ping")
+        wait_until(
+            lambda: alice.count(f"{room}/xbot_", "pong") == 2, lambda: f"{alice.messages}", DEADLINE
+        )
+
+    def test_a_refusal_by_one_room_leaves_the_other(self) -> None:
+        """A members-only room is told as refused, with the reason; the other one is answered."""
+        closed, opened = self.room(), self.room()
+        alice = self.person()
+        alice.create(closed, membersonly="1")
+        alice.create(opened)
+        bot = self.bot([closed, opened])
+        bot.start()
+        bot.await_log(f"{closed}: refused: it is for members only")
+        bot.await_log(f"{opened}: caught up, listening")
+        alice.say(opened, "xbot: ping")
+        alice.expect(f"{opened}/xbot", "pong")
+
+    def test_sigterm_leaves_cleanly(self) -> None:
+        """On SIGTERM the room sees the bot go, and the process ends well within 10 s."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        bot = self.bot([room])
+        bot.start_and_join()
+        alice.expect_presence(f"{room}/xbot", "available")
+        bot.process.signal(signal.SIGTERM)
+        alice.expect_presence(f"{room}/xbot", "unavailable")
+        # twistd raises the signal again when all is shut down, which systemd takes as clean.
+        self.assertIn(bot.process.wait(10), (0, -signal.SIGTERM))
+        self.assertIn("Server Shut Down.", bot.text())
+        self.assertNotIn("Traceback", bot.text())
+
+
+class SurvivalContract(Scene):
+    """Servers that go, or fall silent."""
+
+    def test_returns_after_a_restart(self) -> None:
+        """Both rooms have the bot again within 10 s of the server being up."""
+        self.check_return(self.server.stop)
+
+    def test_returns_after_a_crash(self) -> None:
+        """The same after SIGKILL, where no stream is closed and nothing is said."""
+        self.check_return(self.server.kill)
+
+    def check_return(self, end: Any) -> None:
+        """End the server with ``end``, start it, and find the bot answering in two rooms."""
+        rooms = self.room(), self.room()
+        alice = Person(self.server, "alice")
+        try:
+            for room in rooms:
+                alice.create(room)
+            bot = self.bot(rooms)
+            bot.start_and_join()
+        finally:
+            alice.leave()
+        since = bot.now()
+        end()
+        bot.await_log("no connection", since)
+        self.server.start()
+        self.assertLess(bot.await_rooms(since), RETURN, bot.text()[since:])
+        again = self.person()
+        for room in rooms:
+            again.join(room)
+            again.say(room, "xbot: ping")
+            again.expect(f"{room}/xbot", "pong")
+
+    def test_notices_a_silent_server(self) -> None:
+        """A frozen server is noticed by its missing ping, and found again when it thaws."""
+        room = self.room()
+        alice = self.person()
+        alice.create(room)
+        bot = self.bot([room], xmpp="ping-interval = 1s\nping-timeout = 1s")
+        bot.start_and_join()
+        since = bot.now()
+        self.addCleanup(self.server.resume)
+        self.server.pause()
+        took = bot.await_log("the server did not answer a ping within 1 s", since)
+        # One interval and one time-out, and something for a busy machine.
+        self.assertLess(took, 2 + 3)
+        self.server.resume()
+        # With its old session or a new one, whichever the server grants.
+        wait_until(
+            lambda: any(
+                back in bot.text()[since:] for back in ("resumed the session", "caught up")
+            ),
+            lambda: f"its return\n{bot.text()[since:]}",
+            DEADLINE,
+        )
+        alice.say(room, "xbot: ping")
+        wait_until(
+            lambda: any(
+                heard.body == "pong" and re.fullmatch(rf"{re.escape(room)}/xbot_*", heard.sender)
+                for heard in list(alice.messages)
+            ),
+            lambda: f"pong in {alice.messages}\n{bot.text()}",
+            DEADLINE,
+        )
+
+
+def is_running(pid: int) -> bool:
+    """Whether that process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = read(Path(f"/proc/{pid}/stat"))
+    return not status or status.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,120 @@
+"""The bot as operators run it: twistd, an ini, a password file; its log is what we see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.integration.process import DEADLINE, Process, wait_until
+from tests.integration.server import ACCOUNTS, Server
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+#: Says again what it hears; what follows may span lines.
+ECHO = "[responder echo]\nhear = ^echo\\b\nreply = {body}\n"
+
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+
+
+class Daemon:
+    """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini."""
+
+    def __init__(
+        self,
+        server: Server,
+        rooms: Iterable[str] = (),
+        *,
+        password: str = ACCOUNTS["xbot"],
+        trusts: bool = True,
+        xmpp: str = "",
+        extra: str = "",
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="xbot-daemon-"))
+        self._output = self.folder / "output"
+        secret = self.folder / "xmpp.password"
+        secret.touch(0o600)
+        secret.write_text(password + "\n")
+        lines = [
+            f"[xbot]\nname = xbot\nstate = {self.folder / 'state'}",
+            f"[xmpp]\njid = xbot@{server.domain}\npassword-file = {secret}",
+            f"host = {server.host}\nport = {server.port}",
+            f"ca-file = {server.ca_file}" if trusts else "",
+            xmpp,
+            *(f"[room {room}]" for room in rooms),
+            ECHO,
+            extra,
+        ]
+        self.ini = self.folder / "xbot.ini"
+        self.ini.touch(0o600)
+        self.ini.write_text("\n".join(lines))
+        self.rooms = tuple(rooms)
+        self._process: Process | None = None
+        self._started_at = 0
+
+    @property
+    def process(self) -> Process:
+        """Its running process."""
+        assert self._process is not None
+        return self._process
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        self._started_at = len(self.text())
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        argv = [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "xbot", "--config"]
+        self._process = Process([*argv, str(self.ini)], self._output, env, self.folder)
+
+    def start_and_join(self) -> None:
+        """Start it; returns once it listens in all its rooms."""
+        self.start()
+        self.await_rooms()
+
+    def await_rooms(self, since: int | None = None, within: float = DEADLINE) -> float:
+        """Wait until it has joined each room and told the history's end; gives the seconds."""
+        where = self._started_at if since is None else since
+        if not self.rooms:
+            return self.await_log("logged in as", where, within=within)
+        return max(
+            self.await_log(f"{room}: caught up, listening", where, within=within)
+            for room in self.rooms
+        )
+
+    def await_log(
+        self, text: str, since: int | None = None, *, times: int = 1, within: float = DEADLINE
+    ) -> float:
+        """Wait until ``text`` was logged after position ``since``; gives the seconds it took."""
+        where = self._started_at if since is None else since
+        return wait_until(
+            lambda: self.text()[where:].count(text) >= times,
+            lambda: f"{text!r} in the bot's log:\n{self.text()[where:]}",
+            within,
+        )
+
+    def text(self) -> str:
+        """All that it logged, over all its runs."""
+        return self._output.read_text("utf-8", "replace") if self._output.exists() else ""
+
+    def now(self) -> int:
+        """The position in the log at this moment."""
+        return len(self.text())
+
+    def stop(self) -> None:
+        """End it, gently first."""
+        if self._process is not None:
+            self._process.stop()
+
+    def remove(self) -> None:
+        """End it and delete its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,118 @@
+"""ejabberd, run without its control script: one Erlang node that no other node can reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.integration.server import ACCOUNTS, Server
+
+_CONFIG = """\
+hosts: ["{domain}"]
+loglevel: debug
+certfiles: {certificates}
+ca_file: "{authority}"
+auth_method: internal
+auth_password_format: scram
+auth_scram_hash: sha256
+s2s_access: none
+listen:
+  - port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    access: all
+    {tls}
+modules:
+  mod_disco: {{}}
+  mod_muc:
+    host: "{muc}"
+    access: all
+    access_create: all
+    access_persistent: all
+    history_size: 50
+    default_room_options:
+      persistent: true
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_roster: {{}}
+  mod_stream_mgmt: {{}}
+"""
+
+_REGISTER = "ejabberd_auth:try_register(<<{name}>>, <<{domain}>>, <<{password}>>)"
+
+#: Where distributions put the compiled modules.
+_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
+
+
+class Ejabberd(Server):
+    """An ejabberd. Its node has no name: nothing is distributed, and there is no epmd."""
+
+    name = "ejabberd"
+    program = "ejabberdctl"
+    attempt_mark = "<auth "
+
+    def configure(self) -> None:
+        files = self.certificate
+        # It takes the key from the same list as the certificates.
+        certificates = f'["{files.chain}", "{files.key}"]' if self.starttls else "[]"
+        text = _CONFIG.format(
+            domain=self.domain,
+            muc=self.muc,
+            port=self.port,
+            authority=files.authority,
+            certificates=certificates,
+            tls="starttls_required: true" if self.starttls else "starttls: false",
+        )
+        (self.folder / "ejabberd.yml").write_text(text)
+
+    def environment(self) -> Mapping[str, str]:
+        libraries = [path for path in _LIBRARIES if any(Path(path).glob("ejabberd-*/ebin"))]
+        return {
+            "ERL_LIBS": ":".join(libraries),
+            "ERL_CRASH_DUMP": str(self.folder / "crash.dump"),
+            "EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
+            "EJABBERD_LOG_PATH": str(self.log_file),
+        }
+
+    def command(self) -> list[str]:
+        register = [
+            _REGISTER.format(
+                name=_erlang(name), domain=_erlang(self.domain), password=_erlang(password)
+            )
+            for name, password in ACCOUNTS.items()
+        ]
+        ready = f"ok = file:write_file({_erlang(str(self._ready))}, <<>>)"
+        return [
+            "erl",
+            "-noinput",
+            "-mnesia",
+            "dir",
+            _erlang(str(self.folder / "spool")),
+            "-s",
+            "ejabberd",
+            "-eval",
+            ", ".join([*register, f"{ready}."]),
+        ]
+
+    def start(self) -> None:
+        self._ready.unlink(missing_ok=True)
+        super().start()
+
+    def is_ready(self) -> bool:
+        return self._ready.exists() and super().is_ready()
+
+    def login_report(self, log: str) -> tuple[bool, bool]:
+        return (
+            re.search(r"\(tls\|", log) is not None,
+            re.search(r"Accepted c2s SCRAM-SHA-\S+ authentication for xbot@", log) is not None,
+        )
+
+    @property
+    def _ready(self) -> Path:
+        return self.folder / "ready"
+
+
+def _erlang(text: str) -> str:
+    """``text`` as an Erlang string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

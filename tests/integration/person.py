@@ -1,0 +1,212 @@
+"""Somebody who talks to the bot: a client on slixmpp in a thread, with a blocking face."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import slixmpp
+from attrs import frozen
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import StanzaPath
+
+from tests.integration.process import DEADLINE
+from tests.integration.server import ACCOUNTS, Server
+
+_DELAYS = ("{urn:xmpp:delay}delay", "{jabber:x:delay}x")
+_MUC_USER = "{http://jabber.org/protocol/muc#user}x"
+_ROOM_CONFIG = "http://jabber.org/protocol/muc#roomconfig"
+
+
+@frozen
+class Heard:
+    """One message, as it arrived."""
+
+    kind: str
+    sender: str
+    body: str
+    delayed: bool
+
+
+@frozen
+class Seen:
+    """One presence, as it arrived; ``kind`` is "available" where the stanza says nothing."""
+
+    kind: str
+    sender: str
+
+
+class Person:
+    """One account's client. ``messages`` and ``presences`` are all that came, in order.
+
+    What ``diagnose`` gives is told with every disappointment.
+    """
+
+    def __init__(self, server: Server, name: str, diagnose: Callable[[], str] = str) -> None:
+        self.jid = f"{name}@{server.domain}/test"
+        self.messages: list[Heard] = []
+        self.presences: list[Seen] = []
+        self._diagnose = diagnose
+        self._changed = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        try:
+            self._client: Any = self._do(self._connect(server, ACCOUNTS[name]))
+        except BaseException:
+            self._end_thread()
+            raise
+
+    def join(self, room: str, nick: str = "alice", history: int = 0) -> None:
+        """Enter ``room``, asking for so many messages of history; returns once inside."""
+        self._do(
+            self._client.plugin["xep_0045"].join_muc_wait(
+                slixmpp.JID(room), nick, maxstanzas=history, timeout=DEADLINE
+            )
+        )
+
+    def create(self, room: str, nick: str = "alice", **settings: str) -> None:
+        """Enter ``room`` as its first occupant and open it, with XEP-0045 10.2's settings."""
+        self.join(room, nick)
+        self._do(self._configure(room, settings))
+
+    def say(self, to: str, text: str) -> None:
+        """Say ``text`` in a room."""
+        self._send(to, text, "groupchat")
+
+    def tell(self, to: str, text: str) -> None:
+        """Say ``text`` to one JID alone."""
+        self._send(to, text, "chat")
+
+    def expect(
+        self, sender: str, text: str, kind: str = "groupchat", within: float = DEADLINE
+    ) -> Heard:
+        """The first live message of that text and sender (a bare JID stands for any resource)."""
+
+        def found() -> Heard | None:
+            return next(
+                (
+                    heard
+                    for heard in self.messages
+                    if heard.kind == kind
+                    and heard.body == text
+                    and not heard.delayed
+                    and sender in (heard.sender, heard.sender.partition("/")[0])
+                ),
+                None,
+            )
+
+        return self._await(found, f"{text!r} from {sender}", within)
+
+    def expect_presence(self, sender: str, kind: str, within: float = DEADLINE) -> Seen:
+        """The first presence of that kind from that full JID."""
+        seen = Seen(kind, sender)
+        return self._await(lambda: seen if seen in self.presences else None, f"{seen}", within)
+
+    def count(self, sender: str, text: str, *, delayed: bool = False) -> int:
+        """How many messages of that text came from that bare or full JID."""
+        return sum(
+            heard.body == text
+            and heard.delayed == delayed
+            and sender in (heard.sender, heard.sender.partition("/")[0])
+            for heard in list(self.messages)
+        )
+
+    def leave(self) -> None:
+        """Log out."""
+        try:
+            self._do(self._disconnect())
+        finally:
+            self._end_thread()
+
+    def _await(self, found: Callable[[], Any], what: str, within: float) -> Any:
+        deadline = time.monotonic() + within
+        with self._changed:
+            while (result := found()) is None:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    came = "\n".join(map(str, [*self.messages[-40:], *self.presences[-20:]]))
+                    raise AssertionError(
+                        f"not within {within:g} s: {what}; but:\n{came}\n{self._diagnose()}"
+                    )
+        return result
+
+    # In the thread of the loop.
+
+    async def _connect(self, server: Server, password: str) -> slixmpp.ClientXMPP:
+        client: Any = slixmpp.ClientXMPP(self.jid, password)
+        client.loop = asyncio.get_running_loop()
+        client.ca_certs = str(server.ca_file)
+        client.register_plugin("xep_0045")
+        client.add_event_handler("message", self._got_message)
+        # Its presence events leave out what its plugins and its roster deal with.
+        client.register_handler(
+            Callback("every presence", StanzaPath("presence"), self._got_presence)
+        )
+        in_session = asyncio.Event()
+        client.add_event_handler("session_start", lambda _: in_session.set())
+        client.connect(server.host, server.port)
+        await asyncio.wait_for(in_session.wait(), DEADLINE)
+        client.send_presence()
+        return client
+
+    async def _disconnect(self) -> None:
+        await asyncio.wait_for(self._client.disconnect(wait=1), DEADLINE)
+
+    async def _configure(self, room: str, settings: Mapping[str, str]) -> None:
+        fields = {"FORM_TYPE": _ROOM_CONFIG}
+        fields |= {f"muc#roomconfig_{name}": value for name, value in settings.items()}
+        form = ElementTree.Element("{jabber:x:data}x", {"type": "submit"})
+        # XEP-0045 10.1.2: an empty form asks for an instant room.
+        for name, value in fields.items() if settings else ():
+            kind = {"type": "hidden"} if name == "FORM_TYPE" else {}
+            field = ElementTree.SubElement(form, "{jabber:x:data}field", {"var": name, **kind})
+            ElementTree.SubElement(field, "{jabber:x:data}value").text = value
+        query = ElementTree.Element("{http://jabber.org/protocol/muc#owner}query")
+        query.append(form)
+        iq = self._client.make_iq_set(sub=query, ito=room)
+        await iq.send(timeout=DEADLINE)
+
+    def _got_message(self, stanza: Any) -> None:
+        heard = Heard(
+            stanza["type"],
+            str(stanza["from"]),
+            stanza["body"],
+            any(stanza.xml.find(name) is not None for name in _DELAYS),
+        )
+        self._note(self.messages, heard)
+
+    def _got_presence(self, stanza: Any) -> None:
+        kind = stanza.xml.get("type", "available")
+        self._note(self.presences, Seen(kind, str(stanza["from"])))
+
+    # In the thread of the test.
+
+    def _note(self, where: list[Any], what: object) -> None:
+        with self._changed:
+            where.append(what)
+            self._changed.notify_all()
+
+    def _send(self, to: str, text: str, kind: str) -> None:
+        async def send() -> None:
+            self._client.send_message(mto=slixmpp.JID(to), mbody=text, mtype=kind)
+
+        self._do(send())
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE + 5)
+
+    def _end_thread(self) -> None:
+        async def cancel_all() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self._do(cancel_all())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE)
+        self._loop.close()

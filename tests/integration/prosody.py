@@ -1,0 +1,105 @@
+"""Prosody 0.12, with accounts in its internal storage."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+
+from tests.integration.server import ACCOUNTS, Server
+
+_CONFIG = """\
+daemonize = false
+run_as_root = {root}
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+log = {{ debug = "{folder}/server.log" }}
+modules_enabled = {{ {modules} }}
+modules_disabled = {{ "s2s", "s2s_auth_certs" }}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ }}
+c2s_require_encryption = {starttls}
+use_ipv6 = false
+authentication = "internal_hashed"
+storage = "internal"
+allow_registration = false
+{tls}
+
+VirtualHost "{domain}"
+
+Component "{muc}" "muc"
+    restrict_room_creation = false
+    muc_room_default_persistent = true
+    muc_room_default_history_length = 50
+    max_history_messages = 50
+"""
+
+_TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}" }}'
+
+_MODULES = ("roster", "saslauth", "disco", "ping", "posix", "smacks", "carbons")
+
+_ACCOUNT = (
+    'return {{ ["iteration_count"] = {rounds}; ["salt"] = "{salt}";'
+    ' ["stored_key"] = "{stored}"; ["server_key"] = "{server}"; }};\n'
+)
+
+_ROUNDS = 10000
+
+
+class Prosody(Server):
+    """A Prosody. It writes what it receives into its log: that is where tests see logins."""
+
+    name = "Prosody"
+    program = "prosody"
+    attempt_mark = "<auth "
+
+    def configure(self) -> None:
+        files = self.certificate
+        tls = _TLS.format(chain=files.chain, key=files.key) if self.starttls else ""
+        modules = [*_MODULES, "tls"] if self.starttls else _MODULES
+        text = _CONFIG.format(
+            modules=", ".join(f'"{module}"' for module in modules),
+            root="true" if os.geteuid() == 0 else "false",
+            folder=self.folder,
+            port=self.port,
+            starttls="true" if self.starttls else "false",
+            tls=tls,
+            domain=self.domain,
+            muc=self.muc,
+        )
+        (self.folder / "prosody.cfg.lua").write_text(text)
+        accounts = self.folder / "data" / _file_name(self.domain) / "accounts"
+        accounts.mkdir(parents=True)
+        for name, password in ACCOUNTS.items():
+            (accounts / f"{_file_name(name)}.dat").write_text(_account(password))
+
+    def command(self) -> list[str]:
+        return [self.executable, "-F", "--config", str(self.folder / "prosody.cfg.lua")]
+
+    def login_report(self, log: str) -> tuple[bool, bool]:
+        return (
+            "TLS handshake complete" in log or "TLSv1" in log,
+            re.search(r"mechanism=['\"]SCRAM-SHA-", log) is not None
+            and "Authenticated as xbot@" in log,
+        )
+
+
+def _account(password: str) -> str:
+    """What Prosody stores for SCRAM-SHA-1 (RFC 5802, section 3), instead of the password."""
+    salt = secrets.token_hex(16)
+    salted = hashlib.pbkdf2_hmac("sha1", password.encode(), salt.encode(), _ROUNDS)
+    client_key = hmac.digest(salted, b"Client Key", "sha1")
+    return _ACCOUNT.format(
+        rounds=_ROUNDS,
+        salt=salt,
+        stored=hashlib.sha1(client_key).hexdigest(),
+        server=hmac.digest(salted, b"Server Key", "sha1").hex(),
+    )
+
+
+def _file_name(name: str) -> str:
+    """How Prosody names a file after a host or an account."""
+    return re.sub(r"[^A-Za-z0-9]", lambda found: f"%{ord(found[0]):02x}", name)

@@ -1,0 +1,88 @@
+"""What :mod:`xbot.answers` promises."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import defer
+from twisted.trial.unittest import TestCase
+
+from xbot.answers import MAX_ANSWERS, MAX_LENGTH, collect
+from xbot.message import Message
+
+MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
+
+
+class CollectTests(TestCase):
+    def said(self, result: object) -> list[Any]:
+        answers = collect(result)
+        self.assertIsNone(answers.failure)
+        return list(answers.said)
+
+    def test_what_may_be_said(self) -> None:
+        """Nothing, a text, a message, or several of them; blanks are silence."""
+        for result in (None, "", " \n", [], (), iter(()), ["", " "]):
+            self.assertEqual(self.said(result), [])
+        for result in ("a", ["a"], ("a", ""), iter(["a"]), (c for c in "a")):
+            self.assertEqual(self.said(result), ["a"])
+        self.assertEqual(self.said(["a", MESSAGE]), ["a", MESSAGE])
+
+    def test_what_may_not(self) -> None:
+        """Anything else is a failure that names what was returned."""
+        for result, name in (
+            (b"x", "bytes"),
+            (3, "int"),
+            ({"a": 1}, "dict"),
+            ({"a"}, "set"),
+            ([b"x"], "bytes"),
+            (evolve(MESSAGE, body=3), "int"),
+            (object, "type"),
+        ):
+            failure = collect(result).failure
+            assert failure is not None
+            self.assertEqual(str(failure.value), f"returned {name}")
+
+    def test_half_way(self) -> None:
+        """What was said before a failure is kept; no exception escapes."""
+        for error in (ValueError, SystemExit, GeneratorExit, defer.CancelledError):
+
+            def generator(error: type[BaseException] = error) -> Iterator[str]:
+                yield "first"
+                raise error
+
+            answers = collect(generator())
+            self.assertEqual(answers.said, ("first",))
+            assert answers.failure is not None
+            self.assertIsInstance(answers.failure.value, (error, RuntimeError))
+
+    def test_endless(self) -> None:
+        """An endless iterator is cut with a mark, and closed."""
+        closed = []
+
+        def generator() -> Iterator[str]:
+            try:
+                yield from map(str, itertools.count())
+            finally:
+                closed.append(True)
+
+        endless = generator()
+        said = self.said(endless)
+        self.assertEqual(len(said), MAX_ANSWERS)
+        self.assertEqual(said[-1], "9\n[cut after 10 messages]")
+        self.assertEqual(closed, [True])
+        self.assertEqual(self.said(itertools.repeat("")), [])
+
+    def test_long(self) -> None:
+        """A megabyte is cut with a mark, as a text and as a message."""
+        for result in ("x" * 2**20, evolve(MESSAGE, body="x" * 2**20)):
+            (answer,) = self.said(result)
+            text = answer.body if isinstance(answer, Message) else answer
+            self.assertEqual(len(text), MAX_LENGTH)
+            self.assertTrue(text.endswith("x\n[cut at 10,000 characters]"))
+
+    def test_control_characters(self) -> None:
+        """What no stanza can hold is the adapter's business, and passes."""
+        self.assertEqual(self.said("a\0\x1b\ud800"), ["a\0\x1b\ud800"])

@@ -1,0 +1,89 @@
+"""The gate before a run: what has effects starts once it is journalled, the first time only."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from xbot.interfaces import IJournal
+from xbot.journal_entry import INTERRUPTED, REFUSED, JournalUnavailable
+from xbot.runs import Run, Runs
+
+#: Seconds that a command waits for the journal's disk before it is refused.
+ACCEPT_TIMEOUT = 30.0
+
+
+class Accepting:
+    """Starts ``runs``, and notes in ``journal`` what came of those that it accepted."""
+
+    _log = Logger()
+
+    def __init__(self, journal: IJournal, runs: Runs) -> None:
+        self._journal = journal
+        self._runs = runs
+
+    def begin(self, run: Run) -> Deferred[None]:
+        """Start ``run`` if the journal accepts it; fires, and never fails, once that is decided.
+
+        Then the message is on the disk, or whoever said it was told that it does not run.
+        """
+        decided: Deferred[None] = Deferred()
+
+        def too_late(run: Run) -> None:
+            self._refuse(run, "it takes too long")
+            decided.callback(None)
+
+        def decide(result: int | Failure | None) -> None:
+            try:
+                self._got_answer(result, run)
+            finally:
+                if not decided.called:
+                    decided.callback(None)
+
+        self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
+        answer = self._journal.accept(run.message, run.responder.name)
+        answer.addBoth(decide).addErrback(self.got_problem)
+        return decided
+
+    def got_end(self, run: Run) -> None:
+        """Note the fate of a run that is over."""
+        if run.entry is not None:
+            # Cancelled is what a clean stop makes of it; to who asked it is the same.
+            outcome = INTERRUPTED if run.fate == "cancelled" else str(run.fate)
+            self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
+
+    def got_problem(self, failure: Failure) -> None:
+        """An errback for what the journal was asked."""
+        if isinstance(failure.value, JournalUnavailable):
+            self._log.warn("not journalled: {reason}", reason=failure.value.reason)
+        else:
+            self._log.failure("a mistake in the journal", failure)
+
+    def _got_answer(self, result: int | Failure | None, run: Run) -> None:
+        if isinstance(result, int):
+            run.entry = result
+        if run.fate is not None:
+            # Refused by the clock, or stopped, before there was an answer.
+            self.got_end(run)
+        elif isinstance(result, Failure):
+            error = result.value
+            if isinstance(error, JournalUnavailable):
+                self._refuse(run, error.reason)
+            else:
+                self._log.failure("a mistake in the journal", result)
+                self._refuse(run, str(error))
+        elif result is None:
+            self._runs.end(run, "duplicate")
+        else:
+            self._runs.start(run)
+
+    def _refuse(self, run: Run, reason: str) -> None:
+        name = run.responder.name
+        self._log.warn(
+            "refused {responder} for {sender}: not journalled, {reason}",
+            responder=name,
+            sender=run.message.sender,
+            reason=reason,
+        )
+        self._runs.end(run, REFUSED, f"{name} cannot run now: its journal is not writable.")

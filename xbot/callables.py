@@ -1,0 +1,128 @@
+"""How a Python callable becomes a run: what it takes, and whether it may hold the reactor."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import get_origin
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from xbot.answers import Answers, collect
+from xbot.errors import XbotError
+from xbot.matching import Pattern
+from xbot.message import Message
+from xbot.responder import Run
+from xbot.threads import RunsInThread
+
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
+
+    # Evaluating annotations may fail on names that only type checkers import.
+    _signature = partial(inspect.signature, annotation_format=Format.STRING)
+else:
+    _signature = inspect.signature
+
+
+class BadSignature(XbotError, TypeError):
+    """A callable that cannot be called with what its patterns will find."""
+
+
+def run_of(
+    function: Callable[..., object], patterns: Sequence[Pattern], in_thread: RunsInThread
+) -> Run:
+    """Make a run of a Python callable; :class:`BadSignature` if it cannot be called as one.
+
+    It is called with the message and, by keyword, those of the named groups
+    that it takes. Coroutine functions, ``inlineCallbacks`` and what is
+    annotated to return a Deferred run on the reactor; everything else may
+    block, and gets a thread.
+    """
+    accepts = _accepted_groups(function, patterns)
+    on_reactor = _runs_on_reactor(function)
+    # One object per responder: by it the threads' owner tells responders apart.
+    in_its_thread = partial(_call, function)
+    collected = partial(collect)
+
+    async def run(message: Message, groups: Mapping[str, str]) -> Answers:
+        taken = {name: value for name, value in groups.items() if name in accepts}
+        result: object
+        if on_reactor:
+            result = function(message, **taken)
+        else:
+            result = (await in_thread(in_its_thread, message, taken)).value
+        if inspect.isawaitable(result):
+            result = await result
+        if isinstance(result, Answers):
+            return result
+        if isinstance(result, Iterator):
+            return await in_thread(collected, result)
+        return collect(result)
+
+    return lambda message, groups: Deferred.fromCoroutine(run(message, groups))
+
+
+@frozen
+class _Returned:
+    # A Deferred cannot be the result of another one, so it travels in this.
+    value: object
+
+
+def _call(function: Callable[..., object], message: Message, groups: dict[str, str]) -> _Returned:
+    try:
+        result = function(message, **groups)
+    except BaseException:
+        return _Returned(Answers(failure=Failure()))
+    return _Returned(result if inspect.isawaitable(result) else collect(result))
+
+
+def _accepted_groups(
+    function: Callable[..., object], patterns: Sequence[Pattern]
+) -> frozenset[str]:
+    everything: frozenset[str] = frozenset().union(*(pattern.groups for pattern in patterns))
+    if inspect.isasyncgenfunction(function):
+        raise BadSignature("it is an asynchronous generator; return a list instead")
+    try:
+        parameters = list(_signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise BadSignature("its parameters cannot be known") from error
+    kinds = inspect.Parameter
+    first = parameters.pop(0) if parameters else None
+    if first is None or first.kind in (kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD):
+        raise BadSignature("it takes no message; its first parameter must be one")
+    by_name = {
+        p.name for p in parameters if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
+    }
+    for parameter in parameters:
+        if parameter.default is not kinds.empty or parameter.kind in (
+            kinds.VAR_POSITIONAL,
+            kinds.VAR_KEYWORD,
+        ):
+            continue
+        if parameter.kind is kinds.POSITIONAL_ONLY:
+            raise BadSignature(f"its parameter {parameter.name!r} cannot be given by name")
+        if not all(parameter.name in pattern.groups for pattern in patterns):
+            raise BadSignature(
+                f"its parameter {parameter.name!r} has no default,"
+                " and not every pattern has a group of that name"
+            )
+    takes_any = any(p.kind is kinds.VAR_KEYWORD for p in parameters)
+    return (everything if takes_any else everything & by_name) - {first.name}
+
+
+def _runs_on_reactor(function: Callable[..., object]) -> bool:
+    called = function if inspect.isroutine(function) else type(function).__call__
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
+        return True
+    if inspect.isgeneratorfunction(getattr(called, "__wrapped__", None)):
+        return True
+    returns = _signature(function).return_annotation
+    if isinstance(returns, str):
+        return re.match(r"[\s'\"]*(\w+\.)*Deferred\b", returns) is not None
+    origin = get_origin(returns) or returns
+    return isinstance(origin, type) and issubclass(origin, Deferred)

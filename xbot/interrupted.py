@@ -1,0 +1,84 @@
+"""What people are told about interrupted commands. Pure: entries in, messages out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from attrs import evolve, frozen
+
+from xbot.journal_entry import Entry
+from xbot.message import Message
+
+#: What a command is called where we cannot know who will read it.
+UNNAMED = "what you asked in private"
+
+#: In one place so many are named; the others are counted.
+MAX_NAMED = 5
+
+#: Of a command and of a nick no more is repeated, in characters.
+MAX_TEXT = 100
+MAX_NAME = 50
+
+
+@frozen
+class Report:
+    """Something to say, and the entries that are told by it."""
+
+    message: Message
+    entries: tuple[Entry, ...]
+
+
+def reports(
+    entries: Iterable[Entry], now: float, command_of: Callable[[Message], str]
+) -> Iterator[Report]:
+    """What to say about ``entries``, each to where it was said.
+
+    ``command_of`` tells what of a message was said to the bot. Times are
+    local, and have a date unless it is that of ``now``.
+    """
+    places: dict[tuple[str, bool], list[Entry]] = {}
+    for entry in map(_readdressed, entries):
+        # An empty reply tells where answers to it go.
+        recipient = entry.message.reply("").recipient
+        places.setdefault((recipient, entry.message.is_public), []).append(entry)
+    for there in places.values():
+        named, others = there[:MAX_NAMED], there[MAX_NAMED:]
+        for entry in named:
+            text = _text(entry, now, command_of(entry.message))
+            yield Report(entry.message.reply(text), (entry,))
+        if others:
+            text = f"... and {len(others)} more"
+            yield Report(others[0].message.reply(text), tuple(others))
+
+
+def _readdressed(entry: Entry) -> Entry:
+    """What was said privately through a room is answered to the person, where we know who.
+
+    By now somebody else may have the nick; such a one must not read what was asked.
+    """
+    message = entry.message
+    if message.room is None or message.is_public:
+        return entry
+    if message.identity is None:
+        return evolve(entry, message=evolve(message, body=UNNAMED))
+    return evolve(entry, message=evolve(message, sender=message.identity, room=None))
+
+
+def _text(entry: Entry, now: float, command: str) -> str:
+    command = _one_line(command, MAX_TEXT)
+    quoted = command if command == UNNAMED else f'"{command}"'
+    speaker = _one_line(entry.message.speaker, MAX_NAME)
+    said_at = _local_time(entry.accepted, now)
+    return f"{quoted} ({speaker}, {said_at}) was interrupted by a restart; say it again to run it"
+
+
+def _one_line(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
+def _local_time(seconds: float, now: float) -> str:
+    then, today = time.localtime(seconds), time.localtime(now)
+    is_today = then[:3] == today[:3]
+    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", then)

@@ -1,0 +1,172 @@
+"""The journal: what was accepted to run, durably before it runs, and what came of it.
+
+It is why a command runs at most once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from xbot.interfaces import IJournal
+from xbot.journal_entry import INTERRUPTED, REFUSED, Entry, JournalState
+from xbot.journal_file import BrokenFile, JournalFile, move_aside, take_lock
+from xbot.journal_writer import RunsInOrder, Writer
+from xbot.message import Message
+from xbot.one_thread import OneThread
+
+#: Some of the oldest entries go after so many new ones, and every so many seconds.
+PRUNE_AFTER = 250
+PRUNE_EVERY = 3600.0
+
+
+@implementer(IJournal)
+class Journal:
+    """The journal in the file ``path``, whose folder is made if need be.
+
+    ``keep`` is how long entries are kept, in seconds. When the file fails it
+    says so in the log and in ``state``, refuses new entries, keeps outcomes in
+    memory, and tries again by itself.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        reactor: Any,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        keep: float = 30 * 86400.0,
+        in_thread: RunsInOrder | None = None,
+        open_file: Callable[[Path], JournalFile] = JournalFile,
+    ) -> None:
+        self._path = path
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+        self._keep = keep
+        self._open_file = open_file
+        in_thread = in_thread or OneThread(reactor, "xbot journal")
+        self._writer = Writer(path, self._open, self._unlock, reactor, in_thread, wall_clock)
+        self._lock: int | None = None
+        # The last number of the processes before us; None until it was read.
+        self._before: int | None = None
+        # Accepted by us, and without an outcome in the file.
+        self._under_way: set[int] = set()
+        self._new_entries = 0
+        self._pruning: IDelayedCall | None = None
+        self._is_closed = False
+
+    @property
+    def state(self) -> JournalState:
+        """Whether it works now."""
+        return self._writer.state
+
+    def open(self) -> Deferred[None]:
+        """Fires once it was tried, even in vain: then ``state`` says why, and it tries again.
+
+        Fails with :class:`~xbot.journal_entry.UnusableJournal` when only a person can help.
+        """
+        return self._writer.open().addCallback(lambda _: self._prune_later())
+
+    def accept(self, message: Message, responder: str) -> Deferred[int | None]:
+        """The new entry's number, once it is durable; None for what was accepted before.
+
+        :raises JournalUnavailable: (by the Deferred) when it is not, and must not run.
+        """
+        assert message.key is not None
+        now = self._wall_clock()
+        accepted = self._writer.do(lambda file: file.accept(message, responder, now))
+        return accepted.addCallback(self._got_accepted)
+
+    def finish(self, number: int, outcome: str) -> Deferred[None]:
+        """Note what came of an entry; fires once that is durable."""
+        now = self._wall_clock()
+        finished = self._writer.do(lambda file: file.finish(number, outcome, now), is_kept=True)
+        return finished.addCallback(lambda _: self._under_way.discard(number))
+
+    def interrupted(self) -> Deferred[list[Entry]]:
+        """What an earlier process accepted, did not finish, and nobody was told of yet.
+
+        Waits for the file, should it not work.
+        """
+        return self._writer.do(lambda file: file.interrupted(self._before or 0), is_kept=True)
+
+    def reported(self, number: int) -> Deferred[None]:
+        """Somebody was told that this entry was interrupted."""
+        return self._writer.do(lambda file: file.reported(number), is_kept=True)
+
+    def recent(self, limit: int) -> Deferred[list[Entry]]:
+        """The newest ``limit`` entries, the newest last."""
+        return self._writer.do(lambda file: file.recent(limit))
+
+    def close(self) -> Deferred[None]:
+        """Write what waits, then let go of the file; fires when that is done, or took too long."""
+        self._is_closed = True
+        if self._pruning is not None and self._pruning.active():
+            self._pruning.cancel()
+        return self._writer.close()
+
+    def _open(self) -> tuple[JournalFile, Path | None]:
+        """In the thread, while nothing is accepted: the file, and where a broken one went."""
+        if self._lock is None:
+            self._lock = take_lock(self._path)
+        lost = None
+        try:
+            file = self._open_file(self._path)
+        except BrokenFile as broken:
+            lost = move_aside(self._path)
+            self._log.critical(
+                "the journal {path} is broken ({reason}) and was moved to {lost}. What was accepted"
+                " before is forgotten: if it is sent once more, it runs once more",
+                path=str(self._path),
+                reason=str(broken),
+                lost=str(lost),
+            )
+            file = self._open_file(self._path)
+        # What processes before us left was interrupted. Of our own there can be
+        # what was written although the disk said that it was not.
+        outcome = INTERRUPTED if self._before is None else REFUSED
+        now = self._wall_clock()
+        _, last = file.commit(
+            [
+                lambda file: file.settle(self._under_way, outcome, now),
+                lambda file: file.last_number(),
+            ]
+        )
+        if self._before is None:
+            self._before = last
+        return file, lost
+
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    def _got_accepted(self, number: int | None) -> int | None:
+        if number is not None:
+            self._under_way.add(number)
+            self._new_entries += 1
+            if self._new_entries >= PRUNE_AFTER:
+                self._prune()
+        return number
+
+    def _prune_later(self) -> None:
+        if self._is_closed:
+            return
+        self._prune()
+        self._pruning = self._reactor.callLater(PRUNE_EVERY, self._prune_later)
+
+    def _prune(self) -> None:
+        self._new_entries = 0
+        before = self._wall_clock() - self._keep
+        # Whatever keeps it from that is told by others.
+        self._writer.do(lambda file: file.prune(before)).addErrback(lambda _: None)

@@ -1,0 +1,180 @@
+"""Runs of responders: bounded in number and time, each ended once, in words when it goes wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from attrs import define
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from xbot.answers import Answers
+from xbot.message import Message
+from xbot.responder import Failed, Responder
+from xbot.threads import Busy
+
+#: One responder does so many things at once, and no more.
+MAX_RUNS = 4
+
+
+@define(eq=False)
+class Run:
+    """A responder at one message. ``fate`` is None while it is under way.
+
+    ``entry`` is its number in the journal, if it has one.
+    """
+
+    responder: Responder
+    message: Message
+    groups: Mapping[str, str]
+    entry: int | None = None
+    fate: str | None = None
+    _deferred: Deferred[Answers] | None = None
+    _limit: IDelayedCall | None = None
+
+
+class Runs:
+    """All that are under way.
+
+    Answers go to ``say``, and each run that is over, once, to ``got_end``.
+    ``clock`` keeps the time limits.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        say: Callable[[Message], object],
+        got_end: Callable[[Run], None],
+    ) -> None:
+        self._clock = clock
+        self._say = say
+        self._got_end = got_end
+        self._under_way: set[Run] = set()
+        self._at_work: Counter[str] = Counter()
+        self._waiting: list[Deferred[None]] = []
+
+    def await_start(self, run: Run, limit: float, too_late: Callable[[Run], None]) -> None:
+        """``run`` is under way, but waits; ``too_late`` is called after ``limit`` seconds."""
+        self._under_way.add(run)
+        run._limit = self._clock.callLater(limit, too_late, run)
+
+    def start(self, run: Run) -> None:
+        """Call the responder; its time limit begins now."""
+        self._under_way.add(run)
+        self._stop_clock(run)
+        if self._at_work[run.responder.name] >= MAX_RUNS:
+            self._got_busy(run)
+            return
+        self._at_work[run.responder.name] += 1
+        run._limit = self._clock.callLater(run.responder.timeout, self._got_limit, run)
+        run._deferred = maybeDeferred(run.responder.run, run.message, run.groups)
+        run._deferred.addBoth(self._got_result, run)
+        run._deferred.addErrback(self._got_surprise)
+
+    def end(self, run: Run, fate: str, answer: str = "") -> None:
+        """``run`` is over, whatever it still does; say ``answer`` if there is one."""
+        run.fate = fate
+        self._under_way.discard(run)
+        self._stop_clock(run)
+        if answer:
+            self._say(run.message.reply(answer))
+        self._got_end(run)
+        if not self._under_way:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def stop(self) -> None:
+        """Cancel all that are under way, without a word."""
+        for run in list(self._under_way):
+            self.end(run, "cancelled")
+            self._cancel(run)
+
+    def idle(self) -> Deferred[None]:
+        """Fires once none is under way: at once, or when the last one is over."""
+        if not self._under_way:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _got_result(self, result: Answers | Failure, run: Run) -> None:
+        # What has not ended still counts as at work after its limit, so that
+        # runs that ignore being cancelled cannot pile up.
+        self._at_work[run.responder.name] -= 1
+        if run.fate is not None:
+            self._log.debug("{responder} came too late", responder=run.responder.name)
+            return
+        answers = Answers(failure=result) if isinstance(result, Failure) else result
+        for said in answers.said:
+            self._say(run.message.reply(said) if isinstance(said, str) else said)
+        if answers.failure is not None:
+            self._got_failure(answers.failure, run)
+        else:
+            self.end(run, "answered" if answers.said else "silent")
+
+    def _got_failure(self, failure: Failure, run: Run) -> None:
+        name, error = run.responder.name, failure.value
+        if isinstance(error, Busy):
+            self._got_busy(run)
+            return
+        if isinstance(error, Failed):
+            self._log.warn(
+                "{responder} failed for {sender}: {reason}",
+                responder=name,
+                sender=run.message.sender,
+                reason=error.reason,
+            )
+        else:
+            self._log.failure(
+                "{responder} failed for {sender}",
+                failure,
+                LogLevel.error,
+                responder=name,
+                sender=run.message.sender,
+            )
+        answer = error.answer if isinstance(error, Failed) else f"{name} failed; the log says why."
+        self.end(run, "failed", answer)
+
+    def _got_busy(self, run: Run) -> None:
+        name, sender = run.responder.name, run.message.sender
+        self._log.warn("{responder} is busy; refused {sender}", responder=name, sender=sender)
+        self.end(run, "busy", f"{name} is busy; try again in a moment.")
+
+    def _got_limit(self, run: Run) -> None:
+        name, limit = run.responder.name, f"{run.responder.timeout:g} s"
+        self._log.warn(
+            "{responder} did not finish within {limit} for {sender}",
+            responder=name,
+            limit=limit,
+            sender=run.message.sender,
+        )
+        self.end(run, "timed-out", f"{name} did not finish within {limit}.")
+        self._cancel(run)
+
+    def _cancel(self, run: Run) -> None:
+        # A Deferred of someone else's calls someone else's code when cancelled.
+        try:
+            if run._deferred is not None:
+                run._deferred.cancel()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self._log.failure(
+                "{responder} failed on being cancelled",
+                level=LogLevel.error,
+                responder=run.responder.name,
+            )
+
+    @staticmethod
+    def _stop_clock(run: Run) -> None:
+        if run._limit is not None and run._limit.active():
+            run._limit.cancel()
+
+    def _got_surprise(self, failure: Failure) -> None:
+        self._log.failure("a mistake in the dispatcher", failure)

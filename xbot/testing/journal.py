@@ -1,0 +1,103 @@
+"""A journal in memory, with a disk that can fail, for tests of what is journalled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from xbot.interfaces import IJournal
+from xbot.journal_entry import INTERRUPTED, Entry, JournalState, JournalUnavailable, digest, kept
+from xbot.message import Message
+
+PATH = Path("journal.sqlite")
+
+
+@implementer(IJournal)
+class MemoryJournal:
+    """Behaves like :class:`xbot.journal.Journal`, at once unless ``is_slow``.
+
+    ``problem`` is what the disk says; None lets it work. While ``is_slow``,
+    nothing is answered until :meth:`catch_up`. :meth:`restarted` is the journal
+    as the next process finds it, however this one ended.
+    """
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self.is_slow = False
+        self.entries: dict[int, Entry] = {}
+        self.now = 0.0
+        self._numbers: dict[tuple[bytes, str], int] = {}
+        self._told: set[int] = set()
+        self._before = 0
+        self._answers: list[tuple[Deferred[int | None], int | None]] = []
+
+    @property
+    def state(self) -> JournalState:
+        return JournalState(self.problem, self.now)
+
+    def open(self) -> Deferred[None]:
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
+
+    def accept(self, message: Message, responder: str) -> Deferred[int | None]:
+        assert message.key is not None
+        if self.problem is not None:
+            return fail(JournalUnavailable(PATH, self.problem))
+        key = (digest(message.key), responder)
+        number = None
+        if key not in self._numbers:
+            number = self._numbers[key] = len(self._numbers) + 1
+            self.entries[number] = Entry(number, kept(message), responder, self.now)
+        answer: Deferred[int | None] = Deferred()
+        self._answers.append((answer, number))
+        if not self.is_slow:
+            self.catch_up()
+        return answer
+
+    def catch_up(self) -> None:
+        """Answer all that waits."""
+        answers, self._answers = self._answers, []
+        for deferred, number in answers:
+            deferred.callback(number)
+
+    def finish(self, number: int, outcome: str) -> Deferred[None]:
+        entry = self.entries[number]
+        if entry.outcome is None:
+            self.entries[number] = evolve(entry, outcome=outcome, ended=self.now)
+        return succeed(None)
+
+    def interrupted(self) -> Deferred[list[Entry]]:
+        return succeed(
+            [
+                entry
+                for entry in self.entries.values()
+                if entry.outcome == INTERRUPTED
+                and entry.number <= self._before
+                and entry.number not in self._told
+            ]
+        )
+
+    def reported(self, number: int) -> Deferred[None]:
+        self._told.add(number)
+        return succeed(None)
+
+    def recent(self, limit: int) -> Deferred[list[Entry]]:
+        return succeed(list(self.entries.values())[-limit:])
+
+    def restarted(self) -> MemoryJournal:
+        """What the next process finds."""
+        again = MemoryJournal()
+        again.now = self.now
+        again._numbers = dict(self._numbers)
+        again._told = set(self._told)
+        again._before = len(self._numbers)
+        again.entries = {
+            number: entry if entry.outcome else evolve(entry, outcome=INTERRUPTED, ended=self.now)
+            for number, entry in self.entries.items()
+        }
+        return again

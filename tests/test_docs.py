@@ -67,3 +67,18 @@ class ExamplesTests(unittest.TestCase):
         self.assertGreaterEqual(len(found), 2)
         for page, block in found:
             exec(compile(block, page, "exec"), {})
+
+
+class TroubleshootingTests(unittest.TestCase):
+    def test_what_the_log_says_is_what_we_log(self):
+        """Each text that the page quotes from the log stands in the code."""
+        page = (ROOT / "docs" / "troubleshooting.md").read_text()
+        code = "".join(path.read_text() for path in (ROOT / "xbot").rglob("*.py"))
+        # Long texts are written in pieces.
+        code = re.sub(r'"\s*\n\s*f?"', "", code)
+        rows = re.findall(r"^\|[^|]+\|([^|]+)\|[^|]+\|$", page.split("## Responders")[0], re.M)
+        quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
+        self.assertGreater(len(quoted), 15)
+        for text in quoted:
+            if not text.startswith("nick_"):
+                self.assertTrue(text in code, text)

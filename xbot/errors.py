@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from xbot.jid import Jid
 
 #: What the process exits with when only a person can help: EX_CONFIG of sysexits.h.
 EXIT_CONFIG = 78
@@ -60,7 +56,7 @@ class InvalidConfig(XbotError):
 class NotConnected(XbotError):
     """Nothing can be sent now: the link, or the room, is not there. Try again later."""
 
-    def __init__(self, recipient: Jid | str, reason: str) -> None:
+    def __init__(self, recipient: object, reason: str) -> None:
         super().__init__(f"cannot send to {recipient}: {reason}")
         self.recipient = recipient
         self.reason = reason

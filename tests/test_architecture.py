@@ -12,11 +12,11 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
-    | {"saslprep", "journal_entry"},
+    | {"saslprep", "entry"},
     {"ini", "options", "credentials", "sections", "config", "check", "interfaces"},
-    {"threads", "one_thread", "program", "answers", "responder", "callables"}
+    {"threads", "program", "answers", "responder", "callables"}
     | {"dispatch", "outbox", "accepting", "runs", "duplicates", "interrupted"}
-    | {"journal", "journal_writer", "journal_file", "journal_listing"},
+    | {"journal"},
     {"xmpp", "testing"},
     {"loader", "embedded", "service"},
     {"tap", "demo"},

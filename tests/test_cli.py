@@ -9,7 +9,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
 from xbot.cli import main
-from xbot.journal_file import FILE_NAME, JournalFile
+from xbot.journal.file import FILE_NAME, JournalFile
 from xbot.message import Message
 
 

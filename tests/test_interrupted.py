@@ -8,8 +8,8 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from xbot.entry import Entry
 from xbot.interrupted import MAX_NAMED, reports
-from xbot.journal_entry import Entry
 from xbot.message import Message
 
 MESSAGE = Message("ops@r/al", "ops@r/xbot", "deploy web", {"type": "groupchat"}, "ops@r", "al")

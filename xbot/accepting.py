@@ -6,8 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from xbot.entry import INTERRUPTED, REFUSED, JournalUnavailable
 from xbot.interfaces import IJournal
-from xbot.journal_entry import INTERRUPTED, REFUSED, JournalUnavailable
 from xbot.runs import Run, Runs
 
 #: Seconds that a command waits for the journal's disk before it is refused.

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from xbot import __version__, config
 from xbot.check import describe
+from xbot.entry import JournalUnavailable
 from xbot.errors import EXIT_CONFIG, InvalidConfig
-from xbot.journal_entry import JournalUnavailable
-from xbot.journal_file import FILE_NAME, read_entries
-from xbot.journal_listing import as_json, as_table
+from xbot.journal.file import FILE_NAME, read_entries
+from xbot.journal.listing import as_json, as_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

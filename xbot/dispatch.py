@@ -19,11 +19,11 @@ from twisted.logger import Logger, LogLevel
 
 from xbot.accepting import Accepting
 from xbot.duplicates import RecentKeys
+from xbot.entry import Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.interrupted import Report, reports
-from xbot.journal_entry import Entry
 from xbot.matching import addressed_text
 from xbot.message import Message
 from xbot.responder import Responder

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from xbot.journal_entry import Entry
+from xbot.entry import Entry
 from xbot.message import Message
 
 
@@ -60,7 +60,7 @@ class IReceipts(Interface):
 class IJournal(Interface):
     """What was accepted to run, durably, and what came of it."""
 
-    state = Attribute("Whether it works now: a :class:`xbot.journal_entry.JournalState`.")
+    state = Attribute("Whether it works now: a :class:`xbot.entry.JournalState`.")
 
     def open() -> Deferred[None]:
         """Fires once it was tried; fails when only a person can help."""
@@ -70,7 +70,7 @@ class IJournal(Interface):
 
         It goes by the message's ``key``, which is not None, and the responder.
 
-        :raises xbot.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
+        :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
     def finish(number: int, outcome: str) -> Deferred[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import evolve, frozen
 
-from xbot.journal_entry import Entry
+from xbot.entry import Entry
 from xbot.message import Message
 
 #: What a command is called where we cannot know who will read it.

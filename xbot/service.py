@@ -14,11 +14,11 @@ from twisted.python.failure import Failure
 
 from xbot import credentials
 from xbot.dispatch import Dispatcher
+from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
 from xbot.interfaces import IJournal
-from xbot.journal import Journal
-from xbot.journal_entry import UnusableJournal
-from xbot.journal_file import FILE_NAME as JOURNAL_NAME
+from xbot.journal.file import FILE_NAME as JOURNAL_NAME
+from xbot.journal.journal import Journal
 from xbot.loader import load_responders
 from xbot.outbox import Outbox
 from xbot.settings import EMBEDDED, Config

@@ -8,8 +8,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
+from xbot.entry import INTERRUPTED, Entry, JournalState, JournalUnavailable, digest, kept
 from xbot.interfaces import IJournal
-from xbot.journal_entry import INTERRUPTED, Entry, JournalState, JournalUnavailable, digest, kept
 from xbot.message import Message
 
 PATH = Path("journal.sqlite")
@@ -17,7 +17,7 @@ PATH = Path("journal.sqlite")
 
 @implementer(IJournal)
 class MemoryJournal:
-    """Behaves like :class:`xbot.journal.Journal`, at once unless ``is_slow``.
+    """Behaves like :class:`xbot.journal.journal.Journal`, at once unless ``is_slow``.
 
     ``problem`` is what the disk says; None lets it work. While ``is_slow``,
     nothing is answered until :meth:`catch_up`. :meth:`restarted` is the journal

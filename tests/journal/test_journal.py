@@ -19,10 +19,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tests.daemon import environment
+from xbot.entry import JournalUnavailable, UnusableJournal
 from xbot.interfaces import IJournal
-from xbot.journal import PRUNE_AFTER, PRUNE_EVERY, Journal
-from xbot.journal_entry import JournalUnavailable, UnusableJournal
-from xbot.journal_file import FILE_NAME, PRUNE_BATCH, JournalFile
+from xbot.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
+from xbot.journal.journal import PRUNE_AFTER, PRUNE_EVERY, Journal
 from xbot.message import Message
 from xbot.testing.journal import MemoryJournal
 
@@ -259,7 +259,7 @@ class JournalTests(Contract, JournalCase):
 
     def test_pruning(self) -> None:
         """Old entries go little by little, by number and by time, and the newest stay."""
-        self.patch(sys.modules["xbot.journal_file"], "ALWAYS_KEPT", 100)
+        self.patch(sys.modules["xbot.journal.file"], "ALWAYS_KEPT", 100)
         journal = self.journal(keep=60.0)
 
         def accept(count: int) -> None:
@@ -322,7 +322,7 @@ class RealThreadTests(TestCase):
             import os, signal, sys
             from pathlib import Path
             from twisted.internet import reactor
-            from xbot.journal import Journal
+            from xbot.journal.journal import Journal
             from xbot.message import Message
 
             journal = Journal(Path(sys.argv[1]), reactor)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal_writer` promises: group commit, and a disk that fails."""
+"""What :mod:`xbot.journal.writer` promises: group commit, and a disk that fails."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
-from tests.test_journal import MESSAGE, InTurn, JournalCase
-from xbot import journal_writer
-from xbot.journal import Journal
-from xbot.journal_entry import JournalUnavailable
-from xbot.journal_file import JournalFile, connect
-from xbot.journal_writer import CLOSE_TIMEOUT, RETRY
+from tests.journal.test_journal import MESSAGE, InTurn, JournalCase
+from xbot.entry import JournalUnavailable
+from xbot.journal import file as journal_file
+from xbot.journal import writer as journal_writer
+from xbot.journal.file import JournalFile, connect
+from xbot.journal.journal import Journal
+from xbot.journal.writer import CLOSE_TIMEOUT, RETRY
 
 
 class GroupCommitTests(JournalCase):
@@ -176,7 +177,7 @@ class FailingDiskTests(JournalCase):
 
     def test_locked(self) -> None:
         """A file that somebody else holds is a refusal, not a wait for ever."""
-        self.patch(__import__("xbot.journal_file").journal_file, "BUSY_TIMEOUT", 0.01)
+        self.patch(journal_file, "BUSY_TIMEOUT", 0.01)
         journal = self.journal()
         other = connect(self.path)
         other.execute("BEGIN IMMEDIATE")

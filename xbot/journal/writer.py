@@ -20,8 +20,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.journal_entry import JournalState, JournalUnavailable
-from xbot.journal_file import JournalFile
+from xbot.entry import JournalState, JournalUnavailable
+from xbot.journal.file import JournalFile
 
 #: What waits for the disk: no more than this in all, and in one transaction.
 MAX_WAITING = 10_000
@@ -38,7 +38,7 @@ Action = Callable[[JournalFile], Any]
 
 
 class RunsInOrder(Protocol):
-    """What :class:`~xbot.one_thread.OneThread` is to us; tests bring simpler ones."""
+    """What :class:`~xbot.journal.one_thread.OneThread` is to us; tests bring simpler ones."""
 
     def __call__(self, function: Callable[..., T], /, *args: Any) -> Deferred[T]: ...
 

@@ -16,12 +16,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from xbot.entry import INTERRUPTED, REFUSED, Entry, JournalState
 from xbot.interfaces import IJournal
-from xbot.journal_entry import INTERRUPTED, REFUSED, Entry, JournalState
-from xbot.journal_file import BrokenFile, JournalFile, move_aside, take_lock
-from xbot.journal_writer import RunsInOrder, Writer
+from xbot.journal.file import BrokenFile, JournalFile, move_aside, take_lock
+from xbot.journal.one_thread import OneThread
+from xbot.journal.writer import RunsInOrder, Writer
 from xbot.message import Message
-from xbot.one_thread import OneThread
 
 #: Some of the oldest entries go after so many new ones, and every so many seconds.
 PRUNE_AFTER = 250
@@ -73,7 +73,7 @@ class Journal:
     def open(self) -> Deferred[None]:
         """Fires once it was tried, even in vain: then ``state`` says why, and it tries again.
 
-        Fails with :class:`~xbot.journal_entry.UnusableJournal` when only a person can help.
+        Fails with :class:`~xbot.entry.UnusableJournal` when only a person can help.
         """
         return self._writer.open().addCallback(lambda _: self._prune_later())
 

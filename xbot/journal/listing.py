@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 
-from xbot.journal_entry import Entry
+from xbot.entry import Entry
 
 _TITLES = ("accepted", "took", "outcome", "responder", "who", "where", "what")
 

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from twisted.python.failure import Failure
 
+from xbot.entry import Entry, JournalUnavailable, UnusableJournal, digest, kept
 from xbot.errors import XbotError
-from xbot.journal_entry import Entry, JournalUnavailable, UnusableJournal, digest, kept
 from xbot.message import Message
 
 #: What it is called in the state folder.

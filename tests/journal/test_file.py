@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal_file` promises of the file, whenever the process dies."""
+"""What :mod:`xbot.journal.file` promises of the file, whenever the process dies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_journal import MESSAGE
-from xbot import journal_file
-from xbot.journal_entry import JournalUnavailable
-from xbot.journal_file import FILE_NAME, BrokenFile, JournalFile, move_aside, read_entries
+from tests.journal.test_journal import MESSAGE
+from xbot.entry import JournalUnavailable
+from xbot.journal import file as journal_file
+from xbot.journal.file import FILE_NAME, BrokenFile, JournalFile, move_aside, read_entries
 
 
 class JournalFileCase(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal_listing` promises."""
+"""What :mod:`xbot.journal.listing` promises."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.journal_entry import Entry
-from xbot.journal_listing import as_json, as_table
+from xbot.entry import Entry
+from xbot.journal.listing import as_json, as_table
 from xbot.message import Message
 
 PUBLIC = Message("r@x/al", "r@x/b", "deploy web", {"type": "groupchat"}, "r@x", "al", "al@y")

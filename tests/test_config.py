@@ -275,6 +275,11 @@ OTHERS: tuple[tuple[str, str], ...] = (
         "[xmpp]\njid = a@b\ncertificate-file = good\nkey-file = good\nsasl = PLAIN",
         "5: [xmpp] sasl: none of these works without a password: allow EXTERNAL, or set one",
     ),
+    (
+        "[xmpp]\njid = bot@example.org\npassword = \u00ad\n",
+        "3: [xmpp] password: cannot be used to log in:"
+        " it has nothing but characters that SASLprep drops (RFC 4013)",
+    ),
     (REAL.replace("good", "pipe"), "3: [xmpp] password-file: DIR/pipe is no regular file"),
     (REAL.replace("good", "."), "3: [xmpp] password-file: DIR is a directory, not a file"),
 )

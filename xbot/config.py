@@ -225,7 +225,8 @@ def _check_preparable(section: ConvertedSection, password: Secret | None) -> Non
         (option, password.reveal() if password is not None else None),
     ):
         try:
-            saslprep(text or "")
+            if text and not saslprep(text):
+                raise ValueError("nothing but characters that SASLprep drops")
         except ValueError as error:
             # Without the text, and without the error that may hold it.
             section.blame(where, f"cannot be used to log in: it has {error} (RFC 4013)")

@@ -4,7 +4,14 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import mechanisms, parse
 from xbot.settings import SASL_MECHANISMS
-from xbot.xmpp.mechanisms import Choice, Offer, allowed_mechanisms, choose, read_offer
+from xbot.xmpp.mechanisms import (
+    Choice,
+    Offer,
+    allowed_mechanisms,
+    choose,
+    read_offer,
+    second_try,
+)
 from xbot.xmpp.problems import ProtocolViolation
 
 ALL = frozenset(SASL_MECHANISMS)
@@ -124,6 +131,18 @@ class BindingTests(unittest.TestCase):
         """A server that announces types and has PLAIN alone contradicts nothing."""
         offered = offer("PLAIN", types=["tls-exporter"])
         self.assertEqual(choose(offered, WITH_PASSWORD, TLS_13).mechanism, "PLAIN")
+
+
+class SecondTryTests(unittest.TestCase):
+    def test_second_try(self):
+        """Where no type is announced tls-unique may follow tls-exporter; nothing unbound does."""
+        first = Choice("SCRAM-SHA-1-PLUS", "p=tls-exporter,,", "tls-exporter", b"E")
+        second = Choice("SCRAM-SHA-1-PLUS", "p=tls-unique,,", "tls-unique", b"F")
+        self.assertEqual(second_try(offer("SCRAM-SHA-1-PLUS"), first, b"F"), second)
+        self.assertIsNone(second_try(offer(types=["tls-exporter"]), first, b"F"))
+        self.assertIsNone(second_try(offer(), first, None))
+        self.assertIsNone(second_try(offer(), second, b"F"))
+        self.assertIsNone(second_try(offer(), Choice("SCRAM-SHA-1", "y,,"), b"F"))
 
 
 class OfferTests(unittest.TestCase):

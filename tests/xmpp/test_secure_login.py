@@ -136,6 +136,34 @@ class StartTlsTests(SecureCase):
         self.assertIsInstance(problem, LoginRefused)
         self.assertIn("tls-exporter", self.payload())
 
+    async def test_tls_unique_on_tls_1_3(self):
+        """A server that knows tls-unique alone, and does not say so, gets it: never less."""
+
+        def finished(login):
+            connection = login.xmlstream.transport.getHandle()
+            return {"tls-unique": connection.get_peer_finished()}
+
+        self.patch(ServerLogin, "_bindings", finished)
+        self.patch(ServerLogin, "_offer_bindings", lambda login, features: None)
+        stream = await self.log_in(self.account())
+        self.assertEqual(stream.authenticator.jid, JID)
+        self.assertEqual(len(self.auths()), 2)
+        self.assertTrue(self.payload().startswith("p=tls-unique,,"))
+
+    async def test_no_second_try_after_a_proof(self):
+        """Refused after our proof, and refused twice, is refused: no password is tried again."""
+        self.patch(ServerLogin, "_offer_bindings", lambda login, features: None)
+        problem = await self.log_in(self.account(password="no"))
+        self.assertIsInstance(problem, LoginRefused)
+        self.assertEqual(len(self.auths()), 1)
+        self.patch(ServerLogin, "_bindings", lambda login: {"x": b"y"})
+        await self.server.stop()
+        del self.heard[:]
+        problem = await self.log_in(self.account())
+        self.assertIsInstance(problem, LoginRefused)
+        self.assertEqual(len(self.auths()), 2)
+        self.assertTrue(all("-PLUS" in auth for auth in self.auths()))
+
     async def test_stripped(self):
         """A server that finds its -PLUS taken out of the list refuses our flag "y"."""
         mechanisms = ServerLogin._mechanisms

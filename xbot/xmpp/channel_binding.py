@@ -53,6 +53,12 @@ def available_bindings(connection: Any) -> dict[str, bytes]:
     return {name: data for name, data in made.items() if data}
 
 
+def finished(connection: Any) -> bytes | None:
+    """Our Finished message, which some servers go on to call tls-unique on TLS 1.3."""
+    data: bytes | None = connection.get_finished() if connection is not None else None
+    return data
+
+
 def exporter(connection: Any) -> bytes:
     """RFC 9266, section 2: keying material with this label, no context, 32 bytes."""
     data: bytes = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32)

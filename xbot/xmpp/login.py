@@ -19,12 +19,12 @@ from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
-from xbot.xmpp.channel_binding import available_bindings, tls_connection
+from xbot.xmpp.channel_binding import available_bindings, finished, tls_connection
 from xbot.xmpp.managed import Managed
-from xbot.xmpp.mechanisms import allowed_mechanisms, choose, read_offer
+from xbot.xmpp.mechanisms import Choice, allowed_mechanisms, choose, read_offer, second_try
 from xbot.xmpp.problems import ConnectionProblem, NegotiationTimeout, ProtocolViolation
 from xbot.xmpp.remembered import Remembered
-from xbot.xmpp.sasl import InThread, authenticate
+from xbot.xmpp.sasl import BindingRefused, InThread, authenticate
 from xbot.xmpp.scram import SaltedPasswords
 from xbot.xmpp.stanza import child, error_condition
 from xbot.xmpp.stream import Stream
@@ -152,11 +152,25 @@ class Login(Authenticator):
             has_password=account.password is not None,
             has_certificate=account.has_certificate,
         )
-        choice = choose(read_offer(features), allowed, bindings)
+        offer = read_offer(features)
+        choice = choose(offer, allowed, bindings)
         # The ini overrides the memory.
         remembered = account.remembered if account.mechanisms is None else None
         if remembered is not None:
             remembered.check(account.jid, choice, bindings)
+        try:
+            await self._try(stream, choice)
+        except BindingRefused:
+            second = second_try(offer, choice, finished(connection))
+            if second is None:
+                raise
+            choice = second
+            await self._try(stream, choice)
+        if remembered is not None:
+            remembered.got_login(account.jid, choice)
+
+    async def _try(self, stream: Stream, choice: Choice) -> None:
+        account = self._account
         assert account.jid.local
         await authenticate(
             choice,
@@ -168,8 +182,6 @@ class Login(Authenticator):
             salted_passwords=account.salted_passwords,
             in_thread=self._in_thread,
         )
-        if remembered is not None:
-            remembered.got_login(account.jid, choice)
 
 
 async def _start_tls(stream: Stream, features: domish.Element, options: Any) -> None:

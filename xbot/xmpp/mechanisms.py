@@ -9,7 +9,7 @@ from twisted.words.xish import domish
 
 from xbot.settings import SASL_MECHANISMS
 from xbot.xmpp import ns
-from xbot.xmpp.channel_binding import END_POINT
+from xbot.xmpp.channel_binding import END_POINT, EXPORTER, UNIQUE
 from xbot.xmpp.problems import ProtocolViolation
 from xbot.xmpp.stanza import child
 
@@ -103,6 +103,19 @@ def choose(offer: Offer, allowed: Collection[str], bindings: Mapping[str, bytes]
     raise ProtocolViolation(
         f"the server offers no login that xbot may use (it offers {sorted(offer.mechanisms)[:10]})"
     )
+
+
+def second_try(offer: Offer, choice: Choice, finished: bytes | None) -> Choice | None:
+    """What to try where the server refuses a binding at first sight, or None; never an unbound one.
+
+    COMPAT: ejabberd 23.01 (Debian 12) offers -PLUS on TLS 1.3, does not announce
+    types, knows tls-unique only, and takes our Finished message for it. That one
+    message is as much this connection's own as in TLS 1.2; RFC 9266 wants another
+    type because TLS 1.3 leaves the name undefined. It can go with Debian 12.
+    """
+    if offer.binding_types is not None or choice.binding_type != EXPORTER or not finished:
+        return None
+    return Choice(choice.mechanism, f"p={UNIQUE},,", UNIQUE, finished)
 
 
 def _binding_type(offer: Offer, bindings: Mapping[str, bytes]) -> str | None:

@@ -25,6 +25,11 @@ _FINAL_CONDITIONS = {
     "not-authorized",
 }
 
+
+class BindingRefused(LoginRefused):
+    """The server refused a bound login before any proof: perhaps the kind of binding."""
+
+
 Exchange = Callable[[domish.Element], Awaitable[domish.Element]]
 """Sends an element and gives the peer's next one."""
 
@@ -48,6 +53,7 @@ async def authenticate(
     with EXTERNAL. ``salted_passwords`` belong to it, and spare a second login
     the work of the first.
 
+    :raises BindingRefused: when it refuses before it has seen a proof.
     :raises LoginRefused: when the server does not take the credentials.
     :raises ProtocolViolation: when the server does not keep to the mechanism.
     """
@@ -92,7 +98,12 @@ async def _scram(
     exchange: Exchange,
     salt: Callable[[Challenge], Awaitable[bytes]],
 ) -> tuple[Challenge, bytes]:
-    answer = _checked(await exchange(_element("auth", client.first(), mechanism)))
+    try:
+        answer = _checked(await exchange(_element("auth", client.first(), mechanism)))
+    except LoginRefused as refusal:
+        if client.binding_data:
+            raise BindingRefused(refusal.condition, final=refusal.final) from None
+        raise
     if answer.name != "challenge":
         raise BadServer("success before any proof")
     challenge = client.read_challenge(_data(answer))

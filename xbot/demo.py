@@ -41,6 +41,7 @@ from xbot.settings import (
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
+from xbot.xmpp.redirect import RedirectableEndpoint
 from xbot.xmpp.tls import client_options
 
 BOT = Jid.parse("xbot@localhost/bot")
@@ -128,7 +129,7 @@ class Demo:
         self.you = XmppAdapter(
             XmppSettings(jid=YOU),
             Account(YOU, password, client_options(YOU.domain, self._server.authorities)),
-            self._server,
+            RedirectableEndpoint(self._server, lambda _: self._server),
             (RoomSettings(ROOM, "you"),),
             self._got_message,
             self._outbox,

@@ -171,10 +171,11 @@ class BotService(Service):
             problem = Problem(self.config.path, 0, "xmpp", option, str(error))
             raise InvalidConfig([problem]) from None
 
-    def _endpoint(self) -> Any:
+    def _endpoint(self) -> RedirectableEndpoint:
         """Where to connect."""
         if self.embedded is not None:
-            return self.embedded
+            # Wherever it may send us, it is the only server here.
+            return RedirectableEndpoint(self.embedded, lambda _: self.embedded)
         settings = self.config.xmpp
         direct_tls = self._tls_options(direct=True)
 

@@ -22,6 +22,7 @@ from xbot.xmpp import ns
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.login import Account, Login
+from xbot.xmpp.redirect import Redirect, RedirectableEndpoint
 from xbot.xmpp.stream import Stream, StreamFactory
 
 JID = Jid.parse("xbot@example.org/bot")
@@ -236,19 +237,18 @@ def session(*handlers: Any, clock: Clock | None = None) -> Peer:
     return peer
 
 
-class FakeEndpoint:
-    """An endpoint whose attempts the test lets succeed or fail."""
+class FakeEndpoint(RedirectableEndpoint):
+    """An endpoint whose attempts the test lets succeed or fail.
+
+    ``went`` is where each attempt led: None is home.
+    """
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__(_Goal(self, None), lambda redirect: _Goal(self, redirect))
         self.clock = clock
         self.attempts: list[Deferred[Any]] = []
+        self.went: list[Redirect | None] = []
         self.factory: Any = None
-
-    def connect(self, factory: Any) -> Deferred[Any]:
-        self.factory = factory
-        attempt: Deferred[Any] = Deferred()
-        self.attempts.append(attempt)
-        return attempt
 
     def accept(self) -> Peer:
         """The connection that was tried last is there."""
@@ -259,6 +259,18 @@ class FakeEndpoint:
     def refuse(self, error: Exception) -> None:
         """The connection that was tried last fails."""
         self.attempts[-1].errback(Failure(error))
+
+
+class _Goal:
+    def __init__(self, parent: FakeEndpoint, redirect: Redirect | None) -> None:
+        self.parent, self.redirect = parent, redirect
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        attempt: Deferred[Any] = Deferred()
+        self.parent.factory = factory
+        self.parent.attempts.append(attempt)
+        self.parent.went.append(self.redirect)
+        return attempt
 
 
 class Receipts:

@@ -9,6 +9,7 @@ from zope.interface.verify import verifyObject
 
 from tests.xmpp.harness import (
     BIND,
+    HEADER,
     JID,
     PASSWORD,
     TLS_OPTIONS,
@@ -221,3 +222,39 @@ class AdapterTests(unittest.TestCase):
         self.assertIs(self.adapter.connection.status.state, State.FAILED)
         self.assertIn("another program", str(self.gave_up[0]))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def redirected(self, peer, host):
+        """The server sends us elsewhere, and we go at once; gives the new peer, if we did."""
+        before = len(self.endpoint.attempts)
+        peer.feed(
+            "<error xmlns='http://etherx.jabber.org/streams'><see-other-host"
+            f" xmlns='urn:ietf:params:xml:ns:xmpp-streams'>{host}</see-other-host></error>"
+        )
+        peer.lose()
+        return self.endpoint.accept() if len(self.endpoint.attempts) > before else None
+
+    def test_redirects(self):
+        """We go where the server sends us, at once, but no more than three times in a row."""
+        self.adapter.start()
+        peer = self.endpoint.accept()
+        for number in range(3):
+            peer.feed(HEADER)
+            peer = self.redirected(peer, f"h{number}.example:99")
+        self.assertEqual(
+            [str(r and r.host) for r in self.endpoint.went[1:]],
+            ["h0.example", "h1.example", "h2.example"],
+        )
+        peer.feed(HEADER)
+        self.assertIsNone(self.redirected(peer, "h3.example"))
+        self.assertIs(self.adapter.connection.status.state, State.WAITING)
+        self.clock.advance(10)
+        self.assertIsNone(self.endpoint.went[-1])
+
+    def test_a_redirect_to_nowhere(self):
+        """What is no host is not gone to; we come back home after the usual wait."""
+        self.adapter.start()
+        peer = self.endpoint.accept()
+        peer.feed(HEADER)
+        self.assertIsNone(self.redirected(peer, "a b"))
+        self.clock.advance(10)
+        self.assertIsNone(self.endpoint.went[-1])

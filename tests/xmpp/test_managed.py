@@ -23,7 +23,7 @@ from xbot.outbox import Outbox
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
-from xbot.xmpp.problems import ProtocolViolation
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation
 from xbot.xmpp.room import State
 
 ROOM = "room@muc.example.org"
@@ -202,6 +202,23 @@ class ManagedTests(unittest.TestCase):
         self.acknowledge(peer, 6)
         self.assertEqual(len(self.outbox), 0)
         self.assertEqual(self.ask(peer), 4)
+
+    def test_where_the_session_is_kept(self):
+        """The server's location is tried first when the session is to be resumed, and once."""
+        enabled = "<enabled xmlns='{}' id='s1' resume='true' location='kept.example:5299'/>"
+        peer = self.log_in(enabled)
+        peer.lose()
+        self.wait_for_attempt(2)
+        self.assertEqual(
+            (self.endpoint.went[1].host, self.endpoint.went[1].port), ("kept.example", 5299)
+        )
+        self.endpoint.refuse(ConnectionProblem("nobody there"))
+        self.wait_for_attempt(3)
+        self.assertIsNone(self.endpoint.went[2])
+
+    def wait_for_attempt(self, number):
+        while len(self.endpoint.attempts) < number:
+            self.clock.advance(1)
 
     def test_resumed_many_times(self):
         """A session survives any number of cuts, also before anything new was said."""

@@ -38,6 +38,7 @@ class VerdictsTests(unittest.TestCase):
             ([REFUSED, REFUSED, NOT_NOW, REFUSED], ["RETRY", "RETRY", "RETRY", "GIVE_UP"]),
             ([NOT_NOW] * 9, ["RETRY"] * 9),
             ([CONFLICT, None, CONFLICT], ["OTHER_RESOURCE", "GIVE_UP"]),
+            ([StreamError("see-other-host", "", "x")], ["REDIRECT"]),
             ([StreamError("system-shutdown", "")] * 9, ["RETRY"] * 9),
         ):
             self.assertEqual(self.judge(*problems), expected, problems)
@@ -52,5 +53,6 @@ class VerdictsTests(unittest.TestCase):
 
     def test_every_verdict_is_reached(self):
         """The table leaves no verdict without a use."""
-        reached = {*self.judge(CONFLICT, CONFLICT), *self.judge(NOT_NOW)}
+        redirect = StreamError("see-other-host", "", "x")
+        reached = {*self.judge(CONFLICT, CONFLICT), *self.judge(NOT_NOW, redirect)}
         self.assertEqual(reached, {verdict.name for verdict in Verdict})

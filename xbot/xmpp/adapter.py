@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish import domish
+from twisted.words.xish.xmlstream import STREAM_END_EVENT
 from zope.interface import implementer
 
 from xbot.errors import NotConnected
@@ -28,6 +29,7 @@ from xbot.xmpp.managed import Managed
 from xbot.xmpp.messages import GotMessage, Messages
 from xbot.xmpp.ping import Ping
 from xbot.xmpp.problems import ConnectionProblem
+from xbot.xmpp.redirect import RedirectableEndpoint
 from xbot.xmpp.room import State
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.sasl import InThread
@@ -53,7 +55,7 @@ class XmppAdapter:
         self,
         settings: XmppSettings,
         account: Account,
-        endpoint: Any,
+        endpoint: RedirectableEndpoint,
         rooms: tuple[RoomSettings, ...],
         got_message: GotMessage,
         receipts: IReceipts,
@@ -76,6 +78,7 @@ class XmppAdapter:
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
+        factory.addBootstrap(STREAM_END_EVENT, lambda _: self._prefer_location(endpoint))
         # Before the connection, which tells the end to those outside: by then
         # every handler has stopped its timers.
         self._handlers = Handlers(factory, clock, self.managed)
@@ -160,6 +163,10 @@ class XmppAdapter:
     def leave(self, room: str) -> None:
         """Leave ``room`` (a bare JID) and do not come back."""
         self.rooms.leave(Jid.parse(room))
+
+    def _prefer_location(self, endpoint: RedirectableEndpoint) -> None:
+        if self.managed.location is not None:
+            endpoint.prefer(self.managed.location)
 
     def _take_other_resource(self) -> None:
         wish = self._account.jid

@@ -16,7 +16,8 @@ from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 
 from xbot.backoff import Backoff
-from xbot.xmpp.problems import ConnectionProblem, StreamError
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
+from xbot.xmpp.redirect import RedirectableEndpoint
 from xbot.xmpp.stream import Stream, StreamFactory
 from xbot.xmpp.verdicts import ResourceConflict, Verdict, Verdicts
 
@@ -65,7 +66,7 @@ class Connection:
 
     def __init__(
         self,
-        endpoint: Any,
+        endpoint: RedirectableEndpoint,
         factory: StreamFactory,
         clock: Any,
         uniform: Callable[[float, float], float],
@@ -151,6 +152,7 @@ class Connection:
 
     def _got_session(self, stream: Stream) -> None:
         self._verdicts.got_session()
+        self._endpoint.got_login()
         self._become(State.ONLINE)
 
     def _got_end(self, reason: Failure) -> None:
@@ -175,6 +177,8 @@ class Connection:
         if verdict is Verdict.OTHER_RESOURCE:
             self._log.warn("another program took our resource; taking another one")
             self._take_other_resource()
+        elif verdict is Verdict.REDIRECT and self._follow(problem):
+            return
         delay = self._backoff.next_delay()
         self._log.warn(
             "no connection: {problem}; next try in {delay:.1f} s",
@@ -183,6 +187,19 @@ class Connection:
         )
         self._become(State.WAITING, problem, next_try=self._clock.seconds() + delay)
         self._timer = self._clock.callLater(delay, self._try)
+
+    def _follow(self, problem: ConnectionProblem) -> bool:
+        """Whether we went where the server sent us, without waiting."""
+        assert isinstance(problem, StreamError)
+        try:
+            redirect = self._endpoint.redirect(problem.detail)
+        except ProtocolViolation as violation:
+            self._log.warn("not followed: {violation}", violation=str(violation))
+            return False
+        self._log.info("the server sends us to {host}", host=redirect.host)
+        self._become(State.WAITING, problem)
+        self._try()
+        return True
 
     def _give_up(self, problem: ConnectionProblem) -> None:
         if isinstance(problem, StreamError) and problem.condition == "conflict":

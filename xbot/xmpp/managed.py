@@ -56,6 +56,11 @@ class Managed:
         return self._session is not None and self._session.previd is not None
 
     @property
+    def location(self) -> str | None:
+        """Where the server wants to be asked for the session first, if it said so."""
+        return self._session.location if self._session is not None else None
+
+    @property
     def unacknowledged(self) -> int:
         """How many stanzas of ours are under way."""
         return len(self._session.outbound) if self._session is not None else 0
@@ -74,10 +79,10 @@ class Managed:
             return
         if (answer.uri, answer.name) != (ns.SM, "enabled"):
             raise ProtocolViolation("the server answered something else than was asked")
-        previd = None
+        previd = location = None
         if answer.getAttribute("resume") in _TRUE:
-            previd = answer.getAttribute("id")
-        self._session = Session(previd, answer.getAttribute("location"))
+            previd, location = answer.getAttribute("id"), answer.getAttribute("location")
+        self._session = Session(previd, location)
         self.jid = jid
         self._attach(stream)
 

@@ -35,10 +35,14 @@ class LoginRefused(ConnectionProblem):
 
 
 class StreamError(ConnectionProblem):
-    """The server closed the stream with an error (RFC 6120, section 4.9)."""
+    """The server closed the stream with an error (RFC 6120, section 4.9).
 
-    def __init__(self, condition: str, text: str) -> None:
+    ``detail`` is what the condition's element holds: of see-other-host, the host.
+    """
+
+    def __init__(self, condition: str, text: str, detail: str = "") -> None:
         said = f" ({text})" if text else ""
         super().__init__(f"the server closed the stream: {condition}{said}")
         self.condition = condition
         self.text = text
+        self.detail = detail

@@ -86,7 +86,7 @@ class Redirects:
 
 @implementer(IStreamClientEndpoint)
 class RedirectableEndpoint:
-    """Connects to ``home``, or, once after each :meth:`redirect`, to where that says.
+    """Connects to ``home``, or, once after each :meth:`redirect` or :meth:`prefer`, to there.
 
     The certificate that is asked for is the one for our own domain wherever the
     redirect leads, so that a forged one costs a connection and nothing else.
@@ -106,6 +106,16 @@ class RedirectableEndpoint:
         self._next = None
         self._next = self._redirects.follow(text)
         return self._next
+
+    def prefer(self, location: str) -> None:
+        """Try this first the next time: where a session is kept for us (XEP-0198, section 3).
+
+        What cannot be read is not where anything is kept.
+        """
+        try:
+            self._next = Redirect.parse(location)
+        except ProtocolViolation:
+            self._next = None
 
     def got_login(self) -> None:
         """The redirects led somewhere."""

@@ -334,12 +334,12 @@ class StreamFactory(BootstrapMixin, Factory):
 
 def _stream_error(element: domish.Element) -> StreamError:
     """The error that a ``<stream:error/>`` tells (RFC 6120, section 4.9.2)."""
-    condition, text = "undefined-condition", ""
+    condition, text, detail = "undefined-condition", "", ""
     for child in element.elements():
         if child.uri != ns.STREAM_ERRORS:
             continue
         if child.name == "text":
             text = str(child)[:200]
         else:
-            condition = child.name[:64]
-    return StreamError(condition, text)
+            condition, detail = child.name[:64], str(child)[:300]
+    return StreamError(condition, text, detail)

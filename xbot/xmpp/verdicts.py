@@ -21,6 +21,7 @@ class Verdict(Enum):
 
     RETRY = "try again after a growing delay"
     OTHER_RESOURCE = "log in under another resource"
+    REDIRECT = "go where the server sends us"
     GIVE_UP = "only a person can help"
 
 
@@ -41,6 +42,7 @@ class Verdicts:
     credentials refused                     retry; give up at the third time in a row
     credentials refused for now             retry
     ``conflict``                            once another resource, then give up
+    ``see-other-host``                      redirect, at once
     anything else: no answer, certificate,  retry
     protocol, time-out, the server's errors
     ======================================  ==========================================
@@ -51,7 +53,10 @@ class Verdicts:
 
     def judge(self, problem: ConnectionProblem) -> Verdict:
         """What this problem leads to."""
-        if isinstance(problem, StreamError) and problem.condition == "conflict":
+        condition = problem.condition if isinstance(problem, StreamError) else None
+        if condition == "see-other-host":
+            return Verdict.REDIRECT
+        if condition == "conflict":
             self.conflicts += 1
             return Verdict.OTHER_RESOURCE if self.conflicts <= CONFLICTS else Verdict.GIVE_UP
         if isinstance(problem, LoginRefused) and problem.final:

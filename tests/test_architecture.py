@@ -13,7 +13,7 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry"},
-    {"ini", "options", "credentials", "sections", "config", "check", "interfaces"},
+    {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "callables"}
     | {"dispatch", "outbox", "accepting", "runs", "duplicates", "interrupted"}
     | {"journal"},

@@ -7,7 +7,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT
 from xbot import config
-from xbot.options import KINDS, RESERVED_KINDS
+from xbot.config.options import KINDS, RESERVED_KINDS
 
 
 class ConfigurationTests(unittest.TestCase):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xbot import __version__, config
-from xbot.check import describe
+from xbot.config.describe import describe
 from xbot.entry import JournalUnavailable
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.journal.file import FILE_NAME, read_entries

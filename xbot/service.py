@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot import credentials
+from xbot.config import credentials
 from xbot.dispatch import Dispatcher
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem

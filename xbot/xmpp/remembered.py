@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import frozen
 from twisted.logger import Logger
 
-from xbot.credentials import Unusable, read_file
+from xbot.config.credentials import Unusable, read_file
 from xbot.jid import Jid
 from xbot.xmpp.channel_binding import EXPORTER
 from xbot.xmpp.mechanisms import Choice

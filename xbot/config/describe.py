@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from xbot.options import BUNDLED
+from xbot.config.options import BUNDLED
 from xbot.settings import EMBEDDED, Config, ResponderSettings, RoomSettings, XmppSettings
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from xbot import ini
+from xbot.config import ini
+from xbot.config.options import KINDS, RESERVED_KINDS, SectionKind, suggest
 from xbot.errors import InvalidJid, Problem
 from xbot.jid import Jid
-from xbot.options import KINDS, RESERVED_KINDS, SectionKind, suggest
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _NOT_YET = "not available in this version of xbot; refusing to ignore it"

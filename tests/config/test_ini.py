@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.ini`."""
+"""Tests of :mod:`xbot.config.ini`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.ini import Ini, parse
+from xbot.config.ini import Ini, parse
 
 PATH = Path("x.ini")
 

@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.check`."""
+"""Tests of :mod:`xbot.config.describe`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.check import describe
+from xbot.config.describe import describe
 from xbot.jid import Jid
 from xbot.settings import (
     EMBEDDED,

@@ -9,17 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot import config
+from tests.daemon import ROOT
 from xbot.config import find, load
-from xbot.credentials import MAX_PASSWORD, exposure, is_protected
+from xbot.config import reader as config
+from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
+from xbot.config.options import KINDS, MAX_DURATION
 from xbot.errors import InvalidConfig
 from xbot.jid import Jid
-from xbot.options import KINDS, MAX_DURATION
 from xbot.settings import EMBEDDED, Config, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
-SHIPPED = Path(__file__).parent.parent / "etc" / "xbot.ini"
+SHIPPED = ROOT / "etc" / "xbot.ini"
 
 NOT_YET = "not available in this version of xbot; refusing to ignore it"
 ONE_OF = "exactly one of reply, run and use must be set"

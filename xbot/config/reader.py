@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 
-from xbot import credentials, ini
+from xbot.config import credentials, ini
+from xbot.config.options import BUNDLED, suggest
+from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
-from xbot.options import BUNDLED, suggest
 from xbot.saslprep import saslprep
-from xbot.sections import ConvertedSection, Source, check_unique, convert
 from xbot.settings import (
     EMBEDDED,
     BotSettings,

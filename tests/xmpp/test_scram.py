@@ -187,7 +187,7 @@ class RefusalTests(unittest.TestCase):
         salted = salt_password("sha1", "pencil", challenge.salt, challenge.iterations)
         table = {
             "wrong": (b"v=" + b64encode(bytes(20)), "a wrong signature of the server's"),
-            "short": (success[:10].encode() + b"==", "a wrong signature of the server's"),
+            "short": (success[:10].encode(), "a wrong signature of the server's"),
             "empty": (b"v=", "a wrong signature of the server's"),
             "missing": (b"", "no signature of the server's"),
             "error": (b"e=invalid-proof", "no signature of the server's"),

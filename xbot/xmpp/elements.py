@@ -28,6 +28,9 @@ MAX_ATTRIBUTES = 256
 #: Nothing honest is this long: the stream is closed.
 MAX_UNFINISHED_BYTES = 4 * 1024 * 1024
 
+#: A tag is not longer; each piece of one that is makes expat begin it anew.
+MAX_TOKEN_BYTES = 512 * 1024
+
 # The one character that can stand nowhere in XML: a namespace with a blank in
 # it, expat's customary separator, is a syntax error to expat.
 _SEPARATOR = "\x0c"
@@ -52,6 +55,11 @@ class ElementStream:
     def __init__(self) -> None:
         parser = ParserCreate("UTF-8", _SEPARATOR)
         parser.buffer_text = True
+        # COMPAT: expat 2.6 holds back what it has until more comes, which in a
+        # stream may be never. What that guards against, MAX_TOKEN bounds. Older
+        # releases of Python neither do this nor know the name.
+        if hasattr(parser, "SetReparseDeferralEnabled"):
+            parser.SetReparseDeferralEnabled(False)
         parser.StartElementHandler = self._got_start
         parser.EndElementHandler = self._got_end
         parser.CharacterDataHandler = self._got_text
@@ -68,6 +76,7 @@ class ElementStream:
         self._default_namespaces = [""]
         self._prefixes: dict[str, str] = {}
         self._unfinished = 0
+        self._token = 0
         # The stanza being built.
         self._current: domish.Element | None = None
         self._text: list[str] = []
@@ -80,10 +89,13 @@ class ElementStream:
         :raises StreamViolation: when the stream cannot go on.
         """
         self._unfinished += len(data)
+        self._token += len(data)
         try:
             self._parser.Parse(data)
         except error as reason:
             raise StreamViolation(str(reason)) from None
+        if self._token > MAX_TOKEN_BYTES:
+            raise StreamViolation("a tag that does not end")
         if self._unfinished > MAX_UNFINISHED_BYTES:
             raise StreamViolation("a stanza that does not end")
         if self._unfinished > MAX_STANZA_BYTES and self._depth:
@@ -113,6 +125,7 @@ class ElementStream:
             self._default_namespaces.pop()
 
     def _got_start(self, name: str, attributes: dict[Any, str]) -> None:
+        self._token = 0
         if self._superseded:
             raise StreamViolation("data after the end of the unprotected stream")
         prefixes, self._prefixes = self._prefixes, {}
@@ -141,6 +154,7 @@ class ElementStream:
         self._current = element
 
     def _got_end(self, _: str) -> None:
+        self._token = 0
         if not self._depth:
             self._root_open = False
             self.DocumentEndEvent()
@@ -162,6 +176,7 @@ class ElementStream:
             self.ElementEvent(current)
 
     def _got_text(self, text: str) -> None:
+        self._token = 0
         if self._depth:
             if not self._dropped:
                 self._text.append(text)

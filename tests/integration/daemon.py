@@ -21,7 +21,10 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 
 class Daemon:
-    """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini."""
+    """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini.
+
+    It connects to ``port`` where that is given, else to the server's own.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,8 @@ class Daemon:
         *,
         password: str = ACCOUNTS["xbot"],
         trusts: bool = True,
+        resource: str = "bot",
+        port: int | None = None,
         xmpp: str = "",
         extra: str = "",
     ) -> None:
@@ -40,8 +45,8 @@ class Daemon:
         secret.write_text(password + "\n")
         lines = [
             f"[xbot]\nname = xbot\nstate = {self.folder / 'state'}",
-            f"[xmpp]\njid = xbot@{server.domain}\npassword-file = {secret}",
-            f"host = {server.host}\nport = {server.port}",
+            f"[xmpp]\njid = xbot@{server.domain}/{resource}\npassword-file = {secret}",
+            f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",
             xmpp,
             *(f"[room {room}]" for room in rooms),
@@ -113,6 +118,10 @@ class Daemon:
         """End it, gently first."""
         if self._process is not None:
             self._process.stop()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.process.kill()
 
     def remove(self) -> None:
         """End it and delete its folder."""

@@ -14,8 +14,9 @@ loglevel: debug
 certfiles: {certificates}
 ca_file: "{authority}"
 auth_method: internal
-auth_password_format: scram
+auth_password_format: {stored}
 auth_scram_hash: sha256
+c2s_protocol_options: {versions}
 s2s_access: none
 listen:
   - port: {port}
@@ -23,7 +24,7 @@ listen:
     module: ejabberd_c2s
     access: all
     {tls}
-modules:
+{direct_tls}modules:
   mod_disco: {{}}
   mod_muc:
     host: "{muc}"
@@ -36,7 +37,16 @@ modules:
   mod_offline: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
-  mod_stream_mgmt: {{}}
+  mod_stream_mgmt:
+    resume_timeout: 300
+"""
+
+_DIRECT_TLS = """\
+  - port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    access: all
+    tls: true
 """
 
 _REGISTER = "ejabberd_auth:try_register(<<{name}>>, <<{domain}>>, <<{password}>>)"
@@ -51,6 +61,7 @@ class Ejabberd(Server):
     name = "ejabberd"
     program = "ejabberdctl"
     attempt_mark = "<auth "
+    proof_mark = "<response "
 
     def configure(self) -> None:
         files = self.certificate
@@ -63,6 +74,10 @@ class Ejabberd(Server):
             authority=files.authority,
             certificates=certificates,
             tls="starttls_required: true" if self.starttls else "starttls: false",
+            direct_tls=_DIRECT_TLS.format(port=self.direct_port) if self.starttls else "",
+            stored="plain" if self.plain_passwords else "scram",
+            versions='["no_sslv3", "no_tlsv1", "no_tlsv1_1"%s]'
+            % (', "no_tlsv1_3"' if self.tls12 else ""),
         )
         (self.folder / "ejabberd.yml").write_text(text)
 

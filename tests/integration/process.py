@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,12 @@ class Process:
     def text(self) -> str:
         """All that it wrote, and those before it with the same file."""
         return read(self.output)
+
+
+def say_figures(text: str) -> None:
+    """One line for whoever runs the tests."""
+    sys.stdout.write(f"\n{text}\n")
+    sys.stdout.flush()
 
 
 def read(path: Path) -> str:

@@ -20,12 +20,13 @@ modules_enabled = {{ {modules} }}
 modules_disabled = {{ "s2s", "s2s_auth_certs" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
-c2s_direct_tls_ports = {{ }}
+c2s_direct_tls_ports = {{ {direct_port} }}
 c2s_require_encryption = {starttls}
 use_ipv6 = false
-authentication = "internal_hashed"
+authentication = "internal_{stored}"
 storage = "internal"
 allow_registration = false
+smacks_hibernation_time = 300
 {tls}
 
 VirtualHost "{domain}"
@@ -37,7 +38,7 @@ Component "{muc}" "muc"
     max_history_messages = 50
 """
 
-_TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}" }}'
+_TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}"{versions} }}'
 
 _MODULES = ("roster", "saslauth", "disco", "ping", "posix", "smacks", "carbons")
 
@@ -45,6 +46,9 @@ _ACCOUNT = (
     'return {{ ["iteration_count"] = {rounds}; ["salt"] = "{salt}";'
     ' ["stored_key"] = "{stored}"; ["server_key"] = "{server}"; }};\n'
 )
+
+#: No password of ours needs escaping.
+_PLAIN = 'return {{ ["password"] = "{}" }};\n'
 
 _ROUNDS = 10000
 
@@ -55,18 +59,22 @@ class Prosody(Server):
     name = "Prosody"
     program = "prosody"
     attempt_mark = "<auth "
+    proof_mark = "<response "
 
     def configure(self) -> None:
         files = self.certificate
-        tls = _TLS.format(chain=files.chain, key=files.key) if self.starttls else ""
+        versions = '; protocol = "tlsv1_2"' if self.tls12 else ""
+        tls = _TLS.format(chain=files.chain, key=files.key, versions=versions)
         modules = [*_MODULES, "tls"] if self.starttls else _MODULES
         text = _CONFIG.format(
             modules=", ".join(f'"{module}"' for module in modules),
             root="true" if os.geteuid() == 0 else "false",
             folder=self.folder,
             port=self.port,
+            direct_port=self.direct_port if self.starttls else "",
+            stored="plain" if self.plain_passwords else "hashed",
             starttls="true" if self.starttls else "false",
-            tls=tls,
+            tls=tls if self.starttls else "",
             domain=self.domain,
             muc=self.muc,
         )
@@ -74,7 +82,8 @@ class Prosody(Server):
         accounts = self.folder / "data" / _file_name(self.domain) / "accounts"
         accounts.mkdir(parents=True)
         for name, password in ACCOUNTS.items():
-            (accounts / f"{_file_name(name)}.dat").write_text(_account(password))
+            text = _PLAIN.format(password) if self.plain_passwords else _account(password)
+            (accounts / f"{_file_name(name)}.dat").write_text(text)
 
     def command(self) -> list[str]:
         return [self.executable, "-F", "--config", str(self.folder / "prosody.cfg.lua")]

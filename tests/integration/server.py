@@ -26,16 +26,26 @@ class Server:
 
     Subclasses say how it is configured and run. ``certificate_for`` is the domain that
     its certificate names; without ``starttls`` it offers none, and lets people in as they are.
+    With ``plain_passwords`` it keeps the passwords themselves, so that it can offer every
+    mechanism that it has; with ``tls12`` it speaks no TLS later than 1.2.
     """
 
     #: Its name for people, and the program that must be installed.
     name: str
     program: str
 
-    #: What its log says at each login attempt, at one over TLS, and on success with SCRAM.
+    #: What its log says when somebody begins to log in, and when they show what they know.
     attempt_mark: str
+    proof_mark: str
 
-    def __init__(self, *, certificate_for: str = DOMAIN, starttls: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        certificate_for: str = DOMAIN,
+        starttls: bool = True,
+        plain_passwords: bool = False,
+        tls12: bool = False,
+    ) -> None:
         found = shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
         if found is None:
             missing = f"{self.name} is not installed: there is no program {self.program!r}"
@@ -47,7 +57,10 @@ class Server:
         self.muc = f"conference.{DOMAIN}"
         self.host = "127.0.0.1"
         self.port = free_port()
+        self.direct_port = free_port()
         self.starttls = starttls
+        self.plain_passwords = plain_passwords
+        self.tls12 = tls12
         self.folder = Path(tempfile.mkdtemp(prefix="xbot-server-"))
         self.certificate = make_certificate(self.folder, certificate_for)
         self.ca_file = self.certificate.authority

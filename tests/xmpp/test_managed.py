@@ -388,3 +388,27 @@ class ManagedTests(unittest.TestCase):
         peer.lose()
         self.assertFalse(self.adapter.managed.can_resume)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def leave_when_delivered(self):
+        """What the service does at SIGTERM: it goes once the outbox is empty."""
+        self.outbox.drained().addCallback(lambda _: self.adapter.stop())
+
+    def test_goodbye_at_the_last_acknowledgement(self):
+        """An acknowledgement that lets us go ends in a clean goodbye."""
+        peer = self.log_in()
+        self.say("a")
+        self.leave_when_delivered()
+        peer.sent()
+        self.acknowledge(peer, 4)
+        self.assertRegex(peer.sent(), "^<presence type='unavailable'/>.*</stream:stream>$")
+
+    def test_goodbye_at_a_resumption(self):
+        """So does a resumption that tells that all had arrived."""
+        peer = self.log_in()
+        self.say("a")
+        self.leave_when_delivered()
+        peer = self.come_back(peer)
+        self.resumed(peer, 4)
+        self.assertTrue(peer.sent().endswith("</stream:stream>"))
+        peer.lose()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -114,6 +114,9 @@ class Managed:
             raise ProtocolViolation("the server resumed another session than ours")
         self._acknowledge(session, h)
         self.resumptions += 1
+        if session is not self._session:
+            # The last one delivered was all that we stayed for.
+            return True
         self._attach(stream)
         under_way = list(session.outbound)
         for sent in under_way:
@@ -166,8 +169,12 @@ class Managed:
             if h is None:
                 raise ProtocolViolation("the server sent an acknowledgement without a count")
             self._has_asked = False
-            self._acknowledge(self._session, h)
-            if any(sent.token is not None for sent in self._session.outbound):
+            session = self._session
+            self._acknowledge(session, h)
+            # Who is told of the last one delivered may say goodbye at once.
+            if session is self._session and any(
+                sent.token is not None for sent in session.outbound
+            ):
                 self._ask()
         return True
 
@@ -180,7 +187,7 @@ class Managed:
         """We leave for good: the last count, so that the server sends nothing on to others."""
         if self._stream is not None:
             self._answer()
-        self._session = self._stream = None
+        self.forget()
 
     def _attach(self, stream: Any) -> None:
         self._stream = stream

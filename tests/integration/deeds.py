@@ -1,0 +1,52 @@
+"""Responders of the bot under test that leave traces: files in its working folder."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from xbot import Message, respond
+
+#: What was done, one line each.
+DEEDS = Path("deeds")
+
+#: While this file is not there, ``wait`` has no answer.
+GO = Path("go")
+
+
+def note(line: str) -> None:
+    """Append ``line`` in one system call: what is there survives the process."""
+    file = os.open(DEEDS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, f"{line}\n".encode())
+    finally:
+        os.close(file)
+
+
+@respond(r"do (?P<number>\d+)")
+async def do(message: Message, number: str) -> str:
+    """Done at once, so that the deeds have the order of the commands."""
+    note(number)
+    return f"done {number}"
+
+
+@respond(r"work (?P<number>\d+)")
+async def work(message: Message, number: str) -> str:
+    """Takes a moment, in which the process can be killed."""
+    note(f"start {number}")
+    await deferLater(reactor, random.uniform(0.05, 0.1))
+    note(f"end {number}")
+    return f"done {number}"
+
+
+@respond(r"wait (?P<number>\d+)")
+async def wait(message: Message, number: str) -> str:
+    """Answers once it may."""
+    note(number)
+    while not GO.exists():
+        await deferLater(reactor, 0.02)
+    return f"done {number}"

@@ -12,14 +12,14 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
-    | {"saslprep", "entry"},
+    | {"saslprep", "entry", "people", "throttle", "private_file", "plan", "logs"},
     {"config", "interfaces"},
-    {"threads", "program", "answers", "responder", "callables"}
+    {"threads", "program", "answers", "responder", "callables", "fresh"}
     | {"dispatch", "outbox", "accepting", "runs", "duplicates", "interrupted"}
     | {"journal"},
     {"xmpp", "testing"},
-    {"loader", "embedded", "service"},
-    {"tap", "demo"},
+    {"loader", "embedded", "account", "reloading", "service"},
+    {"tap", "hangup", "demo"},
     {"cli"},
 ]
 

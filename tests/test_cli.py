@@ -46,6 +46,26 @@ class CheckTests(CommandCase):
         self.assertEqual(status, 78)
         self.assertIn("[responder x] use:", errors)
 
+    def test_against(self):
+        """--against tells what a reload from one ini to another would do."""
+        old, new = Path(self.mktemp()), Path(self.mktemp())
+        old.write_text("[xmpp]\nserver = embedded\n[room a@b]\n")
+        new.write_text("[xbot]\nstate = x\n[xmpp]\nserver = embedded\nport = 1\n[room c@b]\n")
+        status, out, errors = self.run_main("check", "--against", str(old), str(new))
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(
+            out.splitlines(),
+            [
+                "reload: join +1, leave -1, nick 0, responders +0 -0 ~0, needs a restart: state,"
+                " account changed (port)",
+                "join c@b as xbot",
+                "leave a@b",
+            ],
+        )
+        status, _, errors = self.run_main("check", "--against", "/nowhere", str(new))
+        self.assertEqual(status, 78)
+        self.assertIn("/nowhere", errors)
+
     def test_help(self):
         """--help names the commands and how the daemon is run."""
         told = finish([*XBOT, "--help"])

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.test_tls import Identity
-from xbot import service
+from xbot import account
 from xbot.config import load
 from xbot.errors import InvalidConfig
 from xbot.service import BotService
@@ -34,7 +34,7 @@ class ServiceCase(unittest.TestCase):
 class AccountTests(ServiceCase):
     def test_plain_ini(self):
         """Without further options any mechanism will do, and the state folder keeps the best."""
-        account = self.service()._account()
+        account = self.service().adapter._account
         self.assertEqual(
             (account.mechanisms, account.has_certificate, account.pins), (None, False, frozenset())
         )
@@ -43,7 +43,7 @@ class AccountTests(ServiceCase):
 
     def test_options(self):
         """What the ini allows and pins reaches the account."""
-        account = self.service(f"sasl = PLAIN\npin-sha256 = {'A' * 43}=")._account()
+        account = self.service(f"sasl = PLAIN\npin-sha256 = {'A' * 43}=").adapter._account
         self.assertEqual((account.mechanisms, account.pins), (("PLAIN",), frozenset({bytes(32)})))
 
     def test_certificate(self):
@@ -51,7 +51,7 @@ class AccountTests(ServiceCase):
         ours = Identity("xbot@example.org")
         self.write("cert", ours.pem)
         self.write("key", ours.key_pem)
-        account = self.service("certificate-file = cert\nkey-file = key")._account()
+        account = self.service("certificate-file = cert\nkey-file = key").adapter._account
         self.assertTrue(account.has_certificate)
 
     def test_bad_files(self):
@@ -77,7 +77,7 @@ class EndpointTests(ServiceCase):
     def setUp(self):
         super().setUp()
         self.tried = []
-        self.patch(service, "host_endpoint", self.host_endpoint)
+        self.patch(account, "host_endpoint", self.host_endpoint)
 
     def host_endpoint(self, reactor, host, port, direct_tls=None):
         tried = self.tried
@@ -88,6 +88,9 @@ class EndpointTests(ServiceCase):
 
         return Endpoint()
 
+    def endpoint(self, more=""):
+        return self.service(more).adapter.connection._endpoint
+
     def test_host(self):
         """A host is connected to at its port, by STARTTLS or by direct TLS."""
         for more, port, direct in (
@@ -95,12 +98,12 @@ class EndpointTests(ServiceCase):
             ("tls = direct", 5223, True),
             ("tls = direct\nport = 443", 443, True),
         ):
-            self.service(f"host = 192.0.2.1\n{more}")._endpoint().connect(None)
+            self.endpoint(f"host = 192.0.2.1\n{more}").connect(None)
             self.assertEqual(self.tried.pop(), ("192.0.2.1", port, direct))
 
     def test_domain(self):
         """Without a host the domain's records are looked up."""
-        endpoint = self.service()._endpoint()
+        endpoint = self.endpoint()
         self.assertIsInstance(endpoint, RedirectableEndpoint)
         self.assertIsInstance(endpoint._home, DomainEndpoint)
 
@@ -112,9 +115,9 @@ class EndpointTests(ServiceCase):
             ("192.0.2.7", ("192.0.2.7", 5222)),
             ("[2001:db8::7]:99", ("2001:db8::7", 99)),
         ):
-            endpoint = self.service()._endpoint()
+            endpoint = self.endpoint()
             endpoint.redirect(redirect)
             endpoint.connect(None)
             self.assertEqual(self.tried.pop(), (*address, False))
-        endpoint = self.service("host = 192.0.2.1")._endpoint()
+        endpoint = self.endpoint("host = 192.0.2.1")
         self.assertIsInstance(endpoint._connect_to(Redirect("other.example")), DomainEndpoint)

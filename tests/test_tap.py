@@ -1,12 +1,15 @@
 """twistd's side of the bot."""
 
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.python import usage
 from twisted.trial import unittest
 
-from tests.daemon import TWISTD, finish
+from tests.daemon import TWISTD, environment, finish
 from xbot import tap
 from xbot.service import BotService
 
@@ -86,6 +89,51 @@ class DaemonTests(unittest.TestCase):
         self.assertIn("comes back only after a change: given up by a test", ended.stdout)
 
 
+class HangUpTests(unittest.TestCase):
+    def test_reload_by_signal(self):
+        """SIGHUP makes the running daemon read its ini again; TERM still ends it."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        path = folder / "xbot.ini"
+        ini = f"[xbot]\nstate = {folder}/state\n[xmpp]\nserver = embedded\nport = 1\n"
+        path.write_text(ini + "[room a@conference.localhost]\n")
+        path.chmod(0o600)
+        output = (folder / "output").open("w+")
+        self.addCleanup(output.close)
+        daemon = subprocess.Popen(
+            [*TWISTD, "-n", "--pidfile=", "xbot", "--config", str(path)],
+            stdout=output,
+            stderr=output,
+            env=environment(),
+        )
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+
+        def await_text(text: str) -> None:
+            deadline = time.monotonic() + 30
+            while text not in (told := (folder / "output").read_text()):
+                self.assertLess(time.monotonic(), deadline, told)
+                self.assertIsNone(daemon.poll(), told)
+                time.sleep(0.02)
+
+        await_text("a@conference.localhost: joined")
+        path.write_text(ini + "[romo x]\n")
+        daemon.send_signal(signal.SIGHUP)
+        await_text(f"reload refused: {path}:6: [romo x]")
+        path.write_text(ini + "[room b@conference.localhost]\n")
+        for _ in range(5):
+            daemon.send_signal(signal.SIGHUP)
+        await_text("reload: join +1, leave -1, nick 0, responders +0 -0 ~0, account unchanged")
+        await_text("b@conference.localhost: joined")
+        daemon.terminate()
+        # twistd ends by the signal itself, once all has stopped.
+        self.assertEqual(daemon.wait(30), -signal.SIGTERM)
+        told = (folder / "output").read_text()
+        self.assertEqual(told.count("logged in as"), 1, told)
+        self.assertEqual(told.count("reload: join +1"), 1, told)
+        self.assertNotIn("Traceback", told)
+
+
 class GiveUp:
     """A responder that makes the service give up, once the reactor runs."""
 
@@ -115,3 +163,23 @@ class ClockTests(unittest.TestCase):
         clock = Clock()
         BotService(options.loaded, clock, self.fail)
         self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class LogTests(unittest.TestCase):
+    def run_daemon(self, level: str) -> str:
+        """The log of a daemon that gives up at once."""
+        path = Path(self.mktemp())
+        path.write_text(
+            f"[xbot]\n{level}\n[xmpp]\nserver = embedded\nport = 1\n"
+            "[responder a]\nmatch = a\nuse = tests.test_tap:GiveUp\n"
+        )
+        path.chmod(0o600)
+        return finish([*TWISTD, "-n", "xbot", "--config", str(path)]).stdout
+
+    def test_level(self) -> None:
+        """The daemon logs in our form, from the level that the ini names."""
+        usual = self.run_daemon("")
+        self.assertRegex(usual, r"(?m)^\S+ critical xbot: xbot stops")
+        self.assertRegex(usual, r"(?m)^\S+ info ")
+        grave = self.run_daemon("log-level = critical")
+        self.assertRegex(grave, r"^\S+ critical xbot: xbot stops[^\n]*\n$")

@@ -14,14 +14,14 @@ class Backoff:
 
     def __init__(self, first: float, most: float, uniform: Callable[[float, float], float]) -> None:
         self._first = first
-        self._most = most
+        self.most = most
         self._uniform = uniform
         self.failures = 0
 
     def next_delay(self) -> float:
         """One more failure: the seconds to wait after it, between ``first`` and ``most``."""
         # The exponent is bounded, or a bot that fails for weeks overflows a float.
-        ceiling = min(self._most, self._first * 2.0 ** min(self.failures + 1, 60))
+        ceiling = min(self.most, self._first * 2.0 ** min(self.failures + 1, 60))
         self.failures += 1
         return self._uniform(max(self._first, ceiling / 2), ceiling)
 

@@ -13,6 +13,7 @@ from xbot.entry import JournalUnavailable
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.journal.file import FILE_NAME, read_entries
 from xbot.journal.listing import as_json, as_table
+from xbot.plan import plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument(
         "file", nargs="?", type=Path, help="the ini (default: the one the daemon would read)"
+    )
+    check.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER",
+        help="say instead what a bot that runs with the ini OTHER would change on a reload",
     )
     check.set_defaults(command=_check)
     demo = commands.add_parser(
@@ -85,11 +92,16 @@ def _check(options: argparse.Namespace) -> int:
         loaded = config.load(options.file or config.find())
         # What the daemon would do, up to connecting.
         BotService(loaded, reactor, lambda reason: None)
+        other = config.load(options.against) if options.against else None
     except InvalidConfig as invalid:
         for problem in invalid.problems:
             print(problem, file=sys.stderr)
         return EXIT_CONFIG
-    print(describe(loaded), end="")
+    if other is not None:
+        change = plan(other, loaded)
+        print(f"reload: {change}", *change.details(), sep="\n")
+    else:
+        print(describe(loaded), end="")
     return 0
 
 

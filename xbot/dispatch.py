@@ -111,6 +111,29 @@ class Dispatcher:
         DeferredList(waiting).addCallback(self._got_safe, message.key)
         return safe
 
+    def change(
+        self,
+        responders: Sequence[Responder],
+        *,
+        name: str,
+        prefix: str,
+        rooms: Rooms,
+        journal: IJournal | None,
+    ) -> None:
+        """From the next message on, these.
+
+        Runs under way go on as they are, and count; so does what is known of
+        messages. A journal stays: it can come, but neither change nor go.
+        """
+        assert self._journal in (None, journal)
+        self._responders = tuple(responders)
+        self._name = name
+        self._prefix = prefix
+        self._rooms = rooms
+        if journal is not None and self._accepting is None:
+            self._journal = journal
+            self._accepting = Accepting(journal, self._runs)
+
     def idle(self) -> Deferred[None]:
         """Fires once no run is under way: at once, or when the last one is over."""
         return self._runs.idle()

@@ -38,10 +38,13 @@ class IAdapter(Interface):
         """What the bot is called in ``room`` (bare address), or None when not in it."""
 
     def join(room: object) -> None:
-        """Be in the room that these :class:`xbot.settings.RoomSettings` name, from now on."""
+        """Be in the room that these :class:`xbot.settings.RoomSettings` name, from now on.
+
+        Where we are in it already, only what differs is changed.
+        """
 
     def leave(room: str) -> None:
-        """Leave ``room`` (bare address) and do not come back."""
+        """Leave ``room`` (bare address), do not come back, and forget who invited us to it."""
 
 
 class IReceipts(Interface):
@@ -64,6 +67,9 @@ class IJournal(Interface):
 
     def open() -> Deferred[None]:
         """Fires once it was tried; fails when only a person can help."""
+
+    def change(keep: float) -> None:
+        """From now on entries are kept for so many seconds."""
 
     def accept(message: Message, responder: str) -> Deferred[int | None]:
         """The new entry's number, once it is durable; None for what was accepted before.

@@ -7,7 +7,7 @@ import inspect
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from xbot.answers import Answers, collect
 from xbot.callables import BadSignature, run_of
 from xbot.errors import InvalidConfig, Problem, XbotError
 from xbot.filters import Rooms, may_answer
+from xbot.fresh import fresh_modules
 from xbot.matching import Pattern, readable
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
@@ -50,22 +51,17 @@ def load_responders(
     in_thread: RunsInThread,
     bundled: bool = True,
     rooms: Rooms = MappingProxyType({}),
+    fresh: bool = False,
 ) -> tuple[Responder, ...]:
     """The responders of ``settings`` in their order, then the bundled ones not replaced by name.
 
-    Imports what ``use`` names. Raises :class:`~xbot.errors.InvalidConfig` with
-    every mistake. ``rooms`` is what ``help`` goes by: the dispatcher's own.
+    Imports what ``use`` names; with ``fresh``, anew (:func:`~xbot.fresh.fresh_modules`).
+    Raises :class:`~xbot.errors.InvalidConfig` with every mistake. ``rooms`` is
+    what ``help`` goes by: the dispatcher's own.
     """
-    loaded: list[Responder] = []
-    problems: list[Problem] = []
-    for each in settings:
-        try:
-            loaded.append(_load(each, in_thread))
-        except _Wrong as wrong:
-            section = f"responder {each.name}"
-            problems.append(Problem(each.path, each.line, section, wrong.option, wrong.reason))
-    if problems:
-        raise InvalidConfig(problems)
+    modules = {each.use.partition(":")[0] for each in settings if each.use}
+    with fresh_modules(modules) if fresh else nullcontext():
+        loaded = _load_all(settings, in_thread)
     if bundled:
         taken = {responder.name for responder in loaded}
 
@@ -81,6 +77,20 @@ def load_responders(
                     _of_callable(ResponderSettings(name, effect=False), target, in_thread)
                 )
     return tuple(loaded)
+
+
+def _load_all(settings: Sequence[ResponderSettings], in_thread: RunsInThread) -> list[Responder]:
+    loaded: list[Responder] = []
+    problems: list[Problem] = []
+    for each in settings:
+        try:
+            loaded.append(_load(each, in_thread))
+        except _Wrong as wrong:
+            section = f"responder {each.name}"
+            problems.append(Problem(each.path, each.line, section, wrong.option, wrong.reason))
+    if problems:
+        raise InvalidConfig(problems)
+    return loaded
 
 
 def _load(settings: ResponderSettings, in_thread: RunsInThread) -> Responder:

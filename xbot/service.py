@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -12,32 +12,35 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.config import credentials
+from xbot.account import file_digests, make_account, make_endpoint
+from xbot.config import line_of, load
 from xbot.dispatch import Dispatcher
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
+from xbot.filters import Rooms
 from xbot.interfaces import IJournal
 from xbot.journal.file import FILE_NAME as JOURNAL_NAME
 from xbot.journal.journal import Journal
 from xbot.loader import load_responders
 from xbot.outbox import Outbox
+from xbot.plan import Plan
+from xbot.plan import plan as plan_between
+from xbot.reloading import Reloading
+from xbot.responder import Responder
 from xbot.settings import EMBEDDED, Config
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
-from xbot.xmpp.endpoints import DomainEndpoint, host_endpoint
-from xbot.xmpp.login import Account
-from xbot.xmpp.redirect import Redirect, RedirectableEndpoint
-from xbot.xmpp.remembered import Remembered
-from xbot.xmpp.tls import ClientCertificate, client_options
+from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
+from xbot.xmpp.invited import InvitedRooms
 
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
 
-#: Seconds for each try of a DNS look-up.
-DNS_TIMEOUTS = (1, 3, 5)
-
 #: Seconds that the answers under way have to leave when we do.
 DRAIN_TIMEOUT = 10.0
+
+#: Seconds that they have when another connection follows, which says what is left.
+HAND_OVER_TIMEOUT = 5.0
 
 #: Seconds that a program has to end once it was told to.
 WIND_DOWN_TIMEOUT = 5.0
@@ -48,45 +51,42 @@ class BotService(Service):
 
     Making it loads the responders, and raises
     :class:`~xbot.errors.InvalidConfig` with what is wrong; nothing is
-    connected, and nothing listens, before :meth:`startService`.
+    connected, and nothing listens, before :meth:`startService`. ``load`` reads
+    the ini again, for :meth:`reload`.
     """
 
     _log = Logger("xbot")
 
-    def __init__(self, config: Config, reactor: Any, gave_up: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        gave_up: Callable[[str], None],
+        load: Callable[[Path], Config] = load,
+    ) -> None:
         self.config = config
         self._reactor = reactor
         self._gave_up = gave_up
+        self._load = load
+        self._reloading = Reloading(reactor, self._reload)
         self._threads = InThread(reactor)
         self.embedded = _embedded(config, reactor)
-        rooms = {str(room.jid): room.responders for room in config.rooms}
+        rooms = _rooms(config)
         responders = load_responders(config.responders, in_thread=self._threads, rooms=rooms)
-        self.journal: IJournal | None = None
-        if any(responder.effect for responder in responders):
-            path = config.bot.state / JOURNAL_NAME
-            self.journal = Journal(path, reactor, keep=config.bot.journal_keep)
+        self.journal = self._journal_for(config, responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(lambda message: self.adapter.send(message))
-        self.adapter = XmppAdapter(
-            config.xmpp,
-            self._account(),
-            self._endpoint(),
-            config.rooms,
-            lambda message: self.dispatcher.got_message(message),
-            self.outbox,
-            lambda problem: gave_up(str(problem)),
-            clock=reactor,
-            uniform=random.uniform,
-            # Its own: stuck responders must not keep us from logging in.
-            in_thread=InThread(reactor),
-        )
+        # Its own: stuck responders must not keep us from logging in.
+        self._login_threads = InThread(reactor)
+        self._files = file_digests(config.xmpp)
+        self.adapter = self._adapter(config)
         self.dispatcher = Dispatcher(
             responders,
             self.outbox.put,
             reactor,
             name=config.bot.name,
             prefix=config.bot.prefix,
-            nick_in=self.adapter.nick_in,
+            nick_in=lambda room: self.adapter.nick_in(room),
             rooms=rooms,
             journal=self.journal,
         )
@@ -102,6 +102,14 @@ class BotService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    def reload(self) -> Deferred[None]:
+        """Read the ini again and go on with it; what is wrong with it changes nothing.
+
+        Asked for while one is under way, one more follows it. Fires, and never
+        fails, when nothing is left to do.
+        """
+        return self._reloading.ask()
+
     async def _start(self) -> None:
         if self.embedded is not None:
             await self.embedded.start()
@@ -110,6 +118,7 @@ class BotService(Service):
         self.adapter.start()
         # Not awaited: it waits for a disk that fails.
         self.dispatcher.report_interrupted(self.outbox.put)
+        self._reloading.begin()
 
     def _cannot_start(self, failure: Failure) -> None:
         if not failure.check(UnusableJournal):
@@ -117,9 +126,12 @@ class BotService(Service):
         self._gave_up(f"cannot start: {failure.getErrorMessage()}")
 
     async def _stop(self) -> None:
+        self._reloading.end()
         self.dispatcher.stop()
-        if self.adapter.connection.stream is not None:
-            await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
+        # While the link is down too: it may come back in time.
+        await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
+        if len(self.outbox):
+            self._log.error("{count} answers are lost", count=len(self.outbox))
         await self.adapter.stop()
         await self._within(
             WIND_DOWN_TIMEOUT, self._threads.wind_down(), "a program did not end in time"
@@ -129,83 +141,138 @@ class BotService(Service):
         if self.embedded is not None:
             await self.embedded.stop()
 
+    # Reloading
+
+    async def _reload(self) -> None:
+        try:
+            config, plan, responders, journal = await self._prepare()
+        except InvalidConfig as invalid:
+            for problem in invalid.problems:
+                self._log.error("reload refused: {problem}", problem=str(problem))
+            return
+        except UnusableJournal as unusable:
+            self._log.error("reload refused: {problem}", problem=str(unusable))
+            return
+        if not self.running:
+            if journal is not None and journal is not self.journal:
+                await journal.close()
+            return
+        self._log.info("reload: {plan}", plan=str(plan))
+        has_new_journal = journal is not self.journal
+        self.config, self.journal = config, journal
+        if journal is not None:
+            journal.change(config.bot.journal_keep)
+        # All in one turn of the reactor: no message comes in between.
+        self.dispatcher.change(
+            responders,
+            name=config.bot.name,
+            prefix=config.bot.prefix,
+            rooms=_rooms(config),
+            journal=journal,
+        )
+        if plan.account:
+            await self._connect_anew()
+        else:
+            self._apply(plan)
+        if has_new_journal:
+            self.dispatcher.report_interrupted(self.outbox.put)
+
+    async def _prepare(
+        self,
+    ) -> tuple[Config, Plan, tuple[Responder, ...], IJournal | None]:
+        """Everything that can fail, before anything changes."""
+        path = self.config.path
+        config = self._load(path)
+        files = file_digests(config.xmpp)
+        changed = [name for name, digest in files.items() if self._files.get(name) != digest]
+        plan = plan_between(self.config, config, changed)
+        if plan.restart:
+            raise InvalidConfig(
+                [
+                    Problem(
+                        path,
+                        line_of(path, "xbot", option),
+                        "xbot",
+                        option,
+                        "cannot change while the bot runs: restart it",
+                    )
+                    for option in plan.restart
+                ]
+            )
+        if plan.account:
+            # Whether the new connection's files are good; the embedded server has none.
+            make_account(config, None)
+            make_endpoint(config, self._reactor, None)
+        responders = load_responders(
+            config.responders, in_thread=self._threads, rooms=_rooms(config), fresh=True
+        )
+        journal = self.journal
+        if journal is None:
+            journal = self._journal_for(config, responders)
+            if journal is not None:
+                await journal.open()
+        return config, plan, responders, journal
+
+    def _apply(self, plan: Plan) -> None:
+        """The same account: nothing but what differs is touched."""
+        for jid in plan.leave:
+            self.adapter.leave(str(jid))
+        self.adapter.change(self.config.xmpp, self.config.bot.name)
+        for room in (*plan.join, *plan.change):
+            self.adapter.join(room)
+
+    async def _connect_anew(self) -> None:
+        """Another account, or another way to it. What waits in the outbox waits on."""
+        if self.adapter.connection.stream is not None:
+            await self._within(HAND_OVER_TIMEOUT, self.outbox.drained(), "not all was said in time")
+        await self.adapter.stop()
+        if self.embedded is not None:
+            await self.embedded.stop()
+        if not self.running:
+            return
+        config = self.config
+        self.embedded = _embedded(config, self._reactor)
+        self._files = file_digests(config.xmpp)
+        self.adapter = self._adapter(config)
+        if self.embedded is not None:
+            await self.embedded.start()
+        if self.running:
+            self.adapter.start()
+
+    # The parts
+
+    def _adapter(self, config: Config) -> XmppAdapter:
+        return XmppAdapter(
+            config.xmpp,
+            make_account(config, self.embedded),
+            make_endpoint(config, self._reactor, self.embedded),
+            config.rooms,
+            lambda message: self.dispatcher.got_message(message),
+            self.outbox,
+            lambda problem: self._gave_up(str(problem)),
+            clock=self._reactor,
+            uniform=random.uniform,
+            in_thread=self._login_threads,
+            invited=InvitedRooms(config.bot.state / ROOMS_NAME),
+            nick=config.bot.name,
+        )
+
+    def _journal_for(self, config: Config, responders: Sequence[Responder]) -> IJournal | None:
+        if not any(responder.effect for responder in responders):
+            return None
+        path = config.bot.state / JOURNAL_NAME
+        return Journal(path, self._reactor, keep=config.bot.journal_keep)
+
     async def _within(self, seconds: float, ending: Deferred[None], otherwise: str) -> None:
         try:
             await ending.addTimeout(seconds, self._reactor)
         except TimeoutError:
             self._log.warn("{otherwise}; leaving all the same", otherwise=otherwise)
 
-    def _account(self) -> Account:
-        settings = self.config.xmpp
-        if self.embedded is not None:
-            password, authorities = self.embedded.password, self.embedded.authorities
-            return Account(settings.jid, password, client_options(settings.jid.domain, authorities))
-        return Account(
-            settings.jid,
-            settings.password,
-            self._tls_options(direct=False),
-            settings.pins,
-            has_certificate=settings.certificate_file is not None,
-            mechanisms=settings.sasl,
-            remembered=Remembered(self.config.bot.state / "login.json"),
-        )
 
-    def _tls_options(self, *, direct: bool) -> Any:
-        settings = self.config.xmpp
-        option = "ca-file"
-        try:
-            authorities = settings.ca_file.read_bytes() if settings.ca_file else None
-            certificate = None
-            if settings.certificate_file is not None and settings.key_file is not None:
-                option = "certificate-file"
-                chain, _ = credentials.read_file(settings.certificate_file, credentials.MAX_KEY)
-                key = credentials.read_private(
-                    settings.key_file, os.environ, os.geteuid(), credentials.MAX_KEY
-                )
-                certificate = ClientCertificate.load(chain, key)
-            option = "ca-file"
-            return client_options(
-                settings.jid.domain, authorities, certificate=certificate, direct=direct
-            )
-        except (OSError, ValueError) as error:
-            problem = Problem(self.config.path, 0, "xmpp", option, str(error))
-            raise InvalidConfig([problem]) from None
-
-    def _endpoint(self) -> RedirectableEndpoint:
-        """Where to connect."""
-        if self.embedded is not None:
-            # Wherever it may send us, it is the only server here.
-            return RedirectableEndpoint(self.embedded, lambda _: self.embedded)
-        settings = self.config.xmpp
-        direct_tls = self._tls_options(direct=True)
-
-        def at(host: str, port: int, direct: bool) -> Any:
-            return host_endpoint(self._reactor, host, port, direct_tls if direct else None)
-
-        def of_domain(domain: str) -> Any:
-            # Only who looks servers up pays for the resolver.
-            from twisted.names.client import Resolver
-
-            return DomainEndpoint(
-                domain,
-                Resolver("/etc/resolv.conf", timeout=DNS_TIMEOUTS, reactor=self._reactor),
-                random.uniform,
-                lambda target: at(target.host, target.port, target.direct),
-                lambda stream: stream.authenticator.jid is not None,
-            )
-
-        def elsewhere(redirect: Redirect) -> Any:
-            if redirect.port is None and not redirect.is_address:
-                return of_domain(redirect.host)
-            # A port that a redirect names is told of nowhere else: it is like this one.
-            port = redirect.port or settings.port
-            return at(redirect.host, port, settings.direct_tls)
-
-        if settings.host is not None:
-            home = at(settings.host, settings.port, settings.direct_tls)
-        else:
-            home = of_domain(settings.jid.domain)
-        return RedirectableEndpoint(home, elsewhere)
+def _rooms(config: Config) -> Rooms:
+    """What may answer where."""
+    return {str(room.jid): room.responders for room in config.rooms}
 
 
 def _embedded(config: Config, reactor: Any) -> Embedded | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from xbot.jid import Jid
+from xbot.people import NOBODY, People
 
 #: ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"
@@ -27,6 +28,10 @@ SASL_MECHANISMS = (
     "SCRAM-SHA-1",
     "PLAIN",
 )
+
+
+#: What becomes of who wants to see our presence; the default first.
+SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 
 
 @frozen
@@ -48,6 +53,7 @@ class BotSettings:
     prefix: str = ""
     state: Path = Path("state")
     journal_keep: float = 30 * 86400.0
+    log_level: str = "info"
 
 
 @frozen
@@ -59,6 +65,8 @@ class XmppSettings:
     ``sasl`` is None when any mechanism may be used. ``certificate_file`` and
     ``key_file`` are set together; only with them may ``password`` be None.
     ``direct_tls`` goes with ``host``. ``pins`` are SHA-256 of public keys.
+    ``subscriptions`` is one of :data:`SUBSCRIPTIONS`; whoever ``subscribers``
+    names is accepted in any case.
     """
 
     jid: Jid
@@ -76,6 +84,10 @@ class XmppSettings:
     key_file: Path | None = None
     pins: frozenset[bytes] = frozenset()
     direct_tls: bool = False
+    room_ping_interval: float = 300.0
+    accept_invites: People = NOBODY
+    subscriptions: str = "refuse"
+    subscribers: People = NOBODY
 
 
 @frozen

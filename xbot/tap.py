@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import IService
-from twisted.logger import Logger
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
+from twisted.python.components import Componentized
 
-from xbot import config
+from xbot import config, logs
 from xbot.errors import EXIT_CONFIG, InvalidConfig
+from xbot.hangup import HangUp
 from xbot.service import BotService
 from xbot.settings import Config
 
@@ -56,7 +58,7 @@ def refuse(invalid: InvalidConfig) -> None:
 
 
 def makeService(options: Options) -> IService:
-    """The bot that the ini describes."""
+    """The bot that the ini describes; SIGHUP makes it read the ini again."""
     from twisted.internet import reactor
 
     exit_status = _ExitStatus()
@@ -67,10 +69,32 @@ def makeService(options: Options) -> IService:
         _stop(reactor)
 
     try:
-        return BotService(options.loaded, reactor, gave_up)
+        bot = BotService(options.loaded, reactor, gave_up)
     except InvalidConfig as invalid:
         refuse(invalid)
         raise
+    daemon = _Daemon(options)
+    bot.setServiceParent(daemon)
+    HangUp(reactor, bot.reload).setServiceParent(daemon)
+    return daemon
+
+
+class _Daemon(MultiService):
+    """The top of the services; it brings our log to twistd, unless twistd was told of another."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        self._options = options
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Called with the application, before its logging begins."""
+        twistd = getattr(self._options, "parent", None) or {}
+        asked_for_another = any(twistd.get(name) for name in ("logfile", "logger", "syslog"))
+        if isinstance(parent, Componentized) and not asked_for_another:
+            parent.setComponent(
+                ILogObserver, logs.observer(sys.stdout, self._options.loaded.bot.log_level)
+            )
+        super().setServiceParent(parent)
 
 
 class _ExitStatus:

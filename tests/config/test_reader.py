@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import ROOT
-from xbot.config import find, load
+from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
 from xbot.config.options import KINDS, MAX_DURATION
 from xbot.errors import InvalidConfig
 from xbot.jid import Jid
+from xbot.people import NOBODY, People
 from xbot.settings import EMBEDDED, Config, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
@@ -62,6 +63,20 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "6: [responder x] effect: 'maybe' is neither yes nor no",
     ),
     # [xmpp], which goes on
+    ("accept-invites = bob", "3: [xmpp] accept-invites: 'bob' is neither NAME@DOMAIN nor @DOMAIN"),
+    (
+        "accept-invites = a@b/c @d",
+        "3: [xmpp] accept-invites: 'a@b/c' has a resource; people are named by NAME@DOMAIN",
+    ),
+    (
+        "subscriptions = acept a@b",
+        "3: [xmpp] subscriptions: 'acept' is none of refuse, accept, roster, ask, nor NAME@DOMAIN"
+        " or @DOMAIN; did you mean accept?",
+    ),
+    (
+        "subscriptions = accept refuse",
+        "3: [xmpp] subscriptions: accept and refuse contradict each other",
+    ),
     (
         "ping-interval = 30",
         "3: [xmpp] ping-interval: the unit is missing: 30s is seconds, 30m minutes, 30h hours",
@@ -545,6 +560,25 @@ class SettingsTests(Folder):
         self.assertEqual((b.use, b.settings), ("ours.b:c.d", {"tracker": "https://ci.example.org"}))
         self.assertNotIn("hunter2", repr(found) + str(found))
         self.assertNotIn("pa%ss", repr(found) + str(found))
+
+    def test_people(self) -> None:
+        """Who may invite and see us are people and domains; the rule stands among them."""
+        found = self.load(
+            MINIMAL + "accept-invites = A@Example.org, @b\nsubscriptions = @b roster c@d\n"
+        ).xmpp
+        self.assertEqual(found.accept_invites, People.parse(["a@example.org", "@b"]))
+        self.assertEqual(found.subscriptions, "roster")
+        self.assertEqual(found.subscribers, People.parse(["@b", "c@d"]))
+        found = self.load(MINIMAL + "subscriptions = c@d\n").xmpp
+        self.assertEqual((found.subscriptions, found.accept_invites), ("refuse", NOBODY))
+
+    def test_line_of(self) -> None:
+        """Where an option stands can be asked for later."""
+        self.load(MINIMAL + "[xbot]\n\nname = x\n")
+        lines = self.path.read_text().splitlines()
+        self.assertEqual(line_of(self.path, "xbot", "name"), lines.index("name = x") + 1)
+        self.assertEqual(line_of(self.path, "xbot", "state"), 0)
+        self.assertEqual(line_of(self.folder / "nowhere", "xbot", "name"), 0)
 
     def test_bundled(self) -> None:
         """A room may name the responders that come with xbot, whichever these are."""

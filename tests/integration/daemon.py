@@ -44,7 +44,7 @@ class Daemon:
         secret.touch(0o600)
         secret.write_text(password + "\n")
         lines = [
-            f"[xbot]\nname = xbot\nstate = {self.folder / 'state'}",
+            f"[xbot]\nname = xbot\nlog-level = debug\nstate = {self.folder / 'state'}",
             f"[xmpp]\njid = xbot@{server.domain}/{resource}\npassword-file = {secret}",
             f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",

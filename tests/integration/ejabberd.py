@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.integration.process import DEADLINE, wait_until
 from tests.integration.server import ACCOUNTS, Server
 
 _CONFIG = """\
@@ -32,6 +33,7 @@ listen:
     access_create: all
     access_persistent: all
     history_size: 50
+    max_user_conferences: 2000
     default_room_options:
       persistent: true
   mod_offline: {{}}
@@ -97,6 +99,12 @@ class Ejabberd(Server):
             )
             for name, password in ACCOUNTS.items()
         ]
+        # The node has no name to reach it by: what it is to do is read from a file.
+        path = _erlang(str(self._console))
+        console = (
+            f"spawn(fun Read() -> timer:sleep(50), file:eval({path}), file:delete({path}),"
+            " Read() end)"
+        )
         ready = f"ok = file:write_file({_erlang(str(self._ready))}, <<>>)"
         return [
             "erl",
@@ -107,7 +115,7 @@ class Ejabberd(Server):
             "-s",
             "ejabberd",
             "-eval",
-            ", ".join([*register, f"{ready}."]),
+            ", ".join([*register, console, f"{ready}."]),
         ]
 
     def start(self) -> None:
@@ -117,11 +125,37 @@ class Ejabberd(Server):
     def is_ready(self) -> bool:
         return self._ready.exists() and super().is_ready()
 
+    def forget_room(self, room: str) -> None:
+        local, _, service = room.partition("@")
+        self._do(
+            f"{{ok, Room}} = mod_muc:find_online_room(<<{_erlang(local)}>>,"
+            f" <<{_erlang(service)}>>), exit(Room, kill)."
+        )
+
+    def restart_rooms(self) -> None:
+        host = f"<<{_erlang(self.domain)}>>"
+        self._do(
+            f"Options = gen_mod:get_module_opts({host}, mod_muc),"
+            f" gen_mod:stop_module({host}, mod_muc), timer:sleep(500),"
+            f" gen_mod:start_module({host}, mod_muc, Options)."
+        )
+
+    def _do(self, erlang: str) -> None:
+        """Have the node evaluate that."""
+        waiting = self.folder / "console.new"
+        waiting.write_text(erlang)
+        waiting.rename(self._console)
+        wait_until(lambda: not self._console.exists(), lambda: "the end of a command", DEADLINE)
+
     def login_report(self, log: str) -> tuple[bool, bool]:
         return (
             re.search(r"\(tls\|", log) is not None,
             re.search(r"Accepted c2s SCRAM-SHA-\S+ authentication for xbot@", log) is not None,
         )
+
+    @property
+    def _console(self) -> Path:
+        return self.folder / "console"
 
     @property
     def _ready(self) -> Path:

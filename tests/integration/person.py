@@ -74,6 +74,10 @@ class Person:
         self.join(room, nick)
         self._do(self._configure(room, settings))
 
+    def configure(self, room: str, **settings: str) -> None:
+        """Change settings of a room that this person owns."""
+        self._do(self._configure(room, settings))
+
     def say(self, to: str, text: str) -> None:
         """Say ``text`` in a room."""
         self._send(to, text, "groupchat")
@@ -81,6 +85,42 @@ class Person:
     def tell(self, to: str, text: str) -> None:
         """Say ``text`` to one JID alone."""
         self._send(to, text, "chat")
+
+    def invite(self, room: str, jid: str) -> None:
+        """Have the room invite ``jid`` in our name (XEP-0045, section 7.8.2)."""
+        x = ElementTree.Element(_MUC_USER)
+        invite = ElementTree.SubElement(x, f"{_MUC_USER[:-1]}invite", {"to": jid})
+        ElementTree.SubElement(invite, f"{_MUC_USER[:-1]}reason").text = "come"
+        self._send_element(room, x)
+
+    def invite_directly(self, room: str, jid: str, **more: str) -> None:
+        """Invite ``jid`` ourselves (XEP-0249)."""
+        x = ElementTree.Element("{jabber:x:conference}x", {"jid": room, "reason": "come", **more})
+        self._send_element(jid, x)
+
+    def destroy(self, room: str) -> None:
+        """Destroy a room that we own (XEP-0045, section 10.9)."""
+        self._do(self._client.plugin["xep_0045"].destroy(slixmpp.JID(room), timeout=DEADLINE))
+
+    def subscribe(self, jid: str) -> None:
+        """Ask to see somebody's presence."""
+
+        async def send() -> None:
+            self._client.send_presence(pto=jid, ptype="subscribe")
+
+        self._do(send())
+
+    def request(self, to: str, payload: str) -> None:
+        """Ask ``to`` to do what the XML of ``payload`` says; returns once it is done."""
+        self._do(self._request(to, ElementTree.fromstring(payload)))
+
+    def appear(self, to: str, kind: str | None = None) -> None:
+        """Send a presence to one JID: an occupant's, to be called so, or to leave."""
+
+        async def send() -> None:
+            self._client.send_presence(pto=slixmpp.JID(to), ptype=kind)
+
+        self._do(send())
 
     def expect(
         self, sender: str, text: str, kind: str = "groupchat", within: float = DEADLINE
@@ -167,7 +207,10 @@ class Person:
             ElementTree.SubElement(field, "{jabber:x:data}value").text = value
         query = ElementTree.Element("{http://jabber.org/protocol/muc#owner}query")
         query.append(form)
-        iq = self._client.make_iq_set(sub=query, ito=room)
+        await self._request(room, query)
+
+    async def _request(self, to: str, payload: ElementTree.Element) -> None:
+        iq = self._client.make_iq_set(sub=payload, ito=to)
         await iq.send(timeout=DEADLINE)
 
     def _got_message(self, stanza: Any) -> None:
@@ -193,6 +236,14 @@ class Person:
     def _send(self, to: str, text: str, kind: str) -> None:
         async def send() -> None:
             self._client.send_message(mto=slixmpp.JID(to), mbody=text, mtype=kind)
+
+        self._do(send())
+
+    def _send_element(self, to: str, element: ElementTree.Element) -> None:
+        async def send() -> None:
+            message = self._client.make_message(mto=slixmpp.JID(to), mtype="normal")
+            message.append(element)
+            message.send()
 
         self._do(send())
 

@@ -7,8 +7,10 @@ import hmac
 import os
 import re
 import secrets
+import socket
 
-from tests.integration.server import ACCOUNTS, Server
+from tests.integration.process import DEADLINE
+from tests.integration.server import ACCOUNTS, Server, free_port
 
 _CONFIG = """\
 daemonize = false
@@ -25,6 +27,8 @@ c2s_require_encryption = {starttls}
 use_ipv6 = false
 authentication = "internal_{stored}"
 storage = "internal"
+console_ports = {{ {console_port} }}
+console_interfaces = {{ "127.0.0.1" }}
 allow_registration = false
 smacks_hibernation_time = 300
 {tls}
@@ -40,7 +44,7 @@ Component "{muc}" "muc"
 
 _TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}"{versions} }}'
 
-_MODULES = ("roster", "saslauth", "disco", "ping", "posix", "smacks", "carbons")
+_MODULES = ("roster", "saslauth", "disco", "ping", "posix", "smacks", "carbons", "admin_telnet")
 
 _ACCOUNT = (
     'return {{ ["iteration_count"] = {rounds}; ["salt"] = "{salt}";'
@@ -62,6 +66,7 @@ class Prosody(Server):
     proof_mark = "<response "
 
     def configure(self) -> None:
+        self.console_port = free_port()
         files = self.certificate
         versions = '; protocol = "tlsv1_2"' if self.tls12 else ""
         tls = _TLS.format(chain=files.chain, key=files.key, versions=versions)
@@ -71,6 +76,7 @@ class Prosody(Server):
             root="true" if os.geteuid() == 0 else "false",
             folder=self.folder,
             port=self.port,
+            console_port=self.console_port,
             direct_port=self.direct_port if self.starttls else "",
             stored="plain" if self.plain_passwords else "hashed",
             starttls="true" if self.starttls else "false",
@@ -87,6 +93,42 @@ class Prosody(Server):
 
     def command(self) -> list[str]:
         return [self.executable, "-F", "--config", str(self.folder / "prosody.cfg.lua")]
+
+    def forget_room(self, room: str) -> None:
+        muc = self._muc()
+        self._console(f'>{muc}.forget_room({muc}.get_room_from_jid("{room}"))')
+
+    def restart_rooms(self) -> None:
+        self._console(f'module:unload("muc", "{self.muc}")')
+        self._console(f'module:load("muc", "{self.muc}")')
+
+    def crowd_room(self, room: str, count: int) -> None:
+        """Put so many occupants into ``room``, without telling each of each."""
+        self._console(
+            f'>local room = {self._muc()}.get_room_from_jid("{room}");'
+            ' local st = require "util.stanza";'
+            f" for i = 1, {count} do"
+            f' local who = "crowd"..i.."@{self.domain}";'
+            ' local nick = room.jid.."/guest"..i;'
+            " local occupant = room:new_occupant(who, nick);"
+            ' occupant.role = "participant";'
+            ' occupant:set_session(who.."/x", st.presence({from = nick}), true);'
+            " room:save_occupant(occupant); end"
+        )
+
+    def _muc(self) -> str:
+        return f'prosody.hosts["{self.muc}"].modules.muc'
+
+    def _console(self, line: str) -> None:
+        """Have one line done by its console, which must not object."""
+        with socket.create_connection((self.host, self.console_port), DEADLINE) as console:
+            console.settimeout(DEADLINE)
+            console.sendall(f"{line}\nbye\n".encode())
+            said = ""
+            while (data := console.recv(4096)) != b"":
+                said += data.decode("utf-8", "replace")
+        if "OK:" not in said and "Result" not in said:
+            raise AssertionError(f"the console says: {said}")
 
     def login_report(self, log: str) -> tuple[bool, bool]:
         return (

@@ -91,6 +91,14 @@ class Server:
         except OSError:
             return False
 
+    def forget_room(self, room: str) -> None:
+        """Make the room service forget who is in ``room``, and tell nobody."""
+        raise NotImplementedError
+
+    def restart_rooms(self) -> None:
+        """Restart the room service, while everybody stays logged in."""
+        raise NotImplementedError
+
     # What all of them do.
 
     @property

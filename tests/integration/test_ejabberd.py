@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration import contract
+from tests.integration import contract, mechanisms, reliability, reload, rooms
 from tests.integration.ejabberd import Ejabberd
 
 
@@ -21,4 +21,36 @@ class Rooms(contract.RoomContract, unittest.TestCase):
 
 
 class Survival(contract.SurvivalContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Mechanisms(mechanisms.MechanismContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Outages(reliability.OutageContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Cuts(reliability.CutContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Kills(reliability.KillContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Reload(reload.ReloadContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Invitations(reload.InvitationContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class RoomLife(rooms.RoomLifeContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
     kind = Ejabberd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration import contract
+from tests.integration import contract, mechanisms, reliability, reload, rooms
 from tests.integration.prosody import Prosody
 
 
@@ -21,4 +21,36 @@ class Rooms(contract.RoomContract, unittest.TestCase):
 
 
 class Survival(contract.SurvivalContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Mechanisms(mechanisms.MechanismContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Outages(reliability.OutageContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Cuts(reliability.CutContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Kills(reliability.KillContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Reload(reload.ReloadContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Invitations(reload.InvitationContract, unittest.TestCase):
+    kind = Prosody
+
+
+class RoomLife(rooms.RoomLifeContract, unittest.TestCase):
+    kind = Prosody
+
+
+class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
     kind = Prosody

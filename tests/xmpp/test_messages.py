@@ -8,6 +8,7 @@ from tests.xmpp.harness import JID, lowest, session
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.settings import RoomSettings
+from xbot.xmpp.iq import Iq
 from xbot.xmpp.messages import Messages
 from xbot.xmpp.rooms import Rooms
 
@@ -22,11 +23,12 @@ class Hearing:
     def setUp(self):
         clock = Clock()
         self.heard = []
-        rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], clock, lowest)
+        iq = Iq(lambda: JID, clock)
+        self.rooms = rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], iq, clock, lowest)
         self.messages = Messages(
             lambda: JID, JID.bare, rooms, self.heard.append, clock.seconds, 120.0
         )
-        self.peer = session(rooms, self.messages, clock=clock)
+        self.peer = session(iq, rooms, self.messages, clock=clock)
 
     def presence(self, nick, content, kind=""):
         self.peer.feed(
@@ -137,7 +139,7 @@ class MessagesTests(Hearing, unittest.TestCase):
             "<message type='chat' from='a@b'><subject>x</subject></message>": "no-body",
             "<message from='@'><body>x</body></message>": "bad-sender",
             f"<message from='{ROOM}'><x xmlns='http://jabber.org/protocol/muc#user'>"
-            "<invite from='a@b'/></x></message>": "no-body",
+            "<invite from='a@b'/></x></message>": "invitation",
         }
         for xml, reason in table.items():
             before = self.messages.dropped[reason]
@@ -184,3 +186,70 @@ class KeyTests(Hearing, unittest.TestCase):
         self.assertEqual(len(set(keys)), len(keys))
         self.assertEqual(keys[4], self.key(f" id='9'>{BODY}{origin.format('o')}"))
         self.assertIsNone(self.key(f">{BODY}"))
+
+
+class IdentityTests(Hearing, unittest.TestCase):
+    """Nobody borrows a name, in a room or through it."""
+
+    def identities(self, nick="alice"):
+        """Who ``nick`` is, in the room and in private."""
+        return {
+            self.hear(f"<message type='{kind}' from='{ROOM}/{nick}'>{BODY}</message>").identity
+            for kind in ("groupchat", "chat", "normal")
+        }
+
+    def test_an_absent_admins_nick(self):
+        """Who takes the nick of one who left has the own identity, or none."""
+        self.join()
+        self.assertEqual(self.identities(), {"alice@example.org"})
+        self.presence("alice", "<item/>", "type='unavailable'")
+        self.assertEqual(self.identities(), {None})
+        self.presence("alice", "<item role='participant' jid='mallory@example.net/x'/>")
+        self.assertEqual(self.identities(), {"mallory@example.net"})
+
+    def test_a_nick_taken_by_a_rename(self):
+        """Neither a rename away nor one into a nick hands an identity on."""
+        self.join()
+        self.presence("alice", "<status code='303'/><item nick='al'/>", "type='unavailable'")
+        self.presence("carol", "<status code='303'/><item nick='alice'/>", "type='unavailable'")
+        self.assertEqual(self.identities(), {None})
+        self.assertEqual(self.identities("al"), {"alice@example.org"})
+
+    def test_homographs(self):
+        """A nick that looks like another is another."""
+        self.join()
+        for nick in "\u0430lice", "Alice", "alice\u200b", "alice ", "\uff41lice", "ali\u0441e":
+            self.presence(nick, "<item role='participant'/>")
+            self.assertEqual(self.identities(nick), {None}, nick)
+
+    def test_two_items(self):
+        """A presence that names two people names nobody."""
+        self.join()
+        self.presence("mallory", "<item jid='mallory@example.net'/><item jid='alice@example.org'/>")
+        self.assertEqual(self.identities("mallory"), {None})
+
+    def test_a_presence_that_cannot_be_read(self):
+        """Who could make us drop the own presence is nobody, whatever nick it is."""
+        self.join()
+        self.presence("alice", "", "type='unavailable'")
+        self.peer.feed(f"<presence {ALICE}><x xmlns='a b'/></presence>")
+        self.assertEqual(self.identities(), {None})
+
+    def test_no_item(self):
+        """A presence that tells nothing of its occupant takes what was known."""
+        self.join()
+        self.peer.feed(f"<presence {ALICE}><status xml:lang='en'>x</status></presence>")
+        self.assertEqual(self.identities(), {None})
+
+    def test_a_room_that_we_leave(self):
+        """Nobody there becomes the room itself, nor is heard, while we are on our way out."""
+        self.join()
+        self.rooms.leave(Jid.parse(ROOM))
+        message = self.hear(f"<message type='chat' {ALICE}>{BODY}</message>")
+        self.assertEqual((message.identity, message.delayed, message.room), (None, True, ROOM))
+
+    def test_after_a_return(self):
+        """No identity outlives our stay."""
+        self.join()
+        self.presence("bot", "<status code='110'/><status code='307'/>", "type='unavailable'")
+        self.assertEqual(self.identities(), {None})

@@ -4,10 +4,11 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import parse
 from xbot.jid import Jid
-from xbot.xmpp.occupants import MAX_REASON, Occupant, RoomPresence, read_presence
+from xbot.xmpp.occupants import MAX_ID, Occupant
+from xbot.xmpp.room_presence import MAX_REASON, RoomPresence, read_presence
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
-ALICE = Occupant("moderator", "owner", Jid.parse("alice@example.org"))
+ALICE = Occupant("moderator", "owner", "Alice@example.org/pda")
 
 
 def read(content, kind="", nick="alice"):
@@ -25,16 +26,39 @@ class PresenceTests(unittest.TestCase):
             ITEM + ITEM: Occupant(),
             ITEM + "<item jid='mallory@example.net'/>": Occupant(),
             "<item/>": Occupant(),
-            "<item role='god' affiliation='emperor' jid='a@b'/>": Occupant(jid=Jid.parse("a@b")),
+            "<item role='god' affiliation='emperor' jid='a@b'/>": Occupant(address="a@b"),
             "<item role='Moderator' affiliation=''/>": Occupant(),
             "<item role='visitor' affiliation='outcast'/>": Occupant("visitor", "outcast"),
             "<item role='visitor' jid=''/>": Occupant("visitor"),
-            "<item role='visitor' jid='@'/>": Occupant("visitor"),
+            "<item role='visitor' jid='@'/>": Occupant("visitor", address="@"),
             f"<item role='visitor' jid='{'a' * 200_000}@b'/>": Occupant("visitor"),
             "<item xmlns='urn:x' jid='a@b'/>": Occupant(),
         }
         for content, occupant in table.items():
             self.assertEqual(read(content).occupant, occupant, content[:80])
+
+    def test_two_answers(self):
+        """A presence that tells twice who it is tells nothing: one may be the occupant's own."""
+        x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{ITEM}<status code='110'/></x>"
+        for kind in "", "type='unavailable'":
+            presence = read_presence(parse(f"<presence {kind}>{x}{x}</presence>"), "alice")
+            self.assertEqual(presence, RoomPresence("alice", not kind))
+
+    def test_occupant_id(self):
+        """The occupant id is kept as it came, if it is short (XEP-0421)."""
+        x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{ITEM}</x>"
+        table = {"id='abc'": "abc", "id=''": None, "": None, f"id='{'x' * (MAX_ID + 1)}'": None}
+        for attribute, identity in table.items():
+            text = (
+                f"<presence>{x}<occupant-id xmlns='urn:xmpp:occupant-id:0' {attribute}/></presence>"
+            )
+            self.assertEqual(read_presence(parse(text), "alice").occupant.id, identity)
+
+    def test_real_jids(self):
+        """The real JID is bare, and none where what the room shows is none."""
+        self.assertEqual(ALICE.jid, Jid.parse("alice@example.org"))
+        for address in None, "@", "a@b@c", "a@b/":
+            self.assertIsNone(Occupant(address=address).jid)
 
     def test_kinds(self):
         """Only presence, its end and errors tell anything."""

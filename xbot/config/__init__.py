@@ -1,5 +1,5 @@
 """The ini: found, read, checked, and made into frozen settings."""
 
-from xbot.config.reader import find, load
+from xbot.config.reader import find, line_of, load
 
-__all__ = ["find", "load"]
+__all__ = ["find", "line_of", "load"]

@@ -19,7 +19,9 @@ from attrs import frozen
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.settings import EMBEDDED, SASL_MECHANISMS, Secret
+from xbot.logs import LEVELS
+from xbot.people import People
+from xbot.settings import EMBEDDED, SASL_MECHANISMS, SUBSCRIPTIONS, Secret
 from xbot.template import Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
@@ -133,6 +135,13 @@ def yes_or_no(value: str) -> bool:
     return answers[value.lower()]
 
 
+def log_level(value: str) -> str:
+    if value not in LEVELS:
+        hint = suggest(value, LEVELS)
+        raise ValueError(f"{value!r} is no level: one of {', '.join(LEVELS)}{hint}")
+    return value
+
+
 def names(value: str) -> frozenset[str]:
     """The names in a list separated by blanks, commas or new lines."""
     found = frozenset(value.replace(",", " ").split())
@@ -210,6 +219,25 @@ def direct_tls(value: str) -> bool:
     return value == "direct"
 
 
+def people(value: str) -> People:
+    return People.parse(names(value))
+
+
+def subscriptions(value: str) -> tuple[str, People]:
+    """What becomes of requests, and who is accepted in any case."""
+    found = names(value)
+    named = {name for name in found if "@" in name}
+    for name in sorted(found - named - set(SUBSCRIPTIONS)):
+        raise ValueError(
+            f"{name!r} is none of {', '.join(SUBSCRIPTIONS)}, nor NAME@DOMAIN or @DOMAIN"
+            f"{suggest(name, SUBSCRIPTIONS)}"
+        )
+    rules = sorted(found - named)
+    if len(rules) > 1:
+        raise ValueError(f"{rules[0]} and {rules[1]} contradict each other")
+    return (rules[0] if rules else SUBSCRIPTIONS[0]), People.parse(named)
+
+
 def pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -271,6 +299,7 @@ KINDS = (
                 "The folder of what must outlive a restart.",
             ),
             OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
+            OptionKind("log-level", log_level, "info", "The least grave events that are logged."),
         ),
     ),
     SectionKind(
@@ -314,6 +343,12 @@ KINDS = (
             OptionKind("ping-interval", interval, "30s", "How often the server is pinged."),
             OptionKind("ping-timeout", duration, "10s", "How long an answer may take."),
             OptionKind(
+                "room-ping-interval",
+                interval,
+                "5m",
+                "How long a room may be silent before it is asked whether we are in it.",
+            ),
+            OptionKind(
                 "reconnect-max", interval, "5m", "The longest wait between two tries to connect."
             ),
             OptionKind(
@@ -321,6 +356,16 @@ KINDS = (
                 duration,
                 "120s",
                 "How old what the server sends again after a resumption may be.",
+            ),
+            OptionKind(
+                "accept-invites", people, "nobody", "Who may invite the bot: NAME@DOMAIN, @DOMAIN."
+            ),
+            OptionKind(
+                "subscriptions",
+                subscriptions,
+                SUBSCRIPTIONS[0],
+                "What becomes of who wants to see our presence: refuse, accept, roster or ask;"
+                " and NAME@DOMAIN, @DOMAIN who are accepted.",
             ),
         ),
     ),

@@ -15,9 +15,11 @@ from xbot.config.options import BUNDLED, suggest
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
+from xbot.people import NOBODY
 from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
+    SUBSCRIPTIONS,
     BotSettings,
     Config,
     ResponderSettings,
@@ -92,6 +94,18 @@ def load(
     )
 
 
+def line_of(path: Path, section: str, option: str) -> int:
+    """Where ``option`` stands in ``[section]`` of the ini at ``path``; 0 if it does not."""
+    try:
+        data, _ = credentials.read_file(path, MAX_SIZE)
+    except credentials.Unusable:
+        return 0
+    for found in ini.parse(data, path).sections:
+        if found.title == section and option in found.options:
+            return found.options[option].line
+    return 0
+
+
 def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection | None:
     return next((section for section in sections if section.kind.name == kind), None)
 
@@ -111,6 +125,7 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         values.get("prefix", ""),
         source.locate(values.get("state", default)),
         values.get("journal-keep", 30 * 86400.0),
+        values.get("log-level", "info"),
     )
 
 
@@ -143,6 +158,7 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
     if server != EMBEDDED:
         _check_key(section, key_file)
     direct_tls = values.get("tls", False)
+    subscriptions, subscribers = values.get("subscriptions", (SUBSCRIPTIONS[0], NOBODY))
     jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
     if jid is None:
         return None
@@ -162,6 +178,10 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
         key_file=key_file,
         pins=values.get("pin-sha256", frozenset()),
         direct_tls=direct_tls,
+        room_ping_interval=values.get("room-ping-interval", 300.0),
+        accept_invites=values.get("accept-invites", NOBODY),
+        subscriptions=subscriptions,
+        subscribers=subscribers,
     )
 
 

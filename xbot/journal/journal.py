@@ -70,6 +70,10 @@ class Journal:
         """Whether it works now."""
         return self._writer.state
 
+    def change(self, keep: float) -> None:
+        """From now on entries are kept for so many seconds."""
+        self._keep = keep
+
     def open(self) -> Deferred[None]:
         """Fires once it was tried, even in vain: then ``state`` says why, and it tries again.
 

@@ -44,6 +44,9 @@ class MemoryJournal:
     def close(self) -> Deferred[None]:
         return succeed(None)
 
+    def change(self, keep: float) -> None:
+        """Everything is kept here."""
+
     def accept(self, message: Message, responder: str) -> Deferred[int | None]:
         assert message.key is not None
         if self.problem is not None:

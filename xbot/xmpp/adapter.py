@@ -23,6 +23,8 @@ from xbot.settings import RoomSettings, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.connection import Connection
 from xbot.xmpp.handlers import Handlers
+from xbot.xmpp.invitations import Invitations
+from xbot.xmpp.invited import InvitedRooms
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.managed import Managed
@@ -36,6 +38,7 @@ from xbot.xmpp.sasl import InThread
 from xbot.xmpp.session import Session
 from xbot.xmpp.stanza import message_element
 from xbot.xmpp.stream import WRITABLE_EVENT, Stream, StreamFactory
+from xbot.xmpp.subscriptions import Subscriptions
 
 
 @implementer(IAdapter)
@@ -46,7 +49,8 @@ class XmppAdapter:
     ``receipts``; ``gave_up(problem)`` tells that only a person can help.
     ``dropped`` counts the stanzas that were no message, by reason. ``clock``,
     ``wall_clock`` and ``uniform`` are time and chance; ``in_thread`` runs what
-    would hold the reactor.
+    would hold the reactor. ``invited`` remembers the rooms that people invited us
+    to, in which we are called ``nick``.
     """
 
     name = "xmpp"
@@ -65,6 +69,8 @@ class XmppAdapter:
         clock: Any,
         uniform: Callable[[float, float], float],
         in_thread: InThread,
+        invited: InvitedRooms | None = None,
+        nick: str = "xbot",
     ) -> None:
         self._log = Logger("xbot.xmpp")
         self._account = account
@@ -95,7 +101,12 @@ class XmppAdapter:
         )
         self.iq = Iq(lambda: self.jid, clock)
         self.rooms = Rooms(
-            rooms, clock, uniform, joined=lambda room: receipts.got_ready(str(room.jid))
+            rooms,
+            self.iq,
+            clock,
+            uniform,
+            joined=lambda room: receipts.got_ready(str(room.jid)),
+            ping_interval=settings.room_ping_interval,
         )
         self.ping = Ping(
             self.iq,
@@ -104,7 +115,7 @@ class XmppAdapter:
             interval=settings.ping_interval,
             timeout=settings.ping_timeout,
         )
-        messages = Messages(
+        self._messages = Messages(
             lambda: self.jid,
             account.jid.bare,
             self.rooms,
@@ -112,9 +123,27 @@ class XmppAdapter:
             wall_clock,
             settings.resume_max_age,
         )
-        self.dropped = messages.dropped
+        self.dropped = self._messages.dropped
+        session = Session(self.iq)
+        self.subscriptions = Subscriptions(settings, lambda: session.contacts, clock)
+        self.invitations = Invitations(
+            settings,
+            nick,
+            self.rooms,
+            InvitedRooms() if invited is None else invited,
+            clock,
+            self._messages.is_past,
+        )
         # In this order a new session begins; who asks comes after who listens.
-        for handler in (self.iq, messages, Session(self.iq), self.ping, self.rooms):
+        for handler in (
+            self.iq,
+            self._messages,
+            session,
+            self.ping,
+            self.subscriptions,
+            self.rooms,
+            self.invitations,
+        ):
             handler.setHandlerParent(self._handlers)
 
     def start(self) -> None:
@@ -139,7 +168,7 @@ class XmppAdapter:
         :raises InvalidJid: when the recipient is no address.
         """
         recipient = Jid.parse(message.recipient)
-        room = self.rooms.get(recipient.bare)
+        room = self.rooms.at(recipient.bare)
         if room is not None and room.state is not State.JOINED:
             raise NotConnected(recipient, f"not in the room ({room.reason})")
         stream = self.connection.stream
@@ -156,13 +185,28 @@ class XmppAdapter:
         return known.nick if known is not None and known.state is State.JOINED else None
 
     def join(self, room: object) -> None:
-        """Be in one more room, from now on."""
+        """Be in this room, with these settings, from now on."""
         assert isinstance(room, RoomSettings)
+        self.invitations.adopt(room.jid)
         self.rooms.join(room)
 
     def leave(self, room: str) -> None:
-        """Leave ``room`` (a bare JID) and do not come back."""
-        self.rooms.leave(Jid.parse(room))
+        """Leave ``room`` (a bare JID) and do not come back; an invitation to it is forgotten."""
+        jid = Jid.parse(room)
+        if not self.invitations.leave(jid):
+            self.rooms.leave(jid)
+
+    def change(self, settings: XmppSettings, nick: str) -> None:
+        """Go on with other settings of the same account, on the same stream.
+
+        What only a new connection could bring about is not looked at.
+        """
+        self.connection.change(settings.reconnect_max)
+        self.ping.change(settings.ping_interval, settings.ping_timeout)
+        self.rooms.ping_interval = settings.room_ping_interval
+        self._messages.resume_max_age = settings.resume_max_age
+        self.subscriptions.settings = settings
+        self.invitations.change(settings, nick)
 
     def _prefer_location(self, endpoint: RedirectableEndpoint) -> None:
         if self.managed.location is not None:

@@ -95,6 +95,10 @@ class Connection:
         """The stream while somebody is logged in on it."""
         return self._stream if self.status.state is State.ONLINE else None
 
+    def change(self, longest_wait: float) -> None:
+        """From now on wait no longer than so between two tries."""
+        self._backoff.most = longest_wait
+
     def start(self) -> None:
         """Connect, and stay connected."""
         if self.status.state is State.STOPPED:

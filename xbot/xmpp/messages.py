@@ -11,7 +11,7 @@ from twisted.words.xish import domish
 
 from xbot.jid import Jid
 from xbot.message import Message
-from xbot.xmpp.delay import is_resent
+from xbot.xmpp.delay import is_delayed, is_resent
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.stanza import NotSpoken, Spoken, read_message, stanza_id
@@ -44,7 +44,7 @@ class Messages(Handler):
         self._rooms = rooms
         self._got_message = got_message
         self._wall_clock = wall_clock
-        self._resume_max_age = resume_max_age
+        self.resume_max_age = resume_max_age
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
@@ -68,10 +68,14 @@ class Messages(Handler):
         if safe is not None:
             self.xmlstream.hold(safe)
 
+    def is_past(self, stanza: domish.Element) -> bool:
+        """Whether it was said before now, and is no part of this session."""
+        return is_delayed(stanza) and not self._is_resent(stanza)
+
     def _read(self, stanza: domish.Element) -> Message | None:
         """The message that a stanza makes; None for a subject, which the room takes."""
         spoken = read_message(stanza, Jid(None, self._account.domain))
-        room = self._rooms.get(spoken.sender.bare)
+        room = self._rooms.at(spoken.sender.bare)
         if spoken.kind == "groupchat":
             if room is None:
                 raise NotSpoken("unknown-room")
@@ -110,7 +114,7 @@ class Messages(Handler):
             stanza,
             {str(self._account), self._account.domain},
             self._wall_clock(),
-            self._resume_max_age,
+            self.resume_max_age,
         )
 
     def _message(

@@ -1,6 +1,8 @@
-"""Presence in a room: what one stanza tells, and who is there (XEP-0045)."""
+"""Who is in a room: one small value for each nick (XEP-0045, XEP-0421)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from attrs import frozen
 from twisted.words.xish import domish
@@ -8,93 +10,96 @@ from twisted.words.xish import domish
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.xmpp import ns
-from xbot.xmpp.stanza import child, error_condition
+from xbot.xmpp.stanza import child
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.
-_ROLES = ("moderator", "participant", "visitor")
-_AFFILIATIONS = ("owner", "admin", "member", "outcast")
+_ROLES = {role: role for role in ("moderator", "participant", "visitor")}
+_AFFILIATIONS = {name: name for name in ("owner", "admin", "member", "outcast")}
 
 #: Occupants remembered for one room. Of those beyond it nothing is known, and
 #: so they have no rights.
 MAX_OCCUPANTS = 20_000
 
-MAX_REASON = 200
+#: Characters of what is kept as it came.
+MAX_JID = 3071
+MAX_ID = 256
 
 
 @frozen
 class Occupant:
-    """Somebody in a room. ``jid`` is the real bare JID, where the room shows it to us."""
+    """Somebody in a room.
+
+    ``address`` is the real JID as the room shows it, if it does; ``jid`` reads
+    it. ``id`` is the same whenever this account is in this room, under any nick;
+    where the room does not announce XEP-0421, anyone can have written it.
+    """
 
     role: str = "none"
     affiliation: str = "none"
-    jid: Jid | None = None
-
-
-@frozen
-class RoomPresence:
-    """What one presence from a room tells.
-
-    ``error`` is the condition of a refusal, else None. ``nick`` is None when
-    the room itself speaks. ``codes`` are the status codes of XEP-0045, section
-    15.6; ``alternative`` is where a destroyed room sends its people.
-    """
-
-    nick: str | None
-    available: bool
-    error: str | None = None
-    codes: frozenset[str] = frozenset()
-    occupant: Occupant = Occupant()
-    destroyed: bool = False
-    alternative: str | None = None
-    reason: str = ""
+    address: str | None = None
+    id: str | None = None
 
     @property
-    def is_self(self) -> bool:
-        """Whether it is about ourselves: status 110, and nothing else, says so."""
-        return "110" in self.codes
+    def jid(self) -> Jid | None:
+        """The real bare JID, where the room shows one that is one."""
+        # Read when it is asked for: in a room of thousands, few of them speak.
+        if self.address is None:
+            return None
+        try:
+            return Jid.parse(self.address).bare
+        except InvalidJid:
+            return None
 
 
-def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | None:
-    """What a presence stanza from the occupant ``nick`` tells; None for none of the two kinds."""
-    kind = stanza.getAttribute("type")
-    if kind == "error":
-        return RoomPresence(nick, False, error=error_condition(stanza))
-    if kind not in (None, "unavailable"):
-        return None
-    available = kind is None
-    x = child(stanza, ns.MUC_USER, "x")
-    if x is None:
-        return RoomPresence(nick, available)
-    items = list(x.elements(ns.MUC_USER, "item"))
-    destroy = child(x, ns.MUC_USER, "destroy")
-    return RoomPresence(
-        nick,
-        available,
-        codes=frozenset(
-            status.getAttribute("code", "") for status in x.elements(ns.MUC_USER, "status")
-        ),
-        # Two items say two things, and so nothing.
-        occupant=_read_item(items[0]) if len(items) == 1 else Occupant(),
-        destroyed=destroy is not None,
-        alternative=destroy.getAttribute("jid") if destroy is not None else None,
-        reason=_reason(destroy if destroy is not None else items[0] if items else x),
-    )
+NOBODY = Occupant()
 
 
-def _read_item(item: domish.Element) -> Occupant:
-    role, affiliation = item.getAttribute("role"), item.getAttribute("affiliation")
-    text = item.getAttribute("jid")
-    try:
-        jid = Jid.parse(text).bare if text else None
-    except InvalidJid:
-        jid = None
+def read_occupant(item: domish.Element, presence: domish.Element) -> Occupant:
+    """Whom the item of a presence describes."""
+    identity = child(presence, ns.OCCUPANT_ID, "occupant-id")
     return Occupant(
-        role if role in _ROLES else "none",
-        affiliation if affiliation in _AFFILIATIONS else "none",
-        jid,
+        _ROLES.get(item.getAttribute("role", ""), "none"),
+        _AFFILIATIONS.get(item.getAttribute("affiliation", ""), "none"),
+        _short(item.getAttribute("jid"), MAX_JID),
+        _short(identity.getAttribute("id"), MAX_ID) if identity is not None else None,
     )
 
 
-def _reason(element: domish.Element) -> str:
-    reason = child(element, ns.MUC_USER, "reason")
-    return str(reason)[:MAX_REASON] if reason is not None else ""
+def _short(text: str | None, longest: int) -> str | None:
+    return text if text and len(text) <= longest else None
+
+
+class Occupants:
+    """The occupants of one room by nick. A nick is any text; no two that differ are one."""
+
+    def __init__(self) -> None:
+        self._by_nick: dict[str, Occupant] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_nick)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_nick)
+
+    def get(self, nick: str) -> Occupant | None:
+        """Who is there under that nick, as far as is known."""
+        return self._by_nick.get(nick)
+
+    def keep(self, nick: str, occupant: Occupant) -> None:
+        """This is what a presence told last."""
+        if nick in self._by_nick or len(self._by_nick) < MAX_OCCUPANTS:
+            self._by_nick[nick] = occupant
+
+    def forget(self, nick: str) -> None:
+        """Nobody is there under that nick."""
+        self._by_nick.pop(nick, None)
+
+    def rename(self, nick: str, new: str) -> None:
+        """Who was there under ``nick`` is ``new`` from now on."""
+        occupant = self._by_nick.pop(nick, None)
+        if occupant is not None:
+            self.keep(new, occupant)
+
+    def clear(self) -> None:
+        """Nobody is there."""
+        self._by_nick.clear()

@@ -43,6 +43,13 @@ class Ping(Handler):
             self._call.cancel()
             self._call = None
 
+    def change(self, interval: float, timeout: float) -> None:
+        """From now on with other times."""
+        self._interval = interval
+        self._timeout = timeout
+        if self._call is not None:
+            self._call.reset(interval)
+
     def ask(self) -> Deferred[float]:
         """Ping the server now; fires with the seconds until its answer, whatever it was.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 
 from attrs import frozen
 from twisted.logger import Logger
 
+from xbot import private_file
 from xbot.config.credentials import Unusable, read_file
 from xbot.jid import Jid
 from xbot.xmpp.channel_binding import EXPORTER
@@ -116,8 +116,7 @@ class Remembered:
             for jid, best in sorted(known.items())
         }
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self._path, json.dumps(content, indent=1).encode() + b"\n")
+            private_file.replace(self._path, json.dumps(content, indent=1).encode() + b"\n")
         except OSError as error:
             self._log.warn(
                 "cannot note how we logged in; it is forgotten with this process: {path}: {error}",
@@ -138,15 +137,3 @@ def _parsed(data: bytes) -> dict[str, Best]:
             raise ValueError("it holds something else")
         known[jid] = Best(mechanism, binding)
     return known
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write ``path``, readable by us alone, so that it is the old or the new one at any time."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    os.replace(new, path)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.backoff import Backoff
+from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
-from xbot.xmpp import ns
-from xbot.xmpp.occupants import MAX_OCCUPANTS, Occupant, RoomPresence
+from xbot.xmpp.alarm import Alarm
+from xbot.xmpp.exclusion import Exclusion, refusal, removal
+from xbot.xmpp.occupants import Occupants
+from xbot.xmpp.room_presence import RoomPresence
+from xbot.xmpp.room_requests import (
+    default_configuration,
+    join_presence,
+    leave_presence,
+    nick_presence,
+)
+from xbot.xmpp.self_ping import Ask, SelfPing, Standing
+from xbot.xmpp.turns import Turns
 
-#: Seconds that a room has to answer our wish to join.
-JOIN_TIMEOUT = 30.0
+#: Seconds of silence that a room may let pass before it answers our wish to
+#: join, and all the seconds it has while it sends us its occupants.
+JOIN_TIMEOUT, JOIN_LONGEST = 30.0, 300.0
 
 #: Seconds after the self-presence when a room that sends no subject counts as
 #: caught up: the end of its history must not be waited for in vain.
 SUBJECT_TIMEOUT = 5.0
+
+#: Seconds for a room to answer that we left it, and that we want another nick.
+LEAVE_TIMEOUT = NICK_TIMEOUT = 10.0
 
 FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 
@@ -33,29 +47,6 @@ STAY = 60.0
 #: How often a nick that is taken gets one more underscore before we wait.
 MAX_NICKS = 5
 
-#: XEP-0045 7.2.5 to 7.2.11: refusals that only a person can change.
-_FINAL_ERRORS = {
-    "forbidden": "we are banned",
-    "registration-required": "it is for members only",
-    "not-authorized": "it wants a password, and not this one",
-    "not-allowed": "it does not exist, and we may not create it",
-    "jid-malformed": "it takes no such nick",
-    "gone": "it is gone",
-}
-
-#: XEP-0045 15.6.2: codes of a removal that only a person can undo.
-_FINAL_CODES = {
-    "301": "we were banned",
-    "321": "we are no longer a member",
-    "322": "it is now for members only",
-}
-
-_REMOVALS = {
-    "307": "we were kicked",
-    "332": "the room service shuts down",
-    "333": "the service had a problem",
-}
-
 
 class State(Enum):
     """Where a room is; ``REFUSED`` is left only by a new session or a person."""
@@ -63,16 +54,50 @@ class State(Enum):
     ABSENT = "absent"
     JOINING = "joining"
     JOINED = "joined"
+    STALE = "stale"
+    LEAVING = "leaving"
     REFUSED = "refused"
+
+
+#: Where we are inside, as far as we know.
+_INSIDE = (State.JOINED, State.STALE)
+
+
+@frozen
+class Status:
+    """What can be read at any time; times are the clock's seconds."""
+
+    state: State
+    since: float
+    reason: str
+    next_try: float | None = None
+
+
+@frozen
+class Surroundings:
+    """What a room has around it.
+
+    ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
+    ``turns`` are those of the room's service. ``joined`` is called each time we
+    can speak in the room, ``left`` once we are out of it as we wished.
+    """
+
+    send: Callable[[domish.Element], None]
+    ping: Ask
+    clock: Any
+    uniform: Callable[[float, float], float]
+    turns: Turns
+    is_connected: Callable[[], bool] = lambda: True
+    ping_interval: Callable[[], float] = lambda: 300.0
+    joined: Callable[[Room], None] = lambda room: None
+    left: Callable[[Room], None] = lambda room: None
 
 
 class Room:
     """One room that we want to be in.
 
-    The owner tells what happens (:meth:`enter`, :meth:`got_presence`,
-    :meth:`got_subject`, :meth:`session_lost`); presences to be sent go out by
-    ``send``, and the room keeps its own time: whatever it waits for has an end.
-    ``joined`` is called each time we are let in.
+    The owner tells what happens; the room keeps its own time: whatever it waits
+    for has an end. :attr:`status` says where it stands, and why.
 
     ``caught_up`` is the heart: until the self-presence *and* the subject that
     ends the history (or :data:`SUBJECT_TIMEOUT` without one), all that is said
@@ -81,69 +106,126 @@ class Room:
 
     _log = Logger("xbot.xmpp.rooms")
 
-    def __init__(
-        self,
-        settings: RoomSettings,
-        send: Callable[[domish.Element], None],
-        clock: Any,
-        uniform: Callable[[float, float], float],
-        joined: Callable[[Room], None] = lambda room: None,
-    ) -> None:
+    def __init__(self, settings: RoomSettings, around: Surroundings) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
         self.state = State.ABSENT
         self.reason = "not joined yet"
+        self.since: float = around.clock.seconds()
         self.nick = settings.nick
         self.caught_up = False
-        self.occupants: dict[str, Occupant] = {}
-        self._send = send
-        self._joined = joined
-        self._clock = clock
-        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, uniform)
+        self.occupants = Occupants()
+        self._around = around
+        self._clock = around.clock
+        self._alarm = Alarm(around.clock, around.is_connected)
+        self._self_ping = SelfPing(
+            around.ping,
+            self._address,
+            self._got_self_ping,
+            around.clock,
+            Alarm(around.clock, around.is_connected),
+            around.uniform,
+            around.ping_interval,
+        )
+        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, around.uniform)
         self._nicks_tried = 0
-        self._joined_at = 0.0
-        self._timer: IDelayedCall | None = None
+        # Whether the room may count us in: we asked, and it said neither no nor goodbye.
+        self._may_be_inside = False
+        self._returns = False
+        self._asked_at = self._joined_at = self.since
+        self._renaming_until = self.since
         self._waiting: list[Deferred[None]] = []
+
+    @property
+    def status(self) -> Status:
+        """Where it is, since when and why, and when it does something by itself."""
+        alarms = {State.ABSENT: self._alarm.at, State.STALE: self._self_ping.next_try}
+        return Status(self.state, self.since, self.reason, alarms.get(self.state))
 
     # What the owner tells.
 
     def enter(self) -> None:
-        """There is a session: be in the room."""
-        self._nicks_tried = 0
-        self._join(self.settings.nick)
-
-    def session_lost(self) -> None:
-        """The session ended, and every room with it."""
-        self._become(State.ABSENT, "no connection")
-        self._backoff.reset()
+        """There is a session: be in the room, as soon as it is our turn."""
+        if self.state not in (State.ABSENT, State.REFUSED):
+            return
+        self._become(State.ABSENT, "waits for its turn")
+        self._around.turns.ask(self, self._begin)
 
     def leave(self) -> None:
         """Leave for good."""
-        if self.state in (State.JOINED, State.JOINING):
-            self._send(self._presence("unavailable"))
-        self._become(State.ABSENT, "left")
+        self._returns = False
+        if self.state is State.LEAVING:
+            return
+        if self._may_be_inside:
+            self._become(State.LEAVING, "we leave")
+            self._say_goodbye()
+        else:
+            self._got_out()
+
+    def change(self, settings: RoomSettings) -> None:
+        """Other settings for the same room, from now on; there is a session."""
+        before, self.settings = self.settings, settings
+        wish = (settings.nick, settings.password)
+        if self.state is State.LEAVING:
+            self._returns = True
+        elif self.state is State.JOINING:
+            if wish != (before.nick, before.password):
+                self.leave()
+                self._returns = True
+        elif self.state in _INSIDE:
+            if settings.nick != before.nick:
+                self._ask_for_our_nick()
+        elif not self._around.turns.is_waiting(self):
+            self.enter()
+
+    def session_lost(self) -> None:
+        """The session ended, and every room with it."""
+        was_leaving = self.state is State.LEAVING and not self._returns
+        self._may_be_inside = self._returns = False
+        self._become(State.ABSENT, "left" if was_leaving else "no connection")
+        self._backoff.reset()
+        if was_leaving:
+            self._around.left(self)
+
+    def resumed(self) -> None:
+        """The session goes on, on another stream."""
+        self._alarm.resumed()
+        self._self_ping.resumed()
+
+    def heard(self) -> None:
+        """The room lets us hear something, which it does for its occupants only."""
+        self._self_ping.heard()
+        if self.state is State.STALE:
+            self._revive("it speaks again")
+
+    def got_bounce(self) -> None:
+        """What we said came back with an error: are we still in?"""
+        if self.state in _INSIDE:
+            self._self_ping.doubt()
 
     def got_presence(self, presence: RoomPresence) -> None:
         """A presence came from the room, or from an occupant of it."""
-        # Absent, with no next try ahead, is where nobody asked to be let in.
-        if self.state is State.REFUSED or (self.state is State.ABSENT and self._timer is None):
+        if not self._may_be_inside:
             return
         if presence.error is not None:
-            # An error about something else (a private message, say) is no presence.
-            if self.state is State.JOINING:
-                self._got_refusal(presence.error)
+            self._got_error(presence.error)
+            return
+        self.heard()
+        if self.state is State.LEAVING:
+            if presence.is_self and not presence.available:
+                self._got_out()
         elif presence.is_self:
             self._got_self(presence)
         elif presence.nick is None:
-            if presence.destroyed and self.state is not State.ABSENT:
+            if presence.destroyed:
                 self._got_removal(presence)
         elif presence.available:
-            self._keep(presence.nick, presence.occupant)
-        elif self._is_our_end(presence):
+            self.occupants.keep(presence.nick, presence.occupant)
+        elif presence.nick == self.nick and self.state in _INSIDE:
             # A service that forgets status 110 here must not leave us deaf.
-            self._got_removal(presence)
+            self._got_our_end(presence)
         else:
-            self._forget(presence)
+            self._got_end(presence, presence.nick)
 
     def got_subject(self) -> None:
         """The room's subject came: after our self-presence, it ends the history."""
@@ -158,139 +240,221 @@ class Room:
         self._waiting.append(waiting)
         return waiting
 
-    # What comes of it.
+    def real_jid(self, nick: str | None) -> Jid | None:
+        """The real bare JID behind a nick, where the room shows it to us."""
+        occupant = self.occupants.get(nick) if nick is not None else None
+        return occupant.jid if occupant is not None else None
 
-    def _join(self, nick: str) -> None:
-        self._become(State.JOINING, "asked to be let in")
-        self.nick = nick
-        self._timer = self._clock.callLater(JOIN_TIMEOUT, self._timed_out)
-        self._send(self._presence())
+    # Into the room.
 
-    def _got_self(self, presence: RoomPresence) -> None:
-        if presence.available:
-            # Status 210: the room may have given us another nick than we asked for.
-            if presence.nick is not None:
-                self.nick = presence.nick
-                self._keep(presence.nick, presence.occupant)
-            # Late ones count too: we asked, and the room says that we are in.
-            if self.state is not State.JOINED:
-                self._become(State.JOINED, f"as {self.nick!r}")
-                self._joined_at = self._clock.seconds()
-                if "201" in presence.codes:
-                    self._send(self._default_configuration())
-                self._timer = self._clock.callLater(SUBJECT_TIMEOUT, self._catch_up)
-                self._joined(self)
-        elif "303" in presence.codes:
-            # XEP-0045 7.6: our old nick goes; the new one follows in a presence of its own.
-            self.occupants.pop(presence.nick or "", None)
-        elif self.state is State.JOINED:
-            self._got_removal(presence)
+    def _begin(self) -> None:
+        if not self._around.is_connected():
+            self._alarm.set(0.0, self._begin)
+            return
+        self._nicks_tried = 0
+        self._join(self.jid.with_resource(self.settings.nick))
 
-    def _is_our_end(self, presence: RoomPresence) -> bool:
-        """Whether our own nick is gone, and not to be replaced (303) by another of ours."""
-        return (
-            self.state is State.JOINED
-            and presence.nick == self.nick
-            and "303" not in presence.codes
-        )
+    def _join(self, address: Jid) -> None:
+        assert address.resource is not None
+        self._become(State.JOINING, f"asked to be let in as {address.resource!r}")
+        self.nick = address.resource
+        self._may_be_inside = True
+        self._asked_at = self._clock.seconds()
+        self._alarm.set(JOIN_TIMEOUT, self._got_silence)
+        self._around.send(join_presence(address, self.settings.password))
+
+    def _got_silence(self) -> None:
+        # A large room takes its time to tell us who is there.
+        last = max(self._asked_at, min(self._self_ping.heard_at, self._asked_at + JOIN_LONGEST))
+        rest = last + JOIN_TIMEOUT - self._clock.seconds()
+        if rest > 0:
+            self._alarm.set(rest, self._got_silence)
+        else:
+            self._retry(f"no answer within {JOIN_TIMEOUT:g} s")
+
+    def _got_error(self, condition: str) -> None:
+        """An error about something else (a private message, say) is no presence."""
+        if self.state is State.JOINING:
+            self._got_refusal(condition)
+        elif self.state is State.LEAVING:
+            self._got_out()
+        elif self._is_renaming:
+            self._renaming_until = self._clock.seconds()
+            self._log.info(
+                "{room}: stays {nick!r}: {condition}",
+                room=str(self.jid),
+                nick=self.nick,
+                condition=condition,
+            )
 
     def _got_refusal(self, condition: str) -> None:
+        # XEP-0045 7.2.8: somebody else is called that.
         if condition == "conflict" and self._nicks_tried + 1 < MAX_NICKS:
             self._nicks_tried += 1
-            self._join(self.settings.nick + "_" * self._nicks_tried)
-        elif condition in _FINAL_ERRORS:
-            self._become(State.REFUSED, _FINAL_ERRORS[condition])
-        else:
-            self._retry(f"refused: {condition}")
-
-    def _got_removal(self, presence: RoomPresence) -> None:
-        # Only a stay resets the delay: who is kicked at each return returns ever later.
-        if self._clock.seconds() - self._joined_at >= STAY:
-            self._backoff.reset()
-        said = f" ({presence.reason})" if presence.reason else ""
-        if presence.destroyed:
-            where = f"; it moved to {presence.alternative}" if presence.alternative else ""
-            self._become(State.REFUSED, f"the room was destroyed{where}{said}")
-            return
-        for code in sorted(presence.codes):
-            if code in _FINAL_CODES:
-                self._become(State.REFUSED, _FINAL_CODES[code] + said)
+            try:
+                nick = self.settings.nick + "_" * self._nicks_tried
+                self._join(self.jid.with_resource(nick))
                 return
-        known = [_REMOVALS[code] for code in sorted(presence.codes) if code in _REMOVALS]
-        self._retry((known[0] if known else "we were removed") + said)
+            except InvalidJid:
+                self._log.debug("{room}: no longer nick is possible", room=str(self.jid))
+        self._may_be_inside = False
+        self._stay_out(refusal(condition))
 
-    def _timed_out(self) -> None:
-        self._timer = None
-        self._retry(f"no answer within {JOIN_TIMEOUT:g} s")
+    def _got_self(self, presence: RoomPresence) -> None:
+        if not presence.available:
+            if self.state in _INSIDE:
+                self._got_our_end(presence)
+            return
+        self._renaming_until = self._clock.seconds()
+        if presence.nick is not None:
+            # XEP-0045 7.2.3, status 210: it may be another than we asked for.
+            self._be_called(presence.nick)
+            self.occupants.keep(presence.nick, presence.occupant)
+        # Late ones count too: we asked, and the room says that we are in.
+        if self.state not in _INSIDE:
+            self._let_in(presence)
 
-    def _retry(self, reason: str) -> None:
-        delay = self._backoff.next_delay()
-        self._become(State.ABSENT, f"{reason}; next try in {delay:.0f} s")
-        self._timer = self._clock.callLater(delay, self.enter)
+    def _let_in(self, presence: RoomPresence) -> None:
+        self._become(State.JOINED, f"as {self.nick!r}")
+        self._joined_at = self._clock.seconds()
+        if "201" in presence.codes:
+            self._around.send(default_configuration(self.jid))
+        self._alarm.set(SUBJECT_TIMEOUT, self._catch_up)
+        self._self_ping.start()
+        self._around.joined(self)
+        # Its holder may have left while we asked for another one.
+        if self._nicks_tried and self.occupants.get(self.settings.nick) is None:
+            self._ask_for_our_nick()
 
     def _catch_up(self) -> None:
-        self._stop_timer()
+        self._alarm.stop()
         self.caught_up = True
         self._log.debug("{room}: caught up, listening", room=str(self.jid))
         waiting, self._waiting = self._waiting, []
         for listening in waiting:
             listening.callback(None)
 
-    def _become(self, state: State, reason: str) -> None:
+    # Inside.
+
+    def _got_end(self, presence: RoomPresence, nick: str) -> None:
+        """Another occupant left, or is called otherwise."""
+        if presence.is_rename and (new := self._nick(presence.new_nick)) is not None:
+            self.occupants.rename(nick, new)
+        else:
+            self.occupants.forget(nick)
+        if nick == self.settings.nick:
+            self._ask_for_our_nick()
+
+    def _got_our_end(self, presence: RoomPresence) -> None:
+        if not presence.is_rename:
+            self._got_removal(presence)
+            return
+        # XEP-0045 7.6: our old nick goes; the new one follows in a presence of its own.
+        old = presence.nick or self.nick
+        if (new := self._nick(presence.new_nick)) is None:
+            self.occupants.forget(old)
+        else:
+            self.occupants.rename(old, new)
+            self._be_called(new)
+
+    def _be_called(self, nick: str) -> None:
+        if nick != self.nick and self.state in _INSIDE:
+            self._log.info("{room}: now as {nick!r}", room=str(self.jid), nick=nick)
+        self.nick = nick
+
+    def _nick(self, text: str | None) -> str | None:
+        """What another wrote, if it can be a nick."""
+        try:
+            return self.jid.with_resource(text).resource if text else None
+        except InvalidJid:
+            return None
+
+    def _ask_for_our_nick(self) -> None:
+        """Ask to be called as the settings say; who refuses it leaves us as we are."""
+        if self.state in _INSIDE and self.nick != self.settings.nick and not self._is_renaming:
+            self._renaming_until = self._clock.seconds() + NICK_TIMEOUT
+            self._around.send(nick_presence(self.jid.with_resource(self.settings.nick)))
+
+    @property
+    def _is_renaming(self) -> bool:
+        return bool(self._clock.seconds() < self._renaming_until)
+
+    def _address(self) -> str | None:
+        """Whom a self-ping asks."""
+        return None if self._is_renaming else str(self.jid.with_resource(self.nick))
+
+    def _got_self_ping(self, standing: Standing, said: str) -> None:
+        if standing is Standing.OUTSIDE:
+            self._may_be_inside = False
+            self._become(State.ABSENT, f"the room does not know us any more ({said})")
+            self.enter()
+        elif standing is Standing.UNDECIDED:
+            self._become(State.STALE, f"silent, and its service does not answer ({said})")
+        elif self.state is State.STALE:
+            self._revive("it answers again")
+
+    def _revive(self, reason: str) -> None:
+        self._become(State.JOINED, reason)
+        self._around.joined(self)
+
+    # Out of the room.
+
+    def _got_removal(self, presence: RoomPresence) -> None:
+        # Only a stay resets the delay: who is kicked at each return returns ever later.
+        if self._clock.seconds() - self._joined_at >= STAY:
+            self._backoff.reset()
+        self._may_be_inside = False
+        self._stay_out(removal(presence))
+
+    def _stay_out(self, exclusion: Exclusion) -> None:
+        if exclusion.is_final:
+            self._become(State.REFUSED, exclusion.reason)
+        else:
+            self._retry(exclusion.reason)
+
+    def _retry(self, reason: str) -> None:
+        delay = self._backoff.next_delay()
+        self._become(State.ABSENT, reason, f"; next try in {delay:.0f} s")
+        self._alarm.set(delay, self.enter)
+
+    def _say_goodbye(self) -> None:
+        if not self._around.is_connected():
+            self._alarm.set(0.0, self._say_goodbye)
+            return
+        self._around.send(leave_presence(self.jid.with_resource(self.nick)))
+        self._alarm.set(LEAVE_TIMEOUT, self._got_out)
+
+    def _got_out(self) -> None:
+        self._may_be_inside = False
+        returns, self._returns = self._returns, False
+        self._become(State.ABSENT, "left")
+        if returns:
+            self.enter()
+        else:
+            self._around.left(self)
+
+    def _become(self, state: State, reason: str, outlook: str = "") -> None:
         """Every transition passes here: nothing of the old state stays behind."""
-        self._stop_timer()
-        if state is not self.state or state is State.REFUSED:
+        if state is not self.state:
             log = self._log.warn if state is State.REFUSED else self._log.info
-            log("{room}: {state}: {reason}", room=str(self.jid), state=state.value, reason=reason)
-        self.caught_up = False
-        if state is not State.JOINED:
-            # Occupants who came before our self-presence belong to this join.
-            self.occupants.clear()
+            log(
+                "{room}: {state}: {reason}{outlook}",
+                room=str(self.jid),
+                state=state.value,
+                reason=reason,
+                outlook=outlook,
+            )
+            self.since = self._clock.seconds()
+        stays_inside = state in _INSIDE and self.state in _INSIDE
         self.state = state
         self.reason = reason
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-
-    # Who is there.
-
-    def _keep(self, nick: str, occupant: Occupant) -> None:
-        if nick in self.occupants or len(self.occupants) < MAX_OCCUPANTS:
-            self.occupants[nick] = occupant
-
-    def _forget(self, presence: RoomPresence) -> None:
-        if presence.nick is not None:
-            self.occupants.pop(presence.nick, None)
-
-    def real_jid(self, nick: str | None) -> Jid | None:
-        """The real bare JID behind a nick, where the room shows it to us."""
-        occupant = self.occupants.get(nick) if nick is not None else None
-        return occupant.jid if occupant is not None else None
-
-    def _presence(self, kind: str | None = None) -> domish.Element:
-        presence = domish.Element((ns.CLIENT, "presence"))
-        presence["to"] = str(self.jid.with_resource(self.nick))
-        if kind is not None:
-            presence["type"] = kind
-            return presence
-        x = presence.addElement((ns.MUC, "x"))
-        if self.settings.password is not None:
-            x.addElement("password", content=self.settings.password.reveal())
-        # XEP-0045 7.2.14: no history; older services know maxchars better.
-        history = x.addElement("history")
-        history["maxchars"] = "0"
-        history["maxstanzas"] = "0"
-        return presence
-
-    def _default_configuration(self) -> domish.Element:
-        """XEP-0045 10.1.2: a room that we made stays locked until we accept its defaults."""
-        iq = domish.Element((ns.CLIENT, "iq"))
-        iq["type"] = "set"
-        iq["to"] = str(self.jid)
-        # Nobody waits for the answer: what it changes is told by presence.
-        iq["id"] = secrets.token_urlsafe(9)
-        form = iq.addElement((ns.MUC_OWNER, "query")).addElement((ns.DATA_FORM, "x"))
-        form["type"] = "submit"
-        return iq
+        if stays_inside:
+            return
+        self._alarm.stop()
+        self.caught_up = False
+        if state not in _INSIDE:
+            # Occupants who came before our self-presence belong to this join.
+            self.occupants.clear()
+            self._self_ping.stop()
+        if state is not State.JOINING:
+            self._around.turns.end(self)

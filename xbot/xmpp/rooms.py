@@ -1,10 +1,13 @@
-"""All rooms on one session: who is told of which presence."""
+"""All rooms on one session: who is told of which presence, and who may enter when."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
@@ -12,28 +15,42 @@ from twisted.words.xish import domish
 from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
+from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
-from xbot.xmpp.occupants import read_presence
-from xbot.xmpp.room import Room
+from xbot.xmpp.iq import Iq
+from xbot.xmpp.room import Room, Surroundings
+from xbot.xmpp.room_presence import read_presence
+from xbot.xmpp.turns import Turns
 
 
 class Rooms(Handler):
-    """The rooms that we want to be in, by bare JID, in the ini's order."""
+    """The rooms that we want to be in, by bare JID, in the ini's order.
+
+    They are entered in that order, some at a time: each service has its own
+    :class:`~xbot.xmpp.turns.Turns`, so that one that is dead holds up nobody else.
+    """
 
     _log = Logger("xbot.xmpp.rooms")
 
     def __init__(
         self,
         rooms: Iterable[RoomSettings],
+        iq: Iq,
         clock: Any,
         uniform: Callable[[float, float], float],
         joined: Callable[[Room], None] = lambda room: None,
+        ping_interval: float = 300.0,
     ) -> None:
         super().__init__()
+        self._iq = iq
         self._clock = clock
         self._uniform = uniform
         self._joined = joined
+        self.ping_interval = ping_interval
+        self._in_session = False
         self._rooms: dict[Jid, Room] = {}
+        self._leaving: dict[Jid, Room] = {}
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         for settings in rooms:
             self._add(settings)
 
@@ -44,50 +61,113 @@ class Rooms(Handler):
         """The room with this bare JID, if we want to be in it."""
         return self._rooms.get(jid)
 
+    def at(self, jid: Jid) -> Room | None:
+        """The same, or the room there that we are about to leave."""
+        return self._rooms.get(jid) or self._leaving.get(jid)
+
     def join(self, settings: RoomSettings) -> None:
-        """Be in one more room, from now on."""
-        if settings.jid in self._rooms:
-            self.leave(settings.jid)
-        room = self._add(settings)
-        if self.xmlstream is not None and not self.xmlstream.negotiating:
+        """Be in one more room, or in the same one with other settings, from now on."""
+        room = self._rooms.get(settings.jid)
+        if room is None and (room := self._leaving.pop(settings.jid, None)) is not None:
+            self._rooms[settings.jid] = room
+        if room is None:
+            room = self._add(settings)
+        elif not self._in_session:
+            room.settings = settings
+        else:
+            room.change(settings)
+            return
+        if self._in_session:
             room.enter()
+
+    def change(self, settings: RoomSettings) -> None:
+        """Be in that room with these settings: no other room is made, and none is left."""
+        self.join(settings)
 
     def leave(self, jid: Jid) -> None:
         """Leave a room for good; none of that name is no matter."""
         room = self._rooms.pop(jid, None)
         if room is not None:
+            self._leaving[jid] = room
             room.leave()
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/presence", self.got_presence)
+        # Before those who act on what is said: that it is said is a sign of life.
+        self.xmlstream.addObserver("/message", self.got_message, 1)
+        if self.xmlstream.is_resumed:
+            for room in list(self._all()):
+                room.resumed()
 
     def connectionInitialized(self) -> None:
-        for room in self._rooms.values():
+        self._in_session = True
+        for room in list(self._rooms.values()):
             room.enter()
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        for room in self._rooms.values():
+        self._in_session = False
+        for turns in self._turns.values():
+            turns.clear()
+        for room in list(self._all()):
             room.session_lost()
 
     def got_presence(self, stanza: domish.Element) -> None:
         """A presence arrived, from a room or from anyone else."""
-        try:
-            sender = Jid.parse(stanza.getAttribute("from", ""))
-        except InvalidJid as invalid:
-            self._log.debug("dropped a presence: {reason}", reason=invalid.reason)
-            return
-        room = self._rooms.get(sender.bare)
-        if room is None:
+        sender = self._sender(stanza)
+        room = self.at(sender.bare) if sender is not None else None
+        if room is None or sender is None:
             return
         presence = read_presence(stanza, sender.resource)
         if presence is not None:
             room.got_presence(presence)
 
+    def got_message(self, stanza: domish.Element) -> None:
+        """A message arrived, from a room or from anyone else."""
+        sender = self._sender(stanza)
+        room = self.at(sender.bare) if sender is not None else None
+        if room is None:
+            return
+        if stanza.getAttribute("type") != "error":
+            room.heard()
+        elif sender == room.jid:
+            # XEP-0045 7.4: it does not relay what we say.
+            room.got_bounce()
+
+    def _sender(self, stanza: domish.Element) -> Jid | None:
+        try:
+            return Jid.parse(stanza.getAttribute("from", ""))
+        except InvalidJid as invalid:
+            self._log.debug("dropped a stanza: {reason}", reason=invalid.reason)
+            return None
+
+    def _all(self) -> Iterator[Room]:
+        return chain(self._rooms.values(), self._leaving.values())
+
     def _add(self, settings: RoomSettings) -> Room:
-        room = Room(settings, self._send_if_connected, self._clock, self._uniform, self._joined)
-        self._rooms[settings.jid] = room
+        around = Surroundings(
+            self._send_if_connected,
+            self._ping,
+            self._clock,
+            self._uniform,
+            self._turns[settings.jid.domain],
+            self._is_connected,
+            lambda: self.ping_interval,
+            self._joined,
+            self._left,
+        )
+        room = self._rooms[settings.jid] = Room(settings, around)
         return room
+
+    def _left(self, room: Room) -> None:
+        self._leaving.pop(room.jid, None)
+
+    def _ping(self, address: str) -> Deferred[Any]:
+        return self._iq.request("get", address, domish.Element((ns.PING, "ping")))
+
+    def _is_connected(self) -> bool:
+        # No stream carries a session that waits to be resumed.
+        return self.xmlstream is not None
 
     def _send_if_connected(self, stanza: domish.Element) -> None:
         try:

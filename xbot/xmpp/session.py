@@ -22,7 +22,7 @@ SUBSCRIPTIONS = ("none", "to", "from", "both")
 MAX_CONTACTS = 10_000
 MAX_JID = 3071
 
-FEATURES = (ns.DISCO_INFO, ns.MUC, ns.PING)
+FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
 
 
 class Session(Handler):

@@ -79,6 +79,9 @@ def read_message(stanza: domish.Element, server: Jid) -> Spoken:
         sender = Jid.parse(text) if text else server
     except InvalidJid:
         raise NotSpoken("bad-sender") from None
+    if is_invitation(stanza):
+        # Its text, where it has one, is the room's or a program's.
+        raise NotSpoken("invitation")
     body = _body(stanza)
     has_subject = child(stanza, ns.CLIENT, "subject") is not None
     if body is None:
@@ -111,6 +114,13 @@ def stanza_id(stanza: domish.Element, by: Jid) -> str | None:
         if element.getAttribute("by") == str(by)
     ]
     return ids[0] if len(ids) == 1 else None
+
+
+def is_invitation(stanza: domish.Element) -> bool:
+    """Whether it invites to a room, rightly or wrongly (XEP-0045, 7.8.2; XEP-0249)."""
+    return child(stanza, ns.CONFERENCE, "x") is not None or any(
+        child(x, ns.MUC_USER, "invite") is not None for x in stanza.elements(ns.MUC_USER, "x")
+    )
 
 
 def _body(stanza: domish.Element) -> str | None:

@@ -1,0 +1,269 @@
+"""A room's life on a real server: put out, kept out, called otherwise, lost and found."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from tests.integration.contract import Scene
+from tests.integration.daemon import Daemon
+from tests.integration.person import Person
+from tests.integration.process import DEADLINE, say_figures, wait_until
+
+_ADMIN = "http://jabber.org/protocol/muc#admin"
+_OWNER = "http://jabber.org/protocol/muc#owner"
+
+#: Rooms of one bot, and the seconds in which it is in all of them.
+ROOMS, ROOMS_WITHIN = 1000, 60.0
+
+#: Occupants of one room.
+CROWD = 2000
+
+
+class RoomLifeContract(Scene):
+    """What the room, and those who run it, do to the bot."""
+
+    def scene(self, **settings: str) -> tuple[str, Person, Daemon]:
+        """A room, alice who owns it, and a bot that listens there."""
+        room, alice = self.room(), self.person()
+        alice.create(room, **settings)
+        bot = self.bot([room])
+        bot.start_and_join()
+        return room, alice, bot
+
+    def admin(self, person: Person, room: str, item: str) -> None:
+        """Change somebody's role or affiliation."""
+        person.request(room, f"<query xmlns='{_ADMIN}'><item {item}</item></query>")
+
+    def check_answers(self, person: Person, room: str, nick: str = "xbot") -> None:
+        """The bot is there, under that nick, and listens."""
+        before = person.count(f"{room}/{nick}", "pong")
+        person.say(room, f"{nick}: ping")
+        wait_until(
+            lambda: person.count(f"{room}/{nick}", "pong") == before + 1,
+            lambda: (
+                f"pong; there is {person.messages[-20:]}\n"
+                + "".join(daemon.text() for daemon in self._daemons)
+            ),
+            DEADLINE,
+        )
+
+    def test_a_kick(self) -> None:
+        """Kicked, the bot says why, waits a little, and is back."""
+        room, alice, bot = self.scene()
+        since = bot.now()
+        self.admin(alice, room, "nick='xbot' role='none'><reason>too loud</reason>")
+        bot.await_log(f"{room}: absent: we were kicked (too loud); next try in", since)
+        bot.await_rooms(since)
+        self.check_answers(alice, room)
+
+    def test_a_ban(self) -> None:
+        """Banned while inside, the bot says why and stays away."""
+        room, alice, bot = self.scene()
+        since = bot.now()
+        account = f"xbot@{self.server.domain}"
+        self.admin(alice, room, f"jid='{account}' affiliation='outcast'><reason>enough</reason>")
+        bot.await_log(f"{room}: refused: we were banned (enough)", since)
+        # Who was let in again by a person is so after the next start.
+        bot.stop()
+        bot.start()
+        bot.await_log(f"{room}: refused: we are banned")
+        bot.stop()
+        self.admin(alice, room, f"jid='{account}' affiliation='member'>")
+        bot.start_and_join()
+        self.check_answers(alice, room)
+
+    def test_a_destruction(self) -> None:
+        """A destroyed room is left for good; where people are sent is told, and not followed."""
+        room, alice, bot = self.scene()
+        since, other = bot.now(), self.room()
+        alice.request(
+            room,
+            f"<query xmlns='{_OWNER}'><destroy jid='{other}'><reason>moving</reason></destroy>"
+            "</query>",
+        )
+        bot.await_log(
+            f"{room}: refused: the room was destroyed; it moved to {other} (moving)", since
+        )
+        self.assertNotIn(f"{other}:", bot.text())
+
+    def test_members_only(self) -> None:
+        """Who is no member, or ceases to be one, is refused; a member is let in."""
+        room, alice = self.room(), self.person()
+        alice.create(room, membersonly="1")
+        bot = self.bot([room])
+        bot.start()
+        bot.await_log(f"{room}: refused: it is for members only")
+        bot.stop()
+        account = f"xbot@{self.server.domain}"
+        self.admin(alice, room, f"jid='{account}' affiliation='member'>")
+        bot.start_and_join()
+        self.check_answers(alice, room)
+        since = bot.now()
+        self.admin(alice, room, f"jid='{account}' affiliation='none'>")
+        bot.await_log(f"{room}: refused: we are no longer a member", since)
+
+    def test_becoming_members_only(self) -> None:
+        """A room that closes its doors to those inside puts the bot out for good."""
+        room, alice, bot = self.scene()
+        since = bot.now()
+        alice.configure(room, membersonly="1")
+        bot.await_log(f"{room}: refused: it is now for members only", since)
+
+    def test_a_password(self) -> None:
+        """A wrong password is told as such, and the right one opens the room."""
+        room, alice = self.room(), self.person()
+        alice.create(room, passwordprotectedroom="1", roomsecret="open <&>")
+        bot = self.bot([room])
+        bot.start()
+        bot.await_log(f"{room}: refused: it wants a password, and not this one")
+        right = self.bot(extra=f"[room {room}]\npassword = open <&>\n")
+        right.start()
+        right.await_log(f"{room}: caught up, listening")
+        self.check_answers(alice, room)
+        self.assertNotIn("open <&>", bot.text() + right.text())
+
+    def test_the_nick_is_reclaimed_from_who_leaves(self) -> None:
+        """Who holds our nick goes: it is ours."""
+        self.check_reclaim("xbot", "unavailable")
+
+    def test_the_nick_is_reclaimed_from_who_is_renamed(self) -> None:
+        """Who holds our nick takes another one: it is ours."""
+        self.check_reclaim("bob", None)
+
+    def check_reclaim(self, nick: str, kind: str | None) -> None:
+        """Bob has our nick, and gives it back by a presence."""
+        room, alice, bob = self.room(), self.person(), self.person("bob")
+        alice.create(room)
+        bob.join(room, "xbot")
+        bot = self.bot([room])
+        bot.start_and_join()
+        self.check_answers(alice, room, "xbot_")
+        since = bot.now()
+        bob.appear(f"{room}/{nick}", kind)
+        bot.await_log(f"{room}: now as 'xbot'", since)
+        self.check_answers(alice, room)
+
+    def test_odd_nicks(self) -> None:
+        """The bot, and whom it answers, may be called anything that the server accepts."""
+        nick = "o'b\"x/<&> \u2603 \u0431\u03bf\u0442"
+        room, alice = self.room(), self.person()
+        alice.create(room, "a\"l/i'ce <&> \u2603")
+        bot = self.bot(extra=f"[room {room}]\nnick = {nick}\n")
+        bot.start()
+        bot.await_log(f"{room}: caught up, listening")
+        self.check_answers(alice, room, nick)
+
+    def test_self_ping(self) -> None:
+        """Rooms where nobody speaks for long are asked, and the bot stays in them."""
+        room, alice = self.room(), self.person()
+        alice.create(room)
+        bot = self.bot([room], xmpp="room-ping-interval = 1s\n")
+        bot.start_and_join()
+        since = len(self.server.log())
+        # Four of them; the answers leave no trace but this.
+        wait_until(
+            lambda: self.pings(since, room) >= 4,
+            lambda: f"pings in the server's log\n{self.server.log()[since:][-3000:]}",
+            DEADLINE,
+        )
+        self.check_answers(alice, room)
+        self.assertEqual(bot.text().count(f"{room}: joined"), 1)
+        self.assertNotIn("stale", bot.text())
+
+    def test_a_service_that_forgets_us(self) -> None:
+        """A service that lost its occupants and told nobody has the bot back, unasked by anyone."""
+        room, alice = self.room(), self.person()
+        alice.create(room)
+        bot = self.bot([room], xmpp="room-ping-interval = 1s\n")
+        bot.start_and_join()
+        since = bot.now()
+        self.server.forget_room(room)
+        bot.await_log(f"{room}: absent: the room does not know us any more", since)
+        bot.await_rooms(since)
+        bob = self.person("bob")
+        bob.join(room, "bob")
+        self.check_answers(bob, room)
+
+    def test_the_service_restarts(self) -> None:
+        """The room service is restarted while the bot stays logged in: it is back by itself."""
+        room, alice = self.room(), self.person()
+        alice.create(room)
+        bot = self.bot([room], xmpp="room-ping-interval = 1s\n")
+        bot.start_and_join()
+        self.server.restart_rooms()
+        bob = self.person("bob")
+        wait_until(lambda: self.is_heard(bob, room), lambda: f"pong\n{bot.text()}", DEADLINE)
+        self.assertEqual(bot.text().count("logged in"), 1)
+
+    def is_heard(self, person: Person, room: str) -> bool:
+        """Whether the bot answers this person, who enters first, or again."""
+        person.appear(f"{room}/bob", "unavailable")
+        person.join(room, "bob")
+        person.say(room, "xbot: ping")
+        try:
+            person.expect(f"{room}/xbot", "pong", within=2)
+        except AssertionError:
+            return False
+        return True
+
+    def pings(self, since: int, room: str) -> int:
+        """How many self-pings the server has logged."""
+        return len(
+            re.findall(
+                rf"<iq[^>]*to=\\?['\"]{re.escape(room)}/xbot\\?['\"]", self.server.log()[since:]
+            )
+        )
+
+
+class ManyRoomsContract(Scene):
+    """As many rooms as one bot is meant for."""
+
+    def test_a_crowd(self) -> None:
+        """In a room of two thousand the bot is in soon, knows who speaks, and forgets who left."""
+        crowd = getattr(self.server, "crowd_room", None)
+        if crowd is None:
+            self.skipTest(f"{self.kind.name} lets nobody in without telling everybody")
+        room, alice = self.room(), self.person()
+        alice.create(room, whois="anyone")
+        crowd(room, CROWD)
+        bot = self.bot([room])
+        began = time.monotonic()
+        bot.start_and_join()
+        took = time.monotonic() - began
+        # In private: what is said aloud would come back from each of them.
+        alice.tell(f"{room}/xbot", "whoami")
+        wait_until(
+            lambda: any("alice@" in heard.body for heard in list(alice.messages)),
+            lambda: f"who alice is: {alice.messages}\n{bot.text()}",
+            DEADLINE,
+        )
+        say_figures(
+            f"{self.kind.name}: a room of {CROWD} occupants entered in {took:.1f} s from the"
+            " start of the process"
+        )
+
+    def test_a_thousand_rooms(self) -> None:
+        """A bot enters a thousand rooms within a bound, in the order of its ini, and answers."""
+        rooms = [self.room() for _ in range(ROOMS)]
+        bot = self.bot(rooms)
+        began = time.monotonic()
+        bot.start()
+        bot.await_log(": caught up, listening", times=ROOMS, within=ROOMS_WITHIN)
+        took = time.monotonic() - began
+        joined = re.findall(r"(room-\w+@\S+): joined", bot.text())
+        self.assertEqual(sorted(joined), sorted(rooms))
+        # In order, as far as a window of joins under way can tell.
+        places = {room: number for number, room in enumerate(rooms)}
+        self.assertLess(max(abs(places[room] - n) for n, room in enumerate(joined)), 40)
+        alice = self.person()
+        for room in rooms[0], rooms[-1]:
+            alice.join(room)
+            alice.say(room, "xbot: ping")
+            alice.expect(f"{room}/xbot", "pong")
+        began = time.monotonic()
+        bot.stop()
+        say_figures(
+            f"{self.kind.name}: {ROOMS} rooms entered in {took:.1f} s from the start of the"
+            f" process, left in {time.monotonic() - began:.1f} s"
+        )

@@ -1,0 +1,28 @@
+"""Not again so soon."""
+
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from xbot.throttle import Throttle
+
+
+class ThrottleTests(unittest.TestCase):
+    def test_each_once_in_a_period(self):
+        """A key is allowed once, and again when the period is over, whatever others do."""
+        clock = Clock()
+        throttle = Throttle(clock, 60)
+        self.assertTrue(throttle.allows("a"))
+        clock.advance(30)
+        self.assertEqual([throttle.allows(key) for key in "aba"], [False, True, False])
+        clock.advance(30)
+        self.assertEqual([throttle.allows(key) for key in "ab"], [True, False])
+
+    def test_bounded(self):
+        """However many keys there are, so many are allowed in a period and kept in memory."""
+        clock = Clock()
+        throttle = Throttle(clock, 60, most=10)
+        for _ in range(3):
+            allowed = [throttle.allows(str(number)) for number in range(1000)]
+            self.assertEqual(allowed, [True] * 10 + [False] * 990)
+            self.assertEqual(len(throttle._last), 10)
+            clock.advance(60)

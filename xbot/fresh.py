@@ -1,0 +1,64 @@
+"""Python responders' modules imported anew, or left as they were when that fails."""
+
+from __future__ import annotations
+
+import importlib
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+#: xbot is never imported anew, nor is what its own state lives in.
+_OURS = "xbot"
+
+
+@contextmanager
+def fresh_modules(names: Iterable[str]) -> Iterator[None]:
+    """Within, ``import`` makes new module objects of these modules and of their siblings.
+
+    Siblings are what was imported from the same top-level package. Modules of
+    the standard library, of site-packages and of xbot are not touched. When the
+    block raises, :data:`sys.modules` is as it was. Whoever holds an old object
+    (a run under way) goes on with it.
+    """
+    packages = {name.partition(".")[0] for name in names} - {_OURS} - sys.stdlib_module_names
+    installed = _installed()
+    old = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in packages and _is_own(module, installed)
+    }
+    for name in old:
+        del sys.modules[name]
+    # A file that is newer than the finder's listing of its folder would not be seen.
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    try:
+        yield
+    except BaseException:
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in packages:
+                del sys.modules[name]
+        sys.modules.update(old)
+        raise
+
+
+def _is_own(module: ModuleType, installed: tuple[Path, ...]) -> bool:
+    """Whether it comes from files of the operator's own."""
+    file = getattr(module, "__file__", None)
+    # A package without __init__ has places only, and may have several.
+    places = [file] if file else list(getattr(module, "__path__", ()))
+    return bool(places) and not any(
+        Path(place).resolve().is_relative_to(folder) for place in places for folder in installed
+    )
+
+
+def _installed() -> tuple[Path, ...]:
+    """Where packages are that somebody installed, and the standard library."""
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += [*site.getsitepackages(), site.getusersitepackages()]
+    return tuple({Path(folder).resolve() for folder in folders})

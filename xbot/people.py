@@ -1,0 +1,48 @@
+"""Who is meant: real people by their bare JIDs, or everyone of a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+
+
+@frozen
+class People:
+    """A list from the ini. By default it names nobody."""
+
+    jids: frozenset[Jid] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, names: Iterable[str]) -> People:
+        """From ``alice@example.org`` and ``@example.org`` (everyone there, not of its subdomains).
+
+        :raises ValueError: with what is wrong with one of the names.
+        """
+        jids, domains = set(), set()
+        for name in names:
+            is_domain = name.startswith("@")
+            try:
+                jid = Jid.parse(name.removeprefix("@"))
+            except InvalidJid as error:
+                raise ValueError(f"{name!r} is no JID: {error.reason}") from error
+            if jid.resource is not None:
+                raise ValueError(f"{name!r} has a resource; people are named by NAME@DOMAIN")
+            if is_domain and jid.local is None:
+                domains.add(jid.domain)
+            elif is_domain or jid.local is None:
+                raise ValueError(f"{name!r} is neither NAME@DOMAIN nor @DOMAIN")
+            else:
+                jids.add(jid)
+        return cls(frozenset(jids), frozenset(domains))
+
+    def includes(self, jid: Jid) -> bool:
+        """Whether this is one of them, whatever the resource. A domain itself is nobody."""
+        return jid.local is not None and (jid.bare in self.jids or jid.domain in self.domains)
+
+
+NOBODY = People()

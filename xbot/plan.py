@@ -1,0 +1,127 @@
+"""From one configuration to another: what a reload has to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from attrs import AttrsInstance, evolve, fields, frozen
+
+from xbot.jid import Jid
+from xbot.settings import Config, ResponderSettings, RoomSettings
+
+#: Of ``[xmpp]``, what can change while a connection stays. All else is the account.
+_LIVE = frozenset(
+    {
+        "ping_interval",
+        "ping_timeout",
+        "room_ping_interval",
+        "resume_max_age",
+        "reconnect_max",
+        "accept_invites",
+        "subscriptions",
+        "subscribers",
+    }
+)
+
+#: Of ``[xbot]``, what a process cannot change once it runs.
+_FIXED = frozenset({"state"})
+
+#: Options that are called otherwise in the ini.
+_OPTIONS = {"pins": "pin-sha256", "direct_tls": "tls", "subscribers": "subscriptions"}
+
+
+@frozen
+class Plan:
+    """What differs. Rooms are in the ini's order; responders and options are named.
+
+    ``join`` and ``change`` hold the new settings, ``leave`` bare JIDs.
+    ``nicks`` counts the rooms with another nick. ``reload`` names the Python
+    responders that stay: their code is read again in any case. ``account`` are
+    options that need a new connection, ``options`` others, and ``restart``
+    those that a running bot cannot change.
+    """
+
+    join: tuple[RoomSettings, ...] = ()
+    leave: tuple[Jid, ...] = ()
+    change: tuple[RoomSettings, ...] = ()
+    nicks: int = 0
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    modify: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"join +{len(self.join)}", f"leave -{len(self.leave)}", f"nick {self.nicks}"]
+        if others := len(self.change) - self.nicks:
+            parts.append(f"room settings {others}")
+        parts.append(f"responders +{len(self.add)} -{len(self.remove)} ~{len(self.modify)}")
+        if self.reload:
+            parts.append(f"fresh code {len(self.reload)}")
+        if self.options:
+            parts.append(f"options {' '.join(self.options)}")
+        if self.restart:
+            parts.append(f"needs a restart: {' '.join(self.restart)}")
+        changed = f"changed ({' '.join(self.account)})" if self.account else "unchanged"
+        return ", ".join([*parts, f"account {changed}"])
+
+    def details(self) -> Iterator[str]:
+        """What stands behind the numbers, one line each, without any secret."""
+        yield from (f"join {room.jid} as {room.nick}" for room in self.join)
+        yield from (f"leave {jid}" for jid in self.leave)
+        yield from (f"change {room.jid}, there as {room.nick}" for room in self.change)
+        yield from (f"add responder {name}" for name in self.add)
+        yield from (f"remove responder {name}" for name in self.remove)
+        yield from (f"change responder {name}" for name in self.modify)
+        yield from (f"read the code of {name} again" for name in self.reload)
+
+
+def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
+    """What leads from ``old`` to ``new``.
+
+    ``files`` are options of ``[xmpp]`` (``ca-file``) whose files hold something
+    else by now, which no configuration tells.
+    """
+    before = {room.jid: room for room in old.rooms}
+    after = {room.jid: room for room in new.rooms}
+    change = [room for jid, room in after.items() if jid in before and room != before[jid]]
+    had = {responder.name: responder for responder in old.responders}
+    have = {responder.name: responder for responder in new.responders}
+    modify = [
+        name for name in have if name in had and not _is_same_responder(had[name], have[name])
+    ]
+    xmpp = _differing(old.xmpp, new.xmpp)
+    bot = _differing(old.bot, new.bot)
+    return Plan(
+        join=tuple(room for jid, room in after.items() if jid not in before),
+        leave=tuple(jid for jid in before if jid not in after),
+        change=tuple(change),
+        nicks=sum(room.nick != before[room.jid].nick for room in change),
+        add=tuple(name for name in have if name not in had),
+        remove=tuple(name for name in had if name not in have),
+        modify=tuple(modify),
+        reload=tuple(
+            name
+            for name, responder in have.items()
+            if name in had and name not in modify and responder.use is not None
+        ),
+        account=_named([*(xmpp - _LIVE), *files]),
+        options=_named([*(bot - _FIXED), *(xmpp & _LIVE)]),
+        restart=_named(bot & _FIXED),
+    )
+
+
+def _is_same_responder(old: ResponderSettings, new: ResponderSettings) -> bool:
+    # Where it stands in which ini is no matter.
+    return evolve(old, path=new.path, line=new.line) == new
+
+
+def _differing(old: AttrsInstance, new: AttrsInstance) -> set[str]:
+    names = (each.name for each in fields(type(new)))
+    return {name for name in names if getattr(old, name) != getattr(new, name)}
+
+
+def _named(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted({_OPTIONS.get(name, name.replace("_", "-")) for name in names}))

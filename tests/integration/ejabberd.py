@@ -34,8 +34,10 @@ listen:
     access_persistent: all
     history_size: 50
     max_user_conferences: 2000
+    max_users: 5000
     default_room_options:
       persistent: true
+      max_users: 5000
   mod_offline: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
@@ -63,6 +65,7 @@ class Ejabberd(Server):
     name = "ejabberd"
     program = "ejabberdctl"
     attempt_mark = "<auth "
+    crowd_is_told = True
     proof_mark = "<response "
 
     def configure(self) -> None:
@@ -134,10 +137,25 @@ class Ejabberd(Server):
 
     def restart_rooms(self) -> None:
         host = f"<<{_erlang(self.domain)}>>"
+        self._do(f"gen_mod:stop_module({host}, mod_muc), gen_mod:start_module({host}, mod_muc).")
+
+    def crowd_room(self, room: str, count: int) -> None:
+        """Put so many occupants into ``room``, of a domain that takes in what it is sent.
+
+        From here on it logs no more than warnings.
+        """
+        local, _, service = room.partition("@")
+        # Their joins are told to each of them, which the log could not bear.
         self._do(
-            f"Options = gen_mod:get_module_opts({host}, mod_muc),"
-            f" gen_mod:stop_module({host}, mod_muc), timer:sleep(500),"
-            f" gen_mod:start_module({host}, mod_muc, Options)."
+            "ejabberd_logger:set(warning),"
+            ' ejabberd_router:register_route(<<"crowd.test">>,'
+            f" <<{_erlang(self.domain)}>>, {{apply, erlang, is_tuple}}),"
+            " Wish = xmpp:decode(fxml_stream:parse_element(<<\"<presence xmlns='jabber:client'>"
+            "<x xmlns='http://jabber.org/protocol/muc'/></presence>\">>)),"
+            " [ejabberd_router:route(xmpp:set_from_to(Wish,"
+            ' jid:make(<<"crowd", N/binary>>, <<"crowd.test">>, <<"x">>),'
+            f' jid:make(<<{_erlang(local)}>>, <<{_erlang(service)}>>, <<"guest", N/binary>>)))'
+            f" || I <- lists:seq(1, {count}), N <- [integer_to_binary(I)]]."
         )
 
     def _do(self, erlang: str) -> None:

@@ -38,6 +38,9 @@ class Server:
     attempt_mark: str
     proof_mark: str
 
+    #: Whether those who are in a room see its crowd come.
+    crowd_is_told: bool
+
     def __init__(
         self,
         *,
@@ -93,6 +96,10 @@ class Server:
 
     def forget_room(self, room: str) -> None:
         """Make the room service forget who is in ``room``, and tell nobody."""
+        raise NotImplementedError
+
+    def crowd_room(self, room: str, count: int) -> None:
+        """Put occupants into ``room``: guest1 to guest``count``."""
         raise NotImplementedError
 
     def restart_rooms(self) -> None:

@@ -65,6 +65,8 @@ class Ejabberd(Server):
     name = "ejabberd"
     program = "ejabberdctl"
     attempt_mark = "<auth "
+    # Each is told of each: two thousand would take it minutes.
+    crowd = 500
     crowd_is_told = True
     proof_mark = "<response "
 

@@ -63,6 +63,7 @@ class Prosody(Server):
     name = "Prosody"
     program = "prosody"
     attempt_mark = "<auth "
+    crowd = 2000
     crowd_is_told = False
     proof_mark = "<response "
 

@@ -16,9 +16,6 @@ _OWNER = "http://jabber.org/protocol/muc#owner"
 #: Rooms of one bot, and the seconds in which it is in all of them.
 ROOMS, ROOMS_WITHIN = 1000, 60.0
 
-#: Occupants of one room.
-CROWD = 2000
-
 
 class RoomLifeContract(Scene):
     """What the room, and those who run it, do to the bot."""
@@ -220,15 +217,16 @@ class ManyRoomsContract(Scene):
     """As many rooms as one bot is meant for."""
 
     def test_a_crowd(self) -> None:
-        """In a room of two thousand the bot is in soon, and knows who speaks."""
+        """In a room of hundreds or thousands the bot is in soon, and knows who speaks."""
         self.server = self.other_server()
+        crowd = self.server.crowd
         room, alice = self.room(), self.person()
         alice.create(room, whois="anyone")
-        self.server.crowd_room(room, CROWD)
+        self.server.crowd_room(room, crowd)
         since = len(self.server.log())
         if self.server.crowd_is_told:
             wait_until(
-                lambda: sum("/guest" in seen.sender for seen in list(alice.presences)) == CROWD,
+                lambda: sum("/guest" in seen.sender for seen in list(alice.presences)) == crowd,
                 lambda: f"a crowd; there are {len(alice.presences)}",
                 2 * DEADLINE,
             )
@@ -238,7 +236,7 @@ class ManyRoomsContract(Scene):
         took = time.monotonic() - began
         if not self.server.crowd_is_told:
             guests = rf"<presence[^>]*from=['\"]{re.escape(room)}/guest(\d+)['\"]"
-            self.assertEqual(len(set(re.findall(guests, self.server.log()[since:]))), CROWD)
+            self.assertEqual(len(set(re.findall(guests, self.server.log()[since:]))), crowd)
         # In private: what is said aloud would come back from each of them.
         alice.tell(f"{room}/xbot", "whoami")
         wait_until(
@@ -247,7 +245,7 @@ class ManyRoomsContract(Scene):
             DEADLINE,
         )
         say_figures(
-            f"{self.kind.name}: a room of {CROWD} occupants entered in {took:.1f} s from the"
+            f"{self.kind.name}: a room of {crowd} occupants entered in {took:.1f} s from the"
             " start of the process"
         )
 

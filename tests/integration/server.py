@@ -38,7 +38,8 @@ class Server:
     attempt_mark: str
     proof_mark: str
 
-    #: Whether those who are in a room see its crowd come.
+    #: How many can be crowded into a room, and whether those who are there are told of each.
+    crowd: int
     crowd_is_told: bool
 
     def __init__(

@@ -156,6 +156,36 @@ class MessagesTests(Hearing, unittest.TestCase):
         self.assertEqual(dict(self.messages.dropped), {"unknown-room": 1})
 
 
+class ForgedTests(Hearing, unittest.TestCase):
+    def test_what_others_say_in_other_names(self):
+        """Carbons, archive results and forwarded messages say nothing, whoever sends them."""
+        inner = (
+            "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='chat'"
+            f" from='alice@example.org/pda'>{BODY}</message></forwarded>"
+        )
+        wrapped = (
+            f"<received xmlns='urn:xmpp:carbons:2'>{inner}</received>",
+            f"<sent xmlns='urn:xmpp:carbons:2'>{inner}</sent>",
+            f"<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'>{inner}</result>",
+            inner,
+        )
+        for sender in ("mallory@example.org/x", f"{ROOM}/alice", str(JID.bare), JID.domain):
+            for content in wrapped:
+                self.peer.feed(f"<message from='{sender}' type='chat'>{content}</message>")
+        self.assertEqual(self.heard, [])
+        self.assertEqual(self.messages.dropped["no-body"], 16)
+
+    def test_a_body_beside_a_forged_carbon(self):
+        """What counts is what the sender says itself, under its own name."""
+        message = self.hear(
+            "<message from='mallory@example.org/x' type='chat'><body>mine</body>"
+            "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
+            f"<message xmlns='jabber:client' from='alice@example.org/pda'>{BODY}</message>"
+            "</forwarded></received></message>"
+        )
+        self.assertEqual((message.identity, message.body), ("mallory@example.org", "mine"))
+
+
 class KeyTests(Hearing, unittest.TestCase):
     def key(self, content, stanza_from=ALICE):
         return self.hear(f"<message type='groupchat' {stanza_from}{content}</message>").key

@@ -80,10 +80,6 @@ class Rooms(Handler):
         if self._in_session:
             room.enter()
 
-    def change(self, settings: RoomSettings) -> None:
-        """Be in that room with these settings: no other room is made, and none is left."""
-        self.join(settings)
-
     def leave(self, jid: Jid) -> None:
         """Leave a room for good; none of that name is no matter."""
         room = self._rooms.pop(jid, None)

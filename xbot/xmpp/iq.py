@@ -18,7 +18,7 @@ from xbot.jid import Jid
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.problems import ConnectionProblem
-from xbot.xmpp.stanza import error_condition, error_reply
+from xbot.xmpp.stanza import error_condition, error_reply, reply_to
 
 #: Seconds that an answer may take where the asker names no other time.
 IQ_TIMEOUT = 30.0
@@ -154,11 +154,7 @@ class Iq(Handler):
             self._log.failure("a request could not be answered")
             self.send(error_reply(iq, "internal-server-error"))
             return
-        reply = domish.Element((ns.CLIENT, "iq"))
-        reply["type"] = "result"
-        for ours, theirs in (("to", "from"), ("id", "id")):
-            if iq.hasAttribute(theirs):
-                reply[ours] = iq[theirs]
+        reply = reply_to(iq, "result")
         if result is not None:
             reply.addChild(result)
         self.send(reply)

@@ -163,16 +163,22 @@ def error_condition(stanza: domish.Element) -> str:
     return "undefined-condition"
 
 
+def reply_to(stanza: domish.Element, kind: str) -> domish.Element:
+    """An empty answer of this type: to the sender, with the stanza's id."""
+    reply = domish.Element((ns.CLIENT, stanza.name))
+    reply["type"] = kind
+    for ours, theirs in (("to", "from"), ("id", "id")):
+        if stanza.hasAttribute(theirs):
+            reply[ours] = stanza[theirs]
+    return reply
+
+
 def error_reply(stanza: domish.Element, condition: str, kind: str = "cancel") -> domish.Element:
     """The error that answers ``stanza``, minimal (RFC 6120, section 8.3.1).
 
     The offending children are never echoed: a stranger chose them.
     """
-    reply = domish.Element((ns.CLIENT, stanza.name))
-    reply["type"] = "error"
-    for ours, theirs in (("to", "from"), ("id", "id")):
-        if stanza.hasAttribute(theirs):
-            reply[ours] = stanza[theirs]
+    reply = reply_to(stanza, "error")
     error = reply.addElement((ns.CLIENT, "error"))
     error["type"] = kind
     error.addElement((ns.STANZA_ERRORS, condition))

@@ -27,11 +27,8 @@ from xbot.responders.help import Help
 from xbot.responders.ping import ping
 from xbot.responders.whoami import whoami
 from xbot.settings import ResponderSettings
-from xbot.template import Template
+from xbot.template import FACTS, Template
 from xbot.threads import RunsInThread
-
-#: What ``reply`` and ``run`` know besides the groups of the pattern.
-FACTS = frozenset({"nick", "sender", "room", "body"})
 
 _log = Logger()
 

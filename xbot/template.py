@@ -9,6 +9,10 @@ from attrs import frozen
 
 from xbot.errors import XbotError
 
+#: The fields that every template has, besides the named groups of its pattern.
+FACTS = frozenset({"nick", "sender", "room", "body"})
+
+
 _TOKEN = re.compile(r"(?P<literal>\{\{|\}\}|[^{}]+)|\{(?P<field>[^{}]*)\}")
 
 

@@ -27,7 +27,7 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
-from xbot.template import Template
+from xbot.template import FACTS, Template
 
 #: More than any ini, in bytes: a file this large was named by mistake.
 MAX_SIZE = 1 << 20
@@ -35,9 +35,6 @@ MAX_SIZE = 1 << 20
 #: Where an installed bot finds its ini, and then where a checkout does.
 INSTALLED = Path("/etc/xbot/xbot.ini")
 CHECKOUT = Path("etc/xbot.ini")
-
-#: The fields that every template has, besides the pattern's named groups.
-FIELDS = frozenset({"nick", "sender", "room", "body"})
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Path:
@@ -325,9 +322,9 @@ def _check_fields(section: ConvertedSection) -> None:
     for option in patterns:
         found = set(re.compile(values[option]).groupindex)
         groups |= found
-        for name in sorted(found & FIELDS) if "use" not in values else ():
+        for name in sorted(found & FACTS) if "use" not in values else ():
             section.blame(option, f"the group {name!r} hides the field {{{name}}}: rename it")
-    known = FIELDS | groups
+    known = FACTS | groups
     for option in ("reply", "run"):
         templates = [values["reply"]] if option == "reply" and option in values else []
         if option == "run":

@@ -14,11 +14,9 @@ LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "throttle", "private_file", "plan", "logs"},
     {"config", "interfaces"},
-    {"threads", "program", "answers", "responder", "callables", "fresh"}
-    | {"dispatch", "outbox", "accepting", "runs", "duplicates", "interrupted"}
-    | {"journal"},
+    {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"},
     {"xmpp", "testing"},
-    {"loader", "embedded", "account", "reloading", "service"},
+    {"loading", "embedded", "account", "reloading", "service"},
     {"tap", "hangup", "demo"},
     {"cli"},
 ]
@@ -86,7 +84,7 @@ class ArchitectureTests(unittest.TestCase):
         for path in self.modules():
             names = {name for name in imports_of(path) if name.startswith("xbot.responders")}
             if names:
-                self.assertEqual(room_of(path), "loader")
+                self.assertEqual(room_of(path), "loading")
 
     def test_one_door_to_wokkel(self):
         """Only xbot.xmpp._wokkel imports wokkel."""

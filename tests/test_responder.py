@@ -6,7 +6,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import MAX_LENGTH, Answers
-from xbot.matching import Pattern
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Failed, Responder, hear, respond, routes_of
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from xbot.answers import Answers, cut
 from xbot.errors import XbotError
-from xbot.matching import Pattern
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 
 _ROUTES = "__xbot_routes__"

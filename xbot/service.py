@@ -14,14 +14,14 @@ from twisted.python.failure import Failure
 
 from xbot.account import file_digests, make_account, make_endpoint
 from xbot.config import line_of, load
-from xbot.dispatch import Dispatcher
+from xbot.dispatch.dispatcher import Dispatcher
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
 from xbot.filters import Rooms
 from xbot.interfaces import IJournal
 from xbot.journal.file import FILE_NAME as JOURNAL_NAME
 from xbot.journal.journal import Journal
-from xbot.loader import load_responders
+from xbot.loading.loader import load_responders
 from xbot.outbox import Outbox
 from xbot.plan import Plan
 from xbot.plan import plan as plan_between

@@ -14,9 +14,9 @@ from twisted.trial import unittest
 from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
 from tests.xmpp.model import NICK, ROOM, ModelServer
 from xbot.answers import Answers
-from xbot.dispatch import Dispatcher
+from xbot.dispatch.dispatcher import Dispatcher
 from xbot.jid import Jid
-from xbot.matching import Pattern
+from xbot.matching.pattern import Pattern
 from xbot.outbox import Outbox
 from xbot.responder import Responder
 from xbot.settings import RoomSettings, Secret, XmppSettings

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from xbot.dispatch.runs import Run, Runs
 from xbot.entry import INTERRUPTED, REFUSED, JournalUnavailable
 from xbot.interfaces import IJournal
-from xbot.runs import Run, Runs
 
 #: Seconds that a command waits for the journal's disk before it is refused.
 ACCEPT_TIMEOUT = 30.0

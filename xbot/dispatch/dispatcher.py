@@ -17,17 +17,17 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
-from xbot.accepting import Accepting
-from xbot.duplicates import RecentKeys
+from xbot.dispatch.accepting import Accepting
+from xbot.dispatch.duplicates import RecentKeys
+from xbot.dispatch.interrupted import Report, reports
+from xbot.dispatch.runs import Run, Runs
 from xbot.entry import Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
-from xbot.interrupted import Report, reports
-from xbot.matching import addressed_text
+from xbot.matching.pattern import addressed_text
 from xbot.message import Message
 from xbot.responder import Responder
-from xbot.runs import Run, Runs
 
 Deliver = Callable[[Message, Callable[[], None]], None]
 """Says a message, and calls the second argument once it has arrived."""

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.loader` promises."""
+"""What :mod:`xbot.loading.loader` promises."""
 
 import sys
 import textwrap
@@ -12,7 +12,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import TestCase
 
 from xbot.errors import InvalidConfig, Problem
-from xbot.loader import load_responders
+from xbot.loading.loader import load_responders
 from xbot.message import Message
 from xbot.program import CannotRun
 from xbot.responder import Failed, Responder

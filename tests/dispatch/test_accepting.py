@@ -1,4 +1,4 @@
-"""What :mod:`xbot.accepting` and the dispatcher promise about what has effects."""
+"""What :mod:`xbot.dispatch.accepting` and the dispatcher promise about what has effects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel
 
-from tests.test_dispatch import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
-from xbot.accepting import ACCEPT_TIMEOUT
-from xbot.dispatch import Dispatcher
+from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
+from xbot.dispatch.accepting import ACCEPT_TIMEOUT
+from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.runs import MAX_RUNS
 from xbot.message import Message
 from xbot.responder import hear
-from xbot.runs import MAX_RUNS
 from xbot.testing.journal import MemoryJournal
 
 REFUSAL = "go cannot run now: its journal is not writable."

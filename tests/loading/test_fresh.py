@@ -9,7 +9,7 @@ import attr
 from twisted.trial import unittest
 
 import xbot.jid
-from xbot.fresh import fresh_modules
+from xbot.loading.fresh import fresh_modules
 
 
 class FreshTests(unittest.TestCase):

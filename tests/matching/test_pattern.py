@@ -1,10 +1,10 @@
-"""What :mod:`xbot.matching` promises."""
+"""What :mod:`xbot.matching.pattern` promises."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from xbot.matching import MAX_SEARCHED, Pattern, addressed_text, readable
+from xbot.matching.pattern import MAX_SEARCHED, Pattern, addressed_text, readable
 
 names = st.text(min_size=1).filter(lambda name: name.strip())
 

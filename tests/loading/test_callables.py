@@ -1,4 +1,4 @@
-"""What :mod:`xbot.callables` promises."""
+"""What :mod:`xbot.loading.callables` promises."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
-from xbot.callables import BadSignature, run_of
-from xbot.matching import Pattern
+from xbot.loading.callables import BadSignature, run_of
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.threads import InThread
 

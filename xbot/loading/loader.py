@@ -15,11 +15,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from xbot.answers import Answers, collect
-from xbot.callables import BadSignature, run_of
 from xbot.errors import InvalidConfig, Problem, XbotError
 from xbot.filters import Rooms, may_answer
-from xbot.fresh import fresh_modules
-from xbot.matching import Pattern, readable
+from xbot.loading.callables import BadSignature, run_of
+from xbot.loading.fresh import fresh_modules
+from xbot.matching.pattern import Pattern, readable
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
 from xbot.responder import Responder, Run, routes_of
@@ -52,7 +52,7 @@ def load_responders(
 ) -> tuple[Responder, ...]:
     """The responders of ``settings`` in their order, then the bundled ones not replaced by name.
 
-    Imports what ``use`` names; with ``fresh``, anew (:func:`~xbot.fresh.fresh_modules`).
+    Imports what ``use`` names; with ``fresh``, anew (:func:`~xbot.loading.fresh.fresh_modules`).
     Raises :class:`~xbot.errors.InvalidConfig` with every mistake. ``rooms`` is
     what ``help`` goes by: the dispatcher's own.
     """

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.interrupted` promises."""
+"""What :mod:`xbot.dispatch.interrupted` promises."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from xbot.dispatch.interrupted import MAX_NAMED, reports
 from xbot.entry import Entry
-from xbot.interrupted import MAX_NAMED, reports
 from xbot.message import Message
 
 MESSAGE = Message("ops@r/al", "ops@r/xbot", "deploy web", {"type": "groupchat"}, "ops@r", "al")

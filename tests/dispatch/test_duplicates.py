@@ -1,8 +1,8 @@
-"""What :mod:`xbot.duplicates` promises."""
+"""What :mod:`xbot.dispatch.duplicates` promises."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.duplicates import RecentKeys
+from xbot.dispatch.duplicates import RecentKeys
 
 
 class RecentKeysTests(SynchronousTestCase):

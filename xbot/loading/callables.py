@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from xbot.answers import Answers, collect
 from xbot.errors import XbotError
-from xbot.matching import Pattern
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Run
 from xbot.threads import RunsInThread

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.dispatch` promises, whatever the responders do."""
+"""What :mod:`xbot.dispatch.dispatcher` promises, whatever the responders do."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
-from xbot.callables import run_of
-from xbot.dispatch import Dispatcher
+from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.runs import MAX_RUNS
 from xbot.errors import NotConnected
-from xbot.matching import Pattern
+from xbot.loading.callables import run_of
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Failed, Responder, hear, respond, routes_of
-from xbot.runs import MAX_RUNS
 from xbot.threads import InThread
 
 ROOM = "ops@rooms.example"

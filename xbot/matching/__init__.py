@@ -1,0 +1,1 @@
+"""Who a text is addressed to, and which patterns it fits."""

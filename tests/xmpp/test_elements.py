@@ -48,6 +48,10 @@ def attributed(count):
     return "<message " + " ".join(f"a{number}=''" for number in range(count)) + "/>"
 
 
+def declaring(count):
+    return "<message " + " ".join(f"xmlns:a{n}='u'" for n in range(count)) + "/>"
+
+
 class HonestTests(unittest.TestCase):
     @PROPERTY
     @given(HONEST_TREES, st.integers(1, 40))
@@ -133,6 +137,8 @@ class ViolationTests(unittest.TestCase):
             "CDATA between": b"<![CDATA[x]]>",
             "wrong end": b"<message></iq>",
             "second declaration": b"<?xml version='1.0'?>",
+            "second header": HEADER.partition("?>")[2].encode() + b"<message/>",
+            "second header, another version": b"<stream:stream/>",
             "twice an attribute": b"<message a='' a=''/>",
             "after the end": END.encode() + b"<message/>",
         }
@@ -225,6 +231,7 @@ class DroppedTests(unittest.TestCase):
             ("nested too deep", nested, elements.MAX_DEPTH),
             ("too many elements", wide, elements.MAX_ELEMENTS),
             ("too many attributes", attributed, elements.MAX_ATTRIBUTES),
+            ("too many namespaces", declaring, elements.MAX_ATTRIBUTES),
         )
         for reason, make, limit in table:
             sink = Sink()

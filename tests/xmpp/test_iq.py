@@ -39,6 +39,26 @@ class IqTestCase(unittest.TestCase):
         self.peer.feed(f"<iq type='{kind}' id='{identity}'{written}/>")
 
 
+class DroppedTests(IqTestCase):
+    def test_too_long_to_answer(self):
+        """A request whose id or sender no honest one has gets no answer that repeats them."""
+        long = "x" * (module.MAX_ECHOED + 1)
+        for attributes in f"from='a@b' id='{long}'", f"from='{long}' id='1'":
+            self.peer.feed(f"<iq type='get' {attributes}/>")
+        self.assertEqual(self.peer.sent(), "")
+        self.assertEqual(self.iq.dropped, {"too-long": 2})
+        self.peer.feed(f"<iq type='get' from='a@b' id='{long[1:]}'/>")
+        self.assertEqual(self.peer.stanza()["id"], long[1:])
+
+    def test_counted(self):
+        """Replies to nothing, and what is neither request nor reply, are dropped and counted."""
+        for kind in "result", "error", "push", "":
+            self.reply("guessed", "a@example.org/b", kind)
+        self.peer.feed("<iq/>")
+        self.assertEqual(self.peer.sent(), "")
+        self.assertEqual(self.iq.dropped, {"unasked": 2, "no-type": 3})
+
+
 class AskingTests(IqTestCase):
     def test_question(self):
         """A question is one IQ with an id that nobody can guess."""

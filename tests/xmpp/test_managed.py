@@ -21,6 +21,7 @@ from xbot.jid import Jid
 from xbot.message import Message
 from xbot.outbox import Outbox
 from xbot.settings import RoomSettings, Secret, XmppSettings
+from xbot.xmpp import managed, ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation
@@ -376,6 +377,33 @@ class ManagedTests(unittest.TestCase):
         self.assertEqual(peer.sent(), "")
         peer.transport.producer.resumeProducing()
         self.assertEqual(self.bodies(peer), ["a"])
+
+    def test_asks_about_answers(self):
+        """What we answer others is asked about too, so that it does not pile up for ever."""
+        peer = self.log_in()
+        request = f"<iq type='get' from='a@example.org/x' id='1'><ping xmlns='{ns.PING}'/></iq>"
+        for _ in range(managed.ASK_AFTER):
+            self.assertNotIn("<r ", peer.sent())
+            peer.feed(request)
+        self.assertIn("<r ", peer.sent())
+        self.acknowledge(peer, 3 + managed.ASK_AFTER)
+        self.assertEqual(self.adapter.managed.unacknowledged, 0)
+
+    def test_nothing_is_acknowledged(self):
+        """A server that acknowledges nothing is left at a bound, of stanzas and of bytes."""
+        for name, limit in ("MAX_UNACKNOWLEDGED", 100), ("MAX_UNACKNOWLEDGED_BYTES", 20_000):
+            with self.subTest(name):
+                self.patch(managed, name, limit)
+                self.setUp()
+                peer = self.log_in()
+                self.say("a")
+                for _ in range(limit):
+                    peer.feed("<iq type='get' from='a@example.org/x' id='1'/>")
+                self.assertIn("acknowledges nothing", str(peer.stream.problem))
+                self.assertLessEqual(self.adapter.managed.unacknowledged, 201)
+                peer = self.come_back(peer)
+                self.resumed(peer, 3)
+                self.assertEqual(self.bodies(peer), ["a"])
 
     def test_goodbye(self):
         """At the end the server learns what we have handled, and nothing is left to resume."""

@@ -8,7 +8,7 @@ from twisted.words.xish.xmlstream import STREAM_END_EVENT
 from tests.xmpp.harness import END, HEADER, Peer, parse
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.serialize import Unserializable
-from xbot.xmpp.stream import CLOSE_TIMEOUT
+from xbot.xmpp.stream import CLOSE_TIMEOUT, MAX_UNREAD
 
 
 def online():
@@ -49,6 +49,23 @@ class OutTests(unittest.TestCase):
         peer.lose()
         peer.stream.send(parse("<message/>"))
         self.assertEqual(peer.sent(), "")
+
+    def test_a_server_that_does_not_read(self):
+        """What we write while nobody reads has a bound, and counts anew once somebody does."""
+        peer = online()
+        stanza = parse(f"<iq type='result'>{'x' * (MAX_UNREAD // 2)}</iq>")
+        for _ in range(3):
+            peer.transport.producer.pauseProducing()
+            peer.stream.send(stanza)
+            peer.transport.producer.resumeProducing()
+        self.assertIsNone(peer.stream.problem)
+        peer.transport.producer.pauseProducing()
+        peer.stream.send(stanza)
+        peer.transport.clear()
+        peer.stream.send(stanza)
+        self.assertEqual(peer.sent(), "")
+        self.assertTrue(peer.transport.aborted)
+        self.assertIn("does not read", str(peer.stream.problem))
 
 
 class InTests(unittest.TestCase):

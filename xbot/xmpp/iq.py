@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,9 @@ IQ_TIMEOUT = 30.0
 
 #: Questions under way at once; more are refused to the asker.
 MAX_PENDING = 1000
+
+#: Characters of a request's id and sender, which its answer repeats. No JID is longer.
+MAX_ECHOED = 3071
 
 Answerer = Callable[[domish.Element], domish.Element | None]
 """Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
@@ -54,7 +58,8 @@ class Iq(Handler):
 
     A reply counts only with the id of a question under way, which cannot be
     guessed, *and* from the one who was asked. A request that nobody here
-    answers gets a minimal error.
+    answers gets a minimal error. ``dropped`` counts what gets none: ``unasked``
+    replies, requests whose id or sender is ``too-long``, and those of ``no-type``.
     """
 
     _log = Logger("xbot.xmpp")
@@ -65,6 +70,7 @@ class Iq(Handler):
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
         self._answerers: dict[tuple[str, str, str], Answerer] = {}
+        self.dropped: Counter[str] = Counter()
 
     def answer(self, kind: str, uri: str, name: str, answerer: Answerer) -> None:
         """From now on ``answerer`` answers the requests ``get`` or ``set`` with this child."""
@@ -109,12 +115,17 @@ class Iq(Handler):
         kind = iq.getAttribute("type")
         if kind in ("result", "error"):
             self._got_reply(iq, kind)
-        elif kind in ("get", "set"):
+        elif kind not in ("get", "set"):
+            self.dropped["no-type"] += 1
+        elif any(len(iq.getAttribute(name, "")) > MAX_ECHOED for name in ("id", "from")):
+            self.dropped["too-long"] += 1
+        else:
             self._got_request(iq, kind)
 
     def _got_reply(self, iq: domish.Element, kind: str) -> None:
         pending = self._pending.get(iq.getAttribute("id", ""))
         if pending is None or not self._is_from(iq.getAttribute("from"), pending.sender):
+            self.dropped["unasked"] += 1
             return
         self._forget(iq["id"])
         if kind == "result":

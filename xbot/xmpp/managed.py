@@ -20,6 +20,13 @@ from xbot.xmpp.sm import BadAcknowledgement, Sent, Session, read_count
 
 _TRUE = ("true", "1")
 
+#: So many stanzas of ours under way, and the server is asked which it has.
+ASK_AFTER = 50
+
+#: More than these, or than so many bytes of them, and it will never say.
+MAX_UNACKNOWLEDGED = 5_000
+MAX_UNACKNOWLEDGED_BYTES = 16 * 1024 * 1024
+
 
 class Managed:
     """The session of one account, if the server manages its streams.
@@ -140,9 +147,17 @@ class Managed:
         """A stanza was written."""
         if self._session is None:
             return
-        self._session.outbound.sent(data, message)
-        if message is not None:
+        under_way = self._session.outbound
+        under_way.sent(data, message)
+        # What anybody may make us answer (a ping, say) must not pile up either.
+        if message is not None or len(under_way) >= ASK_AFTER:
             self._ask()
+        is_too_much = (
+            len(under_way) > MAX_UNACKNOWLEDGED or under_way.size > MAX_UNACKNOWLEDGED_BYTES
+        )
+        if is_too_much and self._stream is not None:
+            # What is under way stays; on another stream the server has to count anew.
+            self._stream.end(ProtocolViolation("the server acknowledges nothing"))
 
     def received(self) -> Callable[[object], None]:
         """A stanza came. What this gives is to be called once it is safe, with anything."""

@@ -68,9 +68,10 @@ class Inbound:
 
 
 class Outbound(Generic[T]):
-    """What was sent and is not known to have arrived, oldest first."""
+    """What was sent and is not known to have arrived, oldest first; ``size`` is its bytes."""
 
     def __init__(self) -> None:
+        self.size = 0
         self._acknowledged = 0
         self._unacknowledged: deque[Sent[T]] = deque()
 
@@ -82,6 +83,7 @@ class Outbound(Generic[T]):
 
     def sent(self, data: bytes, token: T | None = None) -> None:
         """A stanza left."""
+        self.size += len(data)
         self._unacknowledged.append(Sent(data, token))
 
     def acknowledged(self, h: int) -> list[Sent[T]]:
@@ -96,7 +98,9 @@ class Outbound(Generic[T]):
                 f" after {self._acknowledged % MODULUS}"
             )
         self._acknowledged += count
-        return [self._unacknowledged.popleft() for _ in range(count)]
+        freed = [self._unacknowledged.popleft() for _ in range(count)]
+        self.size -= sum(len(sent.data) for sent in freed)
+        return freed
 
 
 class Session(Generic[T]):

@@ -38,6 +38,10 @@ CLOSE_TIMEOUT = 5.0
 #: Stanzas that may come between our resource and the end of the login.
 MAX_EARLY = 256
 
+#: Bytes that we write while the server does not read; what people say waits in the
+#: outbox then, and this is what we owe others (answers to their pings, say).
+MAX_UNREAD = 1024 * 1024
+
 #: Dispatched, with the stream, when the server reads again after it did not.
 WRITABLE_EVENT = "//event/xbot/writable"
 
@@ -78,6 +82,7 @@ class Stream(XmlStream):
         self._hold: Deferred[Any] | None = None
         self._abort_call: IDelayedCall | None = None
         self._lost = False
+        self._unread = 0
 
     # For the one who negotiates.
 
@@ -167,8 +172,14 @@ class Stream(XmlStream):
 
     def write(self, data: bytes) -> None:
         """Write what is serialised already."""
-        if not self._lost and self.problem is None:
-            self.transport.write(data)
+        if self._lost or self.problem is not None:
+            return
+        if not self.is_writable:
+            self._unread += len(data)
+            if self._unread > MAX_UNREAD:
+                self.end(ConnectionProblem("the server does not read"), abort=True)
+                return
+        self.transport.write(data)
 
     # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
 
@@ -179,6 +190,7 @@ class Stream(XmlStream):
     def resumeProducing(self) -> None:
         """It reads again."""
         self.is_writable = True
+        self._unread = 0
         self.dispatch(self, WRITABLE_EVENT)
 
     def stopProducing(self) -> None:

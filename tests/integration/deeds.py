@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from pathlib import Path
@@ -10,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from xbot import Message, respond
+from xbot.xmpp.occupants import Occupants
 
 #: What was done, one line each.
 DEEDS = Path("deeds")
@@ -50,3 +52,21 @@ async def wait(message: Message, number: str) -> str:
     while not GO.exists():
         await deferLater(reactor, 0.02)
     return f"done {number}"
+
+
+@respond(r"count")
+async def count(message: Message) -> str:
+    """How many occupants the bot knows, over all its rooms."""
+    return f"{sum(map(len, _tables()))} occupants"
+
+
+@respond(r"behind (?P<nick>.+)")
+async def behind(message: Message, nick: str) -> str:
+    """The real bare JID of that occupant, "unknown", or "nobody" of that nick."""
+    found = [occupant for table in _tables() if (occupant := table.get(nick)) is not None]
+    return f"{nick}: {found[0].jid or 'unknown' if found else 'nobody'}"
+
+
+def _tables() -> list[Occupants]:
+    # No responder is shown them; these live in the bot's own process.
+    return [each for each in gc.get_objects() if isinstance(each, Occupants)]

@@ -35,6 +35,8 @@ listen:
     history_size: 50
     max_user_conferences: 2000
     max_users: 5000
+    # Above it, a room tells nobody who is there.
+    max_users_presence: 5000
     default_room_options:
       persistent: true
       max_users: 5000
@@ -65,9 +67,6 @@ class Ejabberd(Server):
     name = "ejabberd"
     program = "ejabberdctl"
     attempt_mark = "<auth "
-    # Each is told of each: two thousand would take it minutes.
-    crowd = 500
-    crowd_is_told = True
     proof_mark = "<response "
 
     def configure(self) -> None:
@@ -131,11 +130,8 @@ class Ejabberd(Server):
         return self._ready.exists() and super().is_ready()
 
     def forget_room(self, room: str) -> None:
-        local, _, service = room.partition("@")
-        self._do(
-            f"{{ok, Room}} = mod_muc:find_online_room(<<{_erlang(local)}>>,"
-            f" <<{_erlang(service)}>>), exit(Room, kill)."
-        )
+        name, service = _room(room)
+        self._do(f"{{ok, Room}} = mod_muc:find_online_room({name}, {service}), exit(Room, kill).")
 
     def restart_rooms(self) -> None:
         host = f"<<{_erlang(self.domain)}>>"
@@ -146,19 +142,25 @@ class Ejabberd(Server):
 
         From here on it logs no more than warnings.
         """
-        local, _, service = room.partition("@")
-        # Their joins are told to each of them, which the log could not bear.
+        name, service = _room(room)
+        option = f'mod_muc_admin:change_room_option({name}, {service}, <<"presence_broadcast">>'
+        everyone = f"mod_muc_admin:get_room_occupants_number({name}, {service})"
+        nick = '<<"guest", (integer_to_binary(I))/binary>>'
+        # To tell each of each, all the while, would take it minutes.
         self._do(
             "ejabberd_logger:set(warning),"
             ' ejabberd_router:register_route(<<"crowd.test">>,'
             f" <<{_erlang(self.domain)}>>, {{apply, erlang, is_tuple}}),"
-            " Wish = xmpp:decode(fxml_stream:parse_element(<<\"<presence xmlns='jabber:client'>"
-            "<x xmlns='http://jabber.org/protocol/muc'/></presence>\">>)),"
-            " [ejabberd_router:route(xmpp:set_from_to(Wish,"
-            ' jid:make(<<"crowd", N/binary>>, <<"crowd.test">>, <<"x">>),'
-            f' jid:make(<<{_erlang(local)}>>, <<{_erlang(service)}>>, <<"guest", N/binary>>)))'
-            f" || I <- lists:seq(1, {count}), N <- [integer_to_binary(I)]]."
+            f" Before = {everyone},"
+            f' ok = {option}, <<"[]">>),'
+            f" [{_guest_presence(room, 'I', nick)} || I <- lists:seq(1, {count})],"
+            f" (fun Wait() -> case {everyone} - Before of {count} -> ok;"
+            " _ -> timer:sleep(20), Wait() end end)(),"
+            f' ok = {option}, <<"[moderator, participant, visitor]">>).'
         )
+
+    def move_guest(self, room: str, number: int, nick: str, kind: str = "") -> None:
+        self._do(f"{_guest_presence(room, str(number), f'<<{_erlang(nick)}>>', kind)}.")
 
     def _do(self, erlang: str) -> None:
         """Have the node evaluate that."""
@@ -180,6 +182,28 @@ class Ejabberd(Server):
     @property
     def _ready(self) -> Path:
         return self.folder / "ready"
+
+
+def _room(room: str) -> tuple[str, str]:
+    """The two parts of a room's JID, as binaries."""
+    local, _, service = room.partition("@")
+    return f"<<{_erlang(local)}>>", f"<<{_erlang(service)}>>"
+
+
+def _guest_presence(room: str, number: str, nick: str, kind: str = "") -> str:
+    """Expression: that guest of a crowd sends a presence to ``nick``; both are expressions."""
+    name, service = _room(room)
+    attribute = f" type='{kind}'" if kind else ""
+    presence = (
+        f"<presence xmlns='jabber:client'{attribute}><x xmlns='http://jabber.org/protocol/muc'/>"
+        "</presence>"
+    )
+    return (
+        "ejabberd_router:route(xmpp:set_from_to("
+        f"xmpp:decode(fxml_stream:parse_element(<<{_erlang(presence)}>>)),"
+        f' jid:make(<<"crowd", (integer_to_binary({number}))/binary>>, <<"crowd.test">>, <<"x">>),'
+        f" jid:make({name}, {service}, {nick})))"
+    )
 
 
 def _erlang(text: str) -> str:

@@ -40,6 +40,7 @@ Component "{muc}" "muc"
     muc_room_default_persistent = true
     muc_room_default_history_length = 50
     max_history_messages = 50
+    enforce_registered_nickname = true
 """
 
 _TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}"{versions} }}'
@@ -63,8 +64,6 @@ class Prosody(Server):
     name = "Prosody"
     program = "prosody"
     attempt_mark = "<auth "
-    crowd = 2000
-    crowd_is_told = False
     proof_mark = "<response "
 
     def configure(self) -> None:
@@ -116,6 +115,22 @@ class Prosody(Server):
             ' occupant.role = "participant";'
             ' occupant:set_session(who.."/x", st.presence({from = nick}), true);'
             " room:save_occupant(occupant); end"
+        )
+
+    def move_guest(self, room: str, number: int, nick: str, kind: str = "") -> None:
+        which = f', type = "{kind}"' if kind else ""
+        self._console(
+            f'>prosody.core_route_stanza(prosody.hosts["{self.domain}"],'
+            ' require "util.stanza".presence('
+            f'{{from = "crowd{number}@{self.domain}/x", to = "{room}/{nick}"{which}}}))'
+        )
+
+    def reserve_nick(self, room: str, account: str, nick: str) -> None:
+        """Who is in ``room`` by this account, a member from now on, is called ``nick``."""
+        self._console(
+            f'>local room = {self._muc()}.get_room_from_jid("{room}");'
+            f' assert(room:set_affiliation(true, "{account}", "member", nil,'
+            f' {{reserved_nickname = "{nick}"}}))'
         )
 
     def _muc(self) -> str:

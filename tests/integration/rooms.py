@@ -13,11 +13,33 @@ from tests.integration.process import DEADLINE, say_figures, wait_until
 _ADMIN = "http://jabber.org/protocol/muc#admin"
 _OWNER = "http://jabber.org/protocol/muc#owner"
 
+#: Occupants of one room.
+CROWD = 2000
+
 #: Rooms of one bot, and the seconds in which it is in all of them.
 ROOMS, ROOMS_WITHIN = 1000, 60.0
 
 
-class RoomLifeContract(Scene):
+class Listening(Scene):
+    """How to see that the bot is in a room."""
+
+    def check_answers(
+        self, person: Person, room: str, nick: str = "xbot", called: str = ""
+    ) -> None:
+        """The bot is there, under that nick, and listens when it is ``called`` so, or by it."""
+        before = person.count(f"{room}/{nick}", "pong")
+        person.say(room, f"{called or nick}: ping")
+        wait_until(
+            lambda: person.count(f"{room}/{nick}", "pong") == before + 1,
+            lambda: (
+                f"pong; there is {person.messages[-20:]}\n"
+                + "".join(daemon.text() for daemon in self._daemons)
+            ),
+            DEADLINE,
+        )
+
+
+class RoomLifeContract(Listening):
     """What the room, and those who run it, do to the bot."""
 
     def scene(self, **settings: str) -> tuple[str, Person, Daemon]:
@@ -31,19 +53,6 @@ class RoomLifeContract(Scene):
     def admin(self, person: Person, room: str, item: str) -> None:
         """Change somebody's role or affiliation."""
         person.request(room, f"<query xmlns='{_ADMIN}'><item {item}</item></query>")
-
-    def check_answers(self, person: Person, room: str, nick: str = "xbot") -> None:
-        """The bot is there, under that nick, and listens."""
-        before = person.count(f"{room}/{nick}", "pong")
-        person.say(room, f"{nick}: ping")
-        wait_until(
-            lambda: person.count(f"{room}/{nick}", "pong") == before + 1,
-            lambda: (
-                f"pong; there is {person.messages[-20:]}\n"
-                + "".join(daemon.text() for daemon in self._daemons)
-            ),
-            DEADLINE,
-        )
 
     def test_a_kick(self) -> None:
         """Kicked, the bot says why, waits a little, and is back."""
@@ -213,41 +222,86 @@ class RoomLifeContract(Scene):
         )
 
 
+class GivenNickContract(Listening):
+    """Where the service says what the bot is called: on servers that can."""
+
+    def test_a_nick_that_the_service_gives(self) -> None:
+        """Called otherwise than it asked, the bot answers to that, and asks once where it might."""
+        room, alice, bob = self.room(), self.person(), self.person("bob")
+        alice.create(room)
+        self.server.reserve_nick(room, f"xbot@{self.server.domain}", "robo")
+        bob.join(room, "xbot")
+        bot = self.bot([room])
+        bot.start_and_join()
+        alice.expect_presence(f"{room}/robo", "available")
+        self.check_answers(alice, room, "robo")
+        self.check_answers(alice, room, "robo", called="xbot")
+        # Its own nick becomes free; the service still says no.
+        since = bot.now()
+        bob.appear(f"{room}/xbot", "unavailable")
+        bot.await_log(f"{room}: stays 'robo': not-acceptable", since)
+        self.check_answers(alice, room, "robo")
+        self.check_answers(alice, room, "robo", called="xbot")
+        self.assertEqual(bot.text().count("stays 'robo'"), 1)
+        self.assertEqual(bot.text().count(f"{room}: joined"), 1)
+
+
 class ManyRoomsContract(Scene):
     """As many rooms as one bot is meant for."""
 
     def test_a_crowd(self) -> None:
-        """In a room of hundreds or thousands the bot is in soon, and knows who speaks."""
+        """Of two thousand occupants the bot knows each, and who leaves or is renamed."""
         self.server = self.other_server()
-        crowd = self.server.crowd
-        room, alice = self.room(), self.person()
+        room, alice, bob = self.room(), self.person(), self.person("bob")
         alice.create(room, whois="anyone")
-        self.server.crowd_room(room, crowd)
-        since = len(self.server.log())
-        if self.server.crowd_is_told:
-            wait_until(
-                lambda: sum("/guest" in seen.sender for seen in list(alice.presences)) == crowd,
-                lambda: f"a crowd; there are {len(alice.presences)}",
-                2 * DEADLINE,
-            )
-        bot = self.bot([room])
+        self.server.crowd_room(room, CROWD)
+        bot = self.bot(
+            [room],
+            extra="".join(
+                f"[responder {name}]\nuse = tests.integration.deeds:{name}\n"
+                for name in ("count", "behind")
+            ),
+        )
         began = time.monotonic()
         bot.start_and_join()
         took = time.monotonic() - began
-        if not self.server.crowd_is_told:
-            guests = rf"<presence[^>]*from=['\"]{re.escape(room)}/guest(\d+)['\"]"
-            self.assertEqual(len(set(re.findall(guests, self.server.log()[since:]))), crowd)
-        # In private: what is said aloud would come back from each of them.
-        alice.tell(f"{room}/xbot", "whoami")
-        wait_until(
-            lambda: any("alice@" in heard.body for heard in list(alice.messages)),
-            lambda: f"who alice is: {alice.messages}\n{bot.text()}",
-            DEADLINE,
-        )
+        # In private: what is said aloud would go to each of them.
+        self.check_told(alice, room, "whoami", "Your real address is alice@")
+        # All of them, alice, and the bot.
+        self.check_told(alice, room, "count", f"{CROWD + 2} occupants")
+        self.check_told(alice, room, f"behind guest{CROWD}", f"guest{CROWD}: crowd{CROWD}@")
+        for number in range(1, 11):
+            self.server.move_guest(room, number, f"guest{number}", "unavailable")
+        # Two take the nicks of others who left.
+        self.server.move_guest(room, 11, "somebody else")
+        self.server.move_guest(room, 12, "guest1")
+        bob.join(room, "guest2")
+        alice.expect_presence(f"{room}/guest2", "available")
+        for nick, who in {
+            "guest1": "crowd12@",
+            "guest2": "bob@",
+            "guest3": "nobody",
+            "guest11": "nobody",
+            "guest12": "nobody",
+            "somebody else": "crowd11@",
+        }.items():
+            self.check_told(alice, room, f"behind {nick}", f"{nick}: {who}")
+        self.check_told(alice, room, "count", f"{CROWD + 2 - 10 + 1} occupants")
         say_figures(
-            f"{self.kind.name}: a room of {crowd} occupants entered in {took:.1f} s from the"
+            f"{self.kind.name}: a room of {CROWD} occupants entered in {took:.1f} s from the"
             " start of the process"
         )
+
+    def check_told(self, person: Person, room: str, command: str, answer: str) -> None:
+        """In private, ``command`` has an answer with ``answer`` in it, the first since."""
+        since = len(person.messages)
+        person.tell(f"{room}/xbot", command)
+        wait_until(
+            lambda: any(heard.kind == "chat" for heard in person.messages[since:]),
+            lambda: f"an answer to {command!r}: {person.messages[since:]}",
+            DEADLINE,
+        )
+        self.assertIn(answer, person.messages[since:][0].body)
 
     def test_a_thousand_rooms(self) -> None:
         """A bot enters a thousand rooms within a bound, in the order of its ini, and answers."""

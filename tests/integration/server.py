@@ -38,10 +38,6 @@ class Server:
     attempt_mark: str
     proof_mark: str
 
-    #: How many can be crowded into a room, and whether those who are there are told of each.
-    crowd: int
-    crowd_is_told: bool
-
     def __init__(
         self,
         *,
@@ -100,7 +96,15 @@ class Server:
         raise NotImplementedError
 
     def crowd_room(self, room: str, count: int) -> None:
-        """Put occupants into ``room``: guest1 to guest``count``."""
+        """Put occupants into ``room``: guest1 to guest``count``, by accounts that begin "crowd"."""
+        raise NotImplementedError
+
+    def move_guest(self, room: str, number: int, nick: str, kind: str = "") -> None:
+        """Have one of the crowd send a presence to ``nick``: to be called so, or to leave."""
+        raise NotImplementedError
+
+    def reserve_nick(self, room: str, account: str, nick: str) -> None:
+        """Have ``room`` call this account ``nick``, whatever it asks for; not all servers can."""
         raise NotImplementedError
 
     def restart_rooms(self) -> None:

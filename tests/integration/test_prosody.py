@@ -52,5 +52,9 @@ class RoomLife(rooms.RoomLifeContract, unittest.TestCase):
     kind = Prosody
 
 
+class GivenNick(rooms.GivenNickContract, unittest.TestCase):
+    kind = Prosody
+
+
 class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
     kind = Prosody

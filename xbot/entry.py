@@ -1,13 +1,12 @@
-"""What the journal says: its entries, its state, and why it cannot be used."""
+"""What the journal says: its entries, and why it cannot be used."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from attrs import frozen
 
-from xbot.errors import XbotError
+from xbot.file_state import FileUnavailable, UnusableFile
 from xbot.message import Message
 
 #: Of what was said, an entry keeps so many characters.
@@ -20,22 +19,12 @@ INTERRUPTED = "interrupted"
 REFUSED = "refused"
 
 
-class JournalUnavailable(XbotError):
+class JournalUnavailable(FileUnavailable):
     """Nothing can be journalled now. The journal itself tries again; meanwhile refuse."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
-
-class UnusableJournal(XbotError):
+class UnusableJournal(UnusableFile):
     """Only a person can help: another bot uses the same state folder, or a later version did."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 @frozen
@@ -53,23 +42,6 @@ class Entry:
     accepted: float
     ended: float | None = None
     outcome: str | None = None
-
-
-@frozen
-class JournalState:
-    """Whether the journal works: ``problem`` is None or says why not, since ``since``.
-
-    ``lost`` is where a broken journal was moved: what it knew is forgotten, so
-    that a command from before, sent once more, would run once more.
-    """
-
-    problem: str | None
-    since: float
-    lost: Path | None = None
-
-    def __str__(self) -> str:
-        lost = f" (begun anew; the broken one is {self.lost})" if self.lost else ""
-        return (self.problem or "ok") + lost
 
 
 def digest(key: str) -> bytes:

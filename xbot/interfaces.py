@@ -63,7 +63,7 @@ class IReceipts(Interface):
 class IJournal(Interface):
     """What was accepted to run, durably, and what came of it."""
 
-    state = Attribute("Whether it works now: a :class:`xbot.entry.JournalState`.")
+    state = Attribute("Whether it works now: a :class:`xbot.file_state.FileState`.")
 
     def open() -> Deferred[None]:
         """Fires once it was tried; fails when only a person can help."""

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.test_journal import MESSAGE
+from xbot.durable.file import BrokenFile, move_aside
 from xbot.entry import JournalUnavailable
 from xbot.journal import file as journal_file
-from xbot.journal.file import FILE_NAME, BrokenFile, JournalFile, move_aside, read_entries
+from xbot.journal.file import FILE_NAME, KIND, JournalFile, read_entries
 
 
 class JournalFileCase(SynchronousTestCase):
@@ -94,7 +95,7 @@ class FileTests(JournalFileCase):
             with self.assertRaises(BrokenFile):
                 JournalFile(self.path)
             Path(f"{self.path}-wal").write_text("log")
-            aside = move_aside(self.path)
+            aside = move_aside(KIND, self.path)
             self.assertEqual(aside.read_text(), f"broken {number}")
             self.assertEqual(Path(f"{aside}-wal").read_text(), "log")
             moved.add(aside)

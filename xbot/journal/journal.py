@@ -16,11 +16,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from xbot.entry import INTERRUPTED, REFUSED, Entry, JournalState
+from xbot.durable.file import BrokenFile, move_aside, take_lock
+from xbot.durable.one_thread import OneThread, RunsInOrder
+from xbot.durable.writer import Writer
+from xbot.entry import INTERRUPTED, REFUSED, Entry
+from xbot.file_state import FileState
 from xbot.interfaces import IJournal
-from xbot.journal.file import BrokenFile, JournalFile, move_aside, take_lock
-from xbot.journal.one_thread import OneThread
-from xbot.journal.writer import RunsInOrder, Writer
+from xbot.journal.file import KIND, JournalFile
 from xbot.message import Message
 
 #: Some of the oldest entries go after so many new ones, and every so many seconds.
@@ -55,7 +57,7 @@ class Journal:
         self._keep = keep
         self._open_file = open_file
         in_thread = in_thread or OneThread(reactor, "xbot journal")
-        self._writer = Writer(path, self._open, self._unlock, reactor, in_thread, wall_clock)
+        self._writer = Writer(KIND, path, self._open, self._unlock, reactor, in_thread, wall_clock)
         self._lock: int | None = None
         # The last number of the processes before us; None until it was read.
         self._before: int | None = None
@@ -66,7 +68,7 @@ class Journal:
         self._is_closed = False
 
     @property
-    def state(self) -> JournalState:
+    def state(self) -> FileState:
         """Whether it works now."""
         return self._writer.state
 
@@ -122,12 +124,12 @@ class Journal:
     def _open(self) -> tuple[JournalFile, Path | None]:
         """In the thread, while nothing is accepted: the file, and where a broken one went."""
         if self._lock is None:
-            self._lock = take_lock(self._path)
+            self._lock = take_lock(KIND, self._path)
         lost = None
         try:
             file = self._open_file(self._path)
         except BrokenFile as broken:
-            lost = move_aside(self._path)
+            lost = move_aside(KIND, self._path)
             self._log.critical(
                 "the journal {path} is broken ({reason}) and was moved to {lost}. What was accepted"
                 " before is forgotten: if it is sent once more, it runs once more",

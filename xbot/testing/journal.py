@@ -8,7 +8,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.entry import INTERRUPTED, Entry, JournalState, JournalUnavailable, digest, kept
+from xbot.entry import INTERRUPTED, Entry, JournalUnavailable, digest, kept
+from xbot.file_state import FileState
 from xbot.interfaces import IJournal
 from xbot.message import Message
 
@@ -35,8 +36,8 @@ class MemoryJournal:
         self._answers: list[tuple[Deferred[int | None], int | None]] = []
 
     @property
-    def state(self) -> JournalState:
-        return JournalState(self.problem, self.now)
+    def state(self) -> FileState:
+        return FileState(self.problem, self.now)
 
     def open(self) -> Deferred[None]:
         return succeed(None)

@@ -1,4 +1,4 @@
-"""The journal's group commit: many things to a transaction, and what happens when the disk fails.
+"""Group commit: many things to a transaction, and what happens when the disk fails.
 
 Whatever is asked for while a transaction is being committed goes into the next
 one, so that a hundred commands at once wait for one or two fsyncs, not for a
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
@@ -20,8 +20,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.entry import JournalState, JournalUnavailable
-from xbot.journal.file import JournalFile
+from xbot.durable.file import DurableFile, Kind
+from xbot.durable.one_thread import RunsInOrder
+from xbot.file_state import FileState, FileUnavailable
 
 #: What waits for the disk: no more than this in all, and in one transaction.
 MAX_WAITING = 10_000
@@ -33,16 +34,7 @@ RETRY = 5.0
 #: Seconds that closing waits for a disk that does not answer.
 CLOSE_TIMEOUT = 5.0
 
-T = TypeVar("T")
-Action = Callable[[JournalFile], Any]
-
-
-class RunsInOrder(Protocol):
-    """What :class:`~xbot.journal.one_thread.OneThread` is to us; tests bring simpler ones."""
-
-    def __call__(self, function: Callable[..., T], /, *args: Any) -> Deferred[T]: ...
-
-    def stop(self) -> None: ...
+F = TypeVar("F", bound=DurableFile)
 
 
 class _Is(Enum):
@@ -54,15 +46,15 @@ class _Is(Enum):
 
 
 @define(eq=False)
-class _Wanted:
+class _Wanted(Generic[F]):
     """Something to do in a transaction. ``is_kept``: it waits while the file fails."""
 
-    action: Action
+    action: Callable[[F], Any]
     is_kept: bool
     result: Deferred[Any] = field(factory=Deferred)
 
 
-class Writer:
+class Writer(Generic[F]):
     """Gives actions to the one open file, and opens it again when it fails.
 
     ``open_file`` and ``release``, which lets go of what the first has taken
@@ -74,14 +66,16 @@ class Writer:
 
     def __init__(
         self,
+        kind: Kind,
         path: Path,
-        open_file: Callable[[], tuple[JournalFile, Path | None]],
+        open_file: Callable[[], tuple[F, Path | None]],
         release: Callable[[], None],
         reactor: Any,
         in_thread: RunsInOrder,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.state = JournalState("it was not opened", wall_clock())
+        self.state = FileState("it was not opened", wall_clock())
+        self._kind = kind
         self._path = path
         self._open_file = open_file
         self._release = release
@@ -89,8 +83,8 @@ class Writer:
         self._in_thread = in_thread
         self._wall_clock = wall_clock
         self._is = _Is.CLOSED
-        self._file: JournalFile | None = None
-        self._waiting: deque[_Wanted] = deque()
+        self._file: F | None = None
+        self._waiting: deque[_Wanted[F]] = deque()
         self._timer: IDelayedCall | None = None
         self._closing: Deferred[None] | None = None
 
@@ -99,12 +93,12 @@ class Writer:
         self._is = _Is.OPENING
         return self._in_thread(self._open_file).addCallbacks(self._got_open, self._got_problem)
 
-    def do(self, action: Action, is_kept: bool = False) -> Deferred[Any]:
+    def do(self, action: Callable[[F], Any], is_kept: bool = False) -> Deferred[Any]:
         """The result of ``action``, once the transaction that it was part of is durable.
 
         While the file fails, what ``is_kept`` waits for the next one.
 
-        :raises JournalUnavailable: (by the Deferred) when it was not done.
+        :raises xbot.file_state.FileUnavailable: of its kind (by the Deferred) when it was not done.
         """
         is_refused = self._is is _Is.CLOSED or (
             not is_kept and (self._is is _Is.FAILED or self._closing is not None)
@@ -142,7 +136,7 @@ class Writer:
         elif self._closing is not None and self._is in (_Is.OPEN, _Is.FAILED):
             self._let_go("it is closed")
 
-    def _got_open(self, opened: tuple[JournalFile, Path | None]) -> None:
+    def _got_open(self, opened: tuple[F, Path | None]) -> None:
         file, lost = opened
         if self._is is not _Is.OPENING:
             # A close() that waited no longer came before.
@@ -150,13 +144,13 @@ class Writer:
             return
         if self._timer is not None:
             self._timer = None
-            self._log.info("the journal works again")
+            self._log.info("the {file} works again", file=self._kind.name)
         self._file = file
         self._is = _Is.OPEN
-        self.state = JournalState(None, self._wall_clock(), lost or self.state.lost)
+        self.state = FileState(None, self._wall_clock(), lost or self.state.lost)
         self._go_on()
 
-    def _got_committed(self, results: list[Any], batch: list[_Wanted]) -> None:
+    def _got_committed(self, results: list[Any], batch: list[_Wanted[F]]) -> None:
         if self._is is not _Is.COMMITTING:
             return
         # What they ask for in turn is in the next transaction together.
@@ -165,24 +159,26 @@ class Writer:
         self._is = _Is.OPEN
         self._go_on()
 
-    def _got_failed(self, failure: Failure, batch: list[_Wanted]) -> None:
+    def _got_failed(self, failure: Failure, batch: list[_Wanted[F]]) -> None:
         if self._is is _Is.COMMITTING:
             self._waiting.extendleft(reversed(batch))
             self._got_problem(failure)
 
     def _got_problem(self, failure: Failure) -> None:
         problem = failure.value
-        if not isinstance(problem, JournalUnavailable):
+        if not isinstance(problem, FileUnavailable):
             self._let_go(failure.getErrorMessage())
             failure.raiseException()
             return
         if self.state.problem != problem.reason:
             self._log.error(
-                "the journal {path} cannot be written: {reason}; no command with effects runs",
+                "the {file} {path} cannot be written: {reason}; {meanwhile}",
+                file=self._kind.name,
+                meanwhile=self._kind.meanwhile,
                 path=str(self._path),
                 reason=problem.reason,
             )
-            self.state = JournalState(problem.reason, self._wall_clock(), self.state.lost)
+            self.state = FileState(problem.reason, self._wall_clock(), self.state.lost)
         self._file = None
         self._is = _Is.FAILED
         if self._closing is None:
@@ -201,7 +197,7 @@ class Writer:
         self._is = _Is.CLOSED
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self.state = JournalState(why, self._wall_clock(), self.state.lost)
+        self.state = FileState(why, self._wall_clock(), self.state.lost)
         waiting, self._waiting = self._waiting, deque()
         for wanted in waiting:
             wanted.result.errback(self._unavailable(why))
@@ -218,11 +214,14 @@ class Writer:
 
     def _got_stuck(self, failure: Failure) -> None:
         failure.trap(TimeoutError)
-        self._log.error("the journal's disk does not answer; its last outcomes may be missing")
+        self._log.error(
+            "the disk of the {file} does not answer; the last of what it was given may be missing",
+            file=self._kind.name,
+        )
         self._let_go("its disk does not answer")
 
-    def _unavailable(self, reason: str) -> JournalUnavailable:
-        return JournalUnavailable(self._path, reason)
+    def _unavailable(self, reason: str) -> FileUnavailable:
+        return self._kind.unavailable(self._path, reason)
 
     def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the journal", failure)
+        self._log.failure("a mistake in the {file}", failure, file=self._kind.name)

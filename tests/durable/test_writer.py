@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal.writer` promises: group commit, and a disk that fails."""
+"""What :mod:`xbot.durable.writer` promises: group commit, and a disk that fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.journal.test_journal import MESSAGE, InTurn, JournalCase
+from xbot.durable import file as durable_file
+from xbot.durable import writer as durable_writer
+from xbot.durable.file import connect
+from xbot.durable.writer import CLOSE_TIMEOUT, RETRY
 from xbot.entry import JournalUnavailable
-from xbot.journal import file as journal_file
-from xbot.journal import writer as journal_writer
-from xbot.journal.file import JournalFile, connect
+from xbot.journal.file import JournalFile
 from xbot.journal.journal import Journal
-from xbot.journal.writer import CLOSE_TIMEOUT, RETRY
 
 
 class GroupCommitTests(JournalCase):
@@ -41,8 +42,8 @@ class GroupCommitTests(JournalCase):
 
     def test_not_too_many(self) -> None:
         """A transaction has its bound, and so has what waits: more is refused at once."""
-        self.patch(journal_writer, "MAX_BATCH", 3)
-        self.patch(journal_writer, "MAX_WAITING", 5)
+        self.patch(durable_writer, "MAX_BATCH", 3)
+        self.patch(durable_writer, "MAX_WAITING", 5)
         journal = self.journal()
         self.in_turn.is_held = True
         accepted = [journal.accept(evolve(MESSAGE, key=str(n)), "x") for n in range(7)]
@@ -177,7 +178,7 @@ class FailingDiskTests(JournalCase):
 
     def test_locked(self) -> None:
         """A file that somebody else holds is a refusal, not a wait for ever."""
-        self.patch(journal_file, "BUSY_TIMEOUT", 0.01)
+        self.patch(durable_file, "BUSY_TIMEOUT", 0.01)
         journal = self.journal()
         other = connect(self.path)
         other.execute("BEGIN IMMEDIATE")

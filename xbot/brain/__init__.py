@@ -1,0 +1,1 @@
+"""The brain: what responders remember, on the disk and between restarts."""

@@ -13,13 +13,13 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "throttle", "private_file", "plan", "logs"}
-    | {"file_state"},
+    | {"file_state", "overview"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain"},
     {"xmpp", "testing"},
-    {"loading", "embedded", "account", "reloading", "service"},
-    {"tap", "hangup", "demo"},
+    {"loading", "embedded", "account", "reloading", "survey", "service"},
+    {"tap", "hangup", "systemd", "demo"},
     {"cli"},
 ]
 

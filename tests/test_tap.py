@@ -1,7 +1,10 @@
 """twistd's side of the bot."""
 
+import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -132,6 +135,45 @@ class HangUpTests(unittest.TestCase):
         self.assertEqual(told.count("logged in as"), 1, told)
         self.assertEqual(told.count("reload: join +1"), 1, told)
         self.assertNotIn("Traceback", told)
+
+
+class NotifyTests(unittest.TestCase):
+    def test_systemd_is_told(self):
+        """Under systemd the daemon says when it is ready, reloads and stops, and that it lives."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(line.close)
+        line.settimeout(30)
+        line.bind(f"{folder}/notify")
+        path = folder / "xbot.ini"
+        path.write_text(
+            f"[xbot]\nstate = {folder}/state\n[xmpp]\nserver = embedded\nport = 1\n"
+            "[room a@conference.localhost]\n"
+        )
+        path.chmod(0o600)
+        more = {"NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "3000000"}
+        daemon = subprocess.Popen(
+            [*TWISTD, "-n", "--pidfile=", "xbot", "--config", str(path)],
+            stdout=subprocess.DEVNULL,
+            env=environment(**more),
+        )
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+
+        def await_fact(wanted: str) -> list[str]:
+            facts: list[str] = []
+            while wanted not in facts:
+                facts += line.recv(4096).decode().split("\n")
+            return facts
+
+        await_fact("READY=1")
+        self.assertIn("WATCHDOG=1", await_fact("STATUS=in 1 of 1 rooms"))
+        daemon.send_signal(signal.SIGHUP)
+        await_fact("RELOADING=1")
+        await_fact("READY=1")
+        daemon.terminate()
+        await_fact("STOPPING=1")
 
 
 class GiveUp:

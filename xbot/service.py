@@ -23,11 +23,13 @@ from xbot.journal.file import FILE_NAME as JOURNAL_NAME
 from xbot.journal.journal import Journal
 from xbot.loading.loader import load_responders
 from xbot.outbox import Outbox
+from xbot.overview import Overview, Phase
 from xbot.plan import Plan
 from xbot.plan import plan as plan_between
 from xbot.reloading import Reloading
 from xbot.responder import Responder
 from xbot.settings import EMBEDDED, Config
+from xbot.survey import survey
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
@@ -52,7 +54,7 @@ class BotService(Service):
     Making it loads the responders, and raises
     :class:`~xbot.errors.InvalidConfig` with what is wrong; nothing is
     connected, and nothing listens, before :meth:`startService`. ``load`` reads
-    the ini again, for :meth:`reload`.
+    the ini again, for :meth:`reload`. ``got_phase``, which may be set, is told of each ``phase``.
     """
 
     _log = Logger("xbot")
@@ -65,10 +67,12 @@ class BotService(Service):
         load: Callable[[Path], Config] = load,
     ) -> None:
         self.config = config
+        self.phase = Phase.STARTING
+        self.got_phase: Callable[[Phase], object] = lambda phase: None
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._reloading = Reloading(reactor, self._reload)
+        self._reloading = Reloading(reactor, self._reload_in_public)
         self._threads = InThread(reactor)
         self.embedded = _embedded(config, reactor)
         rooms = _rooms(config)
@@ -100,6 +104,7 @@ class BotService(Service):
     def stopService(self) -> Deferred[None]:
         """End the runs under way, say goodbye, and close what is open."""
         super().stopService()
+        self._become(Phase.STOPPING)
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[None]:
@@ -110,6 +115,16 @@ class BotService(Service):
         """
         return self._reloading.ask()
 
+    def overview(self) -> Overview:
+        """How the bot is at this moment."""
+        return survey(self.phase, self.adapter, self._reactor.seconds())
+
+    def _become(self, phase: Phase) -> None:
+        # A reload that ends late does not bring us back to life.
+        if self.phase is not Phase.STOPPING:
+            self.phase = phase
+            self.got_phase(phase)
+
     async def _start(self) -> None:
         if self.embedded is not None:
             await self.embedded.start()
@@ -119,6 +134,7 @@ class BotService(Service):
         # Not awaited: it waits for a disk that fails.
         self.dispatcher.report_interrupted(self.outbox.put)
         self._reloading.begin()
+        self._become(Phase.RUNNING)
 
     def _cannot_start(self, failure: Failure) -> None:
         if not failure.check(UnusableJournal):
@@ -142,6 +158,13 @@ class BotService(Service):
             await self.embedded.stop()
 
     # Reloading
+
+    async def _reload_in_public(self) -> None:
+        self._become(Phase.RELOADING)
+        try:
+            await self._reload()
+        finally:
+            self._become(Phase.RUNNING)
 
     async def _reload(self) -> None:
         try:

@@ -13,7 +13,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
 
-from xbot import config, logs
+from xbot import config, logs, systemd
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.hangup import HangUp
 from xbot.service import BotService
@@ -74,8 +74,14 @@ def makeService(options: Options) -> IService:
         refuse(invalid)
         raise
     daemon = _Daemon(options)
-    bot.setServiceParent(daemon)
+    # Before the bot, which says when it is ready to be told to reload.
     HangUp(reactor, bot.reload).setServiceParent(daemon)
+    bot.setServiceParent(daemon)
+    notifier = systemd.notifier()
+    if notifier is not None:
+        told = systemd.Systemd(notifier, reactor, bot.overview)
+        told.setServiceParent(daemon)
+        bot.got_phase = told.got_phase
     return daemon
 
 

@@ -163,6 +163,29 @@ class ConnectionTests(unittest.TestCase):
         self.assertIn("longer than 30 s", self.connection.status.last_error)
         self.wait()
 
+    def test_deadlines(self):
+        """Each state that waits for others has ended by its deadline; online may last."""
+        self.assertIsNone(self.connection.deadline)
+        self.connection.start()
+        for _ in range(3):
+            self.assertEqual(self.connection.deadline, self.clock.seconds() + CONNECT_TIMEOUT)
+            self.clock.advance(CONNECT_TIMEOUT)
+            self.assertIs(self.state, State.WAITING)
+            self.assertEqual(self.connection.deadline, self.connection.status.next_try)
+            self.clock.advance(self.connection.deadline - self.clock.seconds())
+            self.assertIs(self.state, State.CONNECTING)
+        peer = self.endpoint.accept()
+        deadline = self.connection.deadline
+        self.clock.advance(deadline - self.clock.seconds())
+        # The server does not even close.
+        self.assertTrue(peer.transport.aborted)
+        peer.lose()
+        self.wait()
+        self.online()
+        self.assertIsNone(self.connection.deadline)
+        self.connection.stop()
+        self.assertGreater(self.connection.deadline, self.clock.seconds())
+
     def test_odd_errors(self):
         """An error that nobody foresaw is told and followed by another try."""
         self.connection.start()

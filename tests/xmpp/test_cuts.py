@@ -3,6 +3,7 @@
 The whole bot against a model of a server, with the link cut at any byte.
 """
 
+import math
 import os
 import random
 from collections import Counter
@@ -20,6 +21,7 @@ from xbot.matching.pattern import Pattern
 from xbot.outbox import Outbox
 from xbot.responder import Responder
 from xbot.settings import RoomSettings, Secret, XmppSettings
+from xbot.systemd import PATIENCE
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
@@ -131,6 +133,9 @@ class CutTests(unittest.TestCase):
         world = World(seed, expires=expires)
         for _ in range(STEPS):
             world.step()
+            # However it is cut, the watchdog has no reason to starve.
+            deadline = world.adapter.deadline
+            self.assertLessEqual(world.clock.seconds(), (deadline or math.inf) + PATIENCE)
         world.settle()
         return world
 

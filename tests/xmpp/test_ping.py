@@ -47,6 +47,22 @@ class PingTests(unittest.TestCase):
             self.clock.advance(INTERVAL - 0.25)
         self.assertIsNone(self.peer.stream.problem)
 
+    def test_deadline(self):
+        """By the deadline the server answered, or its connection was cut."""
+        self.assertEqual(self.ping.deadline, INTERVAL + TIMEOUT)
+        self.clock.advance(INTERVAL)
+        self.clock.advance(1)
+        self.answer(self.peer.stanza())
+        self.assertEqual(self.ping.deadline, self.clock.seconds() + INTERVAL + TIMEOUT)
+        self.ping.change(2 * INTERVAL, TIMEOUT)
+        self.assertEqual(self.ping.deadline, self.clock.seconds() + 2 * INTERVAL + TIMEOUT)
+        self.clock.advance(2 * INTERVAL)
+        self.assertIsNone(self.peer.stream.problem)
+        self.clock.advance(self.ping.deadline - self.clock.seconds())
+        self.assertIsInstance(self.peer.stream.problem, PingTimeout)
+        self.peer.lose()
+        self.assertIsNone(self.ping.deadline)
+
     def test_an_error_is_life(self):
         """A server that knows no ping lives all the same."""
         self.clock.advance(INTERVAL)

@@ -146,6 +146,11 @@ class XmppAdapter:
         ):
             handler.setHandlerParent(self._handlers)
 
+    @property
+    def deadline(self) -> float | None:
+        """By when something happens to the connection, or else we are stuck."""
+        return self.connection.deadline or self.ping.deadline
+
     def start(self) -> None:
         """Connect, and stay connected until :meth:`stop`."""
         self.connection.start()

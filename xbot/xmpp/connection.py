@@ -16,9 +16,10 @@ from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 
 from xbot.backoff import Backoff
+from xbot.xmpp.login import NEGOTIATION_TIMEOUT
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.redirect import RedirectableEndpoint
-from xbot.xmpp.stream import Stream, StreamFactory
+from xbot.xmpp.stream import CLOSE_TIMEOUT, Stream, StreamFactory
 from xbot.xmpp.verdicts import ResourceConflict, Verdict, Verdicts
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
@@ -42,6 +43,14 @@ class State(Enum):
     ONLINE = "online"
     CLOSING = "closing"
     FAILED = "failed"
+
+
+#: Seconds after which a state that waits for others has ended by itself.
+_LONGEST = {
+    State.CONNECTING: CONNECT_TIMEOUT,
+    State.NEGOTIATING: NEGOTIATION_TIMEOUT + CLOSE_TIMEOUT,
+    State.CLOSING: CLOSE_TIMEOUT,
+}
 
 
 @frozen
@@ -94,6 +103,15 @@ class Connection:
     def stream(self) -> Stream | None:
         """The stream while somebody is logged in on it."""
         return self._stream if self.status.state is State.ONLINE else None
+
+    @property
+    def deadline(self) -> float | None:
+        """By when another state follows, whatever others do; None for those that may stay."""
+        status = self.status
+        if status.state is State.WAITING:
+            return status.next_try
+        longest = _LONGEST.get(status.state)
+        return None if longest is None else status.since + longest
 
     def change(self, longest_wait: float) -> None:
         """From now on wait no longer than so between two tries."""

@@ -20,7 +20,8 @@ class Ping(Handler):
 
     No answer within ``timeout`` seconds, and the connection is dead: it is
     aborted. Any answer is life, even an error (XEP-0199, section 4.2).
-    ``round_trip`` is the last one's, in seconds.
+    ``round_trip`` is the last one's, in seconds. By ``deadline`` there was an
+    answer, or the session is over.
     """
 
     def __init__(self, iq: Iq, domain: str, clock: Any, *, interval: float, timeout: float) -> None:
@@ -32,16 +33,22 @@ class Ping(Handler):
         self._timeout = timeout
         self._call: IDelayedCall | None = None
         self.round_trip: float | None = None
+        self.deadline: float | None = None
         iq.answer("get", ns.PING, "ping", lambda request: None)
 
     def connectionInitialized(self) -> None:
         self._call = self._clock.callLater(self._interval, self._ask_again)
+
+    def observe(self) -> None:
+        # On a stream that goes on with a session too: what was asked is asked again.
+        self._set_deadline()
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         if self._call is not None:
             self._call.cancel()
             self._call = None
+        self.deadline = None
 
     def change(self, interval: float, timeout: float) -> None:
         """From now on with other times."""
@@ -49,6 +56,7 @@ class Ping(Handler):
         self._timeout = timeout
         if self._call is not None:
             self._call.reset(interval)
+            self._set_deadline()
 
     def ask(self) -> Deferred[float]:
         """Ping the server now; fires with the seconds until its answer, whatever it was.
@@ -65,9 +73,13 @@ class Ping(Handler):
                 result.trap(IqRefused)
             round_trip: float = self._clock.seconds() - sent
             self.round_trip = round_trip
+            self._set_deadline()
             return round_trip
 
         return answer.addBoth(got_answer)
+
+    def _set_deadline(self) -> None:
+        self.deadline = self._clock.seconds() + self._interval + self._timeout
 
     def _ask_again(self) -> None:
         self._call = self._clock.callLater(self._interval, self._ask_again)

@@ -1,0 +1,64 @@
+"""How the bot is, in words."""
+
+from twisted.trial import unittest
+
+from xbot.overview import Link, Overview, Phase, Place
+
+ONLINE = Link("online", 10.0, "connection refused")
+
+
+def room(name="a", state="joined"):
+    return Place(f"{name}@rooms.example", "xbot", state, "it said so", 5.0)
+
+
+def words(link=ONLINE, *rooms, phase=Phase.RUNNING):
+    return Overview(phase, link, rooms).in_words()
+
+
+class WordsTests(unittest.TestCase):
+    def test_rooms(self):
+        """Online, the rooms are counted, and those that refuse us are named, some of them."""
+        self.assertEqual(words(), "logged in, to no room")
+        self.assertEqual(words(ONLINE, room(), room("b", "joining")), "in 1 of 2 rooms")
+        refused = [room(name, "refused") for name in "bcdef"]
+        self.assertEqual(
+            words(ONLINE, room(), *refused),
+            "in 1 of 6 rooms, refused by"
+            " b@rooms.example c@rooms.example d@rooms.example and 2 others",
+        )
+
+    def test_no_connection(self):
+        """Offline, it is told what comes next, and why."""
+        for state, next_try, told in (
+            ("waiting", 39.2, "next try in 40 s: connection refused"),
+            ("waiting", 0.2, "next try in 0 s: connection refused"),
+            ("waiting", 7.6, "next try in 8 s: connection refused"),
+            ("connecting", None, "connecting: connection refused"),
+            ("negotiating", None, "logging in: connection refused"),
+            ("failed", None, "given up: connection refused"),
+        ):
+            link = Link(state, 1.0, "connection refused", next_try)
+            self.assertEqual(words(link, room(state="absent")), told)
+        self.assertEqual(words(Link("connecting", 1.0)), "connecting")
+        self.assertEqual(len(words(Link("connecting", 1.0, "x" * 1000))), 212)
+
+    def test_phases(self):
+        """Starting, reloading and stopping are told as well."""
+        self.assertEqual(words(ONLINE, phase=Phase.STARTING), "starting")
+        self.assertEqual(
+            words(ONLINE, room(), phase=Phase.RELOADING), "reading the ini again, in 1 of 1 rooms"
+        )
+        self.assertEqual(words(ONLINE, room(), phase=Phase.STOPPING), "stopping, in 1 of 1 rooms")
+
+
+class ReadyTests(unittest.TestCase):
+    def test_ready(self):
+        """Ready is who is logged in and in every room."""
+        for link, rooms, is_ready in (
+            (ONLINE, (), True),
+            (ONLINE, (room(), room("b")), True),
+            (ONLINE, (room(), room("b", "stale")), False),
+            (Link("waiting", 1.0), (), False),
+            (Link("waiting", 1.0), (room(),), False),
+        ):
+            self.assertIs(Overview(Phase.RUNNING, link, rooms).is_ready, is_ready)

@@ -7,7 +7,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT
 from xbot import config
-from xbot.config.options import KINDS, RESERVED_KINDS
+from xbot.config.options import KINDS
 
 
 class ConfigurationTests(unittest.TestCase):
@@ -20,12 +20,6 @@ class ConfigurationTests(unittest.TestCase):
             cells = re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE)
             documented = {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
             self.assertEqual(documented, {option.name for option in kind.options})
-
-    def test_reserved_names_are_documented(self):
-        """Options that are refused today are named as such."""
-        text = (ROOT / "docs" / "configuration.md").read_text()
-        for name in (*RESERVED_KINDS, *(name for kind in KINDS for name in kind.reserved)):
-            self.assertIn(name, text)
 
 
 class ExamplesTests(unittest.TestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.message import Message
+from xbot.message import Message, reply_to
 
 PUBLIC = Message(
     "ops@rooms/al",
@@ -45,21 +45,21 @@ class MessageTests(SynchronousTestCase):
     def test_reply_in_public(self) -> None:
         """What was said in a room is answered to the room, without the asker's facts."""
         self.assertEqual(
-            PUBLIC.reply("pong"),
+            reply_to(PUBLIC, "pong"),
             Message("xbot@x/bot", "ops@rooms", "pong", {"type": "groupchat"}, room="ops@rooms"),
         )
 
     def test_reply_in_private(self) -> None:
         """What was said to the bot alone, even through a room, is answered to its sender."""
         private = Message("ops@rooms/al", "me", "ping", {"type": "chat"}, "ops@rooms", "al")
-        reply = private.reply("pong")
+        reply = reply_to(private, "pong")
         self.assertEqual((reply.recipient, reply.sender), ("ops@rooms/al", "me"))
         self.assertFalse(reply.is_public)
-        self.assertEqual(Message("a", "b", "hi").reply("x"), Message("b", "a", "x"))
+        self.assertEqual(reply_to(Message("a", "b", "hi"), "x"), Message("b", "a", "x"))
 
     def test_reply_has_no_key(self) -> None:
         """An answer is another message than what it answers."""
-        self.assertIsNone(Message("a", "b", "hi", key="1").reply("x").key)
+        self.assertIsNone(reply_to(Message("a", "b", "hi", key="1"), "x").key)
 
     def test_speaker(self) -> None:
         """People are called by their nick, else by the local part, else as they are."""
@@ -69,5 +69,5 @@ class MessageTests(SynchronousTestCase):
 
     def test_reply_is_live(self) -> None:
         """An answer is neither the past nor an echo, whatever it answers."""
-        reply = Message("a", "b", "hi", delayed=True, echo=True).reply("x")
+        reply = reply_to(Message("a", "b", "hi", delayed=True, echo=True), "x")
         self.assertEqual((reply.delayed, reply.echo), (False, False))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import MAX_LENGTH, Answers
-from xbot.matching.pattern import Pattern
+from xbot.answers import MAX_LENGTH
 from xbot.message import Message
-from xbot.responder import Failed, Responder, hear, respond, routes_of
+from xbot.responder import Failed, declared_by, hear, respond
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
+
+
+def kinds_of(target: object) -> list[str]:
+    declared = (each for _, several in declared_by(target) for each in several)
+    return [each.pattern.kind if each.pattern else "fallback" for each in declared]
 
 
 class RouteTests(TestCase):
@@ -23,7 +26,7 @@ class RouteTests(TestCase):
             return message.body
 
         self.assertEqual(function(MESSAGE), "ping")
-        first, second = routes_of(function)
+        ((_, (first, second)),) = declared_by(function)
         self.assertEqual((first.pattern.kind, first.usage, first.help), ("match", "A", None))
         self.assertEqual((second.pattern.kind, second.usage, second.help), ("hear", None, "B"))
 
@@ -35,19 +38,7 @@ class RouteTests(TestCase):
             @hear("b")
             def __call__(self, message: Message) -> None: ...
 
-        self.assertEqual([route.pattern.kind for route in routes_of(Both())], ["match", "hear"])
-
-    def test_responder_finds(self) -> None:
-        """A responder may both match and hear; the first pattern that fits counts."""
-        responder = Responder(
-            "x",
-            (Pattern.match("(?P<a>x)"), Pattern.match("(?P<b>x|y)"), Pattern.hear("z")),
-            lambda message, groups: succeed(Answers()),
-        )
-        self.assertEqual(responder.match("x"), {"a": "x"})
-        self.assertEqual(responder.match("y"), {"b": "y"})
-        self.assertIsNone(responder.match("z"))
-        self.assertEqual(responder.hear("oz"), {})
+        self.assertEqual(kinds_of(Both()), ["match", "hear"])
 
     def test_effect(self) -> None:
         """Code has effects unless its decorator says that it only answers."""
@@ -57,7 +48,10 @@ class RouteTests(TestCase):
         @respond("c")
         def function(message: Message) -> None: ...
 
-        self.assertEqual([route.effect for route in routes_of(function)], [False, False, True])
+        self.assertEqual(
+            [each.effect for _, declared in declared_by(function) for each in declared],
+            [False, False, True],
+        )
 
 
 class FailedTests(TestCase):

@@ -6,10 +6,8 @@ import inspect
 from collections.abc import Iterator
 from itertools import islice
 
-from attrs import evolve, frozen
+from attrs import frozen
 from twisted.python.failure import Failure
-
-from xbot.message import Message
 
 #: A run says no more than so many messages.
 MAX_ANSWERS = 10
@@ -22,14 +20,14 @@ MAX_LENGTH = 10_000
 class Answers:
     """What a run came to: what it said and, if it failed after that, how."""
 
-    said: tuple[str | Message, ...] = ()
+    said: tuple[str, ...] = ()
     failure: Failure | None = None
 
 
 def collect(result: object) -> Answers:
     """The answers in what a responder returned, blank ones left out; never raises.
 
-    None says nothing, a str or a Message one thing, a list, tuple or iterator
+    None says nothing, a str one thing, a list, tuple or iterator
     several: the first :data:`MAX_ANSWERS`, of :data:`MAX_LENGTH` at most, with
     a visible mark where something was cut. Everything else is a failure. An
     iterator may block: call this in a thread for one.
@@ -37,7 +35,7 @@ def collect(result: object) -> Answers:
     if result is None:
         return Answers()
     several = result if isinstance(result, (list, tuple, Iterator)) else (result,)
-    said: list[str | Message] = []
+    said: list[str] = []
     failure = None
     try:
         for number, answer in enumerate(islice(several, MAX_ANSWERS + 1)):
@@ -45,9 +43,9 @@ def collect(result: object) -> Answers:
             if number == MAX_ANSWERS:
                 # Blank answers count too, so that nobody can be silent for ever.
                 mark = f"[cut after {MAX_ANSWERS} messages]"
-                said[-1:] = [_with_text(said[-1], f"{_text_of(said[-1])}\n{mark}")] if said else []
+                said[-1:] = [cut(f"{said[-1]}\n{mark}")] if said else []
             elif text.strip():
-                said.append(_with_text(answer, text))
+                said.append(cut(text))
         if inspect.isgenerator(result):
             result.close()
     except BaseException:
@@ -56,15 +54,9 @@ def collect(result: object) -> Answers:
 
 
 def _text_of(answer: object) -> str:
-    text = answer.body if isinstance(answer, Message) else answer
-    if not isinstance(text, str):
-        raise TypeError(f"returned {type(text).__name__}")
-    return text
-
-
-def _with_text(answer: str | Message, text: str) -> str | Message:
-    text = cut(text)
-    return evolve(answer, body=text) if isinstance(answer, Message) else text
+    if not isinstance(answer, str):
+        raise TypeError(f"returned {type(answer).__name__}")
+    return answer
 
 
 def cut(text: str, length: int = MAX_LENGTH) -> str:

@@ -79,6 +79,9 @@ class IJournal(Interface):
         :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
+    def note(message: Message, responder: str, outcome: str) -> Deferred[None]:
+        """Keep, for whoever reads the journal, what did not run and why."""
+
     def finish(number: int, outcome: str) -> Deferred[None]:
         """Note what came of an entry. Its first outcome counts."""
 

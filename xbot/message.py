@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from xbot.errors import InvalidJid
+from xbot.errors import InvalidJid, XbotError
 from xbot.jid import Jid
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
+
+
+class Voice(Protocol):
+    """How the run that has a message speaks while it lasts."""
+
+    def say(self, message: Message) -> None:
+        """Say this now, from whichever thread."""
+
+
+class NobodyListens(XbotError):
+    """A message can be replied to only by the responder that was given it."""
+
+    def __init__(self) -> None:
+        super().__init__("only a responder can reply, and only to the message that it was given")
 
 
 @frozen
@@ -29,8 +44,10 @@ class Message:
     is the speaker's real bare address where it is known for certain, else
     ``None``: no identity, no rights. ``delayed`` marks the past (XEP-0203,
     room history) and ``echo`` our own words come back; neither is obeyed.
-    ``key`` tells this message from every other, for good; with None it could
-    not be recognised if it came again.
+    ``affiliation`` is the speaker's in ``room`` (``owner``, ``admin``,
+    ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
+    where nothing is known. ``key`` tells this message from every other, for
+    good; with None it could not be recognised if it came again.
     """
 
     sender: str
@@ -43,6 +60,8 @@ class Message:
     delayed: bool = False
     echo: bool = False
     key: str | None = None
+    affiliation: str = "none"
+    _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     @property
     def is_public(self) -> bool:
@@ -59,23 +78,26 @@ class Message:
         except InvalidJid:
             return self.sender  # of an adapter whose addresses are no JIDs
 
-    def reply(self, text: str) -> Message:
-        """The answer to this message: from and to swapped, its type kept.
+    def reply(self, text: str) -> None:
+        """Answer now, as often as it takes; what the responder returns is said after that.
 
-        What was said in a room is answered to the room, what was said to the
-        bot alone (directly or through a room) to its sender.
+        In public what was said in public, else to the sender alone. From any
+        thread. Blank texts are not said, nor is what comes after the
+        responder's time limit.
+
+        :raises NobodyListens: when this is not the message that a responder was given.
         """
-        recipient = self.room if self.is_public and self.room else self.sender
-        payload = {"type": self.payload["type"]} if "type" in self.payload else {}
-        return evolve(
-            self,
-            sender=self.recipient,
-            recipient=recipient,
-            body=text,
-            payload=payload,
-            nick=None,
-            identity=None,
-            delayed=False,
-            echo=False,
-            key=None,
-        )
+        if self._voice is None:
+            raise NobodyListens()
+        self._voice.say(reply_to(self, text))
+
+
+def reply_to(message: Message, text: str) -> Message:
+    """An answer to ``message``: from and to swapped, its type kept.
+
+    What was said in a room is answered to the room, what was said to the
+    bot alone (directly or through a room) to its sender.
+    """
+    recipient = message.room if message.is_public and message.room else message.sender
+    payload = {"type": message.payload["type"]} if "type" in message.payload else {}
+    return Message(message.recipient, recipient, text, payload, room=message.room)

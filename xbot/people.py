@@ -40,6 +40,15 @@ class People:
                 jids.add(jid)
         return cls(frozenset(jids), frozenset(domains))
 
+    @classmethod
+    def union(cls, several: Iterable[People]) -> People:
+        """Everyone whom one of them names."""
+        lists = list(several)
+        return cls(
+            frozenset().union(*(people.jids for people in lists)),
+            frozenset().union(*(people.domains for people in lists)),
+        )
+
     def includes(self, jid: Jid) -> bool:
         """Whether this is one of them, whatever the resource. A domain itself is nobody."""
         return jid.local is not None and (jid.bare in self.jids or jid.domain in self.domains)

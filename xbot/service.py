@@ -281,7 +281,7 @@ class BotService(Service):
         )
 
     def _journal_for(self, config: Config, responders: Sequence[Responder]) -> IJournal | None:
-        if not any(responder.effect for responder in responders):
+        if not any(responder.has_effects for responder in responders):
             return None
         path = config.bot.state / JOURNAL_NAME
         return Journal(path, self._reactor, keep=config.bot.journal_keep)

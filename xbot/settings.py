@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from xbot.access import EVERYONE, Access
 from xbot.jid import Jid
 from xbot.people import NOBODY, People
 
@@ -109,7 +110,8 @@ class ResponderSettings:
     valid regular expressions; with ``reply`` and ``run`` at least one is set,
     with ``use`` the object may bring its own. ``settings`` are the options
     that belong to the Python object. ``effect`` is None where the kind of
-    responder, or its code, says whether it has effects. ``line`` is the section's line in
+    responder, or its code, says whether it has effects. ``access`` is who may
+    use it, ``confirm`` and ``approve`` who is asked before. ``line`` is the section's line in
     ``path``, for errors found later.
     """
 
@@ -123,6 +125,9 @@ class ResponderSettings:
     use: str | None = None
     timeout: float = 30.0
     effect: bool | None = field(default=None, kw_only=True)
+    access: Access = field(default=EVERYONE, kw_only=True)
+    confirm: bool = field(default=False, kw_only=True)
+    approve: int = field(default=0, kw_only=True)
     # It may hold a token.
     settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")

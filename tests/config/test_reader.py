@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import ROOT
+from xbot.access import EVERYONE, Access, Whom
 from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
@@ -23,7 +24,6 @@ MINIMAL = "[xmpp]\nserver = embedded\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
 SHIPPED = ROOT / "etc" / "xbot.ini"
 
-NOT_YET = "not available in this version of xbot; refusing to ignore it"
 ONE_OF = "exactly one of reply, run and use must be set"
 BAD_NAME = "a responder's name has only letters, digits, _ and -"
 NO_PASSWORD = (
@@ -36,7 +36,16 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     # names of sections and options
     ("[rom a@b]", "3: [rom a@b]: there is no such kind of section; did you mean room?"),
     ("[qqq]", "3: [qqq]: there is no such kind of section"),
-    ("[group admins]\nmembers = a@b", f"3: [group admins]: {NOT_YET}"),
+    ("[group admins]", "3: [group admins]: members is missing: who belongs to it"),
+    (
+        "[group a b]\nmembers = a@b",
+        "3: [group a b]: a group's name has only letters, digits, _ and -",
+    ),
+    ("[group a]\nmembers = b", "4: [group a] members: 'b' is neither NAME@DOMAIN nor @DOMAIN"),
+    (
+        "[group room-owners]\nmembers = a@b",
+        "3: [group room-owners]: room-owners means people of a room already; choose another name",
+    ),
     ("[DEFAULT]", "3: [DEFAULT]: there is no such kind of section"),
     ("[xbot foo]", "3: [xbot foo]: takes no name: it is written [xbot]"),
     ("[room]", "3: [room]: needs a name: it is written [room JID]"),
@@ -63,15 +72,18 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "6: [responder x] effect: 'maybe' is neither yes nor no",
     ),
     # [xmpp], which goes on
-    ("accept-invites = bob", "3: [xmpp] accept-invites: 'bob' is neither NAME@DOMAIN nor @DOMAIN"),
+    (
+        "accept-invites = bob",
+        "3: [xmpp] accept-invites: 'bob' is not NAME@DOMAIN, @DOMAIN or a [group]",
+    ),
     (
         "accept-invites = a@b/c @d",
         "3: [xmpp] accept-invites: 'a@b/c' has a resource; people are named by NAME@DOMAIN",
     ),
     (
         "subscriptions = acept a@b",
-        "3: [xmpp] subscriptions: 'acept' is none of refuse, accept, roster, ask, nor NAME@DOMAIN"
-        " or @DOMAIN; did you mean accept?",
+        "3: [xmpp] subscriptions: 'acept' is not one of accept, ask, refuse, roster, NAME@DOMAIN,"
+        " @DOMAIN or a [group]; did you mean accept?",
     ),
     (
         "subscriptions = accept refuse",
@@ -198,8 +210,24 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "[responder a]\nhear = a\nreply = b\ntimout = 5s",
         "6: [responder a] timout: there is no such option; did you mean timeout?",
     ),
-    ("[responder a]\nuse = a:b\nallow = c@d", f"5: [responder a] allow: {NOT_YET}"),
-    ("[responder a]\nhear = a\nreply = b\ndirect = no", f"6: [responder a] direct: {NOT_YET}"),
+    (
+        "[responder a]\nuse = a:b\nallow = admin\n[group admins]\nmembers = c@d",
+        "5: [responder a] allow: 'admin' is not one of room-admins, room-members, room-owners,"
+        " NAME@DOMAIN, @DOMAIN or a [group]; did you mean admins?",
+    ),
+    (
+        "[responder a]\nuse = a:b\ndeny = c@d/e",
+        "5: [responder a] deny: 'c@d/e' has a resource; people are named by NAME@DOMAIN",
+    ),
+    (
+        "[responder a]\nuse = a:b\nrooms = d",
+        "5: [responder a] rooms: 'd' is no room: a room's JID is ROOM@SERVICE",
+    ),
+    (
+        "[responder a]\nuse = a:b\napprove = 10",
+        "5: [responder a] approve: '10' is no number from 0 to 9",
+    ),
+    ("[responder a]\nuse = a:b\ndirect = x", "5: [responder a] direct: 'x' is neither yes nor no"),
 )
 
 #: Other whole files, and what is said of them.
@@ -430,19 +458,11 @@ class MistakesTests(Folder):
                 "7: [xmpp]: an option is written name = value",
                 "8: [xmpp] ping-timeout: the unit is missing: 5s is seconds, 5m minutes, 5h hours",
                 "9: [xmpp] port: is used only together with host; the SRV look-up names the port",
-                f"10: [group y]: {NOT_YET}",
+                "10: [group y]: members is missing: who belongs to it",
                 "11: [responder x]: is already there in line 3",
                 "12: [responder x] use: 'y' is not written module:object",
             ],
         )
-
-    def test_reserved(self) -> None:
-        """What would protect a responder in a later version is never ignored in this one."""
-        for option in ("allow", "deny", "rooms", "direct", "confirm", "approve"):
-            for kind in ("use = a:b", "hear = x\nreply = y"):
-                with self.subTest(option):
-                    found = self.problems(f"{MINIMAL}[responder a]\n{option} = x\n{kind}\n")
-                    self.assertEqual(found, [f"4: [responder a] {option}: {NOT_YET}"])
 
     def test_file(self) -> None:
         """A file that cannot be read is one problem, which names it."""
@@ -623,12 +643,37 @@ class SettingsTests(Folder):
                 found = load(path, {**self.environ, **environ})
                 self.assertEqual(found.bot.state, Path(expected))
 
+    def test_access(self) -> None:
+        """Who may use a responder: people, groups of them, and, by these words, a room's."""
+        found = self.load(
+            MINIMAL + "subscriptions = roster ops\naccept-invites = ops\n"
+            "[responder a]\nuse = a:b\nallow = c@D ops room-admins\ndeny = @x\n"
+            "rooms = Ops@rooms.d\ndirect = no\nconfirm = yes\napprove = 2\n"
+            "[responder b]\nuse = a:b\n[group ops]\nmembers = e@f, g@h\n"
+        )
+        ops = ["e@f", "g@h"]
+        a, b = found.responders
+        self.assertEqual(
+            a.access,
+            Access(
+                Whom(People.parse(["c@d", *ops]), frozenset({"owner", "admin"})),
+                Whom(People.parse(["@x"])),
+                frozenset({"ops@rooms.d"}),
+                direct=False,
+            ),
+        )
+        self.assertEqual((a.confirm, a.approve), (True, 2))
+        self.assertEqual((b.access, b.confirm, b.approve), (EVERYONE, False, 0))
+        self.assertEqual(found.xmpp.accept_invites, People.parse(ops))
+        self.assertEqual(
+            (found.xmpp.subscriptions, found.xmpp.subscribers), ("roster", People.parse(ops))
+        )
+
     def test_declared_defaults(self) -> None:
         """Every option is documented, and no name is declared twice."""
         for kind in KINDS:
             names = [option.name for option in kind.options]
             self.assertEqual(len(names), len(set(names)))
-            self.assertFalse(set(names) & set(kind.reserved))
             for option in kind.options:
                 self.assertTrue(option.help.endswith("."), option.name)
 

@@ -15,10 +15,16 @@ from xbot.dispatch.accepting import ACCEPT_TIMEOUT
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.runs import MAX_RUNS
 from xbot.message import Message
-from xbot.responder import hear
+from xbot.responder import Responder, hear
 from xbot.testing.journal import MemoryJournal
 
 REFUSAL = "go cannot run now: its journal is not writable."
+
+
+def with_effect(responder: Responder, effect: bool) -> Responder:
+    """The same responder, whose routes have effects or not."""
+    routes = tuple(evolve(route, effect=effect) for route in responder.routes)
+    return evolve(responder, routes=routes)
 
 
 class JournalledCase(DispatcherCase):
@@ -89,7 +95,7 @@ class OrderTests(JournalledCase):
     def test_pure(self) -> None:
         """What only answers waits for nothing, needs no disk, and leaves no entry."""
         self.journal.problem = "disk full"
-        dispatcher = self.dispatcher(evolve(self.go, effect=False))
+        dispatcher = self.dispatcher(with_effect(self.go, False))
         self.assertIsNone(dispatcher.got_message(self.message()))
         self.ends[0].callback("went")
         self.assertEqual(self.said(), ["went"])
@@ -137,7 +143,7 @@ class DuplicateTests(JournalledCase):
         """A message that comes twice runs once, with effects or without, whatever came of it."""
         for effect in (True, False):
             self.ends.clear()
-            dispatcher = self.dispatcher(evolve(self.go, effect=effect))
+            dispatcher = self.dispatcher(with_effect(self.go, effect))
             message = self.message()
             for _ in range(3):
                 dispatcher.got_message(message)

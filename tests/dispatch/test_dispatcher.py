@@ -11,14 +11,17 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from xbot.access import Access, Whom
 from xbot.answers import Answers
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.runs import MAX_RUNS
 from xbot.errors import NotConnected
-from xbot.loading.callables import run_of
+from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
-from xbot.responder import Failed, Responder, hear, respond, routes_of
+from xbot.message import Message, NobodyListens
+from xbot.people import People
+from xbot.responder import Failed, Responder, Route, declared_by, fallback, hear, respond
+from xbot.testing.journal import MemoryJournal
 from xbot.threads import InThread
 
 ROOM = "ops@rooms.example"
@@ -41,9 +44,11 @@ def in_this_thread(function: Callable[..., Any], /, *args: Any, cancel: Any = No
 def responder(
     function: Callable[..., object], in_thread: Any = in_this_thread, timeout: float = 30.0
 ) -> Responder:
-    patterns = tuple(route.pattern for route in routes_of(function)) or (Pattern.match("go"),)
-    name = function.__name__.replace("_", "-")
-    return Responder(name, patterns, run_of(function, patterns, in_thread), timeout=timeout)
+    declared = [each for _, several in declared_by(function) for each in several]
+    patterns = [each.pattern for each in declared] or [Pattern.match("go")]
+    call = call_of(function, patterns, in_thread)
+    routes = tuple(Route(pattern, call) for pattern in patterns)
+    return Responder(function.__name__.replace("_", "-"), routes, timeout=timeout)
 
 
 class DispatcherCase(TestCase):
@@ -65,6 +70,7 @@ class DispatcherCase(TestCase):
             prefix="!",
             nick_in=lambda room: self.nick,
             rooms=self.rooms,
+            journal=options.get("journal"),
         )
 
     def said(self) -> list[str]:
@@ -186,16 +192,20 @@ class RoutingTests(DispatcherCase):
 
 class AnswerTests(DispatcherCase):
     def test_several(self) -> None:
-        """Texts are replies, messages go where they say, and silence is allowed."""
+        """Texts are replies, now or in the end, and silence is allowed."""
 
-        def go(message: Message) -> list[str | Message]:
-            return ["a", evolve(DIRECT, recipient="b@example.org", body="b")]
+        def go(message: Message) -> list[str]:
+            message.reply("at once")
+            message.reply(" ")
+            return ["a", "b"]
 
         dispatcher = self.dispatcher(go)
         dispatcher.got_message(IN_ROOM)
         self.assertEqual(
-            [(m.recipient, m.body) for m in self.sent], [(ROOM, "a"), ("b@example.org", "b")]
+            [(m.recipient, m.body) for m in self.sent],
+            [(ROOM, "at once"), (ROOM, "a"), (ROOM, "b")],
         )
+        self.assertEqual(dispatcher.fates["answered"], 1)
 
         def quiet(message: Message) -> None: ...
 
@@ -248,7 +258,7 @@ class FailureTests(DispatcherCase):
             for bad in (
                 responder(plain),
                 responder(coroutine),
-                Responder("bad", (Pattern.match("go"),), before_anything),
+                Responder("bad", (Route(Pattern.match("go"), before_anything),)),
             ):
                 self.events.clear()
                 dispatcher = self.dispatcher(bad)
@@ -376,7 +386,7 @@ class LimitTests(DispatcherCase):
             raise ValueError("never mind")
 
         pending: Deferred[Answers] = Deferred(canceller)
-        bad = Responder("bad", (Pattern.match("go"),), lambda message, groups: pending)
+        bad = Responder("bad", (Route(Pattern.match("go"), lambda message, groups: pending),))
         self.dispatcher(bad).got_message(IN_ROOM)
         self.clock.advance(30)
         self.assertEqual(self.said(), ["bad did not finish within 30 s."])
@@ -451,8 +461,152 @@ class StopTests(DispatcherCase):
 
     def test_silent_run(self) -> None:
         """A responder whose Deferred has fired already leaves nothing behind."""
-        quiet = Responder("q", (Pattern.match("go"),), lambda message, groups: succeed(Answers()))
+        quiet = Responder(
+            "q", (Route(Pattern.match("go"), lambda message, groups: succeed(Answers())),)
+        )
         dispatcher = self.dispatcher(quiet)
         dispatcher.got_message(IN_ROOM)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(dispatcher.fates, {"dispatched": 1, "silent": 1})
+
+
+class ReplyTests(DispatcherCase):
+    def test_too_late(self) -> None:
+        """What is said after the time limit is not said."""
+        kept: list[Message] = []
+
+        def go(message: Message) -> Deferred[None]:
+            kept.append(message)
+            return Deferred()
+
+        slow = evolve(responder(go, timeout=5.0), name="slow")
+        dispatcher = self.dispatcher(slow)
+        dispatcher.got_message(IN_ROOM)
+        kept[0].reply("in time")
+        self.clock.advance(5)
+        kept[0].reply("too late")
+        self.assertEqual(
+            [m.body for m in self.sent], ["in time", "slow did not finish within 5 s."]
+        )
+
+    def test_flood(self) -> None:
+        """A run says so many things, however it says them, and then one that tells."""
+
+        def go(message: Message) -> list[str]:
+            for number in range(1000):
+                message.reply(str(number))
+            return ["the end"]
+
+        self.dispatcher(go).got_message(IN_ROOM)
+        self.assertEqual(
+            [m.body for m in self.sent], [*map(str, range(10)), "[cut after 10 messages]"]
+        )
+
+    def test_from_a_thread(self) -> None:
+        """What is said in a thread is brought to the reactor's."""
+        said: list[object] = []
+
+        def go(message: Message) -> Deferred[None]:
+            thread = threading.Thread(target=message.reply, args=("from afar",))
+            thread.start()
+            thread.join()
+            said.append(list(self.sent))
+            return Deferred()
+
+        brought: list[Any] = []
+        self.clock.callFromThread = lambda *call: brought.append(call)  # type: ignore[attr-defined]
+        self.dispatcher(go).got_message(IN_ROOM)
+        self.assertEqual(said, [[]])
+        for function, *arguments in brought:
+            function(*arguments)
+        self.assertEqual([m.body for m in self.sent], ["from afar"])
+
+    def test_not_its_message(self) -> None:
+        """A message that nobody is answering cannot be replied to."""
+        with self.assertRaises(NobodyListens):
+            IN_ROOM.reply("x")
+
+
+class FallbackTests(DispatcherCase):
+    def test_last(self) -> None:
+        """A fallback gets what is said to us and fits nothing else, and nothing else."""
+
+        @fallback
+        def shrug(message: Message) -> str:
+            return "?"
+
+        @respond("go")
+        def go(message: Message) -> str:
+            return "went"
+
+        @hear("tea")
+        def tea(message: Message) -> str:
+            return "tea!"
+
+        dispatcher = self.dispatcher(shrug, go, tea)
+        for body in ("xbot: what", "xbot: go", "xbot: tea", "what", "tea"):
+            dispatcher.got_message(evolve(IN_ROOM, body=body))
+        self.assertEqual([m.body for m in self.sent], ["?", "went", "tea!", "tea!"])
+
+
+ALICE = evolve(IN_ROOM, identity="alice@example.org")
+ONLY_ALICE = Access(allow=Whom(People.parse(["alice@example.org"])))
+
+
+class AccessTests(DispatcherCase):
+    def go(self, access: Access) -> Responder:
+        def go(message: Message) -> str:
+            return "went"
+
+        return evolve(responder(go), access=access)
+
+    def test_denied(self) -> None:
+        """It runs for those who may; others are told so, logged and counted."""
+        dispatcher = self.dispatcher(self.go(ONLY_ALICE))
+        for message in (
+            ALICE,
+            IN_ROOM,
+            evolve(ALICE, identity="mallory@example.org", nick="alice"),
+        ):
+            dispatcher.got_message(message)
+        self.assertEqual(
+            [m.body for m in self.sent],
+            [
+                "went",
+                "go is not for everyone, and I cannot see here who you are; ask me directly.",
+                "go is not for you, alice.",
+            ],
+        )
+        self.assertEqual(dispatcher.fates["denied"], 2)
+        self.assertEqual(len(self.logged(LogLevel.warn)), 2)
+
+    def test_heard(self) -> None:
+        """Who asked nothing of us is told nothing."""
+
+        @hear("tea")
+        def tea(message: Message) -> str:
+            return "tea!"
+
+        dispatcher = self.dispatcher(evolve(responder(tea), access=ONLY_ALICE))
+        dispatcher.got_message(evolve(IN_ROOM, body="tea"))
+        self.assertEqual(self.sent, [])
+        self.assertEqual(dispatcher.fates["denied"], 1)
+
+    def test_audited(self) -> None:
+        """The journal tells who was denied what has effects."""
+        journal = MemoryJournal()
+        dispatcher = self.dispatcher(self.go(ONLY_ALICE), journal=journal)
+        dispatcher.got_message(evolve(IN_ROOM, key="1"))
+        (entry,) = journal.entries.values()
+        self.assertEqual((entry.responder, entry.outcome), ("go", "denied"))
+
+    def test_elsewhere(self) -> None:
+        """Where it does not answer, it is as if it were not there."""
+        other = evolve(self.go(Access(rooms=frozenset({"other@rooms.example"}))), name="other")
+        dispatcher = self.dispatcher(other, self.go(Access(direct=False)))
+        for message in (IN_ROOM, PRIVATE, DIRECT):
+            dispatcher.got_message(message)
+        self.assertEqual(
+            [(m.recipient, m.body) for m in self.sent],
+            [(ROOM, "went")] * 1 + [(DIRECT.sender, "went")],
+        )

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
-from xbot.loading.callables import BadSignature, run_of
+from xbot.loading.callables import BadSignature, call_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.threads import InThread
@@ -83,7 +83,7 @@ class RunTests(TestCase):
         pattern: str = "(?P<a>.*)(?P<b>.*)",
         in_thread: Any = None,
     ) -> Answers:
-        run = run_of(function, [Pattern.match(pattern)], in_thread or Counted())
+        run = call_of(function, [Pattern.match(pattern)], in_thread or Counted())
         return self.successResultOf(run(MESSAGE, groups or {}))
 
     def test_on_the_reactor(self) -> None:
@@ -129,7 +129,7 @@ class RunTests(TestCase):
             seen.append(threading.get_ident())
             yield message.body
 
-        run = run_of(function, [], InThread(reactor))
+        run = call_of(function, [], InThread(reactor))
         self.assertEqual(await run(MESSAGE, {}), Answers(("ping",)))
         self.assertNotEqual(seen, [threading.get_ident()])
 
@@ -158,7 +158,7 @@ class RunTests(TestCase):
                 await succeed(None)
                 raise error
 
-            run = run_of(raises_later, [], Counted())
+            run = call_of(raises_later, [], Counted())
             self.failureResultOf(run(MESSAGE, {}))
 
     def test_bad_signatures(self) -> None:
@@ -182,10 +182,10 @@ class RunTests(TestCase):
                 self.run_it(function)
             self.assertIn(reason, str(caught.exception))
         for function in (lambda *args: None, lambda m, a, b: None, lambda m, c=1, *, d=2: None):
-            run_of(function, [Pattern.match("(?P<a>.)(?P<b>.)")], Counted())
+            call_of(function, [Pattern.match("(?P<a>.)(?P<b>.)")], Counted())
 
     def test_group_of_every_pattern(self) -> None:
         """A parameter without default needs its group in every pattern."""
         patterns = [Pattern.match("(?P<a>x)"), Pattern.match("y")]
         with self.assertRaises(BadSignature):
-            run_of(lambda message, a: None, patterns, Counted())
+            call_of(lambda message, a: None, patterns, Counted())

@@ -31,6 +31,13 @@ def load(*settings: ResponderSettings, **options: Any) -> tuple[Responder, ...]:
     return load_responders(settings, in_thread=in_this_thread, **options)
 
 
+def found(responder: Responder, text: str) -> dict[str, str] | None:
+    """The groups of the first route that ``text`` fits."""
+    patterns = (route.pattern for route in responder.routes)
+    groups = (pattern.find(text) for pattern in patterns if pattern is not None)
+    return next((each for each in groups if each is not None), None)
+
+
 class LoaderCase(TestCase):
     def said(
         self,
@@ -38,7 +45,7 @@ class LoaderCase(TestCase):
         message: Message = MESSAGE,
         groups: Mapping[str, str] | None = None,
     ) -> list[Any]:
-        answers = self.successResultOf(responder.run(message, groups or {}))
+        answers = self.successResultOf(responder.routes[0].call(message, groups or {}))
         self.assertIsNone(answers.failure)
         return list(answers.said)
 
@@ -94,16 +101,16 @@ class RunTests(LoaderCase):
         """A program that fails or is missing is a failure of the run."""
         for run, error in (("/bin/false", Failed), ("/nonexistent", CannotRun)):
             (responder,) = load(ResponderSettings("r", match="x", run=(run,)))
-            self.failureResultOf(responder.run(MESSAGE, {}), error)
+            self.failureResultOf(responder.routes[0].call(MESSAGE, {}), error)
         (responder,) = load(ResponderSettings("r", match="(?P<x>.*)", run=("/bin/echo", "{x}")))
-        self.failureResultOf(responder.run(MESSAGE, {"x": "a\0b"}), CannotRun)
+        self.failureResultOf(responder.routes[0].call(MESSAGE, {"x": "a\0b"}), CannotRun)
 
     async def test_cancelled(self) -> None:
         """Cancelling the run ends the program."""
         in_thread = InThread(reactor)
         settings = ResponderSettings("r", match="x", run=("/bin/sleep", "60"))
         (responder,) = load_responders([settings], in_thread=in_thread, bundled=False)
-        run = responder.run(MESSAGE, {})
+        run = responder.routes[0].call(MESSAGE, {})
         run.cancel()
         self.failureResultOf(run)
         await in_thread.wind_down()
@@ -136,8 +143,9 @@ class UseTests(LoaderCase):
                 return kind
         """
         (responder,) = load(self.use("tea", source, timeout=3.0))
-        self.assertEqual(responder.match("tea green"), {"kind": "green"})
-        self.assertEqual((responder.usage, responder.help), ("tea KIND", "make tea"))
+        (route,) = responder.routes
+        self.assertEqual(found(responder, "tea green"), {"kind": "green"})
+        self.assertEqual((route.usage, route.help), ("tea KIND", "make tea"))
         self.assertEqual((responder.name, responder.timeout), ("ours", 3.0))
         self.assertEqual(self.said(responder, groups={"kind": "green"}), ["green"])
 
@@ -149,16 +157,20 @@ class UseTests(LoaderCase):
             def f(message): pass
         """
         (responder,) = load(self.use("f", source))
-        self.assertEqual((responder.usage, responder.help), ("A", "HA"))
-        self.assertEqual(len(responder.patterns), 2)
+        self.assertEqual(
+            [(route.usage, route.help) for route in responder.routes], [("A", "HA"), ("ours", "")]
+        )
         (responder,) = load(self.use("f", source, match="c", usage="C", help="HC"))
-        self.assertEqual((responder.usage, responder.help), ("C", "HC"))
-        self.assertEqual([p.regex.pattern for p in responder.patterns], ["c"])
+        (route,) = responder.routes
+        assert route.pattern is not None
+        self.assertEqual((route.usage, route.help), ("C", "HC"))
+        self.assertEqual(route.pattern.regex.pattern, "c")
 
     def test_usage_without_simple_form(self) -> None:
         """What cannot be shown simply is shown by its name."""
         (responder,) = load(self.use("f", "def f(message): pass", match=r"\d+|x"))
-        self.assertEqual((responder.usage, responder.help), ("ours", ""))
+        (route,) = responder.routes
+        self.assertEqual((route.usage, route.help), ("ours", ""))
 
     def test_class(self) -> None:
         """A class is made once, with the ini's other options."""
@@ -180,6 +192,36 @@ class UseTests(LoaderCase):
         """
         (responder,) = load(self.use("Tea", source))
         self.assertEqual(self.said(responder), ["tea"])
+
+    def test_methods(self) -> None:
+        """Each decorated method of a class is a route of its own; the rest is left alone."""
+        source = """
+            class Base:
+                @respond("three")
+                def three(self, message): return "3"
+                @respond("gone")
+                def gone(self, message): pass
+            class Many(Base):
+                @respond("one", help="first", effect=False)
+                def one(self, message): return "1"
+                @hear("two")
+                async def two(self, message): return "2"
+                @fallback
+                def other(self, message): return "?"
+                def gone(self, message): pass
+        """
+        (responder,) = load(self.use("Many", source))
+        self.assertEqual(
+            [(route.kind, route.help, route.effect) for route in responder.routes],
+            [
+                ("match", "first", False),
+                ("hear", "", True),
+                ("fallback", "", False),
+                ("match", "", True),
+            ],
+        )
+        answers = [self.successResultOf(route.call(MESSAGE, {})) for route in responder.routes]
+        self.assertEqual([each.said for each in answers], [("1",), ("2",), ("?",), ("3",)])
 
     def test_problems(self) -> None:
         """Whatever is wrong with the code is told, with where it is."""
@@ -238,7 +280,7 @@ class UseTests(LoaderCase):
             sys.modules.pop(self.module, None)
             for said, expected in ((None, effect), (True, True), (False, False)):
                 (responder,) = load(self.use("f", source, match="x", effect=said))
-                self.assertEqual(responder.effect, expected, source)
+                self.assertEqual(responder.has_effects, expected, source)
 
 
 class EffectTests(LoaderCase):
@@ -247,11 +289,11 @@ class EffectTests(LoaderCase):
         for options, expected in (({"reply": "x"}, False), ({"run": ("/bin/true",)}, True)):
             for said, effect in ((None, expected), (True, True), (False, False)):
                 (responder,) = load(ResponderSettings("r", match="x", effect=said, **options))
-                self.assertEqual(responder.effect, effect)
+                self.assertEqual(responder.has_effects, effect)
 
     def test_bundled(self) -> None:
         """The bundled ones only answer."""
-        self.assertEqual({each.effect for each in load(bundled=True)}, {False})
+        self.assertEqual({each.has_effects for each in load(bundled=True)}, {False})
 
 
 class BundledTests(LoaderCase):
@@ -264,7 +306,7 @@ class BundledTests(LoaderCase):
     def test_ping(self) -> None:
         """ping answers in the asker's tone, through its pattern."""
         ping = next(each for each in load(bundled=True) if each.name == "ping")
-        groups = ping.match("PING")
+        groups = found(ping, "PING")
         self.assertEqual(self.said(ping, groups=groups), ["PONG"])
 
     def test_help(self) -> None:
@@ -275,10 +317,10 @@ class BundledTests(LoaderCase):
         responders = load(tea, bundled=True, rooms=rooms)
         help = next(each for each in responders if each.name == "help")
         self.assertEqual(
-            self.said(help, evolve(MESSAGE, room=room), help.match("help")),
+            self.said(help, evolve(MESSAGE, room=room), found(help, "help")),
             ["tea          make tea\nhelp [WORD]  what I can do"],
         )
         self.assertEqual(
-            self.said(help, MESSAGE, help.match("help Ping")), ["ping  see whether I am there"]
+            self.said(help, MESSAGE, found(help, "help Ping")), ["ping  see whether I am there"]
         )
-        self.assertIn("whoami", self.said(help, MESSAGE, help.match("help"))[0])
+        self.assertIn("whoami", self.said(help, MESSAGE, found(help, "help"))[0])

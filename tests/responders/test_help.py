@@ -5,13 +5,15 @@ from twisted.trial.unittest import TestCase
 
 from xbot import Message, Responder
 from xbot.answers import Answers
+from xbot.responder import Route
 from xbot.responders.help import Help
 
 MESSAGE = Message("alice@example.org", "xbot@example.org", "help")
 
 
 def responder(name: str, usage: str, help: str) -> Responder:
-    return Responder(name, (), lambda message, groups: succeed(Answers()), usage, help)
+    route = Route(None, lambda message, groups: succeed(Answers()), usage, help)
+    return Responder(name, (route,))
 
 
 class HelpTests(TestCase):

@@ -24,7 +24,7 @@ from tests.xmpp.harness import (
 from xbot.errors import InvalidJid, NotConnected
 from xbot.interfaces import IAdapter
 from xbot.jid import Jid
-from xbot.message import Message
+from xbot.message import Message, reply_to
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
@@ -94,7 +94,7 @@ class AdapterTests(unittest.TestCase):
                 room=ROOM, nick="alice", identity="alice@example.org",
             ),
         )  # fmt: skip
-        self.adapter.send(message.reply("alice: pong"))
+        self.adapter.send(reply_to(message, "alice: pong"))
         said = peer.stanza()
         self.assertEqual(
             shape(said),

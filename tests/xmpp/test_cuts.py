@@ -19,7 +19,7 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
 from xbot.outbox import Outbox
-from xbot.responder import Responder
+from xbot.responder import Responder, Route
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.systemd import PATIENCE
 from xbot.testing.journal import MemoryJournal
@@ -61,7 +61,7 @@ class World:
             in_thread=in_thread,
         )
         self.dispatcher = Dispatcher(
-            [Responder("do", (Pattern.match(r"do (?P<n>\d+)"),), self.run)],
+            [Responder("do", (Route(Pattern.match(r"do (?P<n>\d+)"), self.run),))],
             self.outbox.put,
             self.clock,
             name="bot",

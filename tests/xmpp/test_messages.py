@@ -6,7 +6,7 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, lowest, session
 from xbot.jid import Jid
-from xbot.message import Message
+from xbot.message import Message, reply_to
 from xbot.settings import RoomSettings
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.messages import Messages
@@ -87,7 +87,7 @@ class MessagesTests(Hearing, unittest.TestCase):
                     (ROOM, nick, identity, kind),
                 )
                 self.assertFalse(message.delayed)
-                self.assertEqual(message.reply("x").recipient, f"{ROOM}/{nick}")
+                self.assertEqual(reply_to(message, "x").recipient, f"{ROOM}/{nick}")
 
     def test_echo(self):
         """Our own words are marked: by our nick in a room, by our bare JID elsewhere."""

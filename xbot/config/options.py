@@ -27,6 +27,9 @@ from xbot.template import Template
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
 MAX_DURATION = 7 * 86400.0
 
+#: More people than this never agree in time.
+MAX_APPROVALS = 9
+
 #: The longest time that anything is kept, in seconds.
 MAX_KEEP = 3650 * 86400.0
 
@@ -51,17 +54,12 @@ class OptionKind:
 
 @frozen
 class SectionKind:
-    """One kind of section. ``argument`` is what its name is, or empty when it has none.
-
-    ``reserved`` are options that a later version will bring. Some of them
-    protect, so that ignoring one would be worse than refusing it.
-    """
+    """One kind of section. ``argument`` is what its name is, or empty when it has none."""
 
     name: str
     argument: str
     help: str
     options: tuple[OptionKind, ...]
-    reserved: tuple[str, ...] = ()
 
     def option(self, name: str) -> OptionKind | None:
         """The declaration of the option ``name``, if there is one."""
@@ -223,19 +221,29 @@ def people(value: str) -> People:
     return People.parse(names(value))
 
 
-def subscriptions(value: str) -> tuple[str, People]:
-    """What becomes of requests, and who is accepted in any case."""
+def subscriptions(value: str) -> frozenset[str]:
     found = names(value)
-    named = {name for name in found if "@" in name}
-    for name in sorted(found - named - set(SUBSCRIPTIONS)):
-        raise ValueError(
-            f"{name!r} is none of {', '.join(SUBSCRIPTIONS)}, nor NAME@DOMAIN or @DOMAIN"
-            f"{suggest(name, SUBSCRIPTIONS)}"
-        )
-    rules = sorted(found - named)
+    rules = sorted(found & set(SUBSCRIPTIONS))
     if len(rules) > 1:
         raise ValueError(f"{rules[0]} and {rules[1]} contradict each other")
-    return (rules[0] if rules else SUBSCRIPTIONS[0]), People.parse(named)
+    return found
+
+
+def rooms(value: str) -> frozenset[str]:
+    """Bare addresses of rooms."""
+    found = set()
+    for name in names(value):
+        jid = Jid.parse(name)
+        if jid.local is None or jid.resource is not None:
+            raise ValueError(f"{name!r} is no room: a room's JID is ROOM@SERVICE")
+        found.add(str(jid))
+    return frozenset(found)
+
+
+def approvals(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > MAX_APPROVALS:
+        raise ValueError(f"{value!r} is no number from 0 to {MAX_APPROVALS}")
+    return int(value)
 
 
 def pattern(value: str) -> str:
@@ -358,14 +366,17 @@ KINDS = (
                 "How old what the server sends again after a resumption may be.",
             ),
             OptionKind(
-                "accept-invites", people, "nobody", "Who may invite the bot: NAME@DOMAIN, @DOMAIN."
+                "accept-invites",
+                names,
+                "nobody",
+                "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups.",
             ),
             OptionKind(
                 "subscriptions",
                 subscriptions,
                 SUBSCRIPTIONS[0],
                 "What becomes of who wants to see our presence: refuse, accept, roster or ask;"
-                " and NAME@DOMAIN, @DOMAIN who are accepted.",
+                " and NAME@DOMAIN, @DOMAIN, groups who are accepted.",
             ),
         ),
     ),
@@ -399,10 +410,24 @@ KINDS = (
                 "no for reply, yes for run, what the code says for use",
                 "Whether running it twice would do harm: then it waits for the journal.",
             ),
+            OptionKind(
+                "allow",
+                names,
+                "everyone",
+                "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins,"
+                " room-members.",
+            ),
+            OptionKind("deny", names, "nobody", "Who may not, whatever allow says."),
+            OptionKind("rooms", rooms, "all of them", "The only rooms in which it answers."),
+            OptionKind("direct", yes_or_no, "yes", "Whether it answers what is said in private."),
+            OptionKind("confirm", yes_or_no, "no", "Whether it asks back before it does anything."),
+            OptionKind("approve", approvals, "0", "How many others have to agree before it does."),
         ),
-        reserved=("allow", "deny", "rooms", "direct", "confirm", "approve"),
+    ),
+    SectionKind(
+        "group",
+        "NAME",
+        "People who are named together.",
+        (OptionKind("members", people, "", "Who belongs to it: NAME@DOMAIN, @DOMAIN."),),
     ),
 )
-
-#: Kinds of sections that a later version will bring.
-RESERVED_KINDS = ("group",)

@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 
+from xbot.access import Access
 from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, suggest
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
+from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
-from xbot.people import NOBODY
 from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
@@ -76,8 +77,11 @@ def load(
     ]
     check_unique(sections)
     bot = _bot(source, _first(sections, "xbot"))
-    xmpp = _xmpp(source, _first(sections, "xmpp"))
-    responders = [_responder(section) for section in sections if section.kind.name == "responder"]
+    groups = read_groups(sections)
+    xmpp = _xmpp(source, _first(sections, "xmpp"), groups)
+    responders = [
+        _responder(section, groups) for section in sections if section.kind.name == "responder"
+    ]
     known = {*bundled, *(section.name for section in sections if section.kind.name == "responder")}
     rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
     if source.problems or xmpp is None:
@@ -126,7 +130,7 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
     )
 
 
-def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | None:
+def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> XmppSettings | None:
     if section is None:
         source.blame(0, "xmpp", "", "this section is missing: it names the bot's account")
         return None
@@ -155,7 +159,8 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
     if server != EMBEDDED:
         _check_key(section, key_file)
     direct_tls = values.get("tls", False)
-    subscriptions, subscribers = values.get("subscriptions", (SUBSCRIPTIONS[0], NOBODY))
+    subscribers, rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
+    invited_by, _ = read_people(section, "accept-invites", groups)
     jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
     if jid is None:
         return None
@@ -176,8 +181,8 @@ def _xmpp(source: Source, section: ConvertedSection | None) -> XmppSettings | No
         pins=values.get("pin-sha256", frozenset()),
         direct_tls=direct_tls,
         room_ping_interval=values.get("room-ping-interval", 300.0),
-        accept_invites=values.get("accept-invites", NOBODY),
-        subscriptions=subscriptions,
+        accept_invites=invited_by,
+        subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),
         subscribers=subscribers,
     )
 
@@ -285,7 +290,7 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
     return RoomSettings(section.jid, section.values.get("nick", name), password, responders)
 
 
-def _responder(section: ConvertedSection) -> ResponderSettings | None:
+def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings | None:
     values = section.values
     # In the file's order, so that the second is the one too many.
     kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
@@ -309,6 +314,14 @@ def _responder(section: ConvertedSection) -> ResponderSettings | None:
         section.source.path,
         section.line,
         effect=values.get("effect"),
+        access=Access(
+            read_whom(section, "allow", groups),
+            read_whom(section, "deny", groups),
+            values.get("rooms"),
+            values.get("direct", True),
+        ),
+        confirm=values.get("confirm", False),
+        approve=values.get("approve", 0),
     )
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from attrs import define, field, frozen
 
 from xbot.config import ini
-from xbot.config.options import KINDS, RESERVED_KINDS, SectionKind, suggest
+from xbot.config.options import KINDS, SectionKind, suggest
 from xbot.errors import InvalidJid, Problem
 from xbot.jid import Jid
 
 _KINDS = {kind.name: kind for kind in KINDS}
-_NOT_YET = "not available in this version of xbot; refusing to ignore it"
 
 
 @frozen
@@ -81,19 +80,14 @@ def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
     """Check names and convert values; None when the kind is not known."""
     kind = _KINDS.get(section.kind)
     if kind is None:
-        if section.kind in RESERVED_KINDS:
-            reason = _NOT_YET
-        else:
-            reason = f"there is no such kind of section{suggest(section.kind, _KINDS)}"
+        reason = f"there is no such kind of section{suggest(section.kind, _KINDS)}"
         source.blame(section.line, section.title, "", reason)
         return None
     result = ConvertedSection(source, kind, section, section.name)
     _check_name(result)
     for option in section.options.values():
         declared = kind.option(option.name)
-        if option.name in kind.reserved:
-            result.blame(option.name, _NOT_YET)
-        elif declared is None and kind.name == "responder" and "use" in section.options:
+        if declared is None and kind.name == "responder" and "use" in section.options:
             result.own[option.name] = option.value
         elif declared is None:
             valid = [known.name for known in kind.options]
@@ -129,7 +123,7 @@ def _check_name(section: ConvertedSection) -> None:
         else:
             section.jid = jid
     elif not re.fullmatch(r"[\w-]+", section.name):
-        section.blame("", "a responder's name has only letters, digits, _ and -")
+        section.blame("", f"a {section.kind.name}'s name has only letters, digits, _ and -")
 
 
 def check_unique(sections: Iterable[ConvertedSection]) -> None:

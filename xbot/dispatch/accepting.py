@@ -46,6 +46,11 @@ class Accepting:
         answer.addBoth(decide).addErrback(self.got_problem)
         return decided
 
+    def got_refused(self, run: Run) -> None:
+        """Note the fate of a run that was refused before it came here."""
+        noted = self._journal.note(run.message, run.responder.name, str(run.fate))
+        noted.addErrback(self.got_problem)
+
     def got_end(self, run: Run) -> None:
         """Note the fate of a run that is over."""
         if run.entry is not None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 
+from xbot.access import refusal
 from xbot.dispatch.accepting import Accepting
 from xbot.dispatch.duplicates import RecentKeys
 from xbot.dispatch.interrupted import Report, reports
@@ -27,12 +29,12 @@ from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.pattern import addressed_text
 from xbot.message import Message
-from xbot.responder import Responder
+from xbot.responder import Responder, Route
 
 Deliver = Callable[[Message, Callable[[], None]], None]
 """Says a message, and calls the second argument once it has arrived."""
 
-_Chosen = list[tuple[Responder, dict[str, str]]]
+_Chosen = list[tuple[Responder, Route, dict[str, str]]]
 
 
 class Dispatcher:
@@ -47,8 +49,9 @@ class Dispatcher:
     ``unmatched``, ``stopped``, ``duplicate``, and the words of
     :func:`~xbot.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
     ``failed``, ``timed-out``, ``busy``, ``cancelled``, and, for those that
-    never started, ``refused`` (not journalled) and ``duplicate`` (journalled
-    before). Answers that could not leave: ``undelivered``.
+    never started, ``denied`` (by the responder's access rules), ``refused``
+    (not journalled) and ``duplicate`` (journalled before). Answers that could
+    not leave: ``undelivered``.
     """
 
     _log = Logger()
@@ -57,7 +60,7 @@ class Dispatcher:
         self,
         responders: Sequence[Responder],
         send: Callable[[Message], None],
-        clock: IReactorTime,
+        clock: Any,
         *,
         name: str,
         prefix: str,
@@ -102,7 +105,10 @@ class Dispatcher:
             return self._until_safe(key)
         if chosen and key is None:
             message = evolve(message, key=uuid.uuid4().hex)
-        begun = [self._begin(Run(responder, message, groups)) for responder, groups in chosen]
+        begun = [
+            self._begin(Run(responder, route, message, groups))
+            for responder, route, groups in chosen
+        ]
         waiting = [decided for decided in begun if decided is not None]
         if not waiting:
             return None
@@ -161,15 +167,36 @@ class Dispatcher:
 
     def _choose(self, message: Message) -> _Chosen:
         """Whoever is addressed, alone; else all who hear something of theirs."""
+        here = [responder for responder in self._responders if self.answers_at(responder, message)]
         addressed = self._addressed(message)
-        allowed = [r for r in self._responders if may_answer(self._rooms, message, r.name)]
         if addressed is not None:
-            for responder in allowed:
-                groups = responder.match(addressed)
-                if groups is not None:
-                    return [(responder, groups)]
-        heard = ((responder, responder.hear(message.body)) for responder in allowed)
-        return [(responder, groups) for responder, groups in heard if groups is not None]
+            found = self._found(here, "match", addressed)
+            if chosen := next(found, None):
+                return [chosen]
+        heard: dict[str, tuple[Responder, Route, dict[str, str]]] = {}
+        for chosen in self._found(here, "hear", message.body):
+            heard.setdefault(chosen[0].name, chosen)
+        if heard or addressed is None:
+            return list(heard.values())
+        fallbacks = ((r, route) for r in here for route in r.routes if route.kind == "fallback")
+        return [(responder, route, {}) for responder, route in islice(fallbacks, 1)]
+
+    @staticmethod
+    def _found(
+        responders: Sequence[Responder], kind: str, text: str
+    ) -> Iterator[tuple[Responder, Route, dict[str, str]]]:
+        for responder in responders:
+            for route in responder.routes:
+                if route.pattern is not None and route.pattern.kind == kind:
+                    groups = route.pattern.find(text)
+                    if groups is not None:
+                        yield responder, route, groups
+
+    def answers_at(self, responder: Responder, message: Message) -> bool:
+        """Whether the responder answers at all where this was said, to whomever."""
+        return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
+            message
+        )
 
     def _addressed(self, message: Message) -> str | None:
         nick = self._nick_in(message.room) if message.room else None
@@ -183,10 +210,22 @@ class Dispatcher:
         return self._addressed(message) or message.body
 
     def _begin(self, run: Run) -> Deferred[None] | None:
-        if self._accepting is not None and run.responder.effect:
+        if not run.responder.access.allows(run.message):
+            self._deny(run)
+            return None
+        if self._accepting is not None and run.route.effect:
             return self._accepting.begin(run)
         self._runs.start(run)
         return None
+
+    def _deny(self, run: Run) -> None:
+        """It is not for whoever said this, who is told so, unless nothing was asked of us."""
+        name, sender = run.responder.name, run.message.sender
+        self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
+        is_asked = run.route.kind == "match"
+        self._runs.end(run, "denied", refusal(name, run.message) if is_asked else "")
+        if self._accepting is not None and run.route.effect:
+            self._accepting.got_refused(run)
 
     def _got_end(self, run: Run) -> None:
         self.fates[str(run.fate)] += 1

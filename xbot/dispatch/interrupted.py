@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import evolve, frozen
 
 from xbot.entry import Entry
-from xbot.message import Message
+from xbot.message import Message, reply_to
 
 #: What a command is called where we cannot know who will read it.
 UNNAMED = "what you asked in private"
@@ -40,16 +40,16 @@ def reports(
     places: dict[tuple[str, bool], list[Entry]] = {}
     for entry in map(_readdressed, entries):
         # An empty reply tells where answers to it go.
-        recipient = entry.message.reply("").recipient
+        recipient = reply_to(entry.message, "").recipient
         places.setdefault((recipient, entry.message.is_public), []).append(entry)
     for there in places.values():
         named, others = there[:MAX_NAMED], there[MAX_NAMED:]
         for entry in named:
             text = _text(entry, now, command_of(entry.message))
-            yield Report(entry.message.reply(text), (entry,))
+            yield Report(reply_to(entry.message, text), (entry,))
         if others:
             text = f"... and {len(others)} more"
-            yield Report(others[0].message.reply(text), tuple(others))
+            yield Report(reply_to(others[0].message, text), tuple(others))
 
 
 def _readdressed(entry: Entry) -> Entry:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.answers import Answers
-from xbot.message import Message
-from xbot.responder import Failed, Responder
+from xbot.answers import MAX_ANSWERS, Answers, cut
+from xbot.message import Message, reply_to
+from xbot.responder import Failed, Responder, Route
 from xbot.threads import Busy
 
 #: One responder does so many things at once, and no more.
@@ -24,34 +26,53 @@ MAX_RUNS = 4
 class Run:
     """A responder at one message. ``fate`` is None while it is under way.
 
-    ``entry`` is its number in the journal, if it has one.
+    ``entry`` is its number in the journal, if it has one; ``said`` counts what
+    it said.
     """
 
     responder: Responder
+    route: Route
     message: Message
     groups: Mapping[str, str]
     entry: int | None = None
     fate: str | None = None
+    said: int = 0
     _deferred: Deferred[Answers] | None = None
     _limit: IDelayedCall | None = None
+
+
+class _Voice:
+    """What a run's message replies with, in the reactor's thread or in another."""
+
+    def __init__(self, runs: Runs, run: Run) -> None:
+        self._runs = runs
+        self._run = run
+        self._home = threading.get_ident()
+
+    def say(self, message: Message) -> None:
+        if threading.get_ident() == self._home:
+            self._runs.speak(self._run, message)
+        else:
+            self._runs.clock.callFromThread(self._runs.speak, self._run, message)
 
 
 class Runs:
     """All that are under way.
 
     Answers go to ``say``, and each run that is over, once, to ``got_end``.
-    ``clock`` keeps the time limits.
+    ``clock`` is a reactor's: it keeps the time limits, and brings what is said
+    in threads.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: Any,
         say: Callable[[Message], object],
         got_end: Callable[[Run], None],
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._say = say
         self._got_end = got_end
         self._under_way: set[Run] = set()
@@ -61,7 +82,7 @@ class Runs:
     def await_start(self, run: Run, limit: float, too_late: Callable[[Run], None]) -> None:
         """``run`` is under way, but waits; ``too_late`` is called after ``limit`` seconds."""
         self._under_way.add(run)
-        run._limit = self._clock.callLater(limit, too_late, run)
+        run._limit = self.clock.callLater(limit, too_late, run)
 
     def start(self, run: Run) -> None:
         """Call the responder; its time limit begins now."""
@@ -71,8 +92,9 @@ class Runs:
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
-        run._limit = self._clock.callLater(run.responder.timeout, self._got_limit, run)
-        run._deferred = maybeDeferred(run.responder.run, run.message, run.groups)
+        run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
+        message = evolve(run.message, voice=_Voice(self, run))
+        run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
 
@@ -82,7 +104,7 @@ class Runs:
         self._under_way.discard(run)
         self._stop_clock(run)
         if answer:
-            self._say(run.message.reply(answer))
+            self._say(reply_to(run.message, answer))
         self._got_end(run)
         if not self._under_way:
             waiting, self._waiting = self._waiting, []
@@ -111,12 +133,25 @@ class Runs:
             self._log.debug("{responder} came too late", responder=run.responder.name)
             return
         answers = Answers(failure=result) if isinstance(result, Failure) else result
-        for said in answers.said:
-            self._say(run.message.reply(said) if isinstance(said, str) else said)
+        for text in answers.said:
+            self.speak(run, reply_to(run.message, text))
         if answers.failure is not None:
             self._got_failure(answers.failure, run)
         else:
-            self.end(run, "answered" if answers.said else "silent")
+            self.end(run, "answered" if run.said else "silent")
+
+    def speak(self, run: Run, message: Message) -> None:
+        """Say something of a run's while it lasts; the last thing that it may say has a mark."""
+        if run.fate is not None:
+            self._log.debug("{responder} spoke too late", responder=run.responder.name)
+            return
+        if not message.body.strip() or run.said > MAX_ANSWERS:
+            return
+        run.said += 1
+        text = cut(message.body)
+        if run.said > MAX_ANSWERS:
+            text = f"[cut after {MAX_ANSWERS} messages]"
+        self._say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:
         name, error = run.responder.name, failure.value

@@ -94,6 +94,12 @@ class JournalFile(DurableFile):
         )
         return done.lastrowid if done.rowcount else None
 
+    def note(self, message: Message, responder: str, outcome: str, now: float) -> None:
+        """A new entry that is over already."""
+        number = self.accept(message, responder, now)
+        if number is not None:
+            self.finish(number, outcome, now)
+
     def finish(self, number: int, outcome: str, now: float) -> None:
         """Note what came of an entry. Its first outcome counts."""
         self._connection.execute(

@@ -93,6 +93,12 @@ class Journal:
         accepted = self._writer.do(lambda file: file.accept(message, responder, now))
         return accepted.addCallback(self._got_accepted)
 
+    def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
+        """Keep what did not run and why; fires once that is durable."""
+        assert message.key is not None
+        now = self._wall_clock()
+        return self._writer.do(lambda file: file.note(message, responder, outcome, now))
+
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         """Note what came of an entry; fires once that is durable."""
         now = self._wall_clock()

@@ -1,4 +1,4 @@
-"""How a Python callable becomes a run: what it takes, and whether it may hold the reactor."""
+"""How a Python callable answers: what it takes, and whether it may hold the reactor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xbot.answers import Answers, collect
 from xbot.errors import XbotError
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.responder import Run
+from xbot.responder import Call
 from xbot.threads import RunsInThread
 
 if sys.version_info >= (3, 14):
@@ -33,10 +33,10 @@ class BadSignature(XbotError, TypeError):
     """A callable that cannot be called with what its patterns will find."""
 
 
-def run_of(
-    function: Callable[..., object], patterns: Sequence[Pattern], in_thread: RunsInThread
-) -> Run:
-    """Make a run of a Python callable; :class:`BadSignature` if it cannot be called as one.
+def call_of(
+    function: Callable[..., object], patterns: Sequence[Pattern | None], in_thread: RunsInThread
+) -> Call:
+    """What a route calls, made of a Python callable; :class:`BadSignature` if it cannot be.
 
     It is called with the message and, by keyword, those of the named groups
     that it takes. Coroutine functions, ``inlineCallbacks`` and what is
@@ -82,9 +82,10 @@ def _call(function: Callable[..., object], message: Message, groups: dict[str, s
 
 
 def _accepted_groups(
-    function: Callable[..., object], patterns: Sequence[Pattern]
+    function: Callable[..., object], patterns: Sequence[Pattern | None]
 ) -> frozenset[str]:
-    everything: frozenset[str] = frozenset().union(*(pattern.groups for pattern in patterns))
+    groups = [pattern.groups if pattern is not None else frozenset() for pattern in patterns]
+    everything: frozenset[str] = frozenset().union(*groups)
     if inspect.isasyncgenfunction(function):
         raise BadSignature("it is an asynchronous generator; return a list instead")
     try:
@@ -106,7 +107,7 @@ def _accepted_groups(
             continue
         if parameter.kind is kinds.POSITIONAL_ONLY:
             raise BadSignature(f"its parameter {parameter.name!r} cannot be given by name")
-        if not all(parameter.name in pattern.groups for pattern in patterns):
+        if not all(parameter.name in each for each in groups):
             raise BadSignature(
                 f"its parameter {parameter.name!r} has no default,"
                 " and not every pattern has a group of that name"

@@ -11,18 +11,19 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from xbot.answers import Answers, collect
 from xbot.errors import InvalidConfig, Problem, XbotError
 from xbot.filters import Rooms, may_answer
-from xbot.loading.callables import BadSignature, run_of
+from xbot.loading.callables import BadSignature, call_of
 from xbot.loading.fresh import fresh_modules
 from xbot.matching.pattern import Pattern, readable
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
-from xbot.responder import Responder, Run, routes_of
+from xbot.responder import Call, Declared, Responder, Route, declared_by
 from xbot.responders.help import Help
 from xbot.responders.ping import ping
 from xbot.responders.whoami import whoami
@@ -63,7 +64,13 @@ def load_responders(
         taken = {responder.name for responder in loaded}
 
         def listed(message: Message) -> Sequence[Responder]:
-            return [each for each in loaded if may_answer(rooms, message, each.name)]
+            return [
+                each
+                for each in loaded
+                if may_answer(rooms, message, each.name)
+                and each.access.is_here(message)
+                and each.access.allows(message)
+            ]
 
         own: dict[str, Callable[..., object]]
         own = {"ping": ping, "help": Help(listed), "whoami": whoami}
@@ -94,35 +101,47 @@ def _load(settings: ResponderSettings, in_thread: RunsInThread) -> Responder:
     if settings.use is not None:
         return _of_callable(settings, _find(settings), in_thread)
     patterns = _patterns(settings)
-    run = (
-        _of_program(settings, patterns, in_thread)
-        if settings.run is not None
-        else _of_reply(settings, patterns)
-    )
-    return _responder(settings, patterns, run, effect=settings.run is not None)
+    if settings.run is not None:
+        call, effect = _of_program(settings, patterns, in_thread), True
+    else:
+        call, effect = _of_reply(settings, patterns), False
+    return _responder(settings, [(call, Declared(pattern, effect=effect)) for pattern in patterns])
 
 
-def _responder(
-    settings: ResponderSettings,
-    patterns: tuple[Pattern, ...],
-    run: Run,
-    usage: str | None = None,
-    help: str | None = None,
-    effect: bool = True,
-) -> Responder:
-    """One of these settings, which go before ``usage``, ``help`` and ``effect`` of the code."""
-    if not patterns:
+def _responder(settings: ResponderSettings, declared: Sequence[tuple[Call, Declared]]) -> Responder:
+    """One of these settings, which go before what the code declares."""
+    if not declared:
         option = "match" if settings.use is None else "use"
         raise _Wrong(option, "nothing says what it answers to; give it match or hear")
-    shown = readable(patterns[0].regex.pattern) if patterns[0].kind == "match" else None
+    is_first = True
+    routes = []
+    for call, each in declared:
+        usage, help = each.usage, each.help
+        if is_first:
+            # Whatever the ini says of it is about the first.
+            usage, help, is_first = settings.usage or usage, settings.help or help, False
+        if usage is None:
+            match = each.pattern is not None and each.pattern.kind == "match"
+            shown = readable(each.pattern.regex.pattern) if match and each.pattern else None
+            usage = shown or settings.name
+        effect = each.effect if settings.effect is None else settings.effect
+        routes.append(
+            Route(
+                each.pattern,
+                call,
+                usage,
+                help or "",
+                each.example,
+                effect,
+            )
+        )
     return Responder(
         settings.name,
-        patterns,
-        run,
-        usage=settings.usage or usage or shown or settings.name,
-        help=settings.help or help or "",
-        timeout=settings.timeout,
-        effect=effect if settings.effect is None else settings.effect,
+        tuple(routes),
+        settings.timeout,
+        settings.access,
+        confirm=settings.confirm,
+        approve=settings.approve,
     )
 
 
@@ -135,7 +154,7 @@ def _patterns(settings: ResponderSettings) -> tuple[Pattern, ...]:
 # reply and run: templates
 
 
-def _of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Run:
+def _of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Call:
     template = _template("reply", settings.reply or "", patterns)
 
     def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
@@ -146,7 +165,7 @@ def _of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Run:
 
 def _of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
-) -> Run:
+) -> Call:
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(run_program)
@@ -193,25 +212,39 @@ def _values(message: Message, groups: Mapping[str, str]) -> dict[str, str]:
 # use: Python
 
 
-def _of_callable(
-    settings: ResponderSettings, target: Callable[..., object], in_thread: RunsInThread
-) -> Responder:
-    routes = routes_of(target)
-    patterns = _patterns(settings) or tuple(route.pattern for route in routes)
-    try:
-        run = run_of(target, patterns, in_thread)
-    except BadSignature as error:
-        raise _Wrong("use", str(error)) from error
-    usage = next((route.usage for route in routes if route.usage), None)
-    help = next((route.help for route in routes if route.help), None)
-    documented = target if inspect.isroutine(target) else type(target)
-    first_line = (inspect.getdoc(documented) or "").partition("\n")[0]
-    # One route that has effects is enough; without routes nobody promised anything.
-    effect = any(route.effect for route in routes) or not routes
-    return _responder(settings, patterns, run, usage, help or first_line, effect)
+def _of_callable(settings: ResponderSettings, target: object, in_thread: RunsInThread) -> Responder:
+    patterns = _patterns(settings)
+    # Without a decorator nobody promised that it has no effects.
+    given = tuple(Declared(pattern) for pattern in patterns)
+    found = list(declared_by(target))
+    if patterns and [function for function, _ in found if function is not target]:
+        raise _Wrong("match" if settings.match else "hear", "its methods say what they answer to")
+    if patterns:
+        effect = any(each.effect for _, declared in found for each in declared) or not found
+        own = found[0][1][0] if found else given[0]
+        given = tuple(evolve(each, usage=own.usage, help=own.help, effect=effect) for each in given)
+        if not callable(target):
+            raise _Wrong("use", f"{settings.use} cannot be called")
+        found = [(target, given)]
+    elif not found and not callable(target):
+        raise _Wrong("use", f"{settings.use} cannot be called, nor has it methods that answer")
+    declared = []
+    for function, several in found:
+        try:
+            call = call_of(function, [each.pattern for each in several], in_thread)
+        except BadSignature as error:
+            raise _Wrong("use", str(error)) from error
+        doc = _summary(function if inspect.isroutine(function) else type(function))
+        for each in several:
+            declared.append((call, each if each.help is not None else evolve(each, help=doc)))
+    return _responder(settings, declared)
 
 
-def _find(settings: ResponderSettings) -> Callable[..., object]:
+def _summary(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _find(settings: ResponderSettings) -> object:
     """Import the object that ``use`` names; make the one instance of a class."""
     module_name, _, path = (settings.use or "").partition(":")
     with _blaming(f"cannot import {module_name}"):
@@ -226,8 +259,6 @@ def _find(settings: ResponderSettings) -> Callable[..., object]:
     elif settings.settings:
         names = ", ".join(sorted(settings.settings))
         raise _Wrong("use", f"{path} is no class and takes no settings; it was given {names}")
-    if not callable(found):
-        raise _Wrong("use", f"{path} cannot be called")
     return found
 
 

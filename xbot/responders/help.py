@@ -20,10 +20,11 @@ class Help:
 
     async def __call__(self, message: Message, word: str = "") -> str:
         found = [
-            (responder.usage, responder.help)
+            (route.usage, route.help)
             for responder in self._listed(message)
-            if word.casefold()
-            in f"{responder.name}\n{responder.usage}\n{responder.help}".casefold()
+            for route in responder.routes
+            if route.usage
+            and word.casefold() in f"{responder.name}\n{route.usage}\n{route.help}".casefold()
         ]
         if not found:
             return f"I know nothing about {word!r}." if word else "I can do nothing here."

@@ -69,6 +69,17 @@ class MemoryJournal:
         for deferred, number in answers:
             deferred.callback(number)
 
+    def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
+        assert message.key is not None
+        if self.problem is not None:
+            return fail(JournalUnavailable(PATH, self.problem))
+        number = len(self._numbers) + 1
+        if self._numbers.setdefault((digest(message.key), responder), number) == number:
+            self.entries[number] = Entry(
+                number, kept(message), responder, self.now, self.now, outcome
+            )
+        return succeed(None)
+
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         entry = self.entries[number]
         if entry.outcome is None:

@@ -13,6 +13,7 @@ from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp.delay import is_delayed, is_resent
 from xbot.xmpp.handlers import Handler
+from xbot.xmpp.occupants import NOBODY
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.stanza import NotSpoken, Spoken, read_message, stanza_id
 
@@ -97,11 +98,13 @@ class Messages(Handler):
         if nick is None:
             # XEP-0045 10: the room itself tells us something, which nobody asks of us.
             raise NotSpoken("room-notice")
+        occupant = room.occupants.get(nick) or NOBODY
         return self._message(
             spoken,
             stanza_id(stanza, room.jid if spoken.kind == "groupchat" else self._account),
             # Never the sender's bare JID, which is the room's: everyone in it would be one person.
-            identity=room.real_jid(nick),
+            identity=occupant.jid,
+            affiliation=occupant.affiliation,
             echo=nick == room.nick,
             delayed=delayed or not room.caught_up,
             room=room.jid,
@@ -127,6 +130,7 @@ class Messages(Handler):
         delayed: bool,
         room: Jid | None = None,
         nick: str | None = None,
+        affiliation: str = "none",
     ) -> Message:
         payload = {"type": spoken.kind}
         if spoken.id is not None:
@@ -142,4 +146,5 @@ class Messages(Handler):
             delayed=delayed,
             echo=echo,
             key=spoken.key(trusted_id),
+            affiliation=affiliation,
         )

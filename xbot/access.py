@@ -1,0 +1,84 @@
+"""Who may use a responder, and where: rights come from real bare JIDs; without one there are none.
+
+What a room says of people counts only where the ini names them by it.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.people import NOBODY, People
+
+#: The words that name people by their affiliation with the room spoken in.
+#: It is what the room says; its owners can give it to anyone.
+ROOM_WORDS = {
+    "room-owners": frozenset({"owner"}),
+    "room-admins": frozenset({"owner", "admin"}),
+    "room-members": frozenset({"owner", "admin", "member"}),
+}
+
+
+@frozen
+class Whom:
+    """Whom a rule names: people, and affiliations with the room that is spoken in."""
+
+    people: People = NOBODY
+    affiliations: frozenset[str] = frozenset()
+
+    def includes(self, message: Message) -> bool:
+        """Whether whoever said this is one of them."""
+        if message.room is not None and message.affiliation in self.affiliations:
+            return True
+        identity = identity_of(message)
+        return identity is not None and self.people.includes(identity)
+
+
+@frozen
+class Access:
+    """The rules of one responder; by default it is for everyone, everywhere.
+
+    ``allow`` is None for everyone. ``deny`` goes before it, and keeps out those
+    whose identity is not known as well: any of them might be meant. ``rooms``
+    are bare addresses, None for all; what is not said for a whole room to read
+    needs ``direct``.
+    """
+
+    allow: Whom | None = None
+    deny: Whom | None = None
+    rooms: frozenset[str] | None = None
+    direct: bool = True
+
+    def is_here(self, message: Message) -> bool:
+        """Whether the responder answers at all where this was said."""
+        if not message.is_public and not self.direct:
+            return False
+        return self.rooms is None or message.room is None or message.room in self.rooms
+
+    def allows(self, message: Message) -> bool:
+        """Whether it is for whoever said this."""
+        if self.deny is not None and (self.deny.includes(message) or identity_of(message) is None):
+            return False
+        return self.allow is None or self.allow.includes(message)
+
+
+EVERYONE = Access()
+
+
+def identity_of(message: Message) -> Jid | None:
+    """The real bare JID of who said it, where it is known for certain."""
+    if message.identity is None:
+        return None
+    try:
+        return Jid.parse(message.identity)
+    except InvalidJid:
+        return None  # of an adapter whose addresses are no JIDs
+
+
+def refusal(name: str, message: Message) -> str:
+    """What somebody is told who may not use the responder of that name."""
+    if message.identity is None:
+        return f"{name} is not for everyone, and I cannot see here who you are; ask me directly."
+    return f"{name} is not for you, {message.speaker}."

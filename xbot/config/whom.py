@@ -1,0 +1,59 @@
+"""Whom the ini names: people, domains, groups of them, and, where it may, words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from xbot.access import ROOM_WORDS, Whom
+from xbot.config.options import suggest
+from xbot.config.sections import ConvertedSection
+from xbot.people import NOBODY, People
+
+Groups = Mapping[str, People]
+
+
+def read_groups(sections: Iterable[ConvertedSection]) -> Groups:
+    """The groups that the ini defines, by name."""
+    groups = {}
+    for section in sections:
+        if section.kind.name != "group":
+            continue
+        if section.name in ROOM_WORDS:
+            section.blame("", f"{section.name} means people of a room already; choose another name")
+        if not section.has("members"):
+            section.blame("", "members is missing: who belongs to it")
+        groups[section.name] = section.values.get("members", NOBODY)
+    return groups
+
+
+def read_people(
+    section: ConvertedSection, option: str, groups: Groups, words: Collection[str] = ()
+) -> tuple[People, frozenset[str]]:
+    """The people that an option names, and which of ``words`` stand among them."""
+    names: frozenset[str] = section.values.get(option, frozenset())
+    found = []
+    for name in sorted(names - set(words)):
+        if "@" not in name:
+            if name in groups:
+                found.append(groups[name])
+            else:
+                hint = suggest(name, {*groups, *words})
+                known = f"one of {', '.join(sorted(words))}, " if words else ""
+                section.blame(
+                    option, f"{name!r} is not {known}NAME@DOMAIN, @DOMAIN or a [group]{hint}"
+                )
+            continue
+        try:
+            found.append(People.parse([name]))
+        except ValueError as error:
+            section.blame(option, str(error))
+    return People.union(found), names & set(words)
+
+
+def read_whom(section: ConvertedSection, option: str, groups: Groups) -> Whom | None:
+    """Whom ``allow`` or ``deny`` names; None when it is not set."""
+    if not section.has(option):
+        return None
+    people, words = read_people(section, option, groups, ROOM_WORDS)
+    affiliations: frozenset[str] = frozenset().union(*(ROOM_WORDS[word] for word in words))
+    return Whom(people, affiliations)

@@ -137,19 +137,20 @@ class Ejabberd(Server):
         host = f"<<{_erlang(self.domain)}>>"
         self._do(f"gen_mod:stop_module({host}, mod_muc), gen_mod:start_module({host}, mod_muc).")
 
-    def crowd_room(self, room: str, count: int) -> None:
-        """Put so many occupants into ``room``, of a domain that takes in what it is sent.
+    def log_less(self) -> None:
+        # Every stanza, some of them byte by byte, before it is sent.
+        self._do("ejabberd_logger:set(warning).")
 
-        From here on it logs no more than warnings.
-        """
+    def crowd_room(self, room: str, count: int) -> None:
+        """Put so many occupants into ``room``, of a domain that takes in what it is sent."""
+        self.log_less()
         name, service = _room(room)
         option = f'mod_muc_admin:change_room_option({name}, {service}, <<"presence_broadcast">>'
         everyone = f"mod_muc_admin:get_room_occupants_number({name}, {service})"
         nick = '<<"guest", (integer_to_binary(I))/binary>>'
         # To tell each of each, all the while, would take it minutes.
         self._do(
-            "ejabberd_logger:set(warning),"
-            ' ejabberd_router:register_route(<<"crowd.test">>,'
+            'ejabberd_router:register_route(<<"crowd.test">>,'
             f" <<{_erlang(self.domain)}>>, {{apply, erlang, is_tuple}}),"
             f" Before = {everyone},"
             f' ok = {option}, <<"[]">>),'

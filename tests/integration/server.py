@@ -103,6 +103,9 @@ class Server:
         """Have one of the crowd send a presence to ``nick``: to be called so, or to leave."""
         raise NotImplementedError
 
+    def log_less(self) -> None:
+        """From now on, do not log what would slow it down."""
+
     def reserve_nick(self, room: str, account: str, nick: str) -> None:
         """Have ``room`` call this account ``nick``, whatever it asks for; not all servers can."""
         raise NotImplementedError

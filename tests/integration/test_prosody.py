@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration import contract, mechanisms, reliability, reload, rooms
+from tests.integration import contract, mechanisms, misbehaviour, reliability, reload, rooms
 from tests.integration.prosody import Prosody
 
 
@@ -21,6 +21,10 @@ class Rooms(contract.RoomContract, unittest.TestCase):
 
 
 class Survival(contract.SurvivalContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Misbehaviour(misbehaviour.MisbehaviourContract, unittest.TestCase):
     kind = Prosody
 
 

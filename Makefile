@@ -1,5 +1,6 @@
 # make run    a bot to chat with, in this terminal
 # make test   all tests (those that need a server are skipped where it is missing)
+# make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make lint   style and types
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic lint clean
+.PHONY: help run test hermetic bench lint clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -30,6 +31,9 @@ test: $(VENV)/ready-test
 
 hermetic: $(VENV)/ready-test
 	$(BIN)/trial $$($(BIN)/python -m tests.hermetic)
+
+bench: $(VENV)/ready-bench
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/ready-lint
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""What the bot costs, beside others that do the same: ``make bench``."""

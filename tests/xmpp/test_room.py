@@ -340,6 +340,40 @@ class OccupantTests(RoomTestCase):
         self.gone("alice")
         self.assertIsNone(self.room.real_jid("alice"))
 
+    def test_put_out(self):
+        """Who is kicked, banned or put out in whatever way is there no more; we stay."""
+        codes = "301", "307", "321", "322", "332", "333", "307'/><status code='333"
+        self.join()
+        for code in codes:
+            self.presence("alice", ITEM.format("alice"))
+            self.gone("alice", f"<item role='none' affiliation='none'/><status code='{code}'/>")
+            self.assertEqual(list(self.room.occupants), ["bot"], code)
+        self.assertIs(self.room.state, State.JOINED)
+
+    def test_a_netsplit(self):
+        """Many go at once, and come back, some of them under the nick of another."""
+        self.join()
+        for _ in range(3):
+            for name in "abc":
+                self.presence(name, ITEM.format(name))
+            for name in "abc":
+                self.gone(name, "<item role='none' affiliation='none'/><status code='333'/>")
+                self.assertIsNone(self.room.real_jid(name))
+            for nick, name in ("a", "b"), ("b", "c"):
+                self.presence(nick, ITEM.format(name))
+                self.assertEqual(self.room.real_jid(nick), Jid.parse(f"{name}@example.org"))
+            self.assertIsNone(self.room.real_jid("c"))
+
+    def test_a_change_of_role(self):
+        """A new role or affiliation counts at once, be it of somebody's, be it ours."""
+        self.join()
+        for nick in "alice", "bot":
+            for role, affiliation in ("moderator", "owner"), ("visitor", "none"), ("none", "admin"):
+                item = f"<item role='{role}' affiliation='{affiliation}' jid='a@example.org/x'/>"
+                self.presence(nick, item + (SELF if nick == "bot" else ""))
+                occupant = self.room.occupants.get(nick)
+                self.assertEqual((occupant.role, occupant.affiliation), (role, affiliation))
+
     def test_nick_changes_hands(self):
         """A nick hands no identity on: neither by a rename, nor by a presence that tells less."""
         self.join()

@@ -219,6 +219,22 @@ class StreamDownTests(RoomTestCase):
         self.presence("bot", SELF)
         self.assertIs(self.room.state, State.JOINED)
 
+    def test_who_is_there(self):
+        """Who was there is so after the resumption, and those who left meanwhile are told then."""
+        self.join()
+        for name in "alice", "bob":
+            self.presence(name, ITEM.format(name))
+        self.connected = False
+        self.clock.advance(100)
+        self.come_back()
+        self.gone("bob")
+        self.assertEqual(self.room.real_jid("alice"), Jid.parse("alice@example.org"))
+        self.assertEqual(list(self.room.occupants), ["bot", "alice"])
+        # Another session knows only whom it is told of.
+        self.room.session_lost()
+        self.join()
+        self.assertEqual(list(self.room.occupants), ["bot"])
+
     def test_history(self):
         """What could not come is not taken for an end of the history."""
         self.join()

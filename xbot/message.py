@@ -86,7 +86,10 @@ class Message:
         responder's time limit.
 
         :raises NobodyListens: when this is not the message that a responder was given.
+        :raises TypeError: when ``text`` is none.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"replied with {type(text).__name__}")
         if self._voice is None:
             raise NobodyListens()
         self._voice.say(reply_to(self, text))

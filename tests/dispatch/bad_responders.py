@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 
 from xbot import Message, hear, respond
 
-#: What ``blocks`` waits for.
+#: What ``blocks`` waits for; ``floods`` ends with it too.
 GO = threading.Event()
 
 #: Seconds that each of these may take.
@@ -86,10 +86,10 @@ async def late(message: Message) -> str:
 
 
 @respond("floods")
-def floods(message: Message) -> Iterator[str]:
-    """Never ends saying something."""
-    while True:
-        yield "flood"
+def floods(message: Message) -> None:
+    """Never ends saying something, as fast as it can."""
+    while not GO.is_set():
+        message.reply("flood")
 
 
 @hear("mirror")

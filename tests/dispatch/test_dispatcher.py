@@ -489,6 +489,18 @@ class ReplyTests(DispatcherCase):
             [m.body for m in self.sent], ["in time", "slow did not finish within 5 s."]
         )
 
+    def test_wrong_types(self) -> None:
+        """What is no text is a failure of whoever wants to say it."""
+        for wrong in (b"x", 3, None):
+
+            def go(message: Message, wrong: Any = wrong) -> None:
+                message.reply(wrong)
+
+            self.dispatcher(go).got_message(IN_ROOM)
+            self.assertEqual(self.said(), ["go failed; the log says why."])
+            (failure,) = self.flushLoggedErrors(TypeError)
+            self.assertEqual(str(failure.value), f"replied with {type(wrong).__name__}")
+
     def test_flood(self) -> None:
         """A run says so many things, however it says them, and then one that tells."""
 

@@ -37,13 +37,11 @@ class MisbehaviourContract(Scene):
             alice.say(room, f"xbot: {name}")
         alice.say(room, f"xbot: {PROGRAM}")
         took = [self.check_pong(bob, (room, other)[number % 2]) for number in range(PINGS)]
-        failed = [f"{name} failed; the log says why." for name in ("raises", "exits", "bytes")]
-        ended = [f"{n} did not finish within {LIMIT:g} s." for n in ("never", "blocks", "late")]
+        failing = ("raises", "exits", "bytes", "wrong")
+        endless = ("never", "blocks", "late", "floods", PROGRAM)
         for text in (
-            *failed,
-            "wrong failed; the log says why.",
-            *ended,
-            f"{PROGRAM} did not finish within {LIMIT:g} s.",
+            *(f"{name} failed; the log says why." for name in failing),
+            *(f"{name} did not finish within {LIMIT:g} s." for name in endless),
             "flood",
             "mirror mirror",
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +21,9 @@ from xbot.threads import Busy
 
 #: One responder does so many things at once, and no more.
 MAX_RUNS = 4
+
+#: Seconds that a thread has to wait for each thing that it says in vain.
+PAUSE = 0.001
 
 
 @define(eq=False)
@@ -48,12 +52,17 @@ class _Voice:
         self._runs = runs
         self._run = run
         self._home = threading.get_ident()
+        self._brought = 0
 
     def say(self, message: Message) -> None:
         if threading.get_ident() == self._home:
             self._runs.speak(self._run, message)
-        else:
+        elif self._brought <= MAX_ANSWERS:
+            self._brought += bool(message.body.strip())
             self._runs.clock.callFromThread(self._runs.speak, self._run, message)
+        else:
+            # Nobody can end a thread. It neither fills the reactor's queue nor takes its time.
+            time.sleep(PAUSE)
 
 
 class Runs:

@@ -4,10 +4,11 @@ import io
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.trial import unittest
 
 from xbot.logs import LEVELS, MAX_TEXT, escape, observer
+from xbot.repeats import MOST, PERIOD
 
 
 class LogTests(unittest.TestCase):
@@ -50,6 +51,37 @@ class LogTests(unittest.TestCase):
         """A text of any length makes a record of at most 2 KiB."""
         self.log().info("{text}", text="x" * 1_000_000)
         self.assertLess(len(self.lines()[0]), MAX_TEXT + 100)
+
+    def test_bounded_in_bytes(self):
+        """So does one of the widest characters, or of those that are written as six."""
+        for text in "\U0001f600" * 5000, "\u202e" * 5000, "\ud800" * 5000:
+            self.setUp()
+            self.log().info("{text}", text=text)
+            self.assertLess(len(self.stream.getvalue().encode("utf-8", "replace")), 2048)
+
+    def test_repeated(self):
+        """The same text many times is counted, not repeated; another one is written."""
+        observe = observer(self.stream, "info")
+
+        def log(text, time):
+            observe(
+                {
+                    "log_format": text,
+                    "log_time": time,
+                    "log_level": LogLevel.info,
+                    "log_namespace": "xbot.test",
+                }
+            )
+
+        for _ in range(1000):
+            log("again", 1.0)
+        self.assertEqual(len(self.lines()), MOST)
+        log("other", 2.0)
+        self.assertEqual(len(self.lines()), MOST + 1)
+        log("other", 1.0 + PERIOD)
+        *_, counted, last = self.lines()
+        self.assertTrue(counted.endswith("again (950 times more)"))
+        self.assertTrue(last.endswith("other"))
 
     def test_traceback(self):
         """A failure brings its traceback, indented, each line of it escaped."""

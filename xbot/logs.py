@@ -16,11 +16,13 @@ from twisted.logger import (
     formatTime,
 )
 
+from xbot.repeats import Repeats
+
 #: How the ini names the levels, the most talkative first.
 LEVELS = ("debug", "info", "warn", "error", "critical")
 
-#: No record's text is longer, in characters; tracebacks are ours and come on top.
-MAX_TEXT = 2000
+#: No record's text is longer, in bytes; tracebacks are ours and come on top.
+MAX_TEXT = 1900
 
 # Controls (CR, LF, ESC, C1...), line separators, and what turns the direction of
 # text around: in a terminal or a pager each could make a record look like another.
@@ -28,18 +30,26 @@ _ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u20
 
 
 def observer(stream: IO[str], level: str) -> ILogObserver:
-    """Writes events of this level and above to ``stream``."""
+    """Writes events of this level and above to ``stream``, but not one a thousand times."""
+    repeats = Repeats()
+
+    def as_records(event: LogEvent) -> str | None:
+        record = as_record(event)
+        if record is None:
+            return None
+        time, text = record.split(" ", 1)
+        told = repeats.got(text, float(event.get("log_time") or 0.0))
+        return "".join(f"{time} {each}" for each in told)
+
     return FilteringLogObserver(
-        FileLogObserver(stream, as_record),
+        FileLogObserver(stream, as_records),
         [LogLevelFilterPredicate(LogLevel.levelWithName(level))],
     )
 
 
 def as_record(event: LogEvent) -> str | None:
     """Time, level, whose event it is, and its text; a traceback follows, indented."""
-    text = escape(formatEvent(event))
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]} [cut]"
+    text = _cut(escape(formatEvent(event)[:MAX_TEXT]))
     failure: Any = event.get("log_failure")
     if not text and failure is None:
         return None
@@ -54,6 +64,12 @@ def as_record(event: LogEvent) -> str | None:
 def escape(text: str) -> str:
     """``text`` on one line, with all that could act written as Python would write it."""
     return _ACTS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _cut(text: str) -> str:
+    data = text.encode("utf-8", "backslashreplace")
+    # Half a character at the end goes away.
+    return text if len(data) < MAX_TEXT else f"{data[:MAX_TEXT].decode('utf-8', 'ignore')} [cut]"
 
 
 def _traceback(failure: Any) -> list[str]:

@@ -213,7 +213,7 @@ class RefusedTests(unittest.TestCase):
                 "refuses to start TLS",
             ),
             "HTTP": ("HTTP/1.1 400 Bad Request\r\n\r\n", "not well-formed"),
-            "a dropped namespace": (HEADER + "<x xmlns='a b'/><x/>", "no stream features"),
+            "a dropped namespace": (HEADER + "<x xmlns='a b'/><x/>", "cannot be read"),
         }
         for what, (text, reason) in table.items():
             peer = Watched()

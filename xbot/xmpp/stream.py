@@ -282,6 +282,10 @@ class Stream(XmlStream):
         self.end(ConnectionProblem("the server closed the stream"))
 
     def _got_dropped(self, reason: str) -> None:
+        if self.negotiating and self._expected is None:
+            # Nobody else can write to us yet; to wait for another answer would be in vain.
+            self.end(ProtocolViolation(f"the server sent what cannot be read: {reason}"))
+            return
         self.dropped += 1
         self._log.debug("dropped a stanza: {reason}", reason=reason)
 

@@ -1,0 +1,181 @@
+"""L: too much of something, and responders that misbehave."""
+
+import gc
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+from twisted.internet.defer import maybeDeferred
+
+from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
+from xbot.answers import MAX_ANSWERS, MAX_LENGTH
+from xbot.jid import CACHE_SIZE, _prepare
+from xbot.loading.loader import load_responders
+from xbot.outbox import MAX_MESSAGES, OVERHEAD
+from xbot.program import run_program
+from xbot.settings import ResponderSettings
+from xbot.testing import journal
+from xbot.xmpp import ns, occupants
+
+#: So many strangers write to the bot; more by the environment.
+STRANGERS = int(os.environ.get("XBOT_STRANGERS", "7000"))
+
+
+def here(function, *arguments, cancel=None):
+    """A thread that is this one."""
+    return maybeDeferred(function, *arguments)
+
+
+def misbehaving():
+    """Responders as the ini brings them in."""
+    settings = ResponderSettings("odd", use="tests.hostile.misbehaving:Misbehaving", timeout=30.0)
+    return load_responders([settings], in_thread=here, bundled=False)
+
+
+class LoadTests(HostileCase):
+    def bodies(self, peer):
+        return [str(stanza.body) for stanza in peer.stanzas() if stanza.name == "message"]
+
+    def test_L04(self):
+        """Our own words, in the room or from another client of ours, are no command."""
+        bot = self.bot()
+        peer = bot.online()
+        self.drops(bot, peer, said("bot: deploy", NICK))
+        self.drops(bot, peer, told("deploy", "xbot@example.org/phone"))
+
+    def test_L05(self):
+        """A long answer is cut, where everyone can see it."""
+        bot = self.bot(responders=(respond("long", "long", lambda message: "x" * 2**20),))
+        peer = bot.online()
+        peer.feed(said("bot: long"))
+        (answer,) = self.bodies(peer)
+        self.assertEqual(len(answer), MAX_LENGTH)
+        self.assertTrue(answer.endswith(f"[cut at {MAX_LENGTH:,} characters]"))
+        self.goes_on(bot, peer)
+
+    def test_L06(self):
+        """Strangers without number leave nothing behind."""
+        bot = self.bot(journal=journal.MemoryJournal())
+        peer = bot.online(managed=True)
+        start = f"<presence from='{ROOM}/"
+        kept = len(bot.taps[-1].pieces)
+
+        def flood(first, last):
+            for n in range(first, last):
+                jid = f"stranger{n}@s{n}.example/{n}"
+                peer.feed(
+                    told("hello", jid)
+                    + f"<iq type='get' id='{n}' from='{jid}'><ping xmlns='{ns.PING}'/></iq>"
+                    + f"<presence from='{jid}'/><presence type='subscribe' from='{jid}'/>"
+                    + f"{start}n{n}'/>{start}n{n}' type='unavailable'/>"
+                )
+                if n % 10 == 0:
+                    managed = bot.adapter.managed
+                    h = managed._session.outbound._acknowledged + managed.unacknowledged
+                    peer.feed(f"<a xmlns='{ns.SM}' h='{h}'/>")
+                    peer.sent()
+            del bot.taps[-1].pieces[kept:]
+            gc.collect()
+            return len(gc.get_objects())
+
+        # Until everything that is bounded is full.
+        before = flood(0, 2 * CACHE_SIZE)
+        after = flood(2 * CACHE_SIZE, STRANGERS)
+        self.assertLess(after - before, 1000)
+        self.assertLessEqual(_prepare.cache_info().currsize, CACHE_SIZE)
+        self.goes_on(bot, peer)
+
+    def test_L07(self):
+        """10,000 occupants are remembered, up to a bound, and forgotten with the session."""
+        self.patch(occupants, "MAX_OCCUPANTS", 9_000)
+        bot = self.bot()
+        peer = bot.online()
+        for n in range(10_000):
+            peer.feed(present(f"n{n}", f"role='participant' jid='n{n}@example.org/x'"))
+        (room,) = bot.adapter.rooms
+        self.assertEqual(len(room.occupants), 9_000)
+        self.assertEqual(peer.sent(), "")
+        self.goes_on(bot, peer)
+        # Of those who were not remembered nothing is known, and so they have no rights.
+        self.assertIsNone(room.real_jid("n9999"))
+        peer.lose()
+        self.assertEqual(len(room.occupants), 0)
+
+    def test_L08(self):
+        """One that never answers, raises or exits holds up nobody, and is told once."""
+        bot = self.bot(responders=misbehaving())
+        peer = bot.online()
+        for command in "sleep", "stubborn":
+            for _ in range(6):
+                peer.feed(said(f"bot: {command}"))
+            busy = self.bodies(peer)
+            self.assertEqual(len(busy), 2 if command == "sleep" else 6)
+            self.goes_on(bot, peer)
+            bot.clock.advance(15)
+            peer.feed("<iq type='result' id='x' from='example.org'/>")
+            self.goes_on(bot, peer)
+        for command in "raise", "exit":
+            bot = self.bot(responders=misbehaving())
+            peer = bot.online()
+            peer.feed(said(f"bot: {command}"))
+            (answer,) = self.bodies(peer)
+            self.assertIn("odd failed", answer)
+            self.assertNotIn("secret", answer)
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError, SystemExit)), 1)
+            self.goes_on(bot, peer)
+
+    def test_L09(self):
+        """Whatever one returns leaves as bounded, sound messages, or as an apology."""
+        for command, expected in (
+            ("bytes", "odd failed; the log says why."),
+            ("much", "x" * (MAX_LENGTH - 27)),
+            ("controls", "\ufffd\ufffd[2J\ufffd\ufffd</body>"),
+        ):
+            bot = self.bot(responders=misbehaving())
+            peer = bot.online()
+            peer.feed(said(f"bot: {command}"))
+            (answer,) = self.bodies(peer)
+            self.assertTrue(answer.startswith(expected), answer[:100])
+            self.assertLessEqual(len(answer), MAX_LENGTH)
+            self.goes_on(bot, peer)
+            self.flushLoggedErrors(TypeError)
+        bot = self.bot(responders=misbehaving())
+        peer = bot.online()
+        peer.feed(said("bot: many"))
+        self.assertLessEqual(len(self.bodies(peer)), MAX_ANSWERS + 1)
+        self.goes_on(bot, peer)
+
+    def test_L10(self):
+        """To a server that does not read nothing is written; what fits is said once it reads."""
+        bot = self.bot()
+        peer = bot.online()
+        peer.transport.producer.pauseProducing()
+        for _ in range(MAX_MESSAGES + 500):
+            peer.feed(said("bot: ping"))
+        self.assertEqual(peer.transport.value(), b"")
+        self.assertEqual(len(bot.outbox), MAX_MESSAGES)
+        self.assertLessEqual(bot.outbox._bytes, MAX_MESSAGES * (OVERHEAD + 16))
+        self.assertEqual(bot.outbox.counts["overflow"], 500)
+        peer.transport.producer.resumeProducing()
+        self.assertEqual(self.bodies(peer), ["pong"] * MAX_MESSAGES)
+        self.goes_on(bot, peer)
+
+    def test_L11(self):
+        """A program that will not end is ended with all its children, its output cut."""
+        pids = Path(self.mktemp())
+        script = (
+            f"trap '' TERM; sleep 600 & echo $$ $! >{pids}; while :; do echo {'x' * 1000}; done"
+        )
+        result = run_program(["/bin/sh", "-c", script], threading.Event(), 100_000)
+        self.assertTrue(result.truncated)
+        self.assertEqual(len(result.output), 100_000)
+        states = subprocess.run(
+            ["ps", "-o", "stat=", "-p", pids.read_text().strip().replace(" ", ",")],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split()
+        self.assertEqual([state for state in states if not state.startswith("Z")], [])
+        bot = self.bot()
+        self.goes_on(bot, bot.online())

@@ -77,7 +77,7 @@ class CollectTests(TestCase):
         """A megabyte is cut with a mark."""
         (text,) = self.said("x" * 2**20)
         self.assertEqual(len(text), MAX_LENGTH)
-        self.assertTrue(text.endswith("x\n[cut at 10,000 characters]"))
+        self.assertTrue(text.endswith("x\n[cut at 65,536 characters]"))
 
     def test_control_characters(self) -> None:
         """What no stanza can hold is the adapter's business, and passes."""

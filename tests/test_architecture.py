@@ -12,18 +12,8 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
-    | {
-        "saslprep",
-        "entry",
-        "people",
-        "access",
-        "throttle",
-        "private_file",
-        "plan",
-        "logs",
-        "repeats",
-    }
-    | {"file_state", "overview"},
+    | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
+    | {"file_state", "overview", "repeats", "texts"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain"},

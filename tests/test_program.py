@@ -142,6 +142,13 @@ class AnswerTests(TestCase):
         self.assertEqual(answer_of("x", ProgramResult(" up 3 days\n\n", 0)), " up 3 days")
         self.assertEqual(answer_of("x", ProgramResult("\n", 0)), "x: done")
 
+    def test_several_lines(self) -> None:
+        """Output of several lines is a block, so that its columns stay aligned."""
+        self.assertEqual(answer_of("x", ProgramResult("a  b\nc  d\n", 0)), "```\na  b\nc  d\n```")
+        with self.assertRaises(Failed) as caught:
+            answer_of("x", ProgramResult("a\nb\n", 3))
+        self.assertEqual(caught.exception.answer, "```\na\nb\n```\nx failed (exit status 3).")
+
     def test_cut(self) -> None:
         """Output that was cut says so."""
         answer = answer_of("x", ProgramResult("abc", -9, truncated=True))

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 #: A run says no more than so many messages.
 MAX_ANSWERS = 10
 
-#: No message of a run is longer, in characters.
-MAX_LENGTH = 10_000
+#: All that a run says is no longer, in characters.
+MAX_LENGTH = 65_536
 
 
 @frozen

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from xbot.errors import InvalidJid, XbotError
 from xbot.jid import Jid
+from xbot.texts import code as block
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -78,12 +79,12 @@ class Message:
         except InvalidJid:
             return self.sender  # of an adapter whose addresses are no JIDs
 
-    def reply(self, text: str) -> None:
+    def reply(self, text: str, *, code: bool = False) -> None:
         """Answer now, as often as it takes; what the responder returns is said after that.
 
         In public what was said in public, else to the sender alone. From any
-        thread. Blank texts are not said, nor is what comes after the
-        responder's time limit.
+        thread. With ``code`` as preformatted text (:func:`xbot.code`). Blank
+        texts are not said, nor is what comes after the responder's time limit.
 
         :raises NobodyListens: when this is not the message that a responder was given.
         :raises TypeError: when ``text`` is none.
@@ -92,7 +93,7 @@ class Message:
             raise TypeError(f"replied with {type(text).__name__}")
         if self._voice is None:
             raise NobodyListens()
-        self._voice.say(reply_to(self, text))
+        self._voice.say(reply_to(self, block(text) if code else text))
 
 
 def reply_to(message: Message, text: str) -> Message:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from xbot.answers import MAX_LENGTH, cut
 from xbot.errors import XbotError
 from xbot.responder import Failed
+from xbot.texts import code
 
 #: Seconds. How long after a cancellation we notice it, how long a program may
 #: take to end after SIGTERM, and how long what it leaves in its pipes is read.
@@ -85,8 +85,13 @@ def run_program(
 
 
 def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str:
-    """What the responder ``name`` says after its program; :class:`Failed` if that failed."""
+    """What the responder ``name`` says after its program; :class:`Failed` if that failed.
+
+    Several lines of output are a block.
+    """
     output = result.output.rstrip("\r\n")
+    if "\n" in output:
+        output = code(output)
     if result.truncated:
         return f"{output}\n[output cut at {limit_bytes // 1024} KiB]"
     if result.status == 0:
@@ -94,7 +99,7 @@ def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str
     how = f"exit status {result.status}" if result.status > 0 else _signal_name(-result.status)
     answer = f"{name} failed ({how})."
     if output.strip():
-        answer = f"{cut(output, MAX_LENGTH - len(answer) - 1)}\n{answer}"
+        answer = f"{output}\n{answer}"
     raise Failed(
         answer,
         reason=f"{how}; it wrote to stderr: {result.errors!r}",

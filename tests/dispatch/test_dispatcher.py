@@ -196,6 +196,7 @@ class AnswerTests(DispatcherCase):
 
         def go(message: Message) -> list[str]:
             message.reply("at once")
+            message.reply("as it is", code=True)
             message.reply(" ")
             return ["a", "b"]
 
@@ -203,7 +204,12 @@ class AnswerTests(DispatcherCase):
         dispatcher.got_message(IN_ROOM)
         self.assertEqual(
             [(m.recipient, m.body) for m in self.sent],
-            [(ROOM, "at once"), (ROOM, "a"), (ROOM, "b")],
+            [
+                (ROOM, "at once"),
+                (ROOM, "```\nas it is\n```"),
+                (ROOM, "a"),
+                (ROOM, "b"),
+            ],
         )
         self.assertEqual(dispatcher.fates["answered"], 1)
 
@@ -221,7 +227,7 @@ class AnswerTests(DispatcherCase):
 
         self.dispatcher(huge).got_message(IN_ROOM)
         cut, strange = self.said()
-        self.assertEqual(len(cut), 10_000)
+        self.assertEqual(len(cut), 65_536)
         self.assertEqual(strange, "a\0\x1b\ud800")
 
     def test_undelivered(self) -> None:

@@ -1,0 +1,184 @@
+"""Texts as people read them: blocks, tables, and pages of what is too long for one message.
+
+A block is preformatted text of XEP-0393 5.1.2: it begins with a line that
+begins with three backticks, and ends with a line of just these.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+FENCE = "```"
+
+#: Put before backticks that are no fence. Nobody sees it.
+_NO_FENCE = "\u200b"
+
+#: No cell of a table takes more columns.
+WIDEST_CELL = 40
+
+#: No page is shorter: a block's fences, and some text between them, fit in.
+SHORTEST_PAGE = 32
+
+#: So far before its end a line is searched for a blank to split it at.
+_LONGEST_WORD = 80
+
+#: What closing a block takes, and what opening it again does.
+_CLOSING = len(f"\n{FENCE}")
+
+
+def code(text: str) -> str:
+    """``text`` as one block, shown in a fixed width as it is; no line of it can end the block."""
+    lines = _lines(text)
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return "\n".join([FENCE, *map(_unfenced, lines), FENCE])
+
+
+def table(rows: Iterable[Iterable[object]], header: Iterable[object] | None = None) -> str:
+    """``rows`` in aligned columns, in a block. A cell is one line, cut where it is long."""
+    shown = [[_cell(cell) for cell in row] for row in rows]
+    if header is not None:
+        titles = [_cell(cell) for cell in header]
+        shown.insert(0, titles)
+    count = max(map(len, shown), default=0)
+    widths = [
+        max(_width(row[column]) for row in shown if column < len(row)) for column in range(count)
+    ]
+    lines = [_row(row, widths) for row in shown]
+    if header is not None:
+        lines.insert(1, "  ".join("-" * width for width in widths))
+    return code("\n".join(lines))
+
+
+def pages(text: str, limit: int) -> list[str]:
+    """``text`` in pieces of at most ``limit`` characters (:data:`SHORTEST_PAGE` at least).
+
+    It is split between lines; where a line is too long, between words, else
+    between characters. A block stays whole if it fits on a page. One that does
+    not is closed at the end of a page and opened again on the next.
+    """
+    if limit < SHORTEST_PAGE:
+        raise ValueError(f"a page has {SHORTEST_PAGE} characters at least")
+    closed = _closed(text) if FENCE in text else text
+    return [closed] if len(closed) <= limit else _paged(text, limit)
+
+
+def _paged(text: str, limit: int) -> list[str]:
+    done: list[str] = []
+    page: list[str] = []
+    length = 0
+    for piece in _pieces(text, limit):
+        if page and length + len(piece) > limit:
+            done.append("\n".join(page))
+            page, length = [], 0
+        page.append(piece)
+        length += len(piece) + 1
+    done.append("\n".join(page))
+    return done
+
+
+def _pieces(text: str, limit: int) -> Iterator[str]:
+    """What stays together: a line, or a block; none is longer than ``limit``."""
+    block: list[str] | None = None
+    for line in _lines(text):
+        if block is None and not line.startswith(FENCE):
+            yield from _split(line, limit)
+        elif block is None:
+            block = []
+            opening = line
+            if len(line) > SHORTEST_PAGE // 2:
+                # No language has such a name: it is text that follows its fence.
+                opening, block = FENCE, [_unfenced(line.removeprefix(FENCE))]
+        elif line.rstrip() != FENCE:
+            block.append(line)
+        else:
+            yield from _blocks(opening, block, limit)
+            block = None
+    if block is not None:
+        # XEP-0393 5.1.2: the end of the text ends it, too.
+        yield from _blocks(opening, block, limit)
+
+
+def _blocks(opening: str, lines: Sequence[str], limit: int) -> Iterator[str]:
+    """One block, or several that hold its lines."""
+    room = limit - len(opening) - _CLOSING - 1
+    block: list[str] = []
+    length = 0
+    for line in lines:
+        for part in _split(line, room):
+            if block and length + len(part) > room:
+                yield "\n".join([opening, *block, FENCE])
+                block, length = [], 0
+            block.append(part)
+            length += len(part) + 1
+    yield "\n".join([opening, *block, FENCE])
+
+
+def _split(line: str, limit: int) -> Iterator[str]:
+    """A line in pieces of at most ``limit``, no later one of which looks like a fence."""
+    while len(line) > limit:
+        end = _end(line, limit)
+        yield line[:end].rstrip(" ") if line[:end].strip(" ") else line[:end]
+        line = _unfenced(line[end:])
+    yield line
+
+
+def _end(line: str, limit: int) -> int:
+    """Where to split: after a blank, else before a character that stands by itself."""
+    blank = line.rfind(" ", max(1, limit - _LONGEST_WORD), limit)
+    if blank > 0:
+        return blank + 1
+    for end in range(limit, max(1, limit - 16), -1):
+        if not _joins(line[end]) and line[end - 1] != "\u200d":
+            return end
+    return limit
+
+
+def _closed(text: str) -> str:
+    """``text``, its last block closed."""
+    is_open = False
+    for line in _lines(text):
+        is_open = line.rstrip() != FENCE if is_open else line.startswith(FENCE)
+    return f"{text}\n{FENCE}" if is_open else text
+
+
+def _lines(text: str) -> list[str]:
+    # XML 1.0 2.11: who reads it takes each of these for a new line.
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _unfenced(line: str) -> str:
+    return _NO_FENCE + line if line.lstrip().startswith(FENCE) else line
+
+
+def _cell(value: object) -> str:
+    text = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", str(value)).strip()
+    if _width(text) <= WIDEST_CELL:
+        return text
+    kept, width = [], 1
+    for character in text:
+        width += _width(character)
+        if width > WIDEST_CELL:
+            break
+        kept.append(character)
+    return "".join(kept) + "\u2026"
+
+
+def _row(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
+    return "  ".join(cells).rstrip()
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal it takes (Unicode Standard Annex 11)."""
+    return sum(
+        0 if _joins(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def _joins(character: str) -> bool:
+    """Whether it takes no room of its own, but changes the character before it."""
+    return unicodedata.category(character) in ("Mn", "Me", "Cf")

@@ -2,13 +2,17 @@
 
 import io
 import json
+import os
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
+from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.brain.file import KIND, BrainFile, read_content
 from xbot.cli import main
+from xbot.durable.file import take_lock
 from xbot.journal.file import FILE_NAME, JournalFile
 from xbot.message import Message
 
@@ -70,7 +74,7 @@ class CheckTests(CommandCase):
         """--help names the commands and how the daemon is run."""
         told = finish([*XBOT, "--help"])
         self.assertEqual(told.returncode, 0)
-        for word in ("check", "demo", "journal", "twistd -n xbot"):
+        for word in ("check", "demo", "journal", "brain", "twistd -n xbot"):
             self.assertIn(word, told.stdout)
 
 
@@ -115,3 +119,67 @@ class JournalTests(CommandCase):
         for count in ("0", "-1", "x"):
             with self.assertRaises(SystemExit):
                 self.run_main("journal", "-n", count)
+
+
+class BrainTests(CommandCase):
+    def setUp(self) -> None:
+        self.state = Path(self.mktemp())
+        self.state.mkdir()
+        self.file = self.state / "export.json"
+
+    def write(self, **values: object) -> None:
+        """An export with these values in one namespace."""
+        entries = {key: {"value": value} for key, value in values.items()}
+        self.file.write_text(json.dumps({"version": 1, "namespaces": {"a": entries}}))
+
+    def run_brain(self, *arguments: str) -> tuple[int, str, str]:
+        return self.run_main("brain", *arguments, "--state", str(self.state))
+
+    def test_there_and_back(self) -> None:
+        """What is imported is exported, also while the daemon has the file."""
+        self.write(x=[1], y="\x1b")
+        self.assertEqual(
+            self.run_brain("import", str(self.file)), (0, "imported: 2 new, 0 replaced\n", "")
+        )
+        lock = take_lock(KIND, self.state / BRAIN_NAME)
+        file = BrainFile(self.state / BRAIN_NAME)
+        status, out, errors = self.run_brain("export")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(json.loads(out), json.loads(self.file.read_text()))
+        status, out, errors = self.run_brain("import", str(self.file))
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("the bot is running; stop it first; nothing was changed", errors)
+        file.close()
+        os.close(lock)
+
+    def test_by_ini(self) -> None:
+        """The ini says where the brain is."""
+        ini = self.state / "xbot.ini"
+        ini.write_text("[xbot]\nstate = there\n[xmpp]\nserver = embedded\n")
+        self.write(x=1)
+        status, _, errors = self.run_main("brain", "import", str(self.file), "--config", str(ini))
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(len(read_content(self.state / "there" / BRAIN_NAME).rows), 1)
+        status, out, _ = self.run_main("brain", "export", "--config", str(ini))
+        self.assertEqual((status, json.loads(out)["version"]), (0, 1))
+        for deed in (["export"], ["import", str(self.file)]):
+            status, _, errors = self.run_main("brain", *deed, "--config", str(self.state / "no"))
+            self.assertEqual(status, 78)
+
+    def test_errors(self) -> None:
+        """What cannot be done is told in words, and nothing is changed."""
+        status, _, errors = self.run_brain("export")
+        self.assertEqual((status, "there is no brain here" in errors), (1, True))
+        for text in ("{", '{"version": 1, "namespaces": {"a": {"x": {"value": NaN}}}}'):
+            self.file.write_text(text)
+            status, out, errors = self.run_brain("import", str(self.file))
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("no JSON", errors)
+            self.assertIn("nothing was changed", errors)
+        status, _, errors = self.run_brain("import", str(self.state / "none.json"))
+        self.assertEqual((status, "No such file" in errors), (1, True))
+        self.assertFalse((self.state / BRAIN_NAME).exists())
+        self.write(x=1)
+        (self.state / BRAIN_NAME).write_text("something else")
+        status, _, errors = self.run_brain("import", str(self.file))
+        self.assertEqual((status, "not a database" in errors), (1, True))

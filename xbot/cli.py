@@ -1,4 +1,4 @@
-"""The ``xbot`` command: ``check``, ``demo``, ``journal``. The daemon is ``twistd -n xbot``."""
+"""The ``xbot`` command: ``check``, ``demo``, ``journal``, ``brain``; not the daemon (twistd)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from xbot import __version__, config
+from xbot.brain import portable
+from xbot.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
+from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.brain.file import read_content
+from xbot.brain.lasting import clocks
+from xbot.brain.portable import InvalidExport
 from xbot.config.describe import describe
+from xbot.durable.file import BrokenFile
 from xbot.entry import JournalUnavailable
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.journal.file import FILE_NAME, read_entries
@@ -73,7 +81,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     journal.add_argument("--json", action="store_true", help="one JSON object in each line")
     journal.set_defaults(command=_journal)
+    _add_brain(commands)
     return parser
+
+
+def _add_brain(commands: Any) -> None:
+    brain = commands.add_parser("brain", help="export what responders remember, or import it")
+    deeds = brain.add_subparsers(metavar="DEED", required=True)
+    exporting = deeds.add_parser(
+        "export",
+        help="print all of it as JSON",
+        description="Prints what responders remember as JSON, by responder, with the time at which"
+        " it expires. It reads the file alone and changes nothing, so the daemon may be running;"
+        " what it remembered in the last second may be missing then.",
+    )
+    exporting.set_defaults(command=_export)
+    importing = deeds.add_parser(
+        "import",
+        help="take in what was exported",
+        description="Takes in what export has printed. What is remembered under the same keys is"
+        " replaced, all else stays. Everything is checked first: with a mistake in it, or without"
+        " room for all of it, nothing is changed. Stop the daemon before.",
+    )
+    importing.add_argument("file", type=Path, help="the JSON")
+    importing.set_defaults(command=_import)
+    for deed in (exporting, importing):
+        where = deed.add_mutually_exclusive_group()
+        where.add_argument(
+            "--config", type=Path, help="the ini (default: the one the daemon would read)"
+        )
+        where.add_argument("--state", type=Path, help="the state folder, without any ini")
 
 
 def _count(text: str) -> int:
@@ -113,8 +150,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _journal(options: argparse.Namespace) -> int:
     try:
-        state = options.state or config.load(options.config or config.find()).bot.state
-        entries = read_entries(state / FILE_NAME, options.n)
+        entries = read_entries(_state(options) / FILE_NAME, options.n)
     except InvalidConfig as invalid:
         for problem in invalid.problems:
             print(problem, file=sys.stderr)
@@ -124,3 +160,48 @@ def _journal(options: argparse.Namespace) -> int:
         return 1
     print(as_json(entries) if options.json else as_table(entries), end="")
     return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    try:
+        content = read_content(_state(options) / BRAIN_NAME)
+    except InvalidConfig as invalid:
+        for problem in invalid.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_CONFIG
+    except BrainUnavailable as unavailable:
+        print(unavailable, file=sys.stderr)
+        return 1
+    print(portable.as_json(content, clocks()), end="")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    try:
+        path = _state(options) / BRAIN_NAME
+        with options.file.open("rb") as file:
+            data = file.read(portable.MAX_SIZE + 1)
+        if len(data) > portable.MAX_SIZE:
+            raise InvalidExport([f"it is longer than {portable.MAX_SIZE} bytes"])
+        done = portable.import_into(path, portable.parse(data), clocks())
+    except InvalidConfig as invalid:
+        for problem in invalid.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_CONFIG
+    except InvalidExport as invalid:
+        for told in invalid.problems:
+            print(f"{options.file}: {told}", file=sys.stderr)
+        print("nothing was changed", file=sys.stderr)
+        return 1
+    except (OSError, BrainUnavailable, UnusableBrain, BrainFull, BrokenFile) as error:
+        print(f"{error}; nothing was changed", file=sys.stderr)
+        return 1
+    print(done)
+    return 0
+
+
+def _state(options: argparse.Namespace) -> Path:
+    """The state folder, as it was named or as the ini says."""
+    state = options.state or config.load(options.config or config.find()).bot.state
+    assert isinstance(state, Path)
+    return state

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -96,3 +97,24 @@ class IJournal(Interface):
 
     def close() -> Deferred[None]:
         """Write what waits; fires when that is done."""
+
+
+class IBrain(Interface):
+    """What responders remember. Only :meth:`flushed` waits for a disk."""
+
+    state = Attribute("Whether it is saved now: a :class:`xbot.file_state.FileState`.")
+
+    def namespace(name: str) -> MutableMapping[str, Any]:
+        """The memory of this name, a :class:`xbot.brain.memory.Memory`, for any thread."""
+
+    def open() -> Deferred[None]:
+        """Fires once it was tried; fails when only a person can help."""
+
+    def flushed() -> Deferred[None]:
+        """Fires once all that was remembered before is durable: at once if it is.
+
+        :raises xbot.brain.errors.BrainUnavailable: (by the Deferred) when it cannot be now.
+        """
+
+    def close() -> Deferred[None]:
+        """Save what is not saved; fires when that is done."""

@@ -13,10 +13,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.account import file_digests, make_account, make_endpoint
+from xbot.brain.brain import Brain
+from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.config import line_of, load
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
+from xbot.file_state import UnusableFile
 from xbot.filters import Rooms
 from xbot.interfaces import IJournal
 from xbot.journal.file import FILE_NAME as JOURNAL_NAME
@@ -75,6 +78,7 @@ class BotService(Service):
         self._reloading = Reloading(reactor, self._reload_in_public)
         self._threads = InThread(reactor)
         self.embedded = _embedded(config, reactor)
+        self.brain = Brain(config.bot.state / BRAIN_NAME, reactor)
         rooms = _rooms(config)
         responders = load_responders(config.responders, in_thread=self._threads, rooms=rooms)
         self.journal = self._journal_for(config, responders)
@@ -130,6 +134,7 @@ class BotService(Service):
             await self.embedded.start()
         if self.journal is not None:
             await self.journal.open()
+        await self.brain.open()
         self.adapter.start()
         # Not awaited: it waits for a disk that fails.
         self.dispatcher.report_interrupted(self.outbox.put)
@@ -137,7 +142,7 @@ class BotService(Service):
         self._become(Phase.RUNNING)
 
     def _cannot_start(self, failure: Failure) -> None:
-        if not failure.check(UnusableJournal):
+        if not failure.check(UnusableFile):
             self._log.failure("cannot start", failure)
         self._gave_up(f"cannot start: {failure.getErrorMessage()}")
 
@@ -154,6 +159,7 @@ class BotService(Service):
         )
         if self.journal is not None:
             await self.journal.close()
+        await self.brain.close()
         if self.embedded is not None:
             await self.embedded.stop()
 

@@ -1,0 +1,367 @@
+"""All that is remembered, in memory: every namespace, their bounds, and what expires.
+
+One lock guards it, and is never held for a disk, so that the reactor and any
+thread may ask at any time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from attrs import Factory, define, frozen
+
+from xbot.brain.errors import BrainFull, BrainNotOpen
+from xbot.brain.values import frozen as encoded
+from xbot.brain.values import is_immutable, thawed
+
+#: Where something is remembered: its namespace and its key.
+Place = tuple[str, str]
+
+NOT_OPENED = "the brain is opened when the bot starts, after its responders were loaded"
+
+
+@frozen
+class Bounds:
+    """How much may be remembered: keys, and bytes of keys and values as JSON."""
+
+    keys: int = 10_000
+    size: int = 4 * 1024 * 1024
+    keys_in_all: int = 50_000
+    size_in_all: int = 16 * 1024 * 1024
+
+
+@define(eq=False)
+class Item:
+    """One value: its JSON, itself if nobody can change it, when it expires, and its place in order.
+
+    ``expires`` is in seconds of :meth:`Contents.now`.
+    """
+
+    text: str
+    value: Any
+    expires: float | None
+    number: int
+    size: int
+
+    def thaw(self) -> Any:
+        """The value, which is the caller's own."""
+        return thawed(self.text) if self.value is _NESTED else self.value
+
+
+@frozen
+class Row:
+    """One value as it is kept elsewhere."""
+
+    namespace: str
+    key: str
+    text: str
+    expires: float | None
+    number: int
+
+
+@define(eq=False)
+class _Space:
+    """One namespace. ``expiring`` is a heap; what it says of a key may be out of date."""
+
+    items: dict[str, Item] = Factory(dict)
+    size: int = 0
+    expiring: list[tuple[float, str]] = Factory(list)
+
+
+_NESTED = object()
+
+
+class Contents:
+    """Namespaces of items. ``uptime`` counts seconds; ``changed()`` is called when something is
+    to be saved where nothing was before, in the thread that changed it, under the lock.
+    """
+
+    def __init__(
+        self,
+        uptime: Callable[[], float],
+        changed: Callable[[], None] = lambda: None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.lock = threading.RLock()
+        #: Why it cannot be used now; None when it can.
+        self.closed: str | None = NOT_OPENED
+        self._uptime = uptime
+        self._changed = changed
+        self._bounds = bounds or Bounds()
+        self._base = 0.0
+        self._spaces: dict[str, _Space] = {}
+        self._keys = 0
+        self._size = 0
+        self._last_number = 0
+        # What is not saved yet, in the order of the changes, and the number of each change.
+        self._unsaved: dict[Place, int] = {}
+        self._last_change = 0
+
+    # Reading
+
+    def now(self) -> float:
+        """Seconds, for what expires."""
+        return self._base + self._uptime()
+
+    def find(self, namespace: str, key: str) -> Item | None:
+        """What is remembered there, if anything."""
+        with self.lock:
+            space = self._space(namespace)
+            return space.items.get(key) if space is not None else None
+
+    def snapshot(self, namespace: str) -> list[tuple[str, Item]]:
+        """All of a namespace, in order."""
+        with self.lock:
+            space = self._space(namespace)
+            return list(space.items.items()) if space is not None else []
+
+    def count(self, namespace: str) -> int:
+        with self.lock:
+            space = self._space(namespace)
+            return len(space.items) if space is not None else 0
+
+    def rows(self, places: Iterable[Place]) -> tuple[list[Row], list[Place]]:
+        """What is remembered at these places, and those where nothing is."""
+        found, gone = [], []
+        with self.lock:
+            for namespace, key in places:
+                space = self._spaces.get(namespace)
+                item = space.items.get(key) if space is not None else None
+                if item is None:
+                    gone.append((namespace, key))
+                else:
+                    found.append(Row(namespace, key, item.text, item.expires, item.number))
+        return found, gone
+
+    def all_places(self) -> list[Place]:
+        with self.lock:
+            return [(name, key) for name, space in self._spaces.items() for key in space.items]
+
+    # Changing
+
+    def put(self, namespace: str, key: str, value: Any, ttl: float | None = None) -> None:
+        """Remember a copy of ``value``, for ``ttl`` seconds or for good.
+
+        :raises BrainFull: and nothing has changed.
+        """
+        if type(key) is not str:
+            raise TypeError(f"a key is a str, not {type(key).__name__}")
+        text = encoded(value)
+        size = len(text) + _length(key)
+        kept = value if is_immutable(value) else _NESTED
+        with self.lock:
+            space = self._space(namespace)
+            before = space.items.get(key) if space is not None else None
+            self._make_room(namespace, key, size, before)
+            number = before.number if before is not None else self._next_number()
+            expires = None if ttl is None else self.now() + ttl
+            self._set(namespace, key, Item(text, kept, expires, number, size))
+            self._got_change(namespace, key)
+
+    def add(self, namespace: str, key: str, by: int, ttl: float | None) -> int:
+        """Count on from what is remembered there; ``ttl`` is for a count that begins."""
+        with self.lock:
+            item = self.find(namespace, key)
+            if item is None:
+                self.put(namespace, key, by, ttl)
+                return by
+            if type(item.value) is not int:
+                raise TypeError(f"{key!r} is no counter: something else is remembered there")
+            count = item.value + by
+            self.put(namespace, key, count)
+            if item.expires is not None:
+                # It goes on as long as it would have.
+                self._expire_at(namespace, key, item.expires)
+            return count
+
+    def remove(self, namespace: str, key: str) -> bool:
+        """Forget one; tells whether there was one."""
+        with self.lock:
+            space = self._space(namespace)
+            if space is None or key not in space.items:
+                return False
+            self._drop(namespace, space, key)
+            self._got_change(namespace, key)
+            return True
+
+    # Saving
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether something is to be saved."""
+        return bool(self._unsaved)
+
+    @property
+    def last_change(self) -> int:
+        """The number of the last change."""
+        return self._last_change
+
+    def first_unsaved(self) -> int | None:
+        """The number of the first change that is still to be saved and was not taken."""
+        with self.lock:
+            return next(iter(self._unsaved.values()), None)
+
+    def unsaved(self) -> list[Place]:
+        """All that is to be saved and was not taken."""
+        with self.lock:
+            return list(self._unsaved)
+
+    def take_unsaved(self, most: int) -> dict[Place, int]:
+        """The first ``most`` places to be saved. Save them, or give them back."""
+        with self.lock:
+            if len(self._unsaved) <= most:
+                taken, self._unsaved = self._unsaved, {}
+            else:
+                taken = dict(list(self._unsaved.items())[:most])
+                for place in taken:
+                    del self._unsaved[place]
+            return taken
+
+    def give_back(self, taken: dict[Place, int]) -> None:
+        """These were not saved."""
+        with self.lock:
+            self._unsaved = {**self._unsaved, **taken}
+            self._unsaved = dict(sorted(self._unsaved.items(), key=lambda pair: pair[1]))
+
+    def adopt(self, rows: Sequence[Row], now: float, but: Iterable[Place] = ()) -> int:
+        """Take over what was kept, where it is ``now``; tells how many rows could not be read.
+
+        From here on time goes on from ``now``. What we know already, and what is
+        at the places ``but``, is newer. Nothing is left out for want of room.
+        """
+        unreadable = 0
+        with self.lock:
+            self._shift(now - self.now())
+            ours = {*self._unsaved, *but, *self.all_places()}
+            for row in rows:
+                self._last_number = max(self._last_number, row.number)
+                is_over = row.expires is not None and row.expires <= now
+                if is_over or (row.namespace, row.key) in ours:
+                    continue
+                try:
+                    value = thawed(row.text)
+                    size = len(row.text) + _length(row.key)
+                except (ValueError, TypeError):
+                    unreadable += 1
+                    continue
+                kept = value if is_immutable(value) else _NESTED
+                item = Item(row.text, kept, row.expires, row.number, size)
+                self._set(row.namespace, row.key, item)
+        return unreadable
+
+    # Inside, under the lock
+
+    def _space(self, namespace: str) -> _Space | None:
+        """A namespace without what has expired."""
+        if self.closed is not None:
+            raise BrainNotOpen(self.closed)
+        space = self._spaces.get(namespace)
+        if space is not None and space.expiring:
+            self._sweep(namespace, space)
+        return space
+
+    def _sweep(self, namespace: str, space: _Space) -> None:
+        now = self.now()
+        heap = space.expiring
+        while heap and heap[0][0] <= now:
+            expires, key = heapq.heappop(heap)
+            item = space.items.get(key)
+            if item is not None and item.expires == expires:
+                # The file forgets it by itself.
+                self._drop(namespace, space, key)
+
+    def _make_room(self, namespace: str, key: str, size: int, before: Item | None) -> None:
+        more_keys = 1 if before is None else 0
+        more = size if before is None else size - before.size
+        problem = self._too_much(namespace, more_keys, more)
+        if problem is not None:
+            for name, space in list(self._spaces.items()):
+                self._sweep(name, space)
+            problem = self._too_much(namespace, more_keys, more)
+        if problem is not None:
+            raise BrainFull(namespace, key, problem)
+
+    def _too_much(self, namespace: str, more_keys: int, more: int) -> str | None:
+        bounds, space = self._bounds, self._spaces.get(namespace)
+        keys, size = (len(space.items), space.size) if space is not None else (0, 0)
+        if more_keys and keys >= bounds.keys:
+            return f"{bounds.keys} keys are the most that one responder may have"
+        if more > 0 and size + more > bounds.size:
+            return f"{bounds.size} bytes are the most that one responder may have"
+        if more_keys and self._keys >= bounds.keys_in_all:
+            return f"{bounds.keys_in_all} keys are the most that all of them may have"
+        if more > 0 and self._size + more > bounds.size_in_all:
+            return f"{bounds.size_in_all} bytes are the most that all of them may have"
+        return None
+
+    def _set(self, namespace: str, key: str, item: Item) -> None:
+        space = self._spaces.get(namespace)
+        if space is None:
+            space = self._spaces[namespace] = _Space()
+        before = space.items.get(key)
+        if before is None:
+            self._keys += 1
+            grown = item.size
+        else:
+            grown = item.size - before.size
+        space.items[key] = item
+        space.size += grown
+        self._size += grown
+        if item.expires is not None:
+            self._will_expire(space, key, item.expires)
+
+    def _will_expire(self, space: _Space, key: str, expires: float) -> None:
+        heapq.heappush(space.expiring, (expires, key))
+        if len(space.expiring) > 2 * len(space.items) + 64:
+            self._build_heap(space)
+
+    def _build_heap(self, space: _Space) -> None:
+        space.expiring = [
+            (item.expires, key) for key, item in space.items.items() if item.expires is not None
+        ]
+        heapq.heapify(space.expiring)
+
+    def _expire_at(self, namespace: str, key: str, expires: float) -> None:
+        space = self._spaces[namespace]
+        space.items[key].expires = expires
+        self._will_expire(space, key, expires)
+
+    def _drop(self, namespace: str, space: _Space, key: str) -> None:
+        item = space.items.pop(key)
+        space.size -= item.size
+        self._size -= item.size
+        self._keys -= 1
+        if not space.items:
+            self._spaces.pop(namespace, None)
+
+    def _shift(self, seconds: float) -> None:
+        self._base += seconds
+        for space in self._spaces.values():
+            for item in space.items.values():
+                if item.expires is not None:
+                    item.expires += seconds
+            self._build_heap(space)
+
+    def _next_number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _got_change(self, namespace: str, key: str) -> None:
+        self._last_change += 1
+        is_first = not self._unsaved
+        self._unsaved.setdefault((namespace, key), self._last_change)
+        if is_first:
+            self._changed()
+
+
+def _length(key: str) -> int:
+    """In bytes of UTF-8, which half a surrogate pair has not."""
+    if key.isascii():
+        return len(key)
+    try:
+        return len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError("a key must be text that can be written as UTF-8") from None

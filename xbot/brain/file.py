@@ -1,0 +1,144 @@
+"""The brain's SQLite file. Blocking: all but :func:`read_content` belongs into one thread.
+
+What a file of the state folder promises is in :mod:`xbot.durable.file`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import frozen
+
+from xbot.brain.contents import Place, Row
+from xbot.brain.errors import BrainUnavailable, UnusableBrain
+from xbot.brain.lasting import Moment
+from xbot.durable.file import DurableFile, Kind, reading
+
+#: What it is called in the state folder.
+FILE_NAME = "brain.sqlite"
+
+#: ``PRAGMA user_version`` of the schema below.
+VERSION = 1
+
+# "number" is the order in which keys came. "stamp" has one row: when the file
+# was last written, on the brain's own time, in which "expires" is told, and on
+# the clocks of the machine.
+_SCHEMA = """
+CREATE TABLE memory (
+    namespace TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    expires REAL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+CREATE INDEX expiring ON memory (expires) WHERE expires IS NOT NULL;
+CREATE TABLE stamp (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    now REAL NOT NULL,
+    boot TEXT NOT NULL,
+    uptime REAL NOT NULL,
+    wall REAL NOT NULL
+);
+"""
+
+#: For :mod:`xbot.durable`.
+KIND = Kind(
+    "brain",
+    VERSION,
+    _SCHEMA,
+    BrainUnavailable,
+    UnusableBrain,
+    meanwhile="what responders remember is in memory alone until it can",
+)
+
+
+#: A row's; people can put anything there.
+_TYPES = ((str, str, str, float, int), (str, str, str, type(None), int))
+
+
+@frozen
+class Stamp:
+    """When a file was written: on the brain's own time, and on the machine's clocks."""
+
+    now: float
+    moment: Moment
+
+
+@frozen
+class Content:
+    """All rows of a file, in the order in which the keys came; no stamp in one never written.
+
+    ``unreadable`` is how many rows are there besides, with nonsense in them.
+    """
+
+    rows: list[Row]
+    stamp: Stamp | None
+    unreadable: int
+
+
+class BrainFile(DurableFile):
+    """One open brain. Anything but a result means that it was closed: open another one."""
+
+    kind = KIND
+
+    # What actions do.
+
+    def content(self) -> Content:
+        return _content(self._connection)
+
+    def write(self, rows: Iterable[Row], gone: Iterable[Place], stamp: Stamp) -> Stamp:
+        """Have these rows, none at the places ``gone``, and none that has expired by ``stamp``."""
+        self._connection.executemany(
+            "INSERT INTO memory (namespace, key, value, expires, number) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET"
+            " value = excluded.value, expires = excluded.expires, number = excluded.number",
+            ((row.namespace, row.key, row.text, row.expires, row.number) for row in rows),
+        )
+        self._connection.executemany("DELETE FROM memory WHERE namespace = ? AND key = ?", gone)
+        self._connection.execute("DELETE FROM memory WHERE expires <= ?", (stamp.now,))
+        moment = stamp.moment
+        self._connection.execute(
+            "REPLACE INTO stamp (only, now, boot, uptime, wall) VALUES (1, ?, ?, ?, ?)",
+            (stamp.now, moment.boot, moment.uptime, moment.wall),
+        )
+        return stamp
+
+    def clear(self) -> None:
+        """Have no rows."""
+        self._connection.execute("DELETE FROM memory")
+
+
+def read_content(path: Path) -> Content:
+    """All of a brain that may be in use; changes nothing.
+
+    :raises BrainUnavailable: when there is none, or it cannot be read.
+    """
+    with reading(KIND, path) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise BrainUnavailable(path, f"a later version of xbot made it ({version})")
+        # Rows and stamp belong together.
+        connection.execute("BEGIN")
+        return _content(connection)
+
+
+def _content(connection: sqlite3.Connection) -> Content:
+    # What a person has put there need not be text.
+    connection.text_factory = _as_text
+    stamp = connection.execute("SELECT now, boot, uptime, wall FROM stamp").fetchone()
+    found = connection.execute(
+        "SELECT namespace, key, value, expires, number FROM memory ORDER BY number"
+    ).fetchall()
+    rows = [Row(*row) for row in found if tuple(map(type, row)) in _TYPES]
+    return Content(
+        rows,
+        Stamp(stamp[0], Moment(*stamp[1:])) if stamp is not None else None,
+        len(found) - len(rows),
+    )
+
+
+def _as_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

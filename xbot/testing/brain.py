@@ -1,0 +1,67 @@
+"""A brain in memory, for tests of what responders remember."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from xbot.brain.brain import checked_name
+from xbot.brain.contents import Bounds, Contents
+from xbot.brain.errors import BrainUnavailable
+from xbot.brain.memory import Memory
+from xbot.file_state import FileState
+from xbot.interfaces import IBrain
+
+PATH = Path("brain.sqlite")
+
+
+@implementer(IBrain)
+class MemoryBrain:
+    """Behaves like :class:`xbot.brain.brain.Brain`, open from the beginning.
+
+    ``problem`` is what its disk says; None lets it work. ``seconds`` is its
+    clock: give it a :class:`~twisted.internet.task.Clock`'s. :meth:`restarted`
+    is the brain as the next process finds it.
+    """
+
+    def __init__(
+        self, seconds: Callable[[], float] = time.monotonic, bounds: Bounds | None = None
+    ) -> None:
+        self.problem: str | None = None
+        self._seconds = seconds
+        self._bounds = bounds
+        self._contents = Contents(seconds, bounds=bounds)
+        self._contents.closed = None
+
+    @property
+    def state(self) -> FileState:
+        return FileState(self.problem, self._seconds())
+
+    def namespace(self, name: str) -> Memory:
+        return Memory(self._contents, checked_name(name))
+
+    def open(self) -> Deferred[None]:
+        self._contents.closed = None
+        return succeed(None)
+
+    def flushed(self) -> Deferred[None]:
+        """Fires at once; fails while there is a ``problem`` and something new to save."""
+        if self.problem is not None and self._contents.is_unsaved:
+            return fail(BrainUnavailable(PATH, self.problem))
+        self._contents.take_unsaved(self._contents.last_change)
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        self._contents.closed = "the bot has stopped"
+        return succeed(None)
+
+    def restarted(self) -> MemoryBrain:
+        """What the next process finds: all of it, opened."""
+        again = MemoryBrain(self._seconds, self._bounds)
+        rows, _ = self._contents.rows(self._contents.all_places())
+        again._contents.adopt(rows, self._contents.now())
+        return again

@@ -1,13 +1,21 @@
 """The service, put together from the ini: who we are to the server, and where it is."""
 
+import os
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
+from tests.brain.contract import BrainReactor
+from tests.journal.test_journal import InTurn
+from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import account
+from xbot import account, service
+from xbot.brain.brain import Brain
+from xbot.brain.errors import BrainNotOpen
+from xbot.brain.file import FILE_NAME, KIND, read_content
 from xbot.config import load
+from xbot.durable.file import take_lock
 from xbot.errors import InvalidConfig
 from xbot.service import BotService
 from xbot.xmpp.endpoints import DomainEndpoint
@@ -121,3 +129,53 @@ class EndpointTests(ServiceCase):
             self.assertEqual(self.tried.pop(), (*address, False))
         endpoint = self.endpoint("host = 192.0.2.1")
         self.assertIsInstance(endpoint._connect_to(Redirect("other.example")), DomainEndpoint)
+
+
+class BrainTests(ServiceCase):
+    def setUp(self):
+        super().setUp()
+        self.clock = BrainReactor()
+        self.reasons = []
+        self.path = self.folder / "state" / FILE_NAME
+        self.patch(service, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
+        self.patch(service, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
+
+    def bot(self):
+        self.write("xbot.ini", b"[xmpp]\njid = xbot@example.org\npassword = x\n")
+        config = load(self.folder / "xbot.ini", self.environ)
+        return BotService(config, self.clock, self.reasons.append)
+
+    def stop(self, bot):
+        stopped = bot.stopService()
+        self.clock.pump([0, 1])
+        self.successResultOf(stopped)
+
+    def test_open_while_it_runs(self):
+        """Responders can remember from the start to the stop, and the next bot knows it."""
+        for count in (1, 2):
+            bot = self.bot()
+            memory = bot.brain.namespace("a")
+            self.assertRaises(BrainNotOpen, memory.increment, "starts")
+            bot.startService()
+            self.assertEqual(memory.increment("starts"), count)
+            self.stop(bot)
+            self.assertRaises(BrainNotOpen, memory.increment, "starts")
+            self.assertEqual(read_content(self.path).rows[0].text, str(count))
+
+    def test_unused(self):
+        """A bot whose responders remember nothing makes no file."""
+        bot = self.bot()
+        bot.startService()
+        self.stop(bot)
+        self.assertFalse(self.path.exists())
+
+    def test_of_another_bot(self):
+        """With another bot's brain it does not start, and a person is told."""
+        self.test_open_while_it_runs()
+        lock = take_lock(KIND, self.path)
+        bot = self.bot()
+        bot.startService()
+        [reason] = self.reasons
+        self.assertIn("another bot is using this state folder", reason)
+        self.stop(bot)
+        os.close(lock)

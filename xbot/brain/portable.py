@@ -16,7 +16,7 @@ from xbot.brain.errors import UnusableBrain
 from xbot.brain.file import KIND, BrainFile, Content, Stamp
 from xbot.brain.lasting import Clocks, elapsed
 from xbot.brain.values import frozen as encoded
-from xbot.durable.file import take_lock
+from xbot.durable.file import BrokenFile, take_lock
 from xbot.errors import XbotError
 
 #: Of the text's form.
@@ -138,6 +138,8 @@ def import_into(
         raise UnusableBrain(path, "the bot is running; stop it first") from used
     try:
         return _import_into(BrainFile(path), exported, clocks, bounds)
+    except BrokenFile as broken:
+        raise BrokenFile(f"{path}: {broken}") from broken
     finally:
         os.close(lock)
 

@@ -328,6 +328,34 @@ class CaughtUpTests(RoomTestCase):
         self.assertTrue(self.room.caught_up)
 
 
+class InformationTests(RoomTestCase):
+    def test_codes_that_tell_of_the_room(self):
+        """What tells of the room's settings (XEP-0045 15.6.2), or of nothing, changes nothing."""
+        self.join()
+        self.room.got_subject()
+        self.presence("alice", ITEM.format("alice"))
+        self.sent.clear()
+        for code in (*range(100, 105), *range(170, 175), 0, 211, 999, "", "x", "110 301"):
+            status = f"<status code='{code}'/>"
+            self.presence("bot", SELF + ITEM.format("xbot") + status)
+            self.presence("alice", ITEM.format("alice") + status)
+            self.presence(None, status)
+            self.assertIs(self.room.state, State.JOINED, code)
+            self.assertEqual((self.room.nick, self.room.caught_up, self.sent), ("bot", True, []))
+            self.assertEqual(self.room.real_jid("alice"), Jid.parse("alice@example.org"))
+
+    def test_codes_of_an_end_where_nothing_ends(self):
+        """A code that tells of an end does not, in a presence of somebody who is there."""
+        self.join()
+        for code in 301, 303, 307, 321, 322, 332, 333:
+            status = f"<status code='{code}'/>"
+            self.presence("bot", SELF + ITEM.format("xbot") + status)
+            self.presence("alice", ITEM.format("alice") + status)
+            self.assertIs(self.room.state, State.JOINED, code)
+            self.assertEqual(self.room.nick, "bot")
+            self.assertEqual(self.room.real_jid("alice"), Jid.parse("alice@example.org"))
+
+
 class OccupantTests(RoomTestCase):
     def test_come_and_go(self):
         """The table holds who is there, with the real JID where it is shown."""

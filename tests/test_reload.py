@@ -217,6 +217,34 @@ class ReloadTests(ReloadCase):
         self.clock.advance(2)
         self.assertTrue(self.peer.transport.aborted)
 
+    def test_groups(self):
+        """Who belongs to a group changes at once what they may: commands, invitations, presence."""
+        account = ACCOUNT + "ping-interval = 1h\nsubscriptions = ops\naccept-invites = ops"
+        group = "[group ops]\nmembers = {}@example.net\n"
+        hello = HELLO.format("hi") + "allow = ops\n"
+        self.start(account, group.format("alice"), hello)
+        for number, member in enumerate(("alice", "bob", "alice")):
+            if number:
+                self.reload(account, group.format(member), hello)
+                self.assertIn("account unchanged", self.plan())
+            for name in "alice", "bob":
+                jid = f"{name}@example.net"
+                room = f"{name}{number}@muc.example.net"
+                self.peer.feed(
+                    f"<message type='chat' from='{jid}/x' id='h{number}'><body>hello</body>"
+                    f"</message><presence type='subscribe' from='{jid}'/>"
+                    f"<message from='{jid}/x'><x xmlns='jabber:x:conference' jid='{room}'/>"
+                    "</message>"
+                )
+                sent = self.peer.stanzas()
+                [said] = [str(each.body) for each in sent if each.name == "message"]
+                self.assertEqual(said == "hi", name == member, said)
+                answers = {each["to"]: each.getAttribute("type") for each in sent}
+                answer = "subscribed" if name == member else "unsubscribed"
+                self.assertEqual(answers[jid], answer)
+                self.assertEqual(f"{room}/xbot" in answers, name == member)
+            self.clock.advance(60)
+
     def test_who_answers_where(self):
         """Which responders answer in a room changes without a word to the room."""
         self.start(ACCOUNT, f"[room {ROOM}]", HELLO.format("hi"))

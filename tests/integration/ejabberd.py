@@ -104,10 +104,12 @@ class Ejabberd(Server):
             for name, password in ACCOUNTS.items()
         ]
         # The node has no name to reach it by: what it is to do is read from a file.
-        path = _erlang(str(self._console))
+        path, result = _erlang(str(self._console)), _erlang(str(self._result))
         console = (
-            f"spawn(fun Read() -> timer:sleep(50), file:eval({path}), file:delete({path}),"
-            " Read() end)"
+            f"spawn(fun Read() -> timer:sleep(50), case file:eval({path}) of"
+            " {error, enoent} -> ok;"
+            f' Said -> file:write_file({result}, io_lib:format("~p", [Said])), file:delete({path})'
+            " end, Read() end)"
         )
         ready = f"ok = file:write_file({_erlang(str(self._ready))}, <<>>)"
         return [
@@ -155,20 +157,24 @@ class Ejabberd(Server):
             f" Before = {everyone},"
             f' ok = {option}, <<"[]">>),'
             f" [{_guest_presence(room, 'I', nick)} || I <- lists:seq(1, {count})],"
-            f" (fun Wait() -> case {everyone} - Before of {count} -> ok;"
+            # A room that is busy with them does not answer in time.
+            f" (fun Wait() -> case (catch {everyone} - Before) of {count} -> ok;"
             " _ -> timer:sleep(20), Wait() end end)(),"
-            f' ok = {option}, <<"[moderator, participant, visitor]">>).'
+            f' ok = {option}, <<"[moderator, participant, visitor]">>).',
+            4 * DEADLINE,
         )
 
     def move_guest(self, room: str, number: int, nick: str, kind: str = "") -> None:
         self._do(f"{_guest_presence(room, str(number), f'<<{_erlang(nick)}>>', kind)}.")
 
-    def _do(self, erlang: str) -> None:
-        """Have the node evaluate that."""
+    def _do(self, erlang: str, within: float = DEADLINE) -> None:
+        """Have the node evaluate that, which must not fail."""
         waiting = self.folder / "console.new"
         waiting.write_text(erlang)
         waiting.rename(self._console)
-        wait_until(lambda: not self._console.exists(), lambda: "the end of a command", DEADLINE)
+        wait_until(lambda: not self._console.exists(), lambda: "the end of a command", within)
+        if (result := self._result.read_text()) != "ok":
+            raise AssertionError(f"the node says: {result}")
 
     def login_report(self, log: str) -> tuple[bool, bool]:
         return (
@@ -179,6 +185,10 @@ class Ejabberd(Server):
     @property
     def _console(self) -> Path:
         return self.folder / "console"
+
+    @property
+    def _result(self) -> Path:
+        return self.folder / "result"
 
     @property
     def _ready(self) -> Path:

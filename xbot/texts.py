@@ -120,7 +120,9 @@ def _split(line: str, limit: int) -> Iterator[str]:
     """A line in pieces of at most ``limit``, no later one of which looks like a fence."""
     while len(line) > limit:
         end = _end(line, limit)
-        yield line[:end].rstrip(" ") if line[:end].strip(" ") else line[:end]
+        piece = line[:end].rstrip(" ") if line[:end].strip(" ") else line[:end]
+        # A line of a block may begin with backticks; alone, they would end it.
+        yield _unfenced(piece) if piece == FENCE else piece
         line = _unfenced(line[end:])
     yield line
 

@@ -27,7 +27,7 @@ from xbot.entry import Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
-from xbot.matching.pattern import addressed_text
+from xbot.matching.addressed import addressed_text
 from xbot.message import Message
 from xbot.responder import Responder, Route
 from xbot.throttle import Throttle

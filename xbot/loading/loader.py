@@ -20,7 +20,8 @@ from xbot.errors import InvalidConfig, Problem, XbotError
 from xbot.filters import Rooms, may_answer
 from xbot.loading.callables import BadSignature, call_of
 from xbot.loading.fresh import fresh_modules
-from xbot.matching.pattern import Pattern, readable
+from xbot.matching.pattern import Pattern
+from xbot.matching.readable import readable
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
 from xbot.responder import Call, Declared, Responder, Route, declared_by

@@ -70,7 +70,7 @@ class ConnectionTests(unittest.TestCase):
         self.assertIs(self.state, State.WAITING)
         self.assertIsNone(self.connection.stream)
         self.assertIn("the connection was lost", self.connection.status.last_error)
-        self.assertEqual(self.connection.status.next_try, 4)
+        self.assertEqual(self.connection.status.next_try, 3)
 
     def test_growing_delays(self):
         """Each failure is followed by a longer wait, up to the bound."""
@@ -96,15 +96,18 @@ class ConnectionTests(unittest.TestCase):
         self.assertEqual(delays, [1, 2, 4, 8, 16, 32])
 
     def test_reset_after_a_while(self):
-        """After a while online the next loss is the first one again."""
+        """After a while online the next loss is the first one again: we return at once, and once."""
         self.connection.start()
         for _ in range(5):
             self.endpoint.refuse(ConnectionRefusedError())
             self.wait()
-        peer = self.online()
-        self.clock.advance(STABLE)
-        peer.lose()
-        self.assertEqual(self.wait(), 1)
+        for _ in range(2):
+            peer = self.online()
+            self.clock.advance(STABLE)
+            peer.lose()
+            self.assertEqual(self.wait(), 0)
+            self.online().lose()
+            self.assertEqual(self.wait(), 1)
 
     def test_credentials_refused(self):
         """Refused credentials are tried a few times, then a person is told, once."""

@@ -50,6 +50,26 @@ class OutTests(unittest.TestCase):
         peer.stream.send(parse("<message/>"))
         self.assertEqual(peer.sent(), "")
 
+    def test_one_write_for_each_read(self):
+        """All that is said to what came in one piece leaves in one piece, the end included."""
+        peer = online()
+        peer.stream.addObserver("/message", lambda stanza: peer.stream.send(stanza))
+        written = []
+        peer.transport.write = written.append
+        peer.feed("<message id='1'/><message id='2'/>")
+        peer.feed("<message id='3'/><message>")
+        peer.stream.send(parse("<presence/>"))
+        peer.feed("</message></stream:stream>")
+        self.assertEqual(
+            written,
+            [
+                b"<message id='1'/><message id='2'/>",
+                b"<message id='3'/>",
+                b"<presence/>",
+                b"<message/></stream:stream>",
+            ],
+        )
+
     def test_a_server_that_does_not_read(self):
         """What we write while nobody reads has a bound, and counts anew once somebody does."""
         peer = online()

@@ -67,8 +67,9 @@ class Connection:
     """Keeps one stream up. ``gave_up(problem)`` is called at most once, when it cannot.
 
     What ended a stream is judged by :class:`~xbot.xmpp.verdicts.Verdicts`: to
-    give up leads to ``FAILED``, all else to ``WAITING`` for 1 s to 5 min,
-    doubling, jittered, and back to 1 s after 60 s online.
+    give up leads to ``FAILED``, all else to ``WAITING``: not at all when a
+    session is lost, else for 1 s to 5 min, doubling, jittered; and from the
+    beginning after 60 s online.
     """
 
     _log = Logger("xbot.xmpp")
@@ -90,6 +91,7 @@ class Connection:
         self._backoff = Backoff(FIRST_RETRY, longest_wait, uniform)
         self._take_other_resource = take_other_resource
         self._verdicts = Verdicts()
+        self._may_return_at_once = True
         self._stream: Stream | None = None
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
@@ -188,10 +190,10 @@ class Connection:
         self._ended(reason.value)
 
     def _ended(self, problem: ConnectionProblem) -> None:
-        if self.status.state is State.ONLINE and (
-            self._clock.seconds() - self.status.since >= STABLE
-        ):
+        was_online = self.status.state is State.ONLINE
+        if was_online and self._clock.seconds() - self.status.since >= STABLE:
             self._backoff.reset()
+            self._may_return_at_once = True
         verdict = self._verdicts.judge(problem)
         if verdict is Verdict.GIVE_UP:
             self._give_up(problem)
@@ -201,7 +203,11 @@ class Connection:
             self._take_other_resource()
         elif verdict is Verdict.REDIRECT and self._follow(problem):
             return
-        delay = self._backoff.next_delay()
+        # A connection that was good is lost for reasons that mostly are over by now.
+        # Once: a server that throws us out each time must not be tried without end.
+        at_once = was_online and self._may_return_at_once
+        self._may_return_at_once = False
+        delay = 0.0 if at_once else self._backoff.next_delay()
         self._log.warn(
             "no connection: {problem}; next try in {delay:.1f} s",
             problem=str(problem),

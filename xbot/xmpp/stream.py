@@ -29,6 +29,7 @@ from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
+from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize
 from xbot.xmpp.tls import explain
 
@@ -83,6 +84,12 @@ class Stream(XmlStream):
         self._abort_call: IDelayedCall | None = None
         self._lost = False
         self._unread = 0
+        # What is written while data is read leaves together.
+        self._gathered: list[bytes] | None = None
+
+    def makeConnection(self, transport: Any) -> None:
+        self._promptness = Promptness(transport)
+        super().makeConnection(transport)
 
     # For the one who negotiates.
 
@@ -122,6 +129,7 @@ class Stream(XmlStream):
 
     def start_tls(self, options: object) -> None:
         """From here on, TLS. What the server said in the clear is forgotten."""
+        self._flush()
         self.transport.startTLS(options)
         self.reset()
 
@@ -179,7 +187,15 @@ class Stream(XmlStream):
             if self._unread > MAX_UNREAD:
                 self.end(ConnectionProblem("the server does not read"), abort=True)
                 return
-        self.transport.write(data)
+        if self._gathered is None:
+            self.transport.write(data)
+        else:
+            self._gathered.append(data)
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self.transport.write(b"".join(gathered))
 
     # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
 
@@ -209,10 +225,14 @@ class Stream(XmlStream):
     def dataReceived(self, data: bytes) -> None:
         if self.problem is not None or self.stream is None:
             return
+        self._gathered = []
         try:
             self.stream.parse(data)
         except StreamViolation as violation:
             self.end(ProtocolViolation(f"the server sent {violation}"))
+        finally:
+            self._flush()
+        self._promptness.got_data()
 
     def onDocumentStart(self, rootElement: domish.Element) -> None:
         root = rootElement
@@ -297,6 +317,7 @@ class Stream(XmlStream):
             return
         if self._headerSent and not abort:
             self.write(b"</stream:stream>")
+        self._flush()
         self.problem = problem
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.

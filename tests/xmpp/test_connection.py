@@ -96,7 +96,7 @@ class ConnectionTests(unittest.TestCase):
         self.assertEqual(delays, [1, 2, 4, 8, 16, 32])
 
     def test_reset_after_a_while(self):
-        """After a while online the next loss is the first one again: we return at once, and once."""
+        """After a while online the next loss is the first one again: the return is at once."""
         self.connection.start()
         for _ in range(5):
             self.endpoint.refuse(ConnectionRefusedError())

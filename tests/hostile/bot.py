@@ -378,7 +378,7 @@ class HostileCase(unittest.TestCase):
         peer.lose()
         self.assertIs(bot.state, State.WAITING)
         self.assertEqual(len(bot.endpoint.attempts), tries)
-        self.assertGreater(bot.adapter.connection.status.next_try, bot.clock.seconds())
+        self.assertGreaterEqual(bot.adapter.connection.status.next_try, bot.clock.seconds())
 
     def drops(self, bot: Bot, peer: Peer, xml: str, times: int = 1) -> None:
         """Nothing comes of ``xml`` but that it is counted; what is said next is obeyed."""

@@ -109,6 +109,17 @@ class ConnectionTests(unittest.TestCase):
             self.online().lose()
             self.assertEqual(self.wait(), 1)
 
+    def test_not_at_once(self):
+        """A server that ends the stream for a reason, or sends nonsense, is given a second."""
+        for said in "<x/>", "<!-- x -->", "<stream:error><reset/></stream:error>":
+            self.setUp()
+            self.connection.start()
+            peer = self.online()
+            self.clock.advance(STABLE)
+            peer.feed(said)
+            peer.lose()
+            self.assertEqual(self.wait(), 0 if said == "<x/>" else 1, said)
+
     def test_credentials_refused(self):
         """Refused credentials are tried a few times, then a person is told, once."""
         self.connection.start()

@@ -203,9 +203,11 @@ class Connection:
             self._take_other_resource()
         elif verdict is Verdict.REDIRECT and self._follow(problem):
             return
-        # A connection that was good is lost for reasons that mostly are over by now.
-        # Once: a server that throws us out each time must not be tried without end.
-        at_once = was_online and self._may_return_at_once
+        # A connection that broke did so for reasons that mostly are over by now. Once:
+        # one that breaks each time must not be tried without end. A server that
+        # had something against us, or sent nonsense, has it still.
+        broke = not isinstance(problem, StreamError | ProtocolViolation)
+        at_once = was_online and broke and self._may_return_at_once
         self._may_return_at_once = False
         delay = 0.0 if at_once else self._backoff.next_delay()
         self._log.warn(

@@ -13,11 +13,11 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "repeats", "texts"},
+    | {"file_state", "overview", "durations", "repeats", "texts"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
-    | {"durable", "brain"},
-    {"xmpp", "testing", "pattern_process"},
+    | {"durable", "brain", "scope", "here", "timer"},
+    {"xmpp", "testing"},
     {"loading", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo"},
     {"cli"},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import MAX_LENGTH
 from xbot.message import Message
-from xbot.responder import Failed, declared_by, hear, respond
+from xbot.responder import Every, Failed, declared_by, every, hear, repeated_by, respond
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 
@@ -52,6 +54,37 @@ class RouteTests(TestCase):
             [each.effect for _, declared in declared_by(function) for each in declared],
             [False, False, True],
         )
+
+
+class EveryTests(TestCase):
+    def test_period(self) -> None:
+        """A period is a duration or a timedelta, and a wrong one is found where it is written."""
+
+        @every("1h30m")
+        @every(timedelta(seconds=10), at_start=True)
+        async def look() -> None: ...
+
+        self.assertEqual(
+            list(repeated_by(look)), [(look, (Every(5400.0), Every(10.0, at_start=True)))]
+        )
+        for wrong in ("500ms", "367d", "often", timedelta(0), timedelta(days=-1)):
+            self.assertRaises(ValueError, every, wrong)
+
+    def test_methods(self) -> None:
+        """Each decorated method of an object is found, as its class has it."""
+
+        class Base:
+            @every("10s")
+            def one(self) -> None: ...
+
+            @every("10s")
+            def two(self) -> None: ...
+
+        class Both(Base):
+            def two(self) -> None: ...
+
+        both = Both()
+        self.assertEqual([each for each, _ in repeated_by(both)], [both.one])
 
 
 class FailedTests(TestCase):

@@ -1,24 +1,37 @@
 """xbot: the chat-bot daemon for XMPP. This is the public face for people who write responders.
 
->>> from xbot import Message, code, fallback, hear, respond, table
+>>> from xbot import Message, brain, code, every, fallback, hear, on_close, respond, say, table
 
-``respond``, ``hear`` and ``fallback`` say what a function answers to,
-``Message`` is what it gets, ``Failed`` is how it says that it cannot, and
-``Responder`` is what it becomes. ``code`` and ``table`` make preformatted texts.
+``respond``, ``hear`` and ``fallback`` say what a function answers to, and
+``every`` how often it is called by itself. ``Message`` is what it gets. ``say``
+says something elsewhere, ``brain`` remembers, ``on_close`` cleans up. ``Failed``
+is how it says that it cannot, and ``Misused`` that it was asked in a wrong way.
+``code`` and ``table`` make preformatted texts. ``Jid`` is an address, and
+``Responder`` what all of it becomes. The manual is docs/responders.md.
 """
 
+# First, for importing the package of that name later would take the name ``brain`` away.
+import xbot.brain  # noqa: F401  # isort: skip
+from xbot.here import brain, on_close, say
+from xbot.jid import Jid
 from xbot.message import Message
-from xbot.responder import Failed, Responder, fallback, hear, respond
+from xbot.responder import Failed, Misused, Responder, every, fallback, hear, respond
 from xbot.texts import code, table
 
 __all__ = [
     "Failed",
+    "Jid",
     "Message",
+    "Misused",
     "Responder",
+    "brain",
     "code",
+    "every",
     "fallback",
     "hear",
+    "on_close",
     "respond",
+    "say",
     "table",
 ]
 __version__ = "0.1.0"

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
+from xbot import durations
 from xbot.access import EVERYONE, Access
 from xbot.answers import Answers, cut
 from xbot.errors import XbotError
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 
+if TYPE_CHECKING:
+    from xbot.scope import Scope
+
 _DECLARED = "__xbot_routes__"
+_EVERY = "__xbot_every__"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,6 +37,19 @@ class Failed(XbotError):
         super().__init__(reason or answer)
         self.answer = cut(str(answer))
         self.reason = reason or answer
+
+
+class Misused(XbotError):
+    """What was said to a responder fits its pattern, and still makes no sense.
+
+    Raise it with what is wrong: whoever asked reads the usage and that. It is
+    counted, and makes no line in the log. What does not convert to the type of
+    a parameter raises it by itself.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 Call = Callable[[Message, Mapping[str, str]], Deferred[Answers]]
@@ -62,7 +81,12 @@ class Route:
     @property
     def kind(self) -> Kind:
         """When it is asked: for commands, for anything said, or when nobody else answers."""
-        return "fallback" if self.pattern is None else self.pattern.kind
+        return kind_of(self.pattern)
+
+
+def kind_of(pattern: Pattern | None) -> Kind:
+    """When what has this pattern is asked."""
+    return "fallback" if pattern is None else pattern.kind
 
 
 @frozen
@@ -70,7 +94,8 @@ class Responder:
     """A name and its routes, which share a time limit (seconds) and who may use them.
 
     ``confirm``: whoever asks for something with effects is asked once more.
-    ``approve``: so many others who may use it have to agree.
+    ``approve``: so many others who may use it have to agree. ``scope`` is None for
+    what has no code of its own.
     """
 
     name: str
@@ -79,6 +104,7 @@ class Responder:
     access: Access = EVERYONE
     confirm: bool = field(default=False, kw_only=True)
     approve: int = field(default=0, kw_only=True)
+    scope: Scope | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     @property
     def has_effects(self) -> bool:
@@ -98,6 +124,11 @@ class Declared:
     help: str | None = field(default=None, kw_only=True)
     example: Example = field(default=(), kw_only=True)
     effect: bool = field(default=True, kw_only=True)
+
+    @property
+    def kind(self) -> Kind:
+        """As of the route that it makes."""
+        return kind_of(self.pattern)
 
 
 def respond(
@@ -142,6 +173,77 @@ def fallback(function: F) -> F:
     return _attach(Declared(None, usage="", help="", effect=False), function)
 
 
+#: Nothing is done again sooner, or later, than after so many seconds.
+MIN_PERIOD = 1.0
+MAX_PERIOD = 366 * 86400.0
+
+
+@frozen
+class Every:
+    """That a function is called again and again: every so many seconds."""
+
+    period: float
+    at_start: bool = False
+
+
+def every(period: str | timedelta, *, at_start: bool = False) -> Callable[[F], F]:
+    """The decorated function or method is called again and again, without a message.
+
+    ``period`` is written as in the ini (``"30s"``, ``"10m"``, ``"1h30m"``,
+    ``"1d"``), or a timedelta, and is from one second to 366 days. First after
+    one period, or, with ``at_start=True``, also at once when the bot starts. ::
+
+        @every("10m")
+        async def look():
+            if await is_down():
+                say("ops@rooms.example.org", "the shop is down")
+
+    It takes nothing (but ``self``), and what it returns is not used: what is
+    to be heard is said with :func:`say`. As any responder's code, a coroutine
+    function runs on the reactor and a plain one in a thread. It has the
+    responder's time limit. While it is at work it is not called again. When it
+    raises, that is one line in the log (the first time with the traceback), and
+    it goes on. It stops when the responder is unloaded.
+
+    A ValueError when the period is wrong.
+    """
+    seconds = (
+        period.total_seconds()
+        if isinstance(period, timedelta)
+        else durations.seconds(period, MAX_PERIOD)
+    )
+    if not MIN_PERIOD <= seconds <= MAX_PERIOD:
+        raise ValueError(f"every {period}: it is from 1s to 366d")
+    declared = Every(seconds, at_start)
+
+    def attach(target: F) -> F:
+        setattr(target, _EVERY, (declared, *getattr(target, _EVERY, ())))
+        return target
+
+    return attach
+
+
+def repeated_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Every, ...]]]:
+    """Each callable of ``target`` that is called again and again, and how often."""
+    if inspect.isroutine(target):
+        if every := getattr(target, _EVERY, ()):
+            yield target, every
+        return
+    for name, method in _methods(target):
+        if every := getattr(method, _EVERY, ()):
+            yield getattr(target, name), every
+
+
+def _methods(target: object) -> Iterator[tuple[str, object]]:
+    """What is in the classes of ``target``, each name once, as the nearest class has it."""
+    seen = set()
+    for base in type(target).__mro__:
+        for name, method in vars(base).items():
+            if name not in seen:
+                seen.add(name)
+                yield name, method
+
+
 def _attach(declared: Declared, target: F) -> F:
     setattr(target, _DECLARED, (declared, *getattr(target, _DECLARED, ())))
     return target
@@ -158,14 +260,9 @@ def declared_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Decl
             yield target, declared
         return
     on_object: tuple[Declared, ...] = getattr(target, _DECLARED, ())
-    seen = set()
-    for base in type(target).__mro__:
-        for name, method in vars(base).items():
-            if name in seen:
-                continue
-            seen.add(name)
-            found: tuple[Declared, ...] = getattr(method, _DECLARED, ())
-            if name == "__call__" and (on_object or found):
-                yield cast(Callable[..., Any], target), on_object + found
-            elif found:
-                yield getattr(target, name), found
+    for name, method in _methods(target):
+        found: tuple[Declared, ...] = getattr(method, _DECLARED, ())
+        if name == "__call__" and (on_object or found):
+            yield cast(Callable[..., Any], target), on_object + found
+        elif found:
+            yield getattr(target, name), found

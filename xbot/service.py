@@ -22,15 +22,19 @@ from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
 from xbot.filters import Rooms
 from xbot.interfaces import IJournal
+from xbot.jid import Jid
 from xbot.journal.file import FILE_NAME as JOURNAL_NAME
 from xbot.journal.journal import Journal
-from xbot.loading.loader import load_responders
+from xbot.loading.fresh import fresh_modules
+from xbot.loading.lives import Lives
+from xbot.loading.loader import load_responders, modules_of
 from xbot.outbox import Outbox
 from xbot.overview import Overview, Phase
 from xbot.plan import Plan
 from xbot.plan import plan as plan_between
 from xbot.reloading import Reloading
 from xbot.responder import Responder
+from xbot.scope import Surroundings
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import survey
 from xbot.threads import InThread
@@ -46,6 +50,9 @@ DRAIN_TIMEOUT = 10.0
 
 #: Seconds that they have when another connection follows, which says what is left.
 HAND_OVER_TIMEOUT = 5.0
+
+#: Seconds that the responders have to stop, all together.
+CLOSE_TIMEOUT = 10.0
 
 #: Seconds that a program has to end once it was told to.
 WIND_DOWN_TIMEOUT = 5.0
@@ -80,7 +87,9 @@ class BotService(Service):
         self.embedded = _embedded(config, reactor)
         self.brain = Brain(config.bot.state / BRAIN_NAME, reactor)
         rooms = _rooms(config)
-        responders = load_responders(config.responders, in_thread=self._threads, rooms=rooms)
+        self._surroundings = self._surround(config)
+        responders = load_responders(config.responders, self._surroundings, rooms=rooms)
+        self._lives = Lives(responders)
         self.journal = self._journal_for(config, responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(lambda message: self.adapter.send(message))
@@ -135,6 +144,7 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.open()
         await self.brain.open()
+        self._lives.start()
         self.adapter.start()
         # Not awaited: it waits for a disk that fails.
         self.dispatcher.report_interrupted(self.outbox.put)
@@ -149,6 +159,7 @@ class BotService(Service):
     async def _stop(self) -> None:
         self._reloading.end()
         self.dispatcher.stop()
+        await self._within(CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time")
         # While the link is down too: it may come back in time.
         await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
         if len(self.outbox):
@@ -183,6 +194,7 @@ class BotService(Service):
             self._log.error("reload refused: {problem}", problem=str(unusable))
             return
         if not self.running:
+            self._lives.discard(responders)
             if journal is not None and journal is not self.journal:
                 await journal.close()
             return
@@ -199,6 +211,7 @@ class BotService(Service):
             rooms=_rooms(config),
             journal=journal,
         )
+        self._lives.take_over(responders)
         if plan.account:
             await self._connect_anew()
         else:
@@ -232,14 +245,23 @@ class BotService(Service):
             # Whether the new connection's files are good; the embedded server has none.
             make_account(config, None)
             make_endpoint(config, self._reactor, None)
-        responders = load_responders(
-            config.responders, in_thread=self._threads, rooms=_rooms(config), fresh=True
-        )
         journal = self.journal
-        if journal is None:
-            journal = self._journal_for(config, responders)
-            if journal is not None:
-                await journal.open()
+        # What fails leaves the old modules where they were.
+        with fresh_modules(modules_of(config.responders)):
+            responders = load_responders(
+                config.responders, self._surroundings, rooms=_rooms(config)
+            )
+            try:
+                if journal is None:
+                    journal = self._journal_for(config, responders)
+                    if journal is not None:
+                        await journal.open()
+                await self._lives.prepare(responders, config.responders)
+            except BaseException:
+                self._lives.discard(responders)
+                if journal is not None and journal is not self.journal:
+                    await journal.close()
+                raise
         return config, plan, responders, journal
 
     def _apply(self, plan: Plan) -> None:
@@ -286,13 +308,24 @@ class BotService(Service):
             nick=config.bot.name,
         )
 
+    def _surround(self, config: Config) -> Surroundings:
+        return Surroundings(
+            self._reactor,
+            self._threads,
+            lambda message: self.outbox.put(message),
+            self.brain.namespace,
+            self.brain.flushed,
+            lambda room: self.adapter.rooms.get(Jid.parse(room)) is not None,
+            str(config.xmpp.jid),
+        )
+
     def _journal_for(self, config: Config, responders: Sequence[Responder]) -> IJournal | None:
         if not any(responder.has_effects for responder in responders):
             return None
         path = config.bot.state / JOURNAL_NAME
         return Journal(path, self._reactor, keep=config.bot.journal_keep)
 
-    async def _within(self, seconds: float, ending: Deferred[None], otherwise: str) -> None:
+    async def _within(self, seconds: float, ending: Deferred[Any], otherwise: str) -> None:
         try:
             await ending.addTimeout(seconds, self._reactor)
         except TimeoutError:

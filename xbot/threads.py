@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -74,6 +75,8 @@ class InThread:
         if self._alive[function] >= self._limit_each:
             return fail(Busy(self._limit_each))
         was_asked_to_stop = False
+        # What runs there belongs to whom it belongs here.
+        context = copy_context()
 
         def ask_to_stop(_: Deferred[T]) -> None:
             nonlocal was_asked_to_stop
@@ -85,7 +88,7 @@ class InThread:
         def work() -> None:
             outcome: T | Failure
             try:
-                outcome = function(*args)
+                outcome = context.run(function, *args)
             except BaseException:
                 outcome = Failure()
             self._reactor.callFromThread(ended, outcome)

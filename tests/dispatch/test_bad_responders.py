@@ -20,6 +20,7 @@ from xbot.dispatch.runs import MAX_RUNS
 from xbot.loading.loader import load_responders
 from xbot.message import Message
 from xbot.settings import ResponderSettings
+from xbot.testing.surroundings import Around
 from xbot.threads import InThread
 
 #: Who fails at once, and who does not end before the limit.
@@ -63,7 +64,7 @@ class BadResponderTests(TestCase):
         settings.append(ResponderSettings(PROGRAM, match=PROGRAM, run=run, timeout=LIMIT))
         self.in_thread = InThread(reactor)
         self.dispatcher = Dispatcher(
-            load_responders(settings, in_thread=self.in_thread),
+            load_responders(settings, Around(reactor, self.in_thread).surroundings()),
             self.sent.append,
             self.clock,
             name="xbot",

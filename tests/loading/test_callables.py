@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
-from xbot.loading.callables import BadSignature, call_of
+from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.threads import InThread
+from xbot.threads import Busy, InThread
+from xbot.timer import StillAtWork
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 
@@ -189,3 +190,51 @@ class RunTests(TestCase):
         patterns = [Pattern.match("(?P<a>x)"), Pattern.match("y")]
         with self.assertRaises(BadSignature):
             call_of(lambda message, a: None, patterns, Counted())
+
+
+class WorkTests(TestCase):
+    def test_kinds(self) -> None:
+        """Coroutines run on the reactor, everything else in a thread; both are awaited."""
+        done: list[str] = []
+
+        async def on_reactor() -> None:
+            await succeed(None)
+            done.append("reactor")
+
+        def in_thread() -> Any:
+            done.append("thread")
+            return on_reactor()
+
+        threads = Counted()
+        for function in (on_reactor, in_thread):
+            self.successResultOf(work_of(function, threads)())
+        self.assertEqual((done, threads.count), (["reactor", "thread", "reactor"], 1))
+
+    def test_thread_that_is_left_behind(self) -> None:
+        """While a thread is at work it is not begun again, even if nobody waits for it."""
+        threads: list[Callable[[], object]] = []
+
+        def in_thread(function: Any, /, *args: Any, cancel: Any = None) -> Any:
+            threads.append(function)
+            return Deferred()
+
+        work = work_of(lambda: None, in_thread)
+        work().addErrback(lambda _: None).cancel()
+        self.failureResultOf(work(), StillAtWork)
+        threads.pop()()
+        self.assertNoResult(work())
+
+    def test_no_thread(self) -> None:
+        """When there is no thread for it, it may be tried again."""
+        work = work_of(lambda: None, lambda *args, cancel=None: defer.fail(Busy(1)))
+        for _ in range(2):
+            self.failureResultOf(work(), Busy)
+
+    def test_bad_signatures(self) -> None:
+        """What needs an argument, or yields answers to nobody, is found at load."""
+
+        async def yields() -> Any:
+            yield 1
+
+        for function in (lambda message: None, yields):
+            self.assertRaises(BadSignature, work_of, function, Counted())

@@ -2,13 +2,12 @@
 
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
-from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import TestCase
 
 from xbot.errors import InvalidConfig, Problem
@@ -17,18 +16,15 @@ from xbot.message import Message
 from xbot.program import CannotRun
 from xbot.responder import Failed, Responder
 from xbot.settings import ResponderSettings
+from xbot.testing.surroundings import Around
 from xbot.threads import InThread
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")
 
 
-def in_this_thread(function: Callable[..., Any], /, *args: Any, cancel: Any = None) -> Any:
-    return maybeDeferred(function, *args)
-
-
 def load(*settings: ResponderSettings, **options: Any) -> tuple[Responder, ...]:
     options.setdefault("bundled", False)
-    return load_responders(settings, in_thread=in_this_thread, **options)
+    return load_responders(settings, Around().surroundings(), **options)
 
 
 def found(responder: Responder, text: str) -> dict[str, str] | None:
@@ -109,7 +105,9 @@ class RunTests(LoaderCase):
         """Cancelling the run ends the program."""
         in_thread = InThread(reactor)
         settings = ResponderSettings("r", match="x", run=("/bin/sleep", "60"))
-        (responder,) = load_responders([settings], in_thread=in_thread, bundled=False)
+        (responder,) = load_responders(
+            [settings], Around(in_thread=in_thread).surroundings(), bundled=False
+        )
         run = responder.routes[0].call(MESSAGE, {})
         run.cancel()
         self.failureResultOf(run)

@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
+from xbot import durations
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.logs import LEVELS
@@ -33,8 +34,6 @@ MAX_APPROVALS = 9
 #: The longest time that anything is kept, in seconds.
 MAX_KEEP = 3650 * 86400.0
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+)\s*(\w*)", re.ASCII)
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -100,19 +99,7 @@ def prefix(value: str) -> str:
 
 
 def duration(value: str, longest: float = MAX_DURATION) -> float:
-    """Seconds, of a whole number and its unit."""
-    found = _DURATION.fullmatch(value)
-    if found is None or (found[2] and found[2] not in _UNITS):
-        raise ValueError(f"{value!r} is no duration: write it like 500ms, 30s, 5m, 2h or 1d")
-    if not found[2]:
-        raise ValueError(
-            f"the unit is missing: {value}s is seconds, {value}m minutes, {value}h hours"
-        )
-    seconds = float(found[1]) * _UNITS[found[2]]
-    if not 0 < seconds <= longest:
-        limit = f"{longest / 86400:g}d"
-        raise ValueError(f"{value!r} is out of range: more than nothing, and at most {limit}")
-    return seconds
+    return durations.seconds(value, longest)
 
 
 def interval(value: str) -> float:

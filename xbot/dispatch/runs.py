@@ -15,8 +15,9 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.answers import MAX_ANSWERS, Answers, cut
+from xbot.dispatch.held import Held
 from xbot.message import Message, reply_to
-from xbot.responder import Failed, Responder, Route
+from xbot.responder import Failed, Misused, Responder, Route
 from xbot.threads import Busy
 
 #: One responder does so many things at once, and no more.
@@ -41,6 +42,7 @@ class Run:
     entry: int | None = None
     fate: str | None = None
     said: int = 0
+    _held: Held | None = None
     _deferred: Deferred[Answers] | None = None
     _limit: IDelayedCall | None = None
 
@@ -102,6 +104,8 @@ class Runs:
             return
         self._at_work[run.responder.name] += 1
         run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
+        if run.responder.scope is not None:
+            run._held = Held(self._say, run.responder.scope.saved)
         message = evolve(run.message, voice=_Voice(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
@@ -144,6 +148,16 @@ class Runs:
         answers = Answers(failure=result) if isinstance(result, Failure) else result
         for text in answers.said:
             self.speak(run, reply_to(run.message, text))
+        if run._held is None:
+            self._finish(run, answers)
+        else:
+            # It is done; what it remembered is saved within the brain's own limit.
+            self._stop_clock(run)
+            run._held.emptied().addCallback(lambda _: self._finish(run, answers))
+
+    def _finish(self, run: Run, answers: Answers) -> None:
+        if run.fate is not None:
+            return
         if answers.failure is not None:
             self._got_failure(answers.failure, run)
         else:
@@ -160,12 +174,18 @@ class Runs:
         text = cut(message.body)
         if run.said > MAX_ANSWERS:
             text = f"[cut after {MAX_ANSWERS} messages]"
-        self._say(evolve(message, body=text))
+        say = self._say if run._held is None else run._held.say
+        say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:
         name, error = run.responder.name, failure.value
         if isinstance(error, Busy):
             self._got_busy(run)
+            return
+        if isinstance(error, Misused):
+            # Whoever is only overheard did not mean to use it.
+            usage = f"usage: {run.route.usage or name}\n{error}"
+            self.end(run, "misused", "" if run.route.kind == "hear" else cut(usage))
             return
         if isinstance(error, Failed):
             self._log.warn(

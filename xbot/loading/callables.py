@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import get_origin
@@ -18,7 +19,9 @@ from xbot.errors import XbotError
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Call
-from xbot.threads import RunsInThread
+from xbot.scope import Work
+from xbot.threads import Busy, RunsInThread
+from xbot.timer import StillAtWork
 
 if sys.version_info >= (3, 14):
     from annotationlib import Format
@@ -65,6 +68,51 @@ def call_of(
         return collect(result)
 
     return lambda message, groups: Deferred.fromCoroutine(run(message, groups))
+
+
+def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
+    """What a timer, ``start`` or ``stop`` does; :class:`BadSignature` if it needs an argument.
+
+    What blocks gets a thread; while that is at work, another call fails with
+    :class:`~xbot.timer.StillAtWork`.
+    """
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise BadSignature(f"{_name(function)} is a generator, and nobody asks it for anything")
+    try:
+        _signature(function).bind()
+    except (TypeError, ValueError) as error:
+        raise BadSignature(f"{_name(function)} is called without arguments: {error}") from error
+    if _runs_on_reactor(function):
+
+        async def run() -> object:
+            result = function()
+            return await result if inspect.isawaitable(result) else result
+
+        return lambda: Deferred.fromCoroutine(run())
+    at_work = threading.Lock()
+
+    def in_its_thread() -> _Returned:
+        try:
+            return _Returned(function())
+        finally:
+            at_work.release()
+
+    async def run_in_thread() -> object:
+        if not at_work.acquire(blocking=False):
+            raise StillAtWork()
+        try:
+            returned = await in_thread(in_its_thread)
+        except Busy:
+            at_work.release()
+            raise
+        result = returned.value
+        return await result if inspect.isawaitable(result) else result
+
+    return lambda: Deferred.fromCoroutine(run_in_thread())
+
+
+def _name(function: Callable[..., object]) -> str:
+    return getattr(function, "__name__", "it")
 
 
 @frozen

@@ -1,0 +1,33 @@
+"""Durations as people write them: 500ms, 30s, 5m, 2h, 1d, 1h30m."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"\s*([0-9]{1,12})\s*([a-z]*)", re.ASCII)
+
+
+def seconds(text: str, longest: float) -> float:
+    """The seconds of whole numbers and their units; ValueError with what is wrong.
+
+    More than nothing, and at most ``longest`` seconds.
+    """
+    total = 0.0
+    end = 0
+    while found := _PART.match(text, end):
+        number, unit = found.groups()
+        if not unit and text.strip() == number:
+            raise ValueError(
+                f"the unit is missing: {number}s is seconds, {number}m minutes, {number}h hours"
+            )
+        if unit not in _UNITS:
+            break
+        total += float(number) * _UNITS[unit]
+        end = found.end()
+    if end == 0 or text[end:].strip():
+        raise ValueError(f"{text!r} is no duration: write it like 500ms, 30s, 5m, 2h or 1d")
+    if not 0 < total <= longest:
+        limit = f"{longest / 86400:g}d"
+        raise ValueError(f"{text!r} is out of range: more than nothing, and at most {limit}")
+    return total

@@ -1,0 +1,381 @@
+"""One loaded responder's scope: what it uses of the bot, and all that has to end with it."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from enum import Enum
+from typing import Any, TypeVar
+
+from attrs import frozen
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    TimeoutError,
+    ensureDeferred,
+    fail,
+    maybeDeferred,
+    succeed,
+)
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from xbot.answers import Answers, cut
+from xbot.errors import XbotError
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.responder import Call, Failed, Kind
+from xbot.threads import RunsInThread
+from xbot.timer import Timer
+
+#: In :data:`PERIOD` seconds one responder says no more than this unasked.
+MAX_SAID = 100
+PERIOD = 60.0
+
+#: One responder has no more than this to undo.
+MAX_TO_CLOSE = 1000
+
+#: Seconds that a ``stop`` method, or a function given to ``on_close``, may take.
+STOP_LIMIT = 5.0
+
+Work = Callable[[], Deferred[object]]
+"""Something of a responder's, on the reactor or in a thread: fires when it is done."""
+
+T = TypeVar("T")
+
+
+@frozen(eq=False)
+class Surroundings:
+    """What the bot lends to its responders.
+
+    ``say`` takes what is to be said, in the reactor's thread. ``memory`` gives
+    what the responder of this name remembers, and ``saved`` fires once all of
+    it is durable. ``is_room`` knows the rooms by bare address; ``address`` is
+    the bot's own. ``clock`` is a reactor's.
+    """
+
+    clock: Any
+    in_thread: RunsInThread
+    say: Callable[[Message], object]
+    memory: Callable[[str], MutableMapping[str, Any]]
+    saved: Callable[[], Deferred[None]]
+    is_room: Callable[[str], bool]
+    address: str = ""
+
+
+class OutsideResponder(XbotError):
+    """Only code that a responder runs can do this: nobody else has a name or a memory.
+
+    In a thread or a callback of your own, call it through
+    ``contextvars.copy_context().run``, where the context was copied in the responder.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} works only in what a loaded responder runs")
+        self.what = what
+
+
+class Unloaded(XbotError):
+    """The responder was unloaded by a reload or at the end, and can do nothing any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the responder {name} was unloaded")
+        self.name = name
+
+
+class SaysTooMuch(XbotError):
+    """The responder has said too much unasked. Say less, or later."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has said {MAX_SAID} things within {PERIOD:g} s")
+        self.name = name
+
+
+class State(Enum):
+    """Where a scope is in its life."""
+
+    LOADED = "loaded"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    CLOSING = "closing"  # what it runs may end
+    STOPPING = "stopping"
+    CLOSED = "closed"
+
+
+_CURRENT: ContextVar[Scope] = ContextVar("xbot_scope")
+
+
+def current(what: str) -> Scope:
+    """The scope of the responder whose code calls this, to do ``what``."""
+    scope = _CURRENT.get(None)
+    if scope is None:
+        raise OutsideResponder(what)
+    return scope
+
+
+class Scope:
+    """Everything that one loaded responder has: closing it undoes all of it.
+
+    Loading it happens in :meth:`entered`. :meth:`start` runs its ``start``
+    method, :meth:`begin` begins its timers, and :meth:`close` ends the timers,
+    waits for its runs, runs its ``stop`` method and what was given to
+    :meth:`on_close`. ``limit`` (seconds) is for whatever it runs.
+    """
+
+    _log = Logger()
+
+    def __init__(self, name: str, surroundings: Surroundings, limit: float = 30.0) -> None:
+        self.name = name
+        self.state = State.LOADED
+        self.start_work: Work | None = None
+        self.stop_work: Work | None = None
+        self._surroundings = surroundings
+        self._limit = limit
+        self._timers: list[Timer] = []
+        self._to_close: list[Callable[[], object]] = []
+        self._said: deque[float] = deque()
+        self._lock = threading.Lock()
+        self._memory: MutableMapping[str, Any] | None = None
+        self._writes = 0
+        self._saved_writes = 0
+        self._under_way: set[Deferred[Any]] = set()
+        self._starting: Deferred[None] | None = None
+        self._until_started: list[Deferred[None]] = []
+        self._until_idle: Deferred[None] | None = None
+        self._home = threading.get_ident()
+
+    # What its code can do, in any thread
+
+    def say(self, to: str | Jid, text: str) -> None:
+        """Say ``text`` to a room or a person."""
+        if not isinstance(text, str):
+            raise TypeError(f"said {type(text).__name__}")
+        jid = to if isinstance(to, Jid) else Jid.parse(to)
+        self._check_open()
+        if not text.strip():
+            return
+        around = self._surroundings
+        with self._lock:
+            now = around.clock.seconds()
+            while self._said and now - self._said[0] >= PERIOD:
+                self._said.popleft()
+            if len(self._said) >= MAX_SAID:
+                raise SaysTooMuch(self.name)
+            self._said.append(now)
+        bare = str(jid.bare)
+        room = bare if around.is_room(bare) else None
+        kind = "groupchat" if room and not jid.resource else "chat"
+        message = Message(around.address, str(jid), cut(text), {"type": kind}, room=room)
+        self._on_reactor(around.say, message)
+
+    @property
+    def memory(self) -> MutableMapping[str, Any]:
+        """What it remembers. After changing that, call :meth:`got_write`."""
+        self._check_open()
+        if self._memory is None:
+            self._memory = self._surroundings.memory(self.name)
+        return self._memory
+
+    def got_write(self) -> None:
+        """It remembers something else now."""
+        self._writes += 1
+
+    def on_close(self, function: Callable[[], object]) -> None:
+        """``function()`` is called, on the reactor, when the responder is unloaded."""
+        self._check_open()
+        if not callable(function):
+            raise TypeError("what is to be called on close cannot be called")
+        with self._lock:
+            if len(self._to_close) >= MAX_TO_CLOSE:
+                raise XbotError(f"{self.name} has {MAX_TO_CLOSE} things to close already")
+            self._to_close.append(function)
+
+    def _check_open(self) -> None:
+        if self.state is State.CLOSED:
+            raise Unloaded(self.name)
+
+    def _on_reactor(self, function: Callable[..., object], *args: object) -> None:
+        if threading.get_ident() == self._home:
+            function(*args)
+        else:
+            self._surroundings.clock.callFromThread(function, *args)
+
+    # Its life, on the reactor
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """What is imported, made and called within is the responder's."""
+        token = _CURRENT.set(self)
+        try:
+            yield
+        finally:
+            _CURRENT.reset(token)
+
+    def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Call ``function(*args)`` as the responder, and what it begins there, too."""
+        context = copy_context()
+        context.run(_CURRENT.set, self)
+        return context.run(function, *args)
+
+    def bound(self, call: Call, kind: Kind) -> Call:
+        """``call``, as the responder's own: once it is started, and while it is loaded."""
+
+        def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+            if self.state in (State.FAILED, State.STOPPING, State.CLOSED):
+                return self._refuse(kind)
+            answers = maybeDeferred(self.run, call, message, groups)
+            self._under_way.add(answers)
+            return answers.addBoth(self._got_end, answers)
+
+        def run_once_started(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+            if self.state is not State.STARTING:
+                return run(message, groups)
+            started: Deferred[None] = Deferred()
+            self._until_started.append(started)
+            return started.addCallback(lambda _: run(message, groups))
+
+        return run_once_started
+
+    def add_timer(self, name: str, period: float, at_start: bool, work: Work) -> None:
+        """From :meth:`begin` on, ``work`` is done again and again."""
+        self._timers.append(
+            Timer(
+                f"{self.name}: {name}",
+                period,
+                lambda: self.run(work),
+                self._limit,
+                self._surroundings.clock,
+                at_start=at_start,
+            )
+        )
+
+    def start(self) -> Deferred[None]:
+        """Run its ``start`` method; fails with whatever that did. Who asks meanwhile waits."""
+        self._starting = Deferred.fromCoroutine(self._start())
+        return self._starting
+
+    def begin(self) -> None:
+        """It has taken over: its timers begin."""
+        if self.state in (State.LOADED, State.READY):
+            for timer in self._timers:
+                timer.start()
+
+    def close(self) -> Deferred[None]:
+        """Undo all that it did. Fires when that is done, and never fails."""
+        if self.state in (State.CLOSING, State.STOPPING, State.CLOSED):
+            return succeed(None)
+        is_made = self.state is State.LOADED and self.start_work is None
+        has_to_stop = self.state is State.READY or is_made
+        self.state = State.CLOSING
+        return Deferred.fromCoroutine(self._close(has_to_stop)).addErrback(self._got_surprise)
+
+    def saved(self) -> Deferred[str] | None:
+        """None when all that it remembers is saved; else fires, once it is, with nothing.
+
+        Or with why it could not be saved. Never fails.
+        """
+        if self._writes == self._saved_writes:
+            return None
+        writes = self._writes
+
+        def done(problem: str) -> str:
+            # What could not be saved is tried again by the brain; that is told once.
+            self._saved_writes = max(self._saved_writes, writes)
+            return problem
+
+        saved = maybeDeferred(self._surroundings.saved)
+        return saved.addCallbacks(lambda _: "", self._got_unsaved).addCallback(done)
+
+    def _got_unsaved(self, failure: Failure) -> str:
+        self._log.warn(
+            "what {responder} remembers is not saved: {reason}",
+            responder=self.name,
+            reason=failure.getErrorMessage(),
+        )
+        return failure.getErrorMessage()
+
+    async def _start(self) -> None:
+        self.state = State.STARTING
+        try:
+            if self.start_work is not None:
+                await self._within(self._limit, self.start_work)
+        except BaseException:
+            if self.state is State.STARTING:
+                self.state = State.FAILED
+                await self._undo()
+            raise
+        else:
+            if self.state is State.STARTING:
+                self.state = State.READY
+        finally:
+            waiting, self._until_started = self._until_started, []
+            for each in waiting:
+                each.callback(None)
+
+    async def _close(self, has_to_stop: bool) -> None:
+        for timer in self._timers:
+            timer.stop()
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._under_way:
+            self._until_idle = Deferred()
+            try:
+                await self._until_idle.addTimeout(self._limit, self._surroundings.clock)
+            except TimeoutError:
+                self._until_idle = None
+        self.state = State.STOPPING
+        if self.stop_work is not None and has_to_stop:
+            await self._ended(self.stop_work)
+        await self._undo()
+        self.state = State.CLOSED
+        self._memory = None
+
+    async def _undo(self) -> None:
+        while self._to_close:
+            await self._ended(self._to_close.pop())
+
+    async def _ended(self, function: Callable[[], object]) -> None:
+        try:
+            await self._within(STOP_LIMIT, function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self._log.failure(
+                "{responder} failed on being stopped", responder=self.name, level=LogLevel.error
+            )
+
+    async def _within(self, limit: float, function: Callable[[], object]) -> None:
+        done: Deferred[Any] = maybeDeferred(self.run, _awaitable, function)
+        await done.addTimeout(limit, self._surroundings.clock)
+
+    def _got_end(self, result: T, answers: Deferred[Any]) -> T:
+        self._under_way.discard(answers)
+        if self._until_idle is not None and not self._under_way:
+            idle, self._until_idle = self._until_idle, None
+            # Not before what it came to is said.
+            self._surroundings.clock.callLater(0, idle.callback, None)
+        return result
+
+    def _refuse(self, kind: Kind) -> Deferred[Answers]:
+        if kind == "hear":
+            # Nothing was asked of it.
+            return succeed(Answers())
+        if self.state is State.FAILED:
+            answer, reason = "is not available; the log says why.", "it could not be started"
+        else:
+            answer, reason = "was just reloaded; say it again.", "it was unloaded"
+        return fail(Failed(f"{self.name} {answer}", reason))
+
+    def _got_surprise(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("a mistake in closing {responder}", failure, responder=self.name)
+
+
+def _awaitable(function: Callable[[], object]) -> object:
+    result = function()
+    return ensureDeferred(result) if inspect.iscoroutine(result) else result

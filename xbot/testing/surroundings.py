@@ -1,0 +1,57 @@
+"""Surroundings for responders under test: a clock, what is said in a list, a brain in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from xbot.message import Message
+from xbot.scope import Surroundings
+from xbot.testing.brain import MemoryBrain
+from xbot.threads import RunsInThread
+
+
+def in_this_thread(
+    function: Callable[..., Any], /, *args: Any, cancel: Callable[[], object] | None = None
+) -> Deferred[Any]:
+    """Calls it at once, in this thread."""
+    return maybeDeferred(function, *args)
+
+
+class ThreadlessClock(Clock):
+    """A clock to which what is brought from threads comes at once."""
+
+    def callFromThread(self, function: Callable[..., Any], *args: Any) -> None:
+        function(*args)
+
+
+@define(eq=False)
+class Around:
+    """What a responder finds around it, to look at: :meth:`surroundings` lends it out.
+
+    ``said`` is what was said elsewhere, ``rooms`` are bare addresses. ``saving``,
+    if it is set, is called in the place of the brain's ``flushed``.
+    """
+
+    clock: Any = field(factory=ThreadlessClock)
+    in_thread: RunsInThread = in_this_thread
+    said: list[Message] = field(factory=list)
+    brain: MemoryBrain = field(factory=MemoryBrain)
+    rooms: set[str] = field(factory=set)
+    saving: Callable[[], Deferred[None]] | None = None
+
+    def surroundings(self) -> Surroundings:
+        """All of it, for :func:`xbot.loading.loader.load_responders`."""
+        return Surroundings(
+            self.clock,
+            self.in_thread,
+            self.said.append,
+            self.brain.namespace,
+            lambda: (self.saving or self.brain.flushed)(),
+            self.rooms.__contains__,
+            "xbot@example.org",
+        )

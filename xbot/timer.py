@@ -1,0 +1,93 @@
+"""Something that is done again and again, one at a time, whatever becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from xbot.errors import XbotError
+
+
+class StillAtWork(XbotError):
+    """What was begun before is not over. It is skipped this time."""
+
+
+class Timer:
+    """Does ``work`` every ``period`` seconds, for at most ``limit`` seconds.
+
+    First after one period, or at once with ``at_start``. While it is at work it
+    is not done again. Its failure is one line in the log, with the traceback
+    when it had not failed before, and ends nothing.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        period: float,
+        work: Callable[[], Deferred[object]],
+        limit: float,
+        clock: Any,
+        *,
+        at_start: bool = False,
+    ) -> None:
+        self._name = name
+        self._period = period
+        self._work = work
+        self._limit = limit
+        self._clock = clock
+        self._at_start = at_start
+        self._next: IDelayedCall | None = None
+        self._at_work: Deferred[object] | None = None
+        self._has_failed = False
+        self._is_stopped = False
+
+    def start(self) -> None:
+        """From now on."""
+        if self._at_start:
+            self._tick()
+        else:
+            self._next = self._clock.callLater(self._period, self._tick)
+
+    def stop(self) -> None:
+        """Not again; what is under way is cancelled."""
+        self._is_stopped = True
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        if self._at_work is not None:
+            self._at_work.cancel()
+
+    def _tick(self) -> None:
+        self._next = self._clock.callLater(self._period, self._tick)
+        if self._at_work is not None:
+            self._log.debug("{name} is still at work; skipped", name=self._name)
+            return
+        at_work = self._at_work = maybeDeferred(self._work)
+        at_work.addTimeout(self._limit, self._clock)
+        at_work.addCallbacks(self._got_done, self._got_failure)
+
+    def _got_done(self, _: object) -> None:
+        self._at_work = None
+        self._has_failed = False
+
+    def _got_failure(self, failure: Failure) -> None:
+        self._at_work = None
+        if self._is_stopped:
+            return
+        if failure.check(StillAtWork):
+            self._log.debug("{name} is still at work; skipped", name=self._name)
+        elif failure.check(TimeoutError):
+            limit = f"{self._limit:g} s"
+            self._log.warn("{name} did not finish within {limit}", name=self._name, limit=limit)
+        elif self._has_failed:
+            reason = failure.getErrorMessage()
+            self._log.error("{name} failed again: {reason}", name=self._name, reason=reason)
+        else:
+            self._has_failed = True
+            self._log.failure("{name} failed", failure, LogLevel.error, name=self._name)

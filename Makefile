@@ -2,13 +2,14 @@
 # make test   all tests (those that need a server are skipped where it is missing)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make lint   style and types
+# make docs   these pages as HTML in build/docs, and the manual pages in build/man
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic bench lint clean
+.PHONY: help run test hermetic bench lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -39,6 +40,12 @@ lint: $(VENV)/ready-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: man
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+
+man: $(VENV)/ready-docs
+	$(BIN)/sphinx-build -q -W --keep-going -b man docs build/man
 
 clean:
 	rm -rf $(VENV) _trial_temp* build dist *.egg-info .hypothesis .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """What the documentation says, held against the code."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT
 from xbot import config
+from xbot.cli.main import parser
 from xbot.config.options import KINDS
 
 
@@ -48,7 +50,10 @@ class ExamplesTests(unittest.TestCase):
             text = text.replace("/usr/local/bin/weather", str(program.absolute()))
             if "[xmpp]" not in text:
                 text += "\n[xmpp]\nserver = embedded\n"
-            else:
+            elif "password-file" in text:
+                (folder / "xmpp.password").write_text("x")
+                (folder / "xmpp.password").chmod(0o600)
+            elif "embedded" not in text:
                 text = text.replace("[xmpp]", "[xmpp]\npassword = x")
             path = folder / "xbot.ini"
             path.write_text(text)
@@ -76,3 +81,16 @@ class TroubleshootingTests(unittest.TestCase):
         for text in quoted:
             if not text.startswith("nick_"):
                 self.assertTrue(text in code, text)
+
+
+class ManualTests(unittest.TestCase):
+    def test_commands(self):
+        """xbot(8) names each command of ``xbot``, and no other."""
+        page = (ROOT / "docs" / "man" / "xbot.8.md").read_text()
+        documented = set(re.findall(r"^`xbot (\w+)`", page, re.M))
+        (commands,) = (
+            action.choices
+            for action in parser()._actions
+            if isinstance(action, argparse._SubParsersAction)
+        )
+        self.assertEqual(documented, set(commands))

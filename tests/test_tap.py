@@ -1,5 +1,6 @@
 """twistd's side of the bot."""
 
+import io
 import shutil
 import signal
 import socket
@@ -45,6 +46,15 @@ class OptionsTests(unittest.TestCase):
             options.parent = {"nodaemon": True, "pidfile": given}
             options.parseOptions(["--config", self.write("[xmpp]\nserver=embedded")])
             self.assertEqual(options.parent["pidfile"], kept)
+
+    def test_completion(self):
+        """zsh's _twistd is told of our options, and which files the ini can be."""
+        told = io.BytesIO()
+        options = tap.Options()
+        options._shellCompFile = told
+        with self.assertRaises(SystemExit):
+            options.parseOptions(["--_shell-completion", "zsh:2"])
+        self.assertIn(b'[The ini to read.]:config (*.ini):_files -g "*.ini"', told.getvalue())
 
     def test_unknown_options_are_told(self):
         """A misspelt option is twistd's usage error."""

@@ -34,6 +34,9 @@ class Options(usage.Options):
     )
     optParameters = [["config", "c", None, "The ini to read."]]  # noqa: RUF012
 
+    # What _twistd, zsh's completion, offers.
+    compData = usage.Completions(optActions={"config": usage.CompleteFiles("*.ini")})
+
     loaded: Config
 
     def postOptions(self) -> None:

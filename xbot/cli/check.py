@@ -1,0 +1,49 @@
+"""``xbot check``: what is wrong with an ini, or what it comes to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from xbot import config
+from xbot.config.describe import describe
+from xbot.errors import EXIT_CONFIG
+from xbot.plan import plan
+
+
+def add_to(commands: Any) -> None:
+    """The command and its options."""
+    check = commands.add_parser(
+        "check",
+        help="say what is wrong with an ini, or what it would join and load",
+        description="Reads the ini as the daemon does, loads its responders, and connects to"
+        f" nothing. Exits with 0, or with {EXIT_CONFIG} when something is wrong with it.",
+    )
+    check.add_argument(
+        "file", nargs="?", type=Path, help="the ini (default: the one the daemon would read)"
+    )
+    check.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER",
+        help="say instead what a bot that runs with the ini OTHER would change on a reload",
+    )
+    check.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from twisted.internet import reactor
+
+    from xbot.service import BotService
+
+    loaded = config.load(options.file or config.find())
+    # What the daemon would do, up to connecting.
+    BotService(loaded, reactor, lambda reason: None)
+    other = config.load(options.against) if options.against else None
+    if other is not None:
+        change = plan(other, loaded)
+        print(f"reload: {change}", *change.details(), sep="\n")
+    else:
+        print(describe(loaded), end="")
+    return 0

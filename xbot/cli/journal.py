@@ -1,0 +1,45 @@
+"""``xbot journal``: what ran, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from xbot.cli import state
+from xbot.entry import JournalUnavailable
+from xbot.journal.file import FILE_NAME, read_entries
+from xbot.journal.listing import as_json, as_table
+
+
+def add_to(commands: Any) -> None:
+    """The command and its options."""
+    journal = commands.add_parser(
+        "journal",
+        help="list the commands that ran, and what came of them",
+        description="Lists the newest entries of the journal, the newest last. It reads the file"
+        " alone and changes nothing, so the daemon may be running.",
+    )
+    state.add_to(journal)
+    journal.add_argument(
+        "-n", type=_count, default=20, metavar="N", help="how many entries (default: 20)"
+    )
+    journal.add_argument("--json", action="store_true", help="one JSON object in each line")
+    journal.set_defaults(command=_journal)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return min(count, 2**31)
+
+
+def _journal(options: argparse.Namespace) -> int:
+    try:
+        entries = read_entries(state.state_of(options) / FILE_NAME, options.n)
+    except JournalUnavailable as unavailable:
+        print(unavailable, file=sys.stderr)
+        return 1
+    print(as_json(entries) if options.json else as_table(entries), end="")
+    return 0

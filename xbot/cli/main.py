@@ -1,0 +1,39 @@
+"""``xbot COMMAND``: which commands there are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from xbot import __version__
+from xbot.cli import brain, check, demo, journal
+from xbot.errors import EXIT_CONFIG, InvalidConfig
+
+#: In the order in which ``--help`` lists them.
+COMMANDS = (check, demo, journal, brain)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except InvalidConfig as invalid:
+        for problem in invalid.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_CONFIG
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="xbot",
+        description="Companion of the chat-bot daemon; the daemon itself is run by: twistd -n xbot",
+    )
+    parser.add_argument("--version", action="version", version=f"xbot {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,27 @@
+"""Where a command finds the state folder: ``--config`` or ``--state``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from xbot import config
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """The two options, of which one at most can be given."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--config", type=Path, help="the ini (default: the one the daemon would read)"
+    )
+    where.add_argument("--state", type=Path, help="the state folder, without any ini")
+
+
+def state_of(options: argparse.Namespace) -> Path:
+    """The folder as it was named, or as the ini says.
+
+    :raises xbot.errors.InvalidConfig: when the ini is none.
+    """
+    state = options.state or config.load(options.config or config.find()).bot.state
+    assert isinstance(state, Path)
+    return state

@@ -17,7 +17,7 @@ LAYERS = [
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "timer"},
-    {"xmpp", "testing"},
+    {"xmpp", "testing", "pattern_process"},
     {"loading", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo"},
     {"cli"},

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from xbot.access import Access, Whom
 from xbot.answers import Answers
-from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
 from xbot.dispatch.runs import MAX_RUNS
 from xbot.errors import NotConnected
 from xbot.loading.callables import call_of
@@ -597,6 +597,22 @@ class AccessTests(DispatcherCase):
         )
         self.assertEqual(dispatcher.fates["denied"], 2)
         self.assertEqual(len(self.logged(LogLevel.warn)), 2)
+
+    def test_denied_again_and_again(self) -> None:
+        """In a minute each is told once, and logged and journalled once; all are counted."""
+        journal = MemoryJournal()
+        dispatcher = self.dispatcher(self.go(ONLY_ALICE), journal=journal)
+        for minute in range(1, 3):
+            for key in range(50):
+                dispatcher.got_message(evolve(IN_ROOM, key=f"{minute} {key}"))
+            self.assertEqual(len(self.sent), minute)
+            self.assertEqual(len(self.logged(LogLevel.warn)), minute)
+            self.assertEqual(len(journal.entries), minute)
+            self.clock.advance(60)
+        self.assertEqual(dispatcher.fates["denied"], 100)
+        for number in range(2 * MAX_DENIALS):
+            dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/n{number}", key=f"n{number}"))
+        self.assertEqual(len(self.sent), 2 + MAX_DENIALS)
 
     def test_heard(self) -> None:
         """Who asked nothing of us is told nothing."""

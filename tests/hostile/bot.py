@@ -223,6 +223,10 @@ class Bot:
         self.enter(peer)
         return peer
 
+    def clear_denials(self) -> None:
+        """A minute later, as far as denials go."""
+        self.dispatcher._denials._last.clear()
+
     # What it did.
 
     @property
@@ -238,7 +242,8 @@ class Bot:
             self.dispatcher.fates,
         )
         counts = (n for counter in counters for what, n in counter.items() if what not in _WELCOME)
-        return sum(counts) + (stream.dropped if stream is not None else 0)
+        by_stream = stream.dropped if stream is not None else 0
+        return sum(counts) + by_stream + adapter.rooms.dropped
 
     def wire_problems(self) -> list[str]:
         """What is wrong with what it wrote, on all connections: nothing may be."""
@@ -401,6 +406,7 @@ class HostileCase(unittest.TestCase):
     def refuses(self, bot: Bot, peer: Peer, xml: str) -> None:
         """The command in ``xml`` does not run; who said it is told, and the journal keeps it."""
         self.outcomes.add("K")
+        bot.clear_denials()
         runs, denied, entries = (
             len(bot.runs),
             bot.dispatcher.fates["denied"],

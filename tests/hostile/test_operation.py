@@ -134,6 +134,7 @@ class SecretTests(LogCase):
             "{0}",
             "{sender!r:>9999999}",
         ):
+            bot.clear_denials()
             peer.feed(told("deploy", f"mallory@example.net/{text}"))
             peer.feed(f"<message from='mallory@example.net/{text}'/>")
             peer.sent()

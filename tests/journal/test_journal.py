@@ -279,6 +279,12 @@ class JournalTests(Contract, JournalCase):
         self.assertEqual(kept(), 100)
         accept(PRUNE_AFTER)
         self.assertLess(kept(), 100 + PRUNE_AFTER)
+        # What did not run counts too: anybody may ask for it.
+        self.clock.advance(PRUNE_EVERY)
+        for number in range(3 * PRUNE_AFTER):
+            self.successResultOf(journal.note(evolve(MESSAGE, key=f"n{number}"), "go", "denied"))
+            self.now += 1
+        self.assertLess(kept(), 100 + 2 * PRUNE_AFTER)
 
     def test_closed_while_it_opens(self) -> None:
         """Closing waits for the opening, and nothing is left either."""

@@ -1,80 +1,8 @@
 """What :mod:`xbot.matching.pattern` promises."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from xbot.matching.pattern import MAX_SEARCHED, Pattern, addressed_text, readable
-
-names = st.text(min_size=1).filter(lambda name: name.strip())
-
-
-class AddressedTextTests(TestCase):
-    def test_every_way_to_address(self) -> None:
-        """Name with colon, comma, blank, @ or the prefix all address the bot."""
-        for body in (
-            "xbot: ping",
-            "xbot, ping",
-            "xbot ping",
-            "xbot:ping",
-            "xbot : ping",
-            "@xbot ping",
-            "@xbot: ping",
-            "!ping",
-            "! ping",
-            "  XBot:  ping \n",
-        ):
-            self.assertEqual(addressed_text(body, ["xbot"], "!"), "ping", body)
-
-    def test_others_are_not_us(self) -> None:
-        """A longer word, a genitive, or the name elsewhere addresses nobody."""
-        for body in (
-            "xbotty ping",
-            "xbot's ping",
-            "xbot-2: ping",
-            "ping xbot",
-            "x",
-            "",
-            "@",
-            "!ping",
-        ):
-            self.assertIsNone(addressed_text(body, ["xbot"]), body)
-
-    def test_just_the_name(self) -> None:
-        """The bare name says the empty text."""
-        for body in ("xbot", "xbot:", "@xbot", "xbot, "):
-            self.assertEqual(addressed_text(body, ["xbot"]), "", body)
-
-    def test_longest_name_first(self) -> None:
-        """A name that begins with another name is preferred to it."""
-        self.assertEqual(addressed_text("xbot 2: ping", ["xbot", "xbot 2"]), "ping")
-
-    def test_odd_names(self) -> None:
-        """Names may hold blanks, metacharacters, emoji and letters that fold to several."""
-        for name in ("Ro Bo", "x.*(", "\N{ROBOT FACE}", "Straße", "[bot]"):
-            self.assertEqual(addressed_text(f"{name.upper()}, hi", [name]), "hi", name)
-
-    def test_no_names(self) -> None:
-        """Blank names and no names at all address nobody."""
-        self.assertIsNone(addressed_text(": hi", ["", "  "]))
-        self.assertIsNone(addressed_text("hi", []))
-
-    def test_more_lines(self) -> None:
-        """The rest is kept over several lines."""
-        self.assertEqual(addressed_text("xbot: say a\n b\n", ["xbot"]), "say a\n b")
-
-    @settings(max_examples=150, deadline=None)
-    @given(names, st.text())
-    def test_any_name_any_text(self, name: str, text: str) -> None:
-        """Whatever the name and the text, name and colon give back the text."""
-        self.assertEqual(addressed_text(f"{name}: {text}", [name]), text.strip())
-
-    @settings(max_examples=150, deadline=None)
-    @given(st.text(), st.lists(st.text()), st.text())
-    def test_never_raises(self, body: str, names: list[str], prefix: str) -> None:
-        """No body, name or prefix makes it raise."""
-        result = addressed_text(body, names, prefix)
-        self.assertTrue(result is None or result in body)
+from xbot.matching.pattern import MAX_SEARCHED, Pattern
 
 
 class PatternTests(TestCase):
@@ -105,20 +33,3 @@ class PatternTests(TestCase):
         self.assertIsNone(Pattern.match("x*").find(long + "x"))
         self.assertIsNone(Pattern.hear("y").find(long + "y"))
         self.assertEqual(Pattern.hear("x").find(long + "y"), {})
-
-
-class ReadableTests(TestCase):
-    def test_simple(self) -> None:
-        """Words, named groups and optional parts become a usage line."""
-        for pattern, usage in {
-            "uptime": "uptime",
-            "^uptime$": "uptime",
-            r"deploy (?P<app>[\w-]+)( to (?P<env>\w+))?": "deploy APP [to ENV]",
-            r"say (?P<what>.*)": "say WHAT",
-            r"roll ?(?P<n>\d+)?": None,
-            r"\bhi\b": None,
-            "(a|b)": None,
-            "x[ab]": None,
-            "": None,
-        }.items():
-            self.assertEqual(readable(pattern), usage, pattern)

@@ -27,12 +27,17 @@ from xbot.entry import Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
-from xbot.matching.pattern import addressed_text
+from xbot.matching.addressed import addressed_text
 from xbot.message import Message
 from xbot.responder import Responder, Route
+from xbot.throttle import Throttle
 
 Deliver = Callable[[Message, Callable[[], None]], None]
 """Says a message, and calls the second argument once it has arrived."""
+
+#: Denials that are told, logged and journalled in a minute; each person gets one of
+#: each responder. The others are counted.
+MAX_DENIALS = 100
 
 _Chosen = list[tuple[Responder, Route, dict[str, str]]]
 
@@ -81,6 +86,7 @@ class Dispatcher:
         self._wall_clock = wall_clock
         self._runs = Runs(clock, self._say, self._got_end)
         self._accepting = Accepting(journal, self._runs) if journal is not None else None
+        self._denials = Throttle(clock, most=MAX_DENIALS)
         self._recent = RecentKeys()
         # By key: those who wait until the message is journalled.
         self._unsafe: dict[str, list[Deferred[None]]] = {}
@@ -222,6 +228,9 @@ class Dispatcher:
     def _deny(self, run: Run) -> None:
         """It is not for whoever said this, who is told so, unless nothing was asked of us."""
         name, sender = run.responder.name, run.message.sender
+        if not self._denials.allows(f"{name} {run.message.identity or sender}"):
+            self._runs.end(run, "denied")
+            return
         self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
         is_asked = run.route.kind == "match"
         self._runs.end(run, "denied", refusal(name, run.message) if is_asked else "")

@@ -97,7 +97,8 @@ class Journal:
         """Keep what did not run and why; fires once that is durable."""
         assert message.key is not None
         now = self._wall_clock()
-        return self._writer.do(lambda file: file.note(message, responder, outcome, now))
+        noted = self._writer.do(lambda file: file.note(message, responder, outcome, now))
+        return noted.addCallback(lambda _: self._got_new())
 
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         """Note what came of an entry; fires once that is durable."""
@@ -166,10 +167,13 @@ class Journal:
     def _got_accepted(self, number: int | None) -> int | None:
         if number is not None:
             self._under_way.add(number)
-            self._new_entries += 1
-            if self._new_entries >= PRUNE_AFTER:
-                self._prune()
+            self._got_new()
         return number
+
+    def _got_new(self) -> None:
+        self._new_entries += 1
+        if self._new_entries >= PRUNE_AFTER:
+            self._prune()
 
     def _prune_later(self) -> None:
         if self._is_closed:

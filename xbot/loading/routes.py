@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xbot.loading.wrong import Wrong
-from xbot.matching.pattern import Pattern, readable
+from xbot.matching.pattern import Pattern
+from xbot.matching.readable import readable
 from xbot.responder import Call, Declared, Responder, Route
 from xbot.scope import Scope
 from xbot.settings import ResponderSettings

@@ -57,11 +57,13 @@ class Messages(Handler):
             message = self._read(stanza)
         except NotSpoken as unheard:
             self.dropped[unheard.reason] += 1
-            self._log.debug(
-                "dropped a message from {sender}: {reason}",
-                sender=stanza.getAttribute("from", "")[:200],
-                reason=unheard.reason,
-            )
+            # What becomes of an invitation others tell.
+            if unheard.reason != "invitation":
+                self._log.debug(
+                    "dropped a message from {sender}: {reason}",
+                    sender=stanza.getAttribute("from", "")[:200],
+                    reason=unheard.reason,
+                )
             return
         if message is None:
             return

@@ -28,6 +28,7 @@ class Rooms(Handler):
 
     They are entered in that order, some at a time: each service has its own
     :class:`~xbot.xmpp.turns.Turns`, so that one that is dead holds up nobody else.
+    ``dropped`` counts the presences of which nobody can say who sent them.
     """
 
     _log = Logger("xbot.xmpp.rooms")
@@ -47,6 +48,7 @@ class Rooms(Handler):
         self._uniform = uniform
         self._joined = joined
         self.ping_interval = ping_interval
+        self.dropped = 0
         self._in_session = False
         self._rooms: dict[Jid, Room] = {}
         self._leaving: dict[Jid, Room] = {}
@@ -111,8 +113,11 @@ class Rooms(Handler):
     def got_presence(self, stanza: domish.Element) -> None:
         """A presence arrived, from a room or from anyone else."""
         sender = self._sender(stanza)
-        room = self.at(sender.bare) if sender is not None else None
-        if room is None or sender is None:
+        if sender is None:
+            self.dropped += 1
+            return
+        room = self.at(sender.bare)
+        if room is None:
             return
         presence = read_presence(stanza, sender.resource)
         if presence is not None:
@@ -133,8 +138,7 @@ class Rooms(Handler):
     def _sender(self, stanza: domish.Element) -> Jid | None:
         try:
             return Jid.parse(stanza.getAttribute("from", ""))
-        except InvalidJid as invalid:
-            self._log.debug("dropped a stanza: {reason}", reason=invalid.reason)
+        except InvalidJid:
             return None
 
     def _all(self) -> Iterator[Room]:

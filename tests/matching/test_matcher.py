@@ -1,0 +1,139 @@
+"""What :mod:`xbot.matching.matcher` promises: what trying each pattern would find, without it."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import TestCase
+
+from tests.matching.patterns import patterns, texts
+from xbot.matching import sieve
+from xbot.matching.matcher import Found, Matcher
+from xbot.matching.pattern import MAX_SEARCHED, Pattern
+from xbot.matching.worker import Asked
+
+GUARDED = r"(?P<a>.)\1"
+
+
+class HereAndNow:
+    """A worker without a process."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find(self, text: str, asked: list[Asked]) -> Deferred[list[dict[str, str] | None]]:
+        self.asked += [each.owner for each in asked]
+        return succeed([each.pattern.find(text) for each in asked])
+
+
+def naive(entries: list[tuple[Any, Pattern]], kind: str, text: str) -> list[Found[Any]]:
+    found: dict[Any, Found[Any]] = {}
+    for key, pattern in entries:
+        groups = pattern.find(text) if pattern.kind == kind else None
+        if groups is not None:
+            found.setdefault(key, Found(key, groups))
+    return list(found.values())
+
+
+class SameAsEachTests(TestCase):
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.lists(st.tuples(st.integers(0, 4), st.sampled_from(("match", "hear")), patterns)),
+        st.lists(texts, min_size=1),
+    )
+    def test_any(self, given: list[tuple[int, str, str]], bodies: list[str]) -> None:
+        """Whatever the patterns and the texts, it finds what each pattern finds, in order."""
+        entries = [(key, getattr(Pattern, kind)(text)) for key, kind, text in given]
+        matcher = Matcher(entries, HereAndNow())
+        for body in bodies:
+            for kind, asked in (("match", matcher.commands), ("hear", matcher.heard)):
+                found = asked(body)
+                if isinstance(found, Deferred):
+                    found = self.successResultOf(found)
+                self.assertEqual(found, naive(entries, kind, body))
+
+    def test_many(self) -> None:
+        """Among thousands each is found by its own words, and by them alone."""
+        words = [f"word{number}" for number in range(3000)]
+        entries = [(word, Pattern.match(rf"{word} (?P<x>\w+)")) for word in words]
+        entries += [(word, Pattern.hear(rf"\b{word}\b")) for word in words]
+        matcher = Matcher(entries)
+        self.assertEqual(matcher.commands("Word7 a"), [Found("word7", {"x": "a"})])
+        self.assertEqual(matcher.commands("word7"), [])
+        self.assertEqual(
+            matcher.heard("WORD2000, or word29; not word3001"),
+            [Found("word29", {}), Found("word2000", {})],
+        )
+
+    def test_without_memory(self) -> None:
+        """Where the index cannot remember, every pattern is tried instead of none."""
+        for memory in (1 << 10, 40 << 10):
+            self.patch(sieve, "MEMORY", memory)
+            words = [f"word{number}" for number in range(200)]
+            matcher = Matcher([(word, Pattern.hear(rf"\b{word}\b")) for word in words])
+            everything = " ".join(words)
+            for body in (everything, "word7"):
+                found = matcher.heard(body)
+                assert isinstance(found, list)
+                self.assertEqual([each.key for each in found], body.split(), memory)
+
+    def test_long_texts(self) -> None:
+        """A command that is too long is none; of other texts the beginning is heard."""
+        matcher = Matcher([("a", Pattern.match(".*")), ("b", Pattern.hear("xy"))])
+        self.assertEqual(matcher.commands("x" * MAX_SEARCHED), [Found("a", {})])
+        self.assertEqual(matcher.commands("x" * (MAX_SEARCHED + 1)), [])
+        self.assertEqual(matcher.heard("x" * (MAX_SEARCHED - 1) + "y"), [Found("b", {})])
+        self.assertEqual(matcher.heard("x" * MAX_SEARCHED + "y"), [])
+
+
+class GuardedTests(TestCase):
+    def setUp(self) -> None:
+        self.worker = HereAndNow()
+
+    def test_only_what_needs_it(self) -> None:
+        """The worker is asked only for guarded patterns that the text may fit."""
+        matcher = Matcher(
+            [("a", Pattern.hear(rf"tea{GUARDED}")), ("b", Pattern.hear("tea"))], self.worker
+        )
+        self.assertEqual(matcher.heard("coffee"), [])
+        self.assertEqual(self.worker.asked, [])
+        self.assertIsInstance(matcher.heard("teas"), Deferred)
+        self.assertEqual(self.worker.asked, ["a"])
+        self.assertEqual(matcher.guarded, 1)
+
+    def test_order(self) -> None:
+        """Guarded or not, the order is that of the patterns."""
+        entries = [
+            ("a", Pattern.hear("tea")),
+            ("b", Pattern.hear(GUARDED)),
+            ("c", Pattern.hear("e")),
+            ("d", Pattern.hear(rf"{GUARDED}.*")),
+        ]
+        found = Matcher(entries, self.worker).heard("teaa")
+        assert isinstance(found, Deferred)
+        keys = [each.key for each in self.successResultOf(found)]
+        self.assertEqual(keys, ["a", "b", "c", "d"])
+
+    def test_a_key_once(self) -> None:
+        """A key is found by its first pattern that fits, guarded or not."""
+        entries = [
+            ("a", Pattern.hear(GUARDED)),
+            ("a", Pattern.hear("(?P<b>t)")),
+            ("c", Pattern.hear("(?P<b>e)")),
+            ("c", Pattern.hear(GUARDED)),
+        ]
+        matcher = Matcher(entries, self.worker)
+        for body, groups in (("teaa", {"a": "a"}), ("tea", {"b": "t"})):
+            found = matcher.heard(body)
+            assert isinstance(found, Deferred)
+            self.assertEqual(
+                self.successResultOf(found), [Found("a", groups), Found("c", {"b": "e"})]
+            )
+        self.assertEqual(self.worker.asked, ["a", "a"])
+
+    def test_without_worker(self) -> None:
+        """Tools have no worker: there everything is found at once."""
+        self.assertEqual(
+            Matcher([("a", Pattern.hear(GUARDED))]).heard("xx"), [Found("a", {"a": "x"})]
+        )

@@ -1,0 +1,50 @@
+"""Who a text is addressed to. Pure: texts in, texts out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_SEPARATOR = re.compile(r"\s*[:,]|\s+|\Z")
+
+
+def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | None:
+    """What ``body`` says to the bearer of ``names``, or None when it speaks to nobody here.
+
+    ``xbot: ping``, ``xbot, ping``, ``@xbot ping`` and ``xbot ping`` all say
+    ``ping``, and so does ``!ping`` with ``prefix="!"``. ``xbotty ping`` and
+    ``xbot's ping`` are not addressed. Names are compared caselessly, the
+    longest first; the bare name says the empty text.
+    """
+    text = body.strip()
+    for name in sorted({name.strip() for name in names} - {""}, key=len, reverse=True):
+        rest = _after_name(text, name)
+        if rest is None and text.startswith("@"):
+            rest = _after_name(text[1:], name)
+        if rest is not None:
+            return rest
+    if prefix and text.startswith(prefix):
+        return text[len(prefix) :].strip()
+    return None
+
+
+def _after_name(text: str, name: str) -> str | None:
+    end = _end_of_name(text, name.casefold())
+    if end is None:
+        return None
+    separator = _SEPARATOR.match(text, end)
+    return text[separator.end() :].strip() if separator else None
+
+
+def _end_of_name(text: str, folded_name: str) -> int | None:
+    # Folding can lengthen a text (a sharp s becomes two letters), so that the
+    # name's own length does not say where it ends in the text.
+    rest = folded_name
+    for position, character in enumerate(text):
+        folded = character.casefold()
+        if not rest.startswith(folded):
+            return None
+        rest = rest[len(folded) :]
+        if not rest:
+            return position + 1
+    return None

@@ -1,0 +1,122 @@
+"""All patterns at once: which of them a text fits, without trying each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Generic, Literal, Protocol, TypeVar
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from xbot.matching.linear import NotLinear
+from xbot.matching.literals import beginnings, folded, required
+from xbot.matching.pattern import MAX_SEARCHED, Pattern
+from xbot.matching.prefixes import Prefixes
+from xbot.matching.sieve import Sieve
+from xbot.matching.way import Way, way_of
+from xbot.matching.worker import Asked, Groups
+
+K = TypeVar("K", bound=Hashable)
+
+
+@frozen
+class Found(Generic[K]):
+    """Whose pattern fits, and its named groups that took part."""
+
+    key: K
+    groups: dict[str, str]
+
+
+class FindsGuarded(Protocol):
+    """What a :class:`~xbot.matching.worker.Worker` does for us."""
+
+    def find(self, text: str, asked: list[Asked]) -> Deferred[list[Groups]]:
+        """For each its groups, or None. Never fails."""
+
+
+class Matcher(Generic[K]):
+    """Patterns in order, each with the key of whoever it belongs to.
+
+    Both questions are answered at once, or, where a pattern that fits what is
+    known of the text must be guarded, by a Deferred: it never fails, and fires
+    within the worker's time. A key is found once, by its first pattern that
+    fits. Without a ``worker`` guarded patterns are run here and now, which may
+    take for ever: that is for tools, not for a bot that strangers speak to.
+    ``owner`` names a key in the log.
+    """
+
+    def __init__(
+        self,
+        patterns: Iterable[tuple[K, Pattern]],
+        worker: FindsGuarded | None = None,
+        owner: Callable[[K], str] = str,
+    ) -> None:
+        self._worker = worker
+        self._owner = owner
+        self._entries = [(key, way_of(pattern)) for key, pattern in patterns]
+        #: How many are run by the worker. Asked for now, every pattern is compiled before
+        #: anybody speaks.
+        self.guarded = sum(way.name == "guarded" for _, way in self._entries)
+        self._commands = Prefixes(
+            (number, beginnings(way.tree)) for number, way in self._of_kind("match")
+        )
+        self._heard = Sieve((number, required(way.tree)) for number, way in self._of_kind("hear"))
+
+    def commands(self, addressed: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
+        """Everyone with a ``match`` pattern that fits what is said to the bot, in order."""
+        if len(addressed) > MAX_SEARCHED:
+            return []
+        return self._find(self._commands.candidates(folded(addressed)), addressed)
+
+    def heard(self, body: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
+        """Everyone with a ``hear`` pattern that fits the beginning of ``body``, in order."""
+        text = body[:MAX_SEARCHED]
+        return self._find(self._heard.candidates(folded(text)), text)
+
+    def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Way]]:
+        for number, (_, way) in enumerate(self._entries):
+            if way.pattern.kind == kind:
+                yield number, way
+
+    def _find(
+        self, candidates: Iterable[int], text: str
+    ) -> list[Found[K]] | Deferred[list[Found[K]]]:
+        found: list[tuple[K, dict[str, str]]] = []
+        # Where in the list the answers belong that are not there yet.
+        guarded: list[tuple[int, K, Way]] = []
+        sure: set[K] = set()
+        for number in candidates:
+            key, way = self._entries[number]
+            if key in sure:
+                continue
+            try:
+                groups = way.find(text)
+            except NotLinear:
+                if self._worker is not None:
+                    guarded.append((len(found), key, way))
+                    continue
+                groups = way.pattern.find(text)
+            if groups is not None:
+                sure.add(key)
+                found.append((key, groups))
+        if not guarded or self._worker is None:
+            return [Found(key, groups) for key, groups in found]
+        asked = [Asked(way.pattern, self._owner(key)) for _, key, way in guarded]
+        return self._worker.find(text, asked).addCallback(_merged, found, guarded)
+
+
+def _merged(
+    answers: list[Groups],
+    found: list[tuple[K, dict[str, str]]],
+    guarded: list[tuple[int, K, Way]],
+) -> list[Found[K]]:
+    """All in order, each key once."""
+    places: list[tuple[int, int, K, Groups]] = [
+        (place, 0, key, groups) for (place, key, _), groups in zip(guarded, answers, strict=True)
+    ]
+    places += [(place, 1, key, groups) for place, (key, groups) in enumerate(found)]
+    merged: dict[K, Found[K]] = {}
+    for _, _, key, groups in sorted(places, key=lambda each: each[:2]):
+        if groups is not None:
+            merged.setdefault(key, Found(key, groups))
+    return list(merged.values())

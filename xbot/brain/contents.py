@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import Factory, define, frozen
@@ -215,7 +216,7 @@ class Contents:
             if len(self._unsaved) <= most:
                 taken, self._unsaved = self._unsaved, {}
             else:
-                taken = dict(list(self._unsaved.items())[:most])
+                taken = dict(islice(self._unsaved.items(), most))
                 for place in taken:
                     del self._unsaved[place]
             return taken

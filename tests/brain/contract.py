@@ -211,6 +211,28 @@ class Contract:
         memory["new"] = 1
         self.assertEqual(list(memory)[-1], "new")
 
+    def test_changed_after_a_restart(self: Any) -> None:
+        """What is changed of what an earlier process left is so in the next, order and time too."""
+        brain = self.make()
+        memory = brain.namespace("a")
+        for key in "abcd":
+            memory.set(key, 1, ttl=10)
+        brain = self.restarted(brain)
+        memory = brain.namespace("a")
+        memory["a"] = 2
+        memory.set("b", 2, ttl=30)
+        del memory["c"]
+        memory["c"] = 2
+        memory["e"] = 2
+        for _ in range(2):
+            brain = self.restarted(brain)
+            memory = brain.namespace("a")
+            self.assertEqual(list(memory), ["a", "b", "d", "c", "e"])
+            left = [memory.time_left(key) for key in memory]
+            self.assertEqual(left, [None, 30, 10, None, None])
+        self.clock.advance(10)
+        self.assertEqual(dict(memory), {"a": 2, "b": 2, "c": 2, "e": 2})
+
     def test_full_of_keys(self: Any) -> None:
         """Each memory has room for so many keys, and all have; what is there can be replaced."""
         brain = self.make(bounds=SMALL)

@@ -150,6 +150,24 @@ class BrainTests(Contract, BrainCase):
         result, function, args = self.in_turn._jobs.pop(0)
         maybeDeferred(function, *args).chainDeferred(result)
 
+    def test_saved_soon_after_another(self) -> None:
+        """What is changed while something else is being saved is saved a moment later."""
+        brain = self.make()
+        memory = brain.namespace("a")
+        memory["x"] = 1
+        self.successResultOf(brain.flushed())
+        self.in_turn.is_held = True
+        memory["x"] = 2
+        flushed = brain.flushed()
+        memory["y"] = 2
+        self.clock.advance(0)
+        self.in_turn.is_held = False
+        self.in_turn.work()
+        self.successResultOf(flushed)
+        self.assertEqual(set(self.saved()), {("a", "x")})
+        self.clock.advance(LINGER)
+        self.assertEqual(set(self.saved()), {("a", "x"), ("a", "y")})
+
     def test_flushed_in_parts(self) -> None:
         """What is too much for one transaction is durable as a whole when it fires."""
         self.patch(brain_module, "MAX_BATCH", 3)
@@ -325,11 +343,15 @@ class TimeTests(BrainCase):
 
     def test_late_file(self) -> None:
         """What had a time to live before an older file was taken in keeps it."""
+        self.clock.advance(12345)
         other = self.make()
         other.namespace("b").set("y", 1, ttl=1000)
         self.successResultOf(other.close())
         self.path.rename(self.path.with_name("later"))
-        self.clock.advance(100)
+        # Another boot, another time.
+        self.boot = "two"
+        self.clock = BrainReactor()
+        self.wall += 100
         brain = self.make(in_thread=InTurn())
         brain.namespace("a").set("x", 1, ttl=50)
         self.path.with_name("later").rename(self.path)
@@ -338,6 +360,8 @@ class TimeTests(BrainCase):
             self.assertEqual(brain.namespace("a").time_left("x"), 50)
             self.assertEqual(brain.namespace("b").time_left("y"), 900)
             brain = self.restarted(brain)
+        self.clock.advance(50)
+        self.assertNotIn("x", brain.namespace("a"))
 
 
 class FailingDiskTests(BrainCase):
@@ -394,6 +418,19 @@ class FailingDiskTests(BrainCase):
         self.failing = None
         self.clock.pump([RETRY] * 2)
         self.assertEqual(self.saved(), {("a", "x"): "1"})
+        # And nothing is left to do.
+        self.in_turn.is_held = True
+        self.successResultOf(brain.flushed())
+
+    def test_failed_at_once(self) -> None:
+        """While it fails nobody waits, not even while the file is being tried again."""
+        brain = self.fragile()
+        brain.namespace("a")["x"] = 1
+        self.failing = "disk I/O error"
+        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.in_turn.is_held = True
+        self.clock.advance(RETRY)
+        self.failureResultOf(brain.flushed(), BrainUnavailable)
 
     def test_full(self) -> None:
         """A real SQLite without room says so once, and loses nothing once there is room."""
@@ -482,20 +519,26 @@ class FailingDiskTests(BrainCase):
 
     def test_stuck_disk(self) -> None:
         """A disk that does not answer makes nobody wait for ever, nor keeps us from leaving."""
-        brain = self.make()
-        self.in_turn.is_held = True
-        brain.namespace("a")["x"] = 1
-        flushed = brain.flushed()
-        self.clock.advance(FLUSH_TIMEOUT)
-        failure = self.failureResultOf(flushed, BrainUnavailable)
-        self.assertIn("does not answer", str(failure.value))
-        flushed = brain.flushed()
-        closed = brain.close()
-        self.clock.advance(CLOSE_TIMEOUT)
-        self.successResultOf(closed)
-        self.failureResultOf(flushed, BrainUnavailable)
-        self.in_turn.work()
-        self.assert_idle()
+        for is_open in (False, True):
+            self.in_turn = InTurn()
+            brain = self.make()
+            memory = brain.namespace("a")
+            if is_open:
+                memory["x"] = 0
+                self.successResultOf(brain.flushed())
+            self.in_turn.is_held = True
+            memory["x"] = 1
+            flushed = brain.flushed()
+            self.clock.advance(FLUSH_TIMEOUT)
+            failure = self.failureResultOf(flushed, BrainUnavailable)
+            self.assertIn("does not answer", str(failure.value))
+            flushed = brain.flushed()
+            closed = brain.close()
+            self.clock.advance(CLOSE_TIMEOUT)
+            self.successResultOf(closed)
+            self.failureResultOf(flushed, BrainUnavailable)
+            self.in_turn.work()
+            self.assert_idle()
 
     def test_closed_while_failing(self) -> None:
         """Closing does not wait for a disk that fails, and says how much is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -247,7 +248,8 @@ class Brain:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.saved.errback(failure)
-        self._timer = self._reactor.callLater(RETRY, self._save)
+        # After the writer's own next try, which saves it, too.
+        self._timer = self._reactor.callLater(RETRY + LINGER, self._save)
 
     def _got_closed(self, _: object) -> None:
         lost = len(self._contents.unsaved())
@@ -326,20 +328,29 @@ class Brain:
                 else "what responders remembered is forgotten",
             )
             file = self._open_file(self._path)
-        content = _result(file.commit([BrainFile.content]))
+        content = _last_result(file.commit([BrainFile.content]))
         if not self._is_read:
             self._adopt(content)
-        # What is to be saved is written here already: whether there is room for a
-        # little would tell nothing.
-        whole = content.stamp != self._stamp
-        self._stamp = _result(file.commit([partial(self._store_again, whole)]))
+        self._stamp = self._catch_up(file, content.stamp != self._stamp)
         return file, lost
 
-    def _store_again(self, whole: bool, file: BrainFile) -> Stamp:
-        if not whole:
-            return self._store(self._contents.unsaved(), file)
-        # Another file than ours: a new one, an old copy. We know better.
-        file.clear()
+    def _catch_up(self, file: BrainFile, is_other: bool) -> Stamp:
+        """Save what is not; in a file that is not ours, all: a new one, an old copy.
+
+        Before it counts as open: that there is room for a little would tell nothing.
+        """
+        unsaved = self._contents.take_unsaved(sys.maxsize)
+        actions = (
+            [BrainFile.clear, self._store_all] if is_other else [partial(self._store, unsaved)]
+        )
+        try:
+            stamp: Stamp = _last_result(file.commit(actions))
+        except BaseException:
+            self._contents.give_back(unsaved)
+            raise
+        return stamp
+
+    def _store_all(self, file: BrainFile) -> Stamp:
         return self._store(self._contents.all_places(), file)
 
     def _only_read(self) -> None:
@@ -381,8 +392,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _result(results: list[Any]) -> Any:
-    (result,) = results
-    if isinstance(result, Failure):
-        result.raiseException()
-    return result
+def _last_result(results: list[Any]) -> Any:
+    for result in results:
+        if isinstance(result, Failure):
+            result.raiseException()
+    return results[-1]

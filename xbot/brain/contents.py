@@ -244,12 +244,15 @@ class Contents:
                     continue
                 try:
                     value = thawed(row.text)
-                    size = len(row.text) + _length(row.key)
+                    # What a person wrote there can be text that could not be written again.
+                    text = row.text if row.text.isascii() else encoded(value)
+                    size = len(text) + _length(row.key)
+                    _length(row.namespace)
                 except (ValueError, TypeError):
                     unreadable += 1
                     continue
                 kept = value if is_immutable(value) else _NESTED
-                item = Item(row.text, kept, row.expires, row.number, size)
+                item = Item(text, kept, row.expires, row.number, size)
                 self._set(row.namespace, row.key, item)
         return unreadable
 

@@ -138,12 +138,18 @@ class HangUpTests(unittest.TestCase):
             daemon.send_signal(signal.SIGHUP)
         await_text("reload: join +1, leave -1, nick 0, responders +0 -0 ~0, account unchanged")
         await_text("b@conference.localhost: joined")
+        path.write_text(
+            ini.replace("[xmpp]", "log-format = json\nlog-level = info xbot.dispatch=debug\n[xmpp]")
+            + "[room c@conference.localhost]\n"
+        )
+        daemon.send_signal(signal.SIGHUP)
+        await_text('"text": "c@conference.localhost: joined')
         daemon.terminate()
         # twistd ends by the signal itself, once all has stopped.
         self.assertEqual(daemon.wait(30), -signal.SIGTERM)
         told = (folder / "output").read_text()
         self.assertEqual(told.count("logged in as"), 1, told)
-        self.assertEqual(told.count("reload: join +1"), 1, told)
+        self.assertEqual(told.count("reload: join +1"), 2, told)
         self.assertNotIn("Traceback", told)
 
 

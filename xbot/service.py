@@ -41,6 +41,7 @@ from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
 from xbot.xmpp.invited import InvitedRooms
+from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
@@ -64,7 +65,9 @@ class BotService(Service):
     Making it loads the responders, and raises
     :class:`~xbot.errors.InvalidConfig` with what is wrong; nothing is
     connected, and nothing listens, before :meth:`startService`. ``load`` reads
-    the ini again, for :meth:`reload`. ``got_phase``, which may be set, is told of each ``phase``.
+    the ini again, for :meth:`reload`. ``trace`` sees what goes over the wire.
+    ``got_phase`` and ``got_config``, which may be set, are told of each ``phase``
+    and of another configuration.
     """
 
     _log = Logger("xbot")
@@ -75,13 +78,16 @@ class BotService(Service):
         reactor: Any,
         gave_up: Callable[[str], None],
         load: Callable[[Path], Config] = load,
+        trace: Trace | None = None,
     ) -> None:
         self.config = config
         self.phase = Phase.STARTING
         self.got_phase: Callable[[Phase], object] = lambda phase: None
+        self.got_config: Callable[[Config], object] = lambda config: None
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
+        self._trace = trace
         self._reloading = Reloading(reactor, self._reload_in_public)
         self._threads = InThread(reactor)
         self.embedded = _embedded(config, reactor)
@@ -201,6 +207,7 @@ class BotService(Service):
         self._log.info("reload: {plan}", plan=str(plan))
         has_new_journal = journal is not self.journal
         self.config, self.journal = config, journal
+        self.got_config(config)
         if journal is not None:
             journal.change(config.bot.journal_keep)
         # All in one turn of the reactor: no message comes in between.
@@ -306,6 +313,7 @@ class BotService(Service):
             in_thread=self._login_threads,
             invited=InvitedRooms(config.bot.state / ROOMS_NAME),
             nick=config.bot.name,
+            trace=self._trace,
         )
 
     def _surround(self, config: Config) -> Surroundings:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from xbot.access import EVERYONE, Access
 from xbot.jid import Jid
+from xbot.logs.levels import Levels
 from xbot.people import NOBODY, People
 
 #: ``[xmpp] server`` for the loopback server in this process.
@@ -30,6 +31,9 @@ SASL_MECHANISMS = (
     "PLAIN",
 )
 
+
+#: The log's forms: for people, for machines; the default first.
+LOG_FORMATS = ("text", "json")
 
 #: What becomes of who wants to see our presence; the default first.
 SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
@@ -54,7 +58,8 @@ class BotSettings:
     prefix: str = ""
     state: Path = Path("state")
     journal_keep: float = 30 * 86400.0
-    log_level: str = "info"
+    log_level: Levels = field(factory=Levels)
+    log_format: str = LOG_FORMATS[0]
 
 
 @frozen

@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from xbot.logs import escape
+from xbot.logs.text import escape
 from xbot.overview import Overview, Phase
 
 #: Seconds between two looks at how the bot is.

@@ -8,24 +8,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
 
-from xbot import config, logs, systemd
+from xbot import config, systemd
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.hangup import HangUp
+from xbot.logs.levels import Levels
+from xbot.logs.observer import LogWriter, is_journal
+from xbot.logs.repeats import WINDOW
 from xbot.service import BotService
-from xbot.settings import Config
+from xbot.settings import BotSettings, Config
+from xbot.xmpp.trace import NAMESPACE as WIRE
+from xbot.xmpp.trace import Trace
 
 _log = Logger("xbot")
 
 
 class Options(usage.Options):
-    """``twistd -n xbot [--config FILE]``."""
+    """``twistd -n xbot [--config FILE] [--trace]``."""
 
-    synopsis = "[--config FILE]"
+    synopsis = "[--config FILE] [--trace]"
     longdesc = (
         "Joins the rooms that the ini names and answers what is said there. Without --config:"
         " $CONFIGURATION_DIRECTORY/xbot.ini, then /etc/xbot/xbot.ini, then etc/xbot.ini."
@@ -33,6 +39,9 @@ class Options(usage.Options):
         " server refuses."
     )
     optParameters = [["config", "c", None, "The ini to read."]]  # noqa: RUF012
+    optFlags = [  # noqa: RUF012
+        ["trace", None, "Log all that goes over the wire, without passwords, as xbot.xmpp.wire."]
+    ]
 
     # What _twistd, zsh's completion, offers.
     compData = usage.Completions(optActions={"config": usage.CompleteFiles("*.ini")})
@@ -72,11 +81,14 @@ def makeService(options: Options) -> IService:
         _stop(reactor)
 
     try:
-        bot = BotService(options.loaded, reactor, gave_up)
+        trace = Trace() if options["trace"] else None
+        bot = BotService(options.loaded, reactor, gave_up, trace=trace)
     except InvalidConfig as invalid:
         refuse(invalid)
         raise
     daemon = _Daemon(options)
+    bot.got_config = daemon.got_config
+    reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
     # Before the bot, which says when it is ready to be told to reload.
     HangUp(reactor, bot.reload).setServiceParent(daemon)
     bot.setServiceParent(daemon)
@@ -94,16 +106,34 @@ class _Daemon(MultiService):
     def __init__(self, options: Options) -> None:
         super().__init__()
         self._options = options
+        self._log: LogWriter | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Called with the application, before its logging begins."""
         twistd = getattr(self._options, "parent", None) or {}
         asked_for_another = any(twistd.get(name) for name in ("logfile", "logger", "syslog"))
         if isinstance(parent, Componentized) and not asked_for_another:
-            parent.setComponent(
-                ILogObserver, logs.observer(sys.stdout, self._options.loaded.bot.log_level)
+            bot = self._options.loaded.bot
+            for_journal = is_journal(sys.stdout, os.environ)
+            self._log = LogWriter(
+                sys.stdout, self._levels(bot), bot.log_format, for_journal=for_journal
             )
+            parent.setComponent(ILogObserver, self._log)
+            TimerService(WINDOW, self._log.flush).setServiceParent(self)
         super().setServiceParent(parent)
+
+    def got_config(self, config: Config) -> None:
+        """The ini was read again."""
+        if self._log is not None:
+            self._log.change(self._levels(config.bot), config.bot.log_format)
+
+    def _levels(self, bot: BotSettings) -> Levels:
+        return bot.log_level.also(WIRE, "debug") if self._options["trace"] else bot.log_level
+
+    def got_end(self) -> None:
+        """Nothing runs any more."""
+        if self._log is not None:
+            self._log.flush(everything=True)
 
 
 class _ExitStatus:

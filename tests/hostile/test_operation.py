@@ -13,9 +13,12 @@ from twisted.python.failure import Failure
 from tests.hostile.bot import NICK, ROOM, HostileCase, said, secrets, told
 from tests.xmpp.harness import PASSWORD, features, mechanisms, sasl
 from tests.xmpp.test_sasl import ScramServer
-from xbot import logs, service, tap
+from xbot import service, tap
 from xbot.interfaces import IJournal
 from xbot.journal.journal import Journal
+from xbot.logs.levels import Levels
+from xbot.logs.observer import LogWriter
+from xbot.logs.text import escape
 from xbot.matching.pattern import Pattern
 from xbot.program import environment
 from xbot.responder import Responder, Route
@@ -34,7 +37,7 @@ class LogCase(HostileCase):
         super().setUp()
         self.log = io.StringIO()
         self.events = []
-        for each in logs.observer(self.log, "debug"), self.events.append:
+        for each in LogWriter(self.log, Levels("debug")), self.events.append:
             globalLogPublisher.addObserver(each)
             self.addCleanup(globalLogPublisher.removeObserver, each)
 
@@ -118,7 +121,7 @@ class SecretTests(LogCase):
         self.assertEqual(self.log.getvalue().count("\n"), len(lines))
         for line in lines:
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\S+ [a-z]+ +\S+: ")
-            self.assertEqual(logs.escape(line), line)
+            self.assertEqual(escape(line), line)
             self.assertLessEqual(len(line.encode()), 2048)
         self.assertIn("critical xbot: forged", self.log.getvalue())
 

@@ -18,6 +18,7 @@ from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
 from tests.integration.server import ACCOUNTS, Server, shared
+from tests.leaks import forms
 
 #: Seconds that the bot has to be back in its rooms once the server is.
 RETURN = 10.0
@@ -94,6 +95,24 @@ class LoginContract(Scene):
         )
         self.assertIn(self.server.attempt_mark, self.server.log()[since:])
         self.assertNotIn(ACCOUNTS["xbot"], bot.text())
+
+    def test_the_password_shows_nowhere(self) -> None:
+        """In no form is it in the log at debug, the wire trace, the state folder or /proc."""
+        room = self.room()
+        bot = self.bot([room])
+        bot.arguments = ["--trace"]
+        bot.start_and_join()
+        seen = [Path(f"/proc/{bot.process.pid}/{name}") for name in ("cmdline", "environ")]
+        texts = {str(path): path.read_bytes() for path in seen}
+        bot.stop()
+        state = [path for path in (bot.folder / "state").rglob("*") if path.is_file()]
+        texts |= {str(path): path.read_bytes() for path in state}
+        texts["the log"] = bot.text().encode()
+        self.assertIn("xbot.xmpp.wire: sent <response", bot.text())
+        self.assertIn(str(bot.folder / "state" / "login.json"), texts)
+        for place, text in texts.items():
+            for form in forms(ACCOUNTS["xbot"]):
+                self.assertNotIn(form.encode(), text, place)
 
     def test_a_wrong_password_ends_it_after_three_tries(self) -> None:
         """Refused three times, the bot exits with 78 and says why; once would be hasty."""

@@ -57,6 +57,8 @@ class Daemon:
         self.ini.touch(0o600)
         self.ini.write_text("\n".join(lines))
         self.rooms = tuple(rooms)
+        #: What twistd is told besides.
+        self.arguments: list[str] = []
         self._process: Process | None = None
         self._started_at = 0
 
@@ -77,8 +79,9 @@ class Daemon:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        argv = [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "xbot", "--config"]
-        self._process = Process([*argv, str(self.ini)], self._output, env, self.folder)
+        argv = [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "xbot", *self.arguments]
+        argv += ["--config", str(self.ini)]
+        self._process = Process(argv, self._output, env, self.folder)
 
     def start_and_join(self) -> None:
         """Start it; returns once it listens in all its rooms."""

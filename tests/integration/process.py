@@ -57,6 +57,11 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._popen.pid
+
+    @property
     def status(self) -> int | None:
         """How it ended, or None while it runs."""
         return self._popen.poll()

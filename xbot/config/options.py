@@ -20,9 +20,9 @@ from attrs import frozen
 from xbot import durations
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.logs import LEVELS
+from xbot.logs.levels import Levels
 from xbot.people import People
-from xbot.settings import EMBEDDED, SASL_MECHANISMS, SUBSCRIPTIONS, Secret
+from xbot.settings import EMBEDDED, LOG_FORMATS, SASL_MECHANISMS, SUBSCRIPTIONS, Secret
 from xbot.template import Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
@@ -120,10 +120,13 @@ def yes_or_no(value: str) -> bool:
     return answers[value.lower()]
 
 
-def log_level(value: str) -> str:
-    if value not in LEVELS:
-        hint = suggest(value, LEVELS)
-        raise ValueError(f"{value!r} is no level: one of {', '.join(LEVELS)}{hint}")
+def log_level(value: str) -> Levels:
+    return Levels.parse(value.replace(",", " ").split())
+
+
+def log_format(value: str) -> str:
+    if value not in LOG_FORMATS:
+        raise ValueError(f"{value!r} is neither {' nor '.join(LOG_FORMATS)}")
     return value
 
 
@@ -294,7 +297,13 @@ KINDS = (
                 "The folder of what must outlive a restart.",
             ),
             OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
-            OptionKind("log-level", log_level, "info", "The least grave events that are logged."),
+            OptionKind(
+                "log-level",
+                log_level,
+                "info",
+                "The least grave events that are logged; NAMESPACE=LEVEL for parts of xbot.",
+            ),
+            OptionKind("log-format", log_format, "text", "text for people, json for machines."),
         ),
     ),
     SectionKind(

@@ -17,9 +17,11 @@ from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
+from xbot.logs.levels import Levels
 from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
+    LOG_FORMATS,
     SUBSCRIPTIONS,
     BotSettings,
     Config,
@@ -126,7 +128,8 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         values.get("prefix", ""),
         source.locate(values.get("state", default)),
         values.get("journal-keep", 30 * 86400.0),
-        values.get("log-level", "info"),
+        values.get("log-level", Levels()),
+        values.get("log-format", LOG_FORMATS[0]),
     )
 
 

@@ -39,6 +39,7 @@ from xbot.xmpp.session import Session
 from xbot.xmpp.stanza import message_element
 from xbot.xmpp.stream import WRITABLE_EVENT, Stream, StreamFactory
 from xbot.xmpp.subscriptions import Subscriptions
+from xbot.xmpp.trace import Trace
 
 
 @implementer(IAdapter)
@@ -50,7 +51,7 @@ class XmppAdapter:
     ``dropped`` counts the stanzas that were no message, by reason. ``clock``,
     ``wall_clock`` and ``uniform`` are time and chance; ``in_thread`` runs what
     would hold the reactor. ``invited`` remembers the rooms that people invited us
-    to, in which we are called ``nick``.
+    to, in which we are called ``nick``. ``trace`` sees what goes over the wire.
     """
 
     name = "xmpp"
@@ -71,6 +72,7 @@ class XmppAdapter:
         in_thread: InThread,
         invited: InvitedRooms | None = None,
         nick: str = "xbot",
+        trace: Trace | None = None,
     ) -> None:
         self._log = Logger("xbot.xmpp")
         self._account = account
@@ -81,6 +83,7 @@ class XmppAdapter:
             lambda: Login(self._account, clock, in_thread, self.managed),
             account.jid.domain,
             clock,
+            trace,
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())

@@ -32,6 +32,7 @@ from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize
 from xbot.xmpp.tls import explain
+from xbot.xmpp.trace import Trace
 
 #: Seconds that a peer has to finish a close that we began.
 CLOSE_TIMEOUT = 5.0
@@ -65,7 +66,9 @@ class Stream(XmlStream):
     transport: Any
     stream: Any
 
-    def __init__(self, authenticator: Authenticator, domain: str, clock: Any) -> None:
+    def __init__(
+        self, authenticator: Authenticator, domain: str, clock: Any, trace: Trace | None = None
+    ) -> None:
         super().__init__(authenticator)
         self.namespace = ns.CLIENT
         self.domain = domain
@@ -76,6 +79,7 @@ class Stream(XmlStream):
         self.problem: ConnectionProblem | None = None
         self.dropped = 0
         self._clock = clock
+        self._trace = trace
         self._log = Logger("xbot.xmpp")
         self._turn: Deferred[domish.Element] | None = None
         self._expected: Expected | None = None
@@ -175,6 +179,8 @@ class Stream(XmlStream):
             raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
         data = serialize(obj, ns.CLIENT)
         self.write(data)
+        if self._trace is not None:
+            self._trace.sent(obj)
         if self.managed is not None and obj.name in _STANZAS:
             self.managed.sent(data, message)
 
@@ -252,6 +258,8 @@ class Stream(XmlStream):
     def onElement(self, element: domish.Element) -> None:
         if self.problem is not None:
             return
+        if self._trace is not None:
+            self._trace.received(element)
         if (element.uri, element.name) == (ns.STREAMS, "error"):
             self.end(_stream_error(element))
         elif self.negotiating:
@@ -350,20 +358,28 @@ class Stream(XmlStream):
 
 
 class StreamFactory(BootstrapMixin, Factory):
-    """Makes a :class:`Stream` for each connection, with its own authenticator."""
+    """Makes a :class:`Stream` for each connection, with its own authenticator.
+
+    ``trace``, if there is one, sees every element that goes over it.
+    """
 
     noisy = False
 
     def __init__(
-        self, make_authenticator: Callable[[], Authenticator], domain: str, clock: Any
+        self,
+        make_authenticator: Callable[[], Authenticator],
+        domain: str,
+        clock: Any,
+        trace: Trace | None = None,
     ) -> None:
         super().__init__()
         self._make_authenticator = make_authenticator
         self._domain = domain
         self._clock = clock
+        self._trace = trace
 
     def buildProtocol(self, addr: object) -> Stream:
-        stream = Stream(self._make_authenticator(), self._domain, self._clock)
+        stream = Stream(self._make_authenticator(), self._domain, self._clock, self._trace)
         stream.factory = self
         self.installBootstraps(stream)
         return stream

@@ -1,0 +1,64 @@
+"""What is logged: a level for all, and others for the namespaces that somebody looks into."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from attrs import evolve, frozen
+from twisted.logger import LogLevel, LogLevelFilterPredicate
+
+#: How the ini names the levels, the most talkative first.
+LEVELS = ("debug", "info", "warn", "error", "critical")
+
+#: So many namespaces may have a level of their own.
+MAX_NAMESPACES = 50
+
+_NAMESPACE = re.compile(r"\w+(\.\w+)*", re.ASCII)
+
+
+@frozen
+class Levels:
+    """The least grave events that are logged, of all and of some namespaces.
+
+    A namespace is the beginning of a module's name: ``xbot.xmpp`` holds for
+    ``xbot.xmpp.rooms`` too, unless that has a level of its own.
+    """
+
+    usual: str = "info"
+    special: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, words: Iterable[str]) -> Levels:
+        """Of ``LEVEL`` and any number of ``NAMESPACE=LEVEL``; ValueError with what is wrong."""
+        usual: list[str] = []
+        special: dict[str, str] = {}
+        for word in words:
+            namespace, equals, level = word.rpartition("=")
+            if level not in LEVELS:
+                near = get_close_matches(level[:64], LEVELS, n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"{level!r} is no level: one of {', '.join(LEVELS)}{hint}")
+            if not equals:
+                usual.append(level)
+            elif not _NAMESPACE.fullmatch(namespace):
+                raise ValueError(f"{namespace!r} is no namespace: write it like xbot.xmpp=debug")
+            else:
+                special[namespace] = level
+        if len(usual) > 1:
+            raise ValueError(f"{usual[0]} and {usual[1]} contradict each other")
+        if len(special) > MAX_NAMESPACES:
+            raise ValueError(f"more than {MAX_NAMESPACES} namespaces")
+        return cls(usual[0] if usual else "info", tuple(special.items()))
+
+    def also(self, namespace: str, level: str) -> Levels:
+        """The same with this level for this namespace."""
+        return evolve(self, special=(*self.special, (namespace, level)))
+
+    def predicate(self) -> LogLevelFilterPredicate:
+        """What tells whether an event is logged."""
+        predicate = LogLevelFilterPredicate(LogLevel.levelWithName(self.usual))
+        for namespace, level in self.special:
+            predicate.setLogLevelForNamespace(namespace, LogLevel.levelWithName(level))
+        return predicate

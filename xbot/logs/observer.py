@@ -1,0 +1,115 @@
+"""Twisted's log, written to a stream in our forms."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import IO
+
+from attrs import evolve
+from twisted.logger import ILogObserver, LogEvent, PredicateResult
+from zope.interface import implementer
+
+from xbot.logs.levels import Levels
+from xbot.logs.record import Record
+from xbot.logs.repeats import WINDOW, Repeats
+from xbot.logs.text import cut
+
+#: So many records wait for the one who writes, and no more.
+MAX_WAITING = 10_000
+
+
+@implementer(ILogObserver)
+class LogWriter:
+    """Writes the events that ``levels`` let through to ``stream``.
+
+    ``form`` is one of :data:`xbot.settings.LOG_FORMATS`. With ``for_journal`` each
+    line begins with its priority, as journald reads it. Any thread may log.
+    """
+
+    def __init__(
+        self,
+        stream: IO[str],
+        levels: Levels,
+        form: str = "text",
+        *,
+        for_journal: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._stream = stream
+        self._for_journal = for_journal
+        self._wall_clock = wall_clock
+        self._repeats = Repeats(clock)
+        self._lock = Lock()
+        self._waiting: deque[tuple[Record, float | None]] = deque(maxlen=MAX_WAITING)
+        self.change(levels, form)
+
+    def change(self, levels: Levels, form: str) -> None:
+        """From the next event on."""
+        self._lets_through = levels.predicate()
+        self._form = form
+
+    def __call__(self, event: LogEvent) -> None:
+        """Called by Twisted for every event."""
+        if self._lets_through(event) is PredicateResult.no:
+            return
+        record = Record.of(event)
+        if record is None:
+            return
+        self._waiting.append((record, event.get("log_time")))
+        self._write_waiting()
+
+    def flush(self, *, everything: bool = False) -> None:
+        """Tell what was only counted: what is due, or all of it at the end."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._tell_repeated(everything=everything)
+                self._stream.flush()
+            finally:
+                self._lock.release()
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        # Nobody waits for the lock: a signal's handler, which logs too, may have
+        # interrupted the one who holds it. He writes what came meanwhile.
+        while self._waiting and self._lock.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    self._write_or_count(*self._waiting.popleft())
+                self._stream.flush()
+            finally:
+                self._lock.release()
+
+    def _write_or_count(self, record: Record, when: float | None) -> None:
+        self._tell_repeated()
+        if self._repeats.admits(record):
+            self._write(record, when)
+
+    def _tell_repeated(self, *, everything: bool = False) -> None:
+        for repeated in self._repeats.over(everything=everything):
+            text = cut(repeated.record.text, 1000)
+            more = f"{text} [{repeated.count} more like this within {WINDOW:g} s]"
+            self._write(evolve(repeated.record, text=more, traceback=(), fields=()), None)
+
+    def _write(self, record: Record, when: float | None) -> None:
+        when = self._wall_clock() if when is None else when
+        if self._form == "json":
+            priority = record.priority if self._for_journal else ""
+            self._stream.write(priority + record.for_machines(when))
+        elif self._for_journal:
+            self._stream.write(record.for_journal())
+        else:
+            self._stream.write(record.for_people(when))
+
+
+def is_journal(stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """Whether ``stream`` leads to journald (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

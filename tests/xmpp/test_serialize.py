@@ -20,8 +20,11 @@ WEIRD = st.text(
     max_size=6,
 )
 NAMES = st.one_of(st.sampled_from(["message", "x", "xmlns", "xml:lang", "a b", "x>", ""]), WEIRD)
+# The other parser cannot read a namespace with its own separator in it.
 URIS = st.one_of(
-    st.sampled_from(["", ns.CLIENT, NS_XML, XMLNS, "a b", "'><iq/>"]), WEIRD, st.none()
+    st.sampled_from(["", ns.CLIENT, NS_XML, XMLNS, "a b", "'><iq/>"]),
+    WEIRD.filter(lambda text: "}" not in text),
+    st.none(),
 )
 KEYS = st.one_of(NAMES, st.tuples(URIS, NAMES), st.integers(), st.tuples(NAMES), st.binary())
 VALUES = st.one_of(

@@ -12,13 +12,16 @@ from twisted.words.xish import domish
 
 from tests.hostile.bot import ROOM, Bot, present, said, told
 from tests.xmpp.harness import BIND, features, parse, session
-from xbot import logs, repeats
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
 from xbot.dispatch.runs import MAX_RUNS
 from xbot.durable import writer
 from xbot.errors import NotConnected
 from xbot.jid import CACHE_SIZE, Jid, _prepare
 from xbot.journal.journal import Journal
+from xbot.logs.levels import Levels
+from xbot.logs.observer import LogWriter
+from xbot.logs.record import Record
+from xbot.logs.repeats import BURST, MAX_RECORDS, Repeats
 from xbot.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.settings import XmppSettings
@@ -182,10 +185,11 @@ class BoundTests(unittest.TestCase):
 
     def test_repeats(self):
         """So many texts of the log are watched."""
-        watched = repeats.Repeats()
-        for number in range(5 * repeats.MAX_TEXTS):
-            watched.got(f"{number}\n", 1.0)
-        self.assertLessEqual(len(watched._watched), repeats.MAX_TEXTS + 1)
+        repeats = Repeats(lambda: 1.0)
+        for number in range(5 * MAX_RECORDS):
+            list(repeats.over())
+            repeats.admits(Record("info", "xbot", str(number)))
+        self.assertLessEqual(len(repeats._seen), MAX_RECORDS + 1)
 
 
 #: Stanzas that are nothing to us, each for another reason.
@@ -218,7 +222,7 @@ class LogVolumeTests(unittest.TestCase):
         self.peer = self.bot.online()
         self.log = {level: io.StringIO() for level in ("debug", "info")}
         for level, stream in self.log.items():
-            observer = logs.observer(stream, level)
+            observer = LogWriter(stream, Levels(level))
             globalLogPublisher.addObserver(observer)
             self.addCleanup(globalLogPublisher.removeObserver, observer)
 
@@ -239,8 +243,6 @@ class LogVolumeTests(unittest.TestCase):
             for _ in range(1000):
                 self.peer.feed(stanza)
                 self.peer.transport.clear()
-            for start, most, stream in zip(
-                before, (repeats.MOST + 2, 1), self.log.values(), strict=True
-            ):
+            for start, most, stream in zip(before, (BURST + 2, 1), self.log.values(), strict=True):
                 lines = stream.getvalue()[start:].splitlines()
                 self.assertLessEqual(len(lines), most, stanza[:200])

@@ -1,6 +1,8 @@
 # make run    a bot to chat with, in this terminal
 # make test   all tests (those that need a server are skipped where it is missing)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
+# make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
+# make bench-attack  how long the bot is held up by an attack
 # make lint   style and types
 # make docs   these pages as HTML in build/docs, and the manual pages in build/man
 
@@ -9,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic bench lint docs man clean
+.PHONY: help run test hermetic fuzz bench bench-attack lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,6 +34,12 @@ test: $(VENV)/ready-test
 
 hermetic: $(VENV)/ready-test
 	$(BIN)/trial $$($(BIN)/python -m tests.hermetic)
+
+fuzz: $(VENV)/ready-test
+	$(BIN)/python -m tests.hostile.fuzz $(or $(N),1000000) $(SEED)
+
+bench-attack: $(VENV)/ready-test
+	$(BIN)/python -m benchmarks.attack
 
 bench: $(VENV)/ready-bench
 	$(BIN)/python -m benchmarks

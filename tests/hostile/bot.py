@@ -33,7 +33,7 @@ from xbot.interfaces import IJournal
 from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
 from xbot.outbox import Outbox
-from xbot.people import People
+from xbot.people import NOBODY, People
 from xbot.responder import Responder, Route
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.testing.journal import MemoryJournal
@@ -107,7 +107,8 @@ class Bot:
     """An XMPP adapter, a dispatcher, an outbox and a journal, as the service puts them together.
 
     ``deploy`` has effects and is for alice@example.org alone; ``ping`` is for
-    everyone. ``runs`` are the deployments, by what was said.
+    everyone. ``runs`` are the deployments, by what was said. A sociable one goes
+    where it is invited, and lets people see its presence.
     """
 
     def __init__(
@@ -119,6 +120,8 @@ class Bot:
         settings: XmppSettings | None = None,
         **account: Any,
     ) -> None:
+        self.is_sociable = settings is not None and settings.accept_invites != NOBODY
+        self.subscriptions = "either" if self.is_sociable else "unsubscribed"
         self.clock = Clock()
         self.clock.advance(NOW)
         self.endpoint = FakeEndpoint(self.clock)
@@ -296,11 +299,13 @@ class Bot:
         if element.name == "presence":
             to = attributes.pop("to", "")
             inner = [(child.uri, child.name) for child in element.elements()]
-            return (
-                (to == "" or to.startswith(f"{ROOM}/") or attributes["type"] == "unsubscribed")
-                and attributes in ({}, {"type": "unavailable"}, {"type": "unsubscribed"})
-                and inner in ([], [(ns.MUC, "x")])
-            )
+            kind = attributes.get("type")
+            if set(attributes) - {"type"} or inner not in ([], [(ns.MUC, "x")]):
+                return False
+            if kind in ("subscribed", "unsubscribed"):
+                return inner == [] and self.subscriptions in (kind, "either")
+            is_ours = to.startswith(f"{ROOM}/") or (self.is_sociable and "/" in to)
+            return kind in (None, "unavailable") and (to == "" or is_ours)
         kind, identity = attributes.pop("type"), attributes.pop("id", None)
         inner = [(child.uri, child.name) for child in element.elements()]
         if kind == "error":

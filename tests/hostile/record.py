@@ -45,9 +45,10 @@ def tap(path: str) -> None:
 
 def record(kind: Any) -> None:
     """Start a server, a bot and people, let them do what they do, and keep what the bot got."""
+    from slixmpp.exceptions import IqError
+
     from tests.integration import daemon
     from tests.integration.person import Person
-    from slixmpp.exceptions import IqError
 
     server = kind()
     server.start()
@@ -72,12 +73,16 @@ def record(kind: Any) -> None:
         alice.invite(room, f"bob@{server.domain}")
         admin = "<query xmlns='http://jabber.org/protocol/muc#admin'>{}</query>"
         alice.request(room, admin.format("<item nick='bobby' role='visitor'/>"))
-        alice.request(room, admin.format("<item nick='bobby' role='none'><reason>go</reason></item>"))
+        alice.request(
+            room, admin.format("<item nick='bobby' role='none'><reason>go</reason></item>")
+        )
         with contextlib.suppress(IqError):
             # A "set", which nobody answers.
             alice.request(f"{room}/xbot", "<query xmlns='http://jabber.org/protocol/disco#info'/>")
         since = bot.now()
-        alice.request(room, admin.format("<item nick='xbot' role='none'><reason>go</reason></item>"))
+        alice.request(
+            room, admin.format("<item nick='xbot' role='none'><reason>go</reason></item>")
+        )
         bot.await_log(f"{room}: caught up", since)
         bob.join(room, "bob")
         bob.say(room, "xbot: ping")
@@ -117,7 +122,11 @@ def elements(path: Path, room: str, server: Any) -> list[str]:
             if piece.startswith("<?xml"):
                 streams[way] = parser(way)
             streams[way].parse(piece.encode("latin-1"))
-    asked = [e["id"] for way, e in found if way == "out" and e.name == "iq" and e["type"] in ("get", "set")]
+    asked = [
+        e["id"]
+        for way, e in found
+        if way == "out" and e.name == "iq" and e["type"] in ("get", "set")
+    ]
     lines = [
         serialize(element, ns.CLIENT).decode()
         for way, element in found

@@ -417,6 +417,12 @@ class ManagedTests(unittest.TestCase):
         self.assertFalse(self.adapter.managed.can_resume)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_goodbye_while_the_link_is_down(self):
+        """Nothing of a session that waits to be resumed is left when we stop."""
+        self.log_in().lose()
+        self.successResultOf(self.adapter.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def leave_when_delivered(self):
         """What the service does at SIGTERM: it goes once the outbox is empty."""
         self.outbox.drained().addCallback(lambda _: self.adapter.stop())

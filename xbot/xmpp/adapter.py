@@ -166,6 +166,7 @@ class XmppAdapter:
             goodbye["type"] = "unavailable"
             stream.send(goodbye)
         self.managed.say_goodbye()
+        self._handlers.forget_session()
         return self.connection.stop()
 
     def send(self, message: Message) -> None:

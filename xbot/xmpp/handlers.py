@@ -95,6 +95,11 @@ class Handlers(StreamManager):  # type: ignore[misc]
         for handler in list(self):
             self._tell(handler, handler.connectionLost, reason)
 
+    def forget_session(self) -> None:
+        """A session that waits to be resumed will not be; one on a stream ends with it."""
+        if self.xmlstream is None:
+            self._end_session(Failure(ConnectionProblem("we are leaving")))
+
     def _tell(self, handler: object, event: Callable[..., object], *arguments: Any) -> bool:
         try:
             event(*arguments)

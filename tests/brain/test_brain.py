@@ -452,6 +452,26 @@ class FailingDiskTests(BrainCase):
         self.clock.advance(RETRY)
         self.failureResultOf(brain.flushed(), BrainUnavailable)
 
+    def test_asked_in_the_middle(self) -> None:
+        """Asked while the file, opened again, is just being written, it does not say yes yet."""
+        asked: list[Deferred[None]] = []
+
+        class Watched(BrainFile):
+            def commit(watched, actions: Any) -> list[Any]:
+                asked.append(brain.flushed().addErrback(lambda _: "not yet"))
+                return super().commit(actions)
+
+        brain = self.make(open_file=lambda path: Watched(path, self.connect))
+        brain.namespace("a")["x"] = 1
+        self.failing = "disk I/O error"
+        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        asked.clear()
+        self.failing = None
+        self.clock.advance(RETRY)
+        self.assertEqual([self.successResultOf(each) for each in asked], ["not yet"] * 2)
+        self.successResultOf(brain.flushed())
+        self.assertEqual(self.saved(), {("a", "x"): "1"})
+
     def test_full(self) -> None:
         """A real SQLite without room says so once, and loses nothing once there is room."""
         limit = [40]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from zope.interface import implementer
 
 from xbot.brain.contents import Bounds, Contents, Place
 from xbot.brain.errors import BrainUnavailable
-from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
-from xbot.brain.lasting import Clocks, clocks, elapsed
+from xbot.brain.file import KIND, BrainFile, Stamp
+from xbot.brain.filing import Filing
+from xbot.brain.lasting import Clocks, clocks
 from xbot.brain.memory import Memory
-from xbot.durable.file import BrokenFile, move_aside, take_lock
 from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.writer import RETRY, Writer
-from xbot.file_state import FileState, FileUnavailable
+from xbot.file_state import FileState
 from xbot.interfaces import IBrain
 
 #: Seconds that a change waits for others before it is saved, where nobody waits for it.
@@ -78,21 +77,23 @@ class Brain:
         self._path = path
         self._reactor = reactor
         self._clocks = clocks()
-        self._open_file = open_file
+        self._contents = Contents(self._clocks.uptime, self._got_change, bounds)
+        self._batch: dict[Place, int] = {}
+        self._filing = Filing(path, self._contents, self._clocks, open_file, lambda: self._batch)
         self._in_thread = in_thread or OneThread(reactor, "xbot brain")
         self._writer: Writer[BrainFile] = Writer(
-            KIND, path, self._open, self._unlock, reactor, self._in_thread, self._clocks.wall
+            KIND,
+            path,
+            self._filing.open,
+            self._filing.release,
+            reactor,
+            self._in_thread,
+            self._clocks.wall,
         )
-        self._contents = Contents(self._clocks.uptime, self._got_change, bounds)
         self._unused = FileState(None, self._clocks.wall())
         # Whether there is a file, or should be one; and whether it was tried.
         self._is_used = False
         self._was_tried = False
-        self._lock: int | None = None
-        # The file's stamp, as far as we know; None until it was read.
-        self._stamp: Stamp | None = None
-        self._is_read = False
-        self._batch: dict[Place, int] = {}
         self._waiting: list[_Waiting] = []
         # What kept us from saving the last time.
         self._problem = ""
@@ -126,7 +127,9 @@ class Brain:
         :raises BrainUnavailable: (by the Deferred) when it cannot be saved now, or its disk does
             not answer for :data:`FLUSH_TIMEOUT` seconds. It is in memory, and tried again.
         """
-        if not self._contents.is_unsaved and not self._batch:
+        with self._contents.lock:
+            is_saved = not self._contents.is_unsaved and not self._filing.is_catching_up
+        if is_saved and not self._batch:
             return succeed(None)
         if self._was_tried and self._writer.state.problem is not None:
             return fail(BrainUnavailable(self._path, self._writer.state.problem))
@@ -155,7 +158,7 @@ class Brain:
         for batch in batches:
             self._save_batch(batch)
         # How late it is, for what expires.
-        self._writer.do(partial(self._store, ())).addErrback(lambda _: None)
+        self._writer.do(partial(self._filing.store, ())).addErrback(lambda _: None)
         return self._writer.close().addCallback(self._got_closed)
 
     # On the reactor: when to save
@@ -215,13 +218,13 @@ class Brain:
 
     def _save_batch(self, batch: dict[Place, int]) -> None:
         self._unanswered += 1
-        saved = self._writer.do(partial(self._store, batch))
+        saved = self._writer.do(partial(self._filing.store, batch))
         saved.addCallbacks(self._got_saved, self._got_unsaved, errbackArgs=(batch,))
         saved.addErrback(self._got_surprise)
 
     def _got_saved(self, stamp: Stamp) -> None:
         self._unanswered -= 1
-        self._stamp = stamp
+        self._filing.stamp = stamp
         if self._is_closing:
             return
         self._batch = {}
@@ -273,12 +276,12 @@ class Brain:
 
     def _stamp_now(self) -> None:
         # Also forgets what has expired.
-        stamped = self._writer.do(partial(self._store, ()))
+        stamped = self._writer.do(partial(self._filing.store, ()))
         stamped.addCallbacks(self._got_stamp, lambda _: None)
         self._stamp_later()
 
     def _got_stamp(self, stamp: Stamp) -> None:
-        self._stamp = stamp
+        self._filing.stamp = stamp
 
     def _got_stuck(self, result: object, _: float) -> None:
         raise BrainUnavailable(self._path, "its disk does not answer")
@@ -292,95 +295,6 @@ class Brain:
     def _got_surprise(self, failure: Failure) -> None:
         self._log.failure("a mistake in the brain", failure)
 
-    # In the thread
-
-    def _store(self, places: Iterable[Place], file: BrainFile) -> Stamp:
-        rows, gone = self._contents.rows(places)
-        return file.write(rows, gone, Stamp(self._contents.now(), self._clocks.read()))
-
-    def _now(self) -> Stamp:
-        return Stamp(self._contents.now(), self._clocks.read())
-
-    def _open(self) -> tuple[BrainFile, Path | None]:
-        """The file, and where a broken one went."""
-        try:
-            return self._open_to_write()
-        except FileUnavailable:
-            if not self._is_read:
-                self._only_read()
-            raise
-
-    def _open_to_write(self) -> tuple[BrainFile, Path | None]:
-        if self._lock is None:
-            self._lock = take_lock(KIND, self._path)
-        lost = None
-        try:
-            file = self._open_file(self._path)
-        except BrokenFile as broken:
-            lost = move_aside(KIND, self._path)
-            self._log.critical(
-                "the brain {path} is broken ({reason}) and was moved to {lost}; {consequence}",
-                path=str(self._path),
-                reason=str(broken),
-                lost=str(lost),
-                consequence="what is in memory is saved again"
-                if self._is_read
-                else "what responders remembered is forgotten",
-            )
-            file = self._open_file(self._path)
-        content = _last_result(file.commit([BrainFile.content]))
-        if not self._is_read:
-            self._adopt(content)
-        self._stamp = self._catch_up(file, content.stamp != self._stamp)
-        return file, lost
-
-    def _catch_up(self, file: BrainFile, is_other: bool) -> Stamp:
-        """Save what is not; in a file that is not ours, all: a new one, an old copy.
-
-        Before it counts as open: that there is room for a little would tell nothing.
-        """
-        unsaved = self._contents.take_unsaved(sys.maxsize)
-        actions = (
-            [BrainFile.clear, self._store_all] if is_other else [partial(self._store, unsaved)]
-        )
-        try:
-            stamp: Stamp = _last_result(file.commit(actions))
-        except BaseException:
-            self._contents.give_back(unsaved)
-            raise
-        return stamp
-
-    def _store_all(self, file: BrainFile) -> Stamp:
-        return self._store(self._contents.all_places(), file)
-
-    def _only_read(self) -> None:
-        """What cannot be written can perhaps be read."""
-        try:
-            self._adopt(read_content(self._path))
-        except FileUnavailable:
-            self._log.error("what responders remembered before is unknown until it can be read")
-
-    def _adopt(self, content: Content) -> None:
-        stamp = content.stamp
-        now = self._contents.now()
-        if stamp is not None:
-            now = stamp.now + elapsed(stamp.moment, self._clocks.read())
-        unreadable = content.unreadable
-        unreadable += self._contents.adopt(content.rows, now, but=self._batch)
-        if unreadable:
-            self._log.error(
-                "{count} things in the brain {path} cannot be read, and are left as they are",
-                count=unreadable,
-                path=str(self._path),
-            )
-        self._stamp = stamp
-        self._is_read = True
-
-    def _unlock(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
-
 
 def checked_name(name: str) -> str:
     """``name`` if it can be a namespace's: some text. Raises TypeError or ValueError."""
@@ -390,10 +304,3 @@ def checked_name(name: str) -> str:
         raise ValueError("a namespace has a name")
     name.encode()
     return name
-
-
-def _last_result(results: list[Any]) -> Any:
-    for result in results:
-        if isinstance(result, Failure):
-            result.raiseException()
-    return results[-1]

@@ -1,0 +1,151 @@
+"""Between what is in memory and its file: reading, writing, and what to do with another file.
+
+Blocking: all of it belongs into the brain's one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from xbot.brain.contents import Contents, Place
+from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
+from xbot.brain.lasting import Clocks, elapsed
+from xbot.durable.file import BrokenFile, move_aside, take_lock
+from xbot.file_state import FileUnavailable
+
+
+class Filing:
+    """Opens the file at ``path`` for ``contents``, and writes what they have.
+
+    ``under_way`` gives the places that were taken to be saved and are not yet:
+    what we know of them is newer than any file.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        contents: Contents,
+        clocks: Clocks,
+        open_file: Callable[[Path], BrainFile],
+        under_way: Callable[[], Iterable[Place]],
+    ) -> None:
+        #: The file's, as far as we know, to tell it from another; None until it was read.
+        self.stamp: Stamp | None = None
+        #: Whether something is being saved that nobody else knows to be unsaved.
+        self.is_catching_up = False
+        self._path = path
+        self._contents = contents
+        self._clocks = clocks
+        self._open_file = open_file
+        self._under_way = under_way
+        self._lock: int | None = None
+        self._is_read = False
+
+    def store(self, places: Iterable[Place], file: BrainFile) -> Stamp:
+        rows, gone = self._contents.rows(places)
+        return file.write(rows, gone, Stamp(self._contents.now(), self._clocks.read()))
+
+    def _now(self) -> Stamp:
+        return Stamp(self._contents.now(), self._clocks.read())
+
+    def open(self) -> tuple[BrainFile, Path | None]:
+        """The file, and where a broken one went."""
+        try:
+            return self._open_to_write()
+        except FileUnavailable:
+            if not self._is_read:
+                self._only_read()
+            raise
+
+    def _open_to_write(self) -> tuple[BrainFile, Path | None]:
+        if self._lock is None:
+            self._lock = take_lock(KIND, self._path)
+        lost = None
+        try:
+            file = self._open_file(self._path)
+        except BrokenFile as broken:
+            lost = move_aside(KIND, self._path)
+            self._log.critical(
+                "the brain {path} is broken ({reason}) and was moved to {lost}; {consequence}",
+                path=str(self._path),
+                reason=str(broken),
+                lost=str(lost),
+                consequence="what is in memory is saved again"
+                if self._is_read
+                else "what responders remembered is forgotten",
+            )
+            file = self._open_file(self._path)
+        content = _last_result(file.commit([BrainFile.content]))
+        if not self._is_read:
+            self._adopt(content)
+        self.stamp = self._catch_up(file, content.stamp != self.stamp)
+        return file, lost
+
+    def _catch_up(self, file: BrainFile, is_other: bool) -> Stamp:
+        """Save what is not; in a file that is not ours, all: a new one, an old copy.
+
+        Before it counts as open: that there is room for a little would tell nothing.
+        """
+        with self._contents.lock:
+            unsaved = self._contents.take_unsaved(sys.maxsize)
+            self.is_catching_up = True
+        actions = [BrainFile.clear, self._store_all] if is_other else [partial(self.store, unsaved)]
+        saved: dict[Place, int] = {}
+        try:
+            stamp: Stamp = _last_result(file.commit(actions))
+            saved = unsaved
+        finally:
+            with self._contents.lock:
+                self.is_catching_up = False
+                if not saved:
+                    self._contents.give_back(unsaved)
+        return stamp
+
+    def _store_all(self, file: BrainFile) -> Stamp:
+        return self.store(self._contents.all_places(), file)
+
+    def _only_read(self) -> None:
+        """What cannot be written can perhaps be read."""
+        try:
+            self._adopt(read_content(self._path))
+        except FileUnavailable:
+            self._log.error("what responders remembered before is unknown until it can be read")
+
+    def _adopt(self, content: Content) -> None:
+        stamp = content.stamp
+        now = self._contents.now()
+        if stamp is not None:
+            now = stamp.now + elapsed(stamp.moment, self._clocks.read())
+        unreadable = content.unreadable
+        unreadable += self._contents.adopt(content.rows, now, but=self._under_way())
+        if unreadable:
+            self._log.error(
+                "{count} things in the brain {path} cannot be read, and are left as they are",
+                count=unreadable,
+                path=str(self._path),
+            )
+        self.stamp = stamp
+        self._is_read = True
+
+    def release(self) -> None:
+        """Let another bot have it."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+
+def _last_result(results: list[Any]) -> Any:
+    for result in results:
+        if isinstance(result, Failure):
+            result.raiseException()
+    return results[-1]

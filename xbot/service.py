@@ -28,8 +28,10 @@ from xbot.journal.journal import Journal
 from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders, modules_of
+from xbot.matching.worker import Worker
 from xbot.outbox import Outbox
 from xbot.overview import Overview, Phase
+from xbot.pattern_process import spawn_on
 from xbot.plan import Plan
 from xbot.plan import plan as plan_between
 from xbot.reloading import Reloading
@@ -103,6 +105,7 @@ class BotService(Service):
         self._login_threads = InThread(reactor)
         self._files = file_digests(config.xmpp)
         self.adapter = self._adapter(config)
+        self._worker = Worker(reactor, spawn_on(reactor))
         self.dispatcher = Dispatcher(
             responders,
             self.outbox.put,
@@ -112,6 +115,7 @@ class BotService(Service):
             nick_in=lambda room: self.adapter.nick_in(room),
             rooms=rooms,
             journal=self.journal,
+            worker=self._worker,
         )
 
     def startService(self) -> None:
@@ -165,6 +169,7 @@ class BotService(Service):
     async def _stop(self) -> None:
         self._reloading.end()
         self.dispatcher.stop()
+        self._worker.stop()
         await self._within(CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time")
         # While the link is down too: it may come back in time.
         await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")

@@ -12,6 +12,7 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.hostile.catalogue import CATALOGUE
+from tests.matching.fake_child import FakeChildren
 from tests.xmpp.harness import (
     BIND,
     END,
@@ -32,6 +33,7 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.interfaces import IJournal
 from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
+from xbot.matching.worker import Worker
 from xbot.outbox import Outbox
 from xbot.people import NOBODY, People
 from xbot.responder import Responder, Route
@@ -125,6 +127,7 @@ class Bot:
         self.clock = Clock()
         self.clock.advance(NOW)
         self.endpoint = FakeEndpoint(self.clock)
+        self.pattern_processes = FakeChildren()
         self.taps: list[Tap] = []
         self.runs: list[str] = []
         self.meant: dict[str, tuple[str, str]] = {}
@@ -169,6 +172,7 @@ class Bot:
             nick_in=self.adapter.nick_in,
             rooms={},
             journal=self.journal,
+            worker=Worker(self.clock, self.pattern_processes),
         )
 
     def _send(self, message: Any) -> None:

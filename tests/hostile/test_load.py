@@ -32,6 +32,29 @@ class LoadTests(HostileCase):
     def bodies(self, peer):
         return [str(stanza.body) for stanza in peer.stanzas() if stanza.name == "message"]
 
+    def test_L01(self):
+        """A pattern that explodes is cut short, and nobody else waits for it."""
+        evil = r"(\w+\s?)*$"
+        bot = self.bot(
+            responders=(
+                respond("linear", f"explode {evil}", lambda message: "bang"),
+                respond("guarded", f"burst (?!x){evil}", lambda message: "boom"),
+            )
+        )
+        peer = bot.online()
+        self.drops(bot, peer, said(f"bot: explode {'a' * 4080}!"))
+        self.assertEqual(bot.pattern_processes.started, [])
+        peer.feed(said(f"bot: burst {'a' * 4080}!"))
+        peer.feed(told("ping"))
+        self.assertEqual(self.bodies(peer), ["pong"])
+        # What is said in the room comes after it.
+        peer.feed(said("bot: ping"))
+        self.assertEqual(self.bodies(peer), [])
+        bot.pattern_processes.last.get_ready()
+        bot.pattern_processes.last.got_end()
+        self.assertEqual(self.bodies(peer), ["pong"])
+        self.assertEqual(bot.dispatcher.fates["unmatched"], 2)
+
     def test_L04(self):
         """Our own words, in the room or from another client of ours, are no command."""
         bot = self.bot()

@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from attrs import evolve
@@ -20,7 +19,9 @@ from twisted.logger import Logger, LogLevel
 
 from xbot.access import refusal
 from xbot.dispatch.accepting import Accepting
+from xbot.dispatch.choosing import Choosing, Chosen
 from xbot.dispatch.duplicates import RecentKeys
+from xbot.dispatch.in_order import InOrder, pass_on
 from xbot.dispatch.interrupted import Report, reports
 from xbot.dispatch.runs import Run, Runs
 from xbot.entry import Entry
@@ -28,8 +29,9 @@ from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text
+from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message
-from xbot.responder import Responder, Route
+from xbot.responder import Responder
 from xbot.throttle import Throttle
 
 Deliver = Callable[[Message, Callable[[], None]], None]
@@ -39,8 +41,6 @@ Deliver = Callable[[Message, Callable[[], None]], None]
 #: each responder. The others are counted.
 MAX_DENIALS = 100
 
-_Chosen = list[tuple[Responder, Route, dict[str, str]]]
-
 
 class Dispatcher:
     """Gives messages to responders and their answers to ``send``.
@@ -48,10 +48,13 @@ class Dispatcher:
     ``name`` and ``prefix`` are how people address the bot, together with its
     nick in the room, which ``nick_in`` tells; ``rooms`` says who may answer in
     which room. ``clock`` keeps the time limits. What has effects is accepted by
-    ``journal`` before it runs; without one nothing is journalled.
+    ``journal`` before it runs; without one nothing is journalled. ``worker``
+    runs the patterns that may take long; a message waits for it, and so does
+    what is said after it in the same place, while the others go on.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
-    ``unmatched``, ``stopped``, ``duplicate``, and the words of
+    ``unmatched``, ``stopped``, ``duplicate``, ``crowded-out`` (too many waited
+    in that place), and the words of
     :func:`~xbot.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
     ``failed``, ``timed-out``, ``busy``, ``cancelled``, ``misused`` (with a word
     that its code does not understand), and, for those that never started,
@@ -73,10 +76,13 @@ class Dispatcher:
         nick_in: Callable[[str], str | None],
         rooms: Rooms,
         journal: IJournal | None = None,
+        worker: FindsGuarded | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.fates: Counter[str] = Counter()
-        self._responders = tuple(responders)
+        self._worker = worker
+        self._choosing = Choosing(responders, worker)
+        self._in_order = InOrder()
         self._send = send
         self._name = name
         self._prefix = prefix
@@ -98,8 +104,31 @@ class Dispatcher:
         What is returned, if anything, fires once the message must not be lost
         any more: it is journalled, or whoever said it was refused. It never fails.
         """
-        reason = "stopped" if self._is_stopped else reason_to_drop(message)
-        chosen = [] if reason else self._choose(message)
+        reason = reason_to_drop(message)
+        place = message.room if message.is_public and message.room else message.sender
+        if reason is None and self._in_order.is_full(place):
+            reason = "crowded-out"
+        if reason is not None:
+            return self._answer(message, [], reason)
+        return self._in_order.deal(place, lambda: self._deal(message, place))
+
+    def _deal(self, message: Message, place: str) -> Deferred[None] | None:
+        chosen = [] if self._is_stopped else self._choose(message)
+        if not isinstance(chosen, Deferred):
+            return self._answer(message, chosen)
+        go_on = self._in_order.wait(place)
+        safe: Deferred[None] = Deferred()
+        chosen.addCallback(lambda chosen: pass_on(self._answer(message, chosen), safe))
+        chosen.addErrback(lambda failure: self._log.failure("cannot choose", failure))
+        chosen.addCallback(lambda _: go_on())
+        return safe
+
+    def _answer(
+        self, message: Message, chosen: list[Chosen], reason: str | None = None
+    ) -> Deferred[None] | None:
+        """Have the chosen answer; ``reason`` says why nobody is."""
+        if self._is_stopped:
+            reason, chosen = "stopped", []
         key = message.key
         if chosen and key is not None and not self._recent.add(key):
             reason, chosen = "duplicate", []
@@ -139,7 +168,7 @@ class Dispatcher:
         messages. A journal stays: it can come, but neither change nor go.
         """
         assert self._journal in (None, journal)
-        self._responders = tuple(responders)
+        self._choosing = Choosing(responders, self._worker)
         self._name = name
         self._prefix = prefix
         self._rooms = rooms
@@ -172,32 +201,11 @@ class Dispatcher:
 
     # Who answers
 
-    def _choose(self, message: Message) -> _Chosen:
-        """Whoever is addressed, alone; else all who hear something of theirs."""
-        here = [responder for responder in self._responders if self.answers_at(responder, message)]
+    def _choose(self, message: Message) -> list[Chosen] | Deferred[list[Chosen]]:
         addressed = self._addressed(message)
-        if addressed is not None:
-            found = self._found(here, "match", addressed)
-            if chosen := next(found, None):
-                return [chosen]
-        heard: dict[str, tuple[Responder, Route, dict[str, str]]] = {}
-        for chosen in self._found(here, "hear", message.body):
-            heard.setdefault(chosen[0].name, chosen)
-        if heard or addressed is None:
-            return list(heard.values())
-        fallbacks = ((r, route) for r in here for route in r.routes if route.kind == "fallback")
-        return [(responder, route, {}) for responder, route in islice(fallbacks, 1)]
-
-    @staticmethod
-    def _found(
-        responders: Sequence[Responder], kind: str, text: str
-    ) -> Iterator[tuple[Responder, Route, dict[str, str]]]:
-        for responder in responders:
-            for route in responder.routes:
-                if route.pattern is not None and route.pattern.kind == kind:
-                    groups = route.pattern.find(text)
-                    if groups is not None:
-                        yield responder, route, groups
+        return self._choosing.choose(
+            addressed, message.body, lambda responder: self.answers_at(responder, message)
+        )
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
         """Whether the responder answers at all where this was said, to whomever."""

@@ -1,0 +1,76 @@
+"""Who answers a message: whoever is addressed, alone; else all who hear something of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+
+from xbot.matching.matcher import FindsGuarded, Found, Matcher
+from xbot.responder import Responder, Route
+
+Chosen = tuple[Responder, Route, dict[str, str]]
+"""Who answers, to what of theirs, and the named groups."""
+
+IsHere = Callable[[Responder], bool]
+
+# The places of a responder and of its route: values, whatever those hold.
+_Key = tuple[int, int]
+_Keys = list[Found[_Key]]
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Choosing:
+    """Knows what each of ``responders`` answers to. Guarded patterns are the ``worker``'s."""
+
+    def __init__(self, responders: Sequence[Responder], worker: FindsGuarded | None = None) -> None:
+        self._routes = {
+            (place, number): (responder, route)
+            for place, responder in enumerate(responders)
+            for number, route in enumerate(responder.routes)
+        }
+        self._fallbacks = [(r, route) for r, route in self._routes.values() if not route.pattern]
+        self._matcher: Matcher[_Key] = Matcher(
+            ((key, route.pattern) for key, (_, route) in self._routes.items() if route.pattern),
+            worker,
+            lambda key: self._routes[key][0].name,
+        )
+
+    def choose(
+        self, addressed: str | None, body: str, is_here: IsHere
+    ) -> list[Chosen] | Deferred[list[Chosen]]:
+        """Who of those for whom ``is_here`` answers; ``addressed`` is what is said to the bot.
+
+        A Deferred where a guarded pattern has to be asked; it never fails.
+        """
+        commands = self._matcher.commands(addressed) if addressed is not None else []
+        return _then(commands, lambda found: self._got_commands(found, addressed, body, is_here))
+
+    def _got_commands(
+        self, found: _Keys, addressed: str | None, body: str, is_here: IsHere
+    ) -> list[Chosen] | Deferred[list[Chosen]]:
+        for chosen in map(self._chosen, found):
+            if is_here(chosen[0]):
+                return [chosen]
+        heard = self._matcher.heard(body)
+        return _then(heard, lambda found: self._got_heard(found, addressed is not None, is_here))
+
+    def _got_heard(self, found: _Keys, is_addressed: bool, is_here: IsHere) -> list[Chosen]:
+        heard: dict[str, Chosen] = {}
+        for chosen in map(self._chosen, found):
+            if chosen[0].name not in heard and is_here(chosen[0]):
+                heard[chosen[0].name] = chosen
+        if not heard and is_addressed:
+            for responder, route in self._fallbacks:
+                if is_here(responder):
+                    return [(responder, route, {})]
+        return list(heard.values())
+
+    def _chosen(self, found: Found[_Key]) -> Chosen:
+        return (*self._routes[found.key], found.groups)
+
+
+def _then(result: T | Deferred[T], go_on: Callable[[T], U | Deferred[U]]) -> U | Deferred[U]:
+    return result.addCallback(go_on) if isinstance(result, Deferred) else go_on(result)

@@ -1,0 +1,64 @@
+"""What is said in one place is dealt with in its order, though some of it has to wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+#: Things that wait in one place behind another.
+MAX_WAITING = 32
+
+Ending = Deferred[None] | None
+"""Of something dealt with: fires when it is, in some sense, done; None when it is already."""
+
+Deal = Callable[[], Ending]
+
+
+class InOrder:
+    """Deals with things, one after the other where one of a place has to wait."""
+
+    def __init__(self) -> None:
+        # Places where something waits for its answer, and what is behind it.
+        self._behind: dict[str, deque[tuple[Deal, Deferred[None]]]] = {}
+
+    def is_full(self, place: str) -> bool:
+        """Whether no more can wait there."""
+        return len(self._behind.get(place, ())) >= MAX_WAITING
+
+    def deal(self, place: str, deal: Deal) -> Ending:
+        """Call ``deal`` now, or once everything before it in this place is dealt with."""
+        behind = self._behind.get(place)
+        if behind is None:
+            return deal()
+        ending: Deferred[None] = Deferred()
+        behind.append((deal, ending))
+        return ending
+
+    def wait(self, place: str) -> Callable[[], None]:
+        """Said by ``deal`` when it has to wait; gives what to call once it need not."""
+        self._behind.setdefault(place, deque())
+
+        def go_on() -> None:
+            self._go_on(place)
+
+        return go_on
+
+    def _go_on(self, place: str) -> None:
+        behind = self._behind.pop(place)
+        while behind:
+            deal, ending = behind.popleft()
+            pass_on(deal(), ending)
+            if place in self._behind:
+                # This one waits, too, and the rest behind it.
+                self._behind[place].extend(behind)
+                return
+
+
+def pass_on(ended: Ending, ending: Deferred[None]) -> None:
+    """Have ``ending`` fire once ``ended`` does."""
+    if ended is None:
+        ending.callback(None)
+    else:
+        ended.chainDeferred(ending)

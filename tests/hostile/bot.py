@@ -175,6 +175,10 @@ class Bot:
             worker=Worker(self.clock, self.pattern_processes),
         )
 
+    def have_only(self, *responders: Responder) -> None:
+        """These alone answer from now on."""
+        self.dispatcher.change(responders, name="bot", prefix="", rooms={}, journal=self.journal)
+
     def _send(self, message: Any) -> None:
         self.meant[message.payload["id"]] = (message.recipient, message.body)
         self.adapter.send(message)

@@ -22,8 +22,10 @@ from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.record import Record
 from xbot.logs.repeats import BURST, MAX_RECORDS, Repeats
+from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
+from xbot.responder import Responder, Route
 from xbot.settings import XmppSettings
 from xbot.throttle import Throttle
 from xbot.xmpp import managed, ns, occupants
@@ -150,11 +152,10 @@ class BoundTests(unittest.TestCase):
         """One responder does so many things at once."""
         bot = Bot()
         peer = bot.online()
-        stuck = bot.dispatcher._responders[1]
-        route = evolve(stuck.routes[0], call=lambda message, groups: Deferred())
-        bot.dispatcher._responders = (evolve(stuck, routes=(route,)),)
+        route = Route(Pattern.match("stay"), lambda message, groups: Deferred(), effect=False)
+        bot.have_only(Responder("stuck", (route,)))
         for _ in range(20):
-            peer.feed(told("ping"))
+            peer.feed(told("stay"))
         self.assertEqual(bot.dispatcher.fates["busy"], 20 - MAX_RUNS)
 
     def test_contacts(self):

@@ -218,7 +218,7 @@ class DaemonTests(HostileCase):
             "deploy",
             (Route(Pattern.match("deploy"), lambda message, groups: self.begun(bot)),),
         )
-        bot.dispatcher._responders = (stuck,)
+        bot.have_only(stuck)
         peer = bot.online()
         command = told("deploy").replace("<message", "<message id='1'")
         peer.feed(command)

@@ -39,6 +39,10 @@ LOG_FORMATS = ("text", "json")
 SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 
 
+#: What reads the stream: the fast parser, or the one it is held against; the default first.
+PARSERS = ("fast", "domish")
+
+
 @frozen
 class Secret:
     """A text that no log, traceback or ``repr`` shows."""
@@ -71,6 +75,7 @@ class XmppSettings:
     ``sasl`` is None when any mechanism may be used. ``certificate_file`` and
     ``key_file`` are set together; only with them may ``password`` be None.
     ``direct_tls`` goes with ``host``. ``pins`` are SHA-256 of public keys.
+    ``parser`` is one of :data:`PARSERS`.
     ``subscriptions`` is one of :data:`SUBSCRIPTIONS`; whoever ``subscribers``
     names is accepted in any case.
     """
@@ -90,6 +95,7 @@ class XmppSettings:
     key_file: Path | None = None
     pins: frozenset[bytes] = frozenset()
     direct_tls: bool = False
+    parser: str = "fast"
     room_ping_interval: float = 300.0
     accept_invites: People = NOBODY
     subscriptions: str = "refuse"

@@ -287,6 +287,7 @@ OTHERS: tuple[tuple[str, str], ...] = (
         REAL + "tls = direct",
         "4: [xmpp] tls: is used only together with host; the SRV look-up tells it",
     ),
+    (REAL + "parser = lxml", "4: [xmpp] parser: 'lxml' is none of fast, domish"),
     (REAL + "host = a\ntls = ssl", "5: [xmpp] tls: 'ssl' is neither direct nor starttls"),
     (
         REAL + "sasl = SCRAM-SHA-265",

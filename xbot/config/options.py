@@ -22,7 +22,14 @@ from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.logs.levels import Levels
 from xbot.people import People
-from xbot.settings import EMBEDDED, LOG_FORMATS, SASL_MECHANISMS, SUBSCRIPTIONS, Secret
+from xbot.settings import (
+    EMBEDDED,
+    LOG_FORMATS,
+    PARSERS,
+    SASL_MECHANISMS,
+    SUBSCRIPTIONS,
+    Secret,
+)
 from xbot.template import Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
@@ -207,6 +214,12 @@ def direct_tls(value: str) -> bool:
     return value == "direct"
 
 
+def parser(value: str) -> str:
+    if value not in PARSERS:
+        raise ValueError(f"{value!r} is none of {', '.join(PARSERS)}")
+    return value
+
+
 def people(value: str) -> People:
     return People.parse(names(value))
 
@@ -360,6 +373,12 @@ KINDS = (
                 duration,
                 "120s",
                 "How old what the server sends again after a resumption may be.",
+            ),
+            OptionKind(
+                "parser",
+                parser,
+                PARSERS[0],
+                "What reads the stream: fast, or domish, which is slower, should it be in doubt.",
             ),
             OptionKind(
                 "accept-invites",

@@ -22,6 +22,7 @@ from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
     LOG_FORMATS,
+    PARSERS,
     SUBSCRIPTIONS,
     BotSettings,
     Config,
@@ -183,6 +184,7 @@ def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> X
         key_file=key_file,
         pins=values.get("pin-sha256", frozenset()),
         direct_tls=direct_tls,
+        parser=values.get("parser", PARSERS[0]),
         room_ping_interval=values.get("room-ping-interval", 300.0),
         accept_invites=invited_by,
         subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),

@@ -22,6 +22,8 @@ from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.connection import Connection
+from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.invitations import Invitations
 from xbot.xmpp.invited import InvitedRooms
@@ -84,6 +86,7 @@ class XmppAdapter:
             account.jid.domain,
             clock,
             trace,
+            FastElementStream if settings.parser == "fast" else ElementStream,
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())

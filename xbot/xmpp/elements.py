@@ -41,7 +41,7 @@ MAX_TOKEN_BYTES = 512 * 1024
 # it, expat's customary separator, is a syntax error to expat.
 _SEPARATOR = "\x0c"
 
-_WHITE_SPACE = re.compile(r"\s")
+WHITE_SPACE = re.compile(r"\s")
 
 
 class StreamViolation(domish.ParserError):
@@ -81,6 +81,7 @@ class ElementStream:
         self._superseded = False
         self._root_open = False
         self._root = ""
+        self._root_prefixes: dict[str, str] = {}
         self._depth = 0
         self._default_namespaces = [""]
         self._prefixes: dict[str, str] = {}
@@ -99,15 +100,21 @@ class ElementStream:
         """
         self._unfinished += len(data)
         self._token += len(data)
+        self._feed(data)
+        self._check_lengths(self._depth > 0)
+
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.Parse(data)
         except error as reason:
             raise StreamViolation(str(reason)) from None
+
+    def _check_lengths(self, is_in_stanza: bool) -> None:
         if self._token > MAX_TOKEN_BYTES:
             raise StreamViolation("a tag that does not end")
         if self._unfinished > MAX_UNFINISHED_BYTES:
             raise StreamViolation("a stanza that does not end")
-        if self._unfinished > MAX_STANZA_BYTES and self._depth:
+        if self._unfinished > MAX_STANZA_BYTES and is_in_stanza:
             self._drop("too many bytes")
 
     def supersede(self) -> None:
@@ -128,7 +135,7 @@ class ElementStream:
             self._prefixes[prefix] = uri
         if len(self._prefixes) > MAX_ATTRIBUTES:
             self._drop("too many namespaces")
-        elif _WHITE_SPACE.search(uri):
+        elif WHITE_SPACE.search(uri):
             self._drop("white space in a namespace")
 
     def _namespace_ended(self, prefix: str | None) -> None:
@@ -142,7 +149,7 @@ class ElementStream:
         prefixes, self._prefixes = self._prefixes, {}
         if not self._root_open:
             self._root_open = True
-            self._root = name
+            self._root, self._root_prefixes = name, prefixes
             self._unfinished = 0
             self.DocumentStartEvent(self._element(name, attributes, prefixes))
             return

@@ -27,6 +27,7 @@ from xbot.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
@@ -50,6 +51,9 @@ WRITABLE_EVENT = "//event/xbot/writable"
 Expected = Callable[[domish.Element], bool]
 """Whether an element is the answer that is waited for."""
 
+MakeElements = Callable[[], ElementStream]
+"""Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
+
 #: What a stream carries once the login is done (RFC 6120, section 8).
 _STANZAS = ("message", "presence", "iq")
 
@@ -67,9 +71,15 @@ class Stream(XmlStream):
     stream: Any
 
     def __init__(
-        self, authenticator: Authenticator, domain: str, clock: Any, trace: Trace | None = None
+        self,
+        authenticator: Authenticator,
+        domain: str,
+        clock: Any,
+        trace: Trace | None = None,
+        make_elements: MakeElements = FastElementStream,
     ) -> None:
         super().__init__(authenticator)
+        self._make_elements = make_elements
         self.namespace = ns.CLIENT
         self.domain = domain
         self.negotiating = True
@@ -221,7 +231,7 @@ class Stream(XmlStream):
     # In.
 
     def _initializeStream(self) -> None:
-        elements = ElementStream()
+        elements = self._make_elements()
         elements.DocumentStartEvent = self.onDocumentStart
         elements.ElementEvent = self.onElement
         elements.DocumentEndEvent = self.onDocumentEnd
@@ -360,7 +370,8 @@ class Stream(XmlStream):
 class StreamFactory(BootstrapMixin, Factory):
     """Makes a :class:`Stream` for each connection, with its own authenticator.
 
-    ``trace``, if there is one, sees every element that goes over it.
+    ``trace``, if there is one, sees every element that goes over it;
+    ``make_elements`` makes what parses it.
     """
 
     noisy = False
@@ -371,15 +382,23 @@ class StreamFactory(BootstrapMixin, Factory):
         domain: str,
         clock: Any,
         trace: Trace | None = None,
+        make_elements: MakeElements = FastElementStream,
     ) -> None:
         super().__init__()
+        self._make_elements = make_elements
         self._make_authenticator = make_authenticator
         self._domain = domain
         self._clock = clock
         self._trace = trace
 
     def buildProtocol(self, addr: object) -> Stream:
-        stream = Stream(self._make_authenticator(), self._domain, self._clock, self._trace)
+        stream = Stream(
+            self._make_authenticator(),
+            self._domain,
+            self._clock,
+            self._trace,
+            self._make_elements,
+        )
         stream.factory = self
         self.installBootstraps(stream)
         return stream

@@ -167,7 +167,7 @@ class ReloadTests(ReloadCase):
             ((ACCOUNT, new, "[responder x]\nmatch = (\nreply = x"), ":8: [responder x] match"),
             ((ACCOUNT, new, "[romo x]"), "xbot.ini:7: [romo x]"),
             (("[xbot]\nstate = other\n" + ACCOUNT, new), "xbot.ini:2: [xbot] state: cannot change"),
-            ((ACCOUNT, new, "[responder x]\nmatch = x\nuse = no_such_module:x"), "xbot.ini:7"),
+            ((ACCOUNT, new, "[responder x]\nmatch = x\nuse = no_such_module:x"), "xbot.ini:9"),
             ((ACCOUNT + "ca-file = xbot.ini", new), "[xmpp] ca-file"),
         ]
         for parts, where in table:

@@ -237,7 +237,7 @@ class LifeTests(ScopeCase):
 
     def test_order(self) -> None:
         """Closing stops the timers, runs ``stop``, then what was given to on_close, last first."""
-        self.scope.stop_work = lambda: succeed(self.done.append("stop"))
+        self.scope.add_life(None, lambda: succeed(self.done.append("stop")))
         self.scope.add_timer("timer", 10, False, lambda: succeed(self.done.append("timer")))
         with self.scope.entered():
             on_close(lambda: self.done.append("first"))
@@ -262,7 +262,8 @@ class LifeTests(ScopeCase):
 
     def test_failing_ends(self) -> None:
         """One thing that fails, or takes too long, on being stopped keeps nothing else from it."""
-        self.scope.stop_work = Deferred
+        self.scope.add_life(None, Deferred)
+        self.scope.start()
         self.scope.on_close(lambda: self.done.append("closed"))
         self.scope.on_close(lambda: 1 / 0)
         closed = self.scope.close()
@@ -274,7 +275,8 @@ class LifeTests(ScopeCase):
 
     def test_runs_end_first(self) -> None:
         """What runs when it is closed may end, within the limit; what comes then is refused."""
-        self.scope.stop_work = lambda: succeed(self.done.append("stop"))
+        self.scope.add_life(None, lambda: succeed(self.done.append("stop")))
+        self.scope.start()
         running: Deferred[Answers] = Deferred()
         bound = self.scope.bound(lambda m, g: running, "match")
         bound(MESSAGE, {})
@@ -297,7 +299,7 @@ class LifeTests(ScopeCase):
     def test_start(self) -> None:
         """Who asks while it starts is answered once it has."""
         starting: Deferred[object] = Deferred()
-        self.scope.start_work = lambda: starting
+        self.scope.add_life(lambda: starting, None)
         started = self.scope.start()
         answer = self.call()
         self.assertNoResult(answer)
@@ -308,8 +310,10 @@ class LifeTests(ScopeCase):
     def test_failing_start(self) -> None:
         """When it cannot be started, it is undone at once, and says so to whoever asks it."""
         self.scope.on_close(lambda: self.done.append("closed"))
-        self.scope.start_work = lambda: fail(OSError("no tea"))
-        self.scope.stop_work = lambda: succeed(self.done.append("stop"))
+        self.scope.add_life(None, lambda: succeed(self.done.append("stopped")))
+        self.scope.add_life(
+            lambda: fail(OSError("no tea")), lambda: succeed(self.done.append("never"))
+        )
         self.scope.add_timer("timer", 10, True, lambda: succeed(self.done.append("timer")))
         self.failureResultOf(self.scope.start(), OSError)
         self.scope.begin()
@@ -318,11 +322,11 @@ class LifeTests(ScopeCase):
         self.assertEqual(error.answer, "tea is not available; the log says why.")
         self.assertEqual(self.successResultOf(self.call("hear")), Answers())
         self.successResultOf(self.scope.close())
-        self.assertEqual(self.done, ["closed"])
+        self.assertEqual(self.done, ["stopped", "closed"])
 
     def test_start_without_end(self) -> None:
         """A start that takes too long has failed."""
-        self.scope.start_work = Deferred
+        self.scope.add_life(Deferred, None)
         started = self.scope.start()
         self.clock.advance(LIMIT)
         self.failureResultOf(started)
@@ -330,8 +334,7 @@ class LifeTests(ScopeCase):
 
     def test_closed_while_starting(self) -> None:
         """What is closed while it starts is not waited for, and is undone."""
-        self.scope.start_work = Deferred
-        self.scope.stop_work = lambda: succeed(self.done.append("stop"))
+        self.scope.add_life(Deferred, lambda: succeed(self.done.append("stop")))
         started = self.scope.start()
         self.scope.on_close(lambda: self.done.append("closed"))
         self.successResultOf(self.scope.close())

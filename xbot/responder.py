@@ -234,6 +234,15 @@ def repeated_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Ever
             yield getattr(target, name), every
 
 
+def is_responder(value: object) -> bool:
+    """Whether a function, an object or a class answers to something, or is done by itself."""
+    parts = [value]
+    if not inspect.isroutine(value):
+        cls = value if isinstance(value, type) else type(value)
+        parts += [method for base in cls.__mro__ for method in vars(base).values()]
+    return any(hasattr(part, _DECLARED) or hasattr(part, _EVERY) for part in parts)
+
+
 def _methods(target: object) -> Iterator[tuple[str, object]]:
     """What is in the classes of ``target``, each name once, as the nearest class has it."""
     seen = set()

@@ -132,11 +132,11 @@ class Scope:
     def __init__(self, name: str, surroundings: Surroundings, limit: float = 30.0) -> None:
         self.name = name
         self.state = State.LOADED
-        self.start_work: Work | None = None
-        self.stop_work: Work | None = None
         self._surroundings = surroundings
         self._limit = limit
         self._timers: list[Timer] = []
+        self._lives: list[tuple[Work | None, Work | None]] = []
+        self._to_stop: list[Work] = []
         self._to_close: list[Callable[[], object]] = []
         self._said: deque[float] = deque()
         self._lock = threading.Lock()
@@ -254,6 +254,10 @@ class Scope:
             )
         )
 
+    def add_life(self, start: Work | None, stop: Work | None) -> None:
+        """Something of its is to be started, and stopped if it was."""
+        self._lives.append((start, stop))
+
     def start(self) -> Deferred[None]:
         """Run its ``start`` method; fails with whatever that did. Who asks meanwhile waits."""
         self._starting = Deferred.fromCoroutine(self._start())
@@ -269,10 +273,8 @@ class Scope:
         """Undo all that it did. Fires when that is done, and never fails."""
         if self.state in (State.CLOSING, State.STOPPING, State.CLOSED):
             return succeed(None)
-        is_made = self.state is State.LOADED and self.start_work is None
-        has_to_stop = self.state is State.READY or is_made
         self.state = State.CLOSING
-        return Deferred.fromCoroutine(self._close(has_to_stop)).addErrback(self._got_surprise)
+        return Deferred.fromCoroutine(self._close()).addErrback(self._got_surprise)
 
     def saved(self) -> Deferred[str] | None:
         """None when all that it remembers is saved; else fires, once it is, with nothing.
@@ -302,8 +304,11 @@ class Scope:
     async def _start(self) -> None:
         self.state = State.STARTING
         try:
-            if self.start_work is not None:
-                await self._within(self._limit, self.start_work)
+            for start, stop in self._lives:
+                if start is not None:
+                    await self._within(self._limit, start)
+                if stop is not None:
+                    self._to_stop.append(stop)
         except BaseException:
             if self.state is State.STARTING:
                 self.state = State.FAILED
@@ -317,7 +322,7 @@ class Scope:
             for each in waiting:
                 each.callback(None)
 
-    async def _close(self, has_to_stop: bool) -> None:
+    async def _close(self) -> None:
         for timer in self._timers:
             timer.stop()
         if self._starting is not None:
@@ -329,13 +334,13 @@ class Scope:
             except TimeoutError:
                 self._until_idle = None
         self.state = State.STOPPING
-        if self.stop_work is not None and has_to_stop:
-            await self._ended(self.stop_work)
         await self._undo()
         self.state = State.CLOSED
         self._memory = None
 
     async def _undo(self) -> None:
+        while self._to_stop:
+            await self._ended(self._to_stop.pop())
         while self._to_close:
             await self._ended(self._to_close.pop())
 

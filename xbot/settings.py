@@ -116,14 +116,15 @@ class RoomSettings:
 class ResponderSettings:
     """``[responder NAME]``: when it answers, and how.
 
-    Exactly one of ``reply`` (a text), ``run`` (a program and its arguments)
-    and ``use`` (``package.module:object``) is set. ``match`` and ``hear`` are
-    valid regular expressions; with ``reply`` and ``run`` at least one is set,
-    with ``use`` the object may bring its own. ``settings`` are the options
+    Exactly one of ``reply`` (a text), ``run`` (a program and its arguments),
+    ``use`` (``package.module:object``, ``package.module`` or
+    ``entry-point:NAME``) and ``file`` (of Python code) is set. ``match`` and
+    ``hear`` are valid regular expressions; with ``reply`` and ``run`` at least
+    one is set, with code the object may bring its own. ``settings`` are the options
     that belong to the Python object. ``effect`` is None where the kind of
     responder, or its code, says whether it has effects. ``access`` is who may
     use it, ``confirm`` and ``approve`` who is asked before. ``line`` is the section's line in
-    ``path``, for errors found later.
+    ``path``, and ``lines`` those of its options, for errors found later.
     """
 
     name: str
@@ -143,6 +144,8 @@ class ResponderSettings:
     settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")
     line: int = 0
+    file: Path | None = field(default=None, kw_only=True)
+    lines: Mapping[str, int] = field(factory=dict, eq=False, repr=False, kw_only=True)
 
 
 @frozen

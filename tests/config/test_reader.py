@@ -204,7 +204,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "[responder a]\nhear = b\nrun = ./good",
         "5: [responder a] run: there is no program './good' that we may run",
     ),
-    ("[responder a]\nuse = a.b", "4: [responder a] use: 'a.b' is not written module:object"),
+    ("[responder a]\nuse = a-b", "4: [responder a] use: 'a-b' is not written module:object"),
     ("[responder a]\nuse = a..b:c", "4: [responder a] use: 'a..b:c' is not written module:object"),
     (
         "[responder a]\nhear = a\nreply = b\ntimout = 5s",
@@ -445,7 +445,7 @@ class MistakesTests(Folder):
         self.assertEqual(
             self.problems(
                 "[room a@b/c]\nnik = x\n[responder x]\nrun = 'a\nreply = {\n[xmpp]\n"
-                "?\nping-timeout = 5\nport = 1\n[group y]\n[responder x]\nuse = y\n"
+                "?\nping-timeout = 5\nport = 1\n[group y]\n[responder x]\nuse = y-\n"
             ),
             [
                 "1: [room a@b/c]: a room's JID has no resource; nick = c sets the nick",
@@ -461,7 +461,7 @@ class MistakesTests(Folder):
                 "9: [xmpp] port: is used only together with host; the SRV look-up names the port",
                 "10: [group y]: members is missing: who belongs to it",
                 "11: [responder x]: is already there in line 3",
-                "12: [responder x] use: 'y' is not written module:object",
+                "12: [responder x] use: 'y-' is not written module:object",
             ],
         )
 

@@ -86,6 +86,27 @@ class DispatcherCase(TestCase):
         ]
 
 
+class MisuseTests(DispatcherCase):
+    def test_usage(self) -> None:
+        """What does not convert is answered with the usage and what is wrong; it is no failure."""
+
+        @respond(r"go (?P<count>\w+)")
+        def walk(message: Message, count: int) -> str:
+            return str(count)
+
+        @hear(r"say (?P<count>\w+)")
+        def overhear(message: Message, count: int) -> str:
+            return str(count)
+
+        dispatcher = self.dispatcher(walk, overhear)
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: go far"))
+        self.assertEqual(self.said(), ["usage: walk\nCOUNT is no whole number"])
+        dispatcher.got_message(evolve(IN_ROOM, body="say something"))
+        self.assertEqual(self.said(), [])
+        self.assertEqual(dispatcher.fates["misused"], 2)
+        self.assertEqual(self.logged(LogLevel.warn) + self.logged(LogLevel.error), [])
+
+
 class RoutingTests(DispatcherCase):
     def test_addressed(self) -> None:
         """In a room only what is addressed to name, nick or prefix is matched."""

@@ -15,6 +15,7 @@ from xbot.answers import Answers
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
+from xbot.responder import Misused
 from xbot.threads import Busy, InThread
 from xbot.timer import StillAtWork
 
@@ -143,6 +144,34 @@ class RunTests(TestCase):
         self.assertEqual(self.run_it(plain, {"b": "x"}).said, ("?",))
         self.assertEqual(self.run_it(plain, {"a": "y", "b": "x"}).said, ("y",))
         self.assertEqual(self.run_it(takes_all, {"b": "x"}).said, ("[('b', 'x')]",))
+
+    def test_converted(self) -> None:
+        """Groups become what the annotations say; what does not is misuse, and runs nothing."""
+        ran = []
+
+        async def takes_int(message: Message, a: int = 0, *, b: int | None = None) -> str:
+            ran.append(a)
+            return repr((a, b))
+
+        self.assertEqual(self.run_it(takes_int, {"a": "3", "b": "4"}).said, ("(3, 4)",))
+        self.assertEqual(self.run_it(takes_int, {}).said, ("(0, None)",))
+        ran.clear()
+        call = call_of(takes_int, [Pattern.match("(?P<a>.*)")], Counted())
+        failure = self.failureResultOf(call(MESSAGE, {"a": "three"}), Misused)
+        self.assertEqual(str(failure.value), "A is no whole number")
+        self.assertEqual(ran, [])
+
+    def test_unknown_annotations(self) -> None:
+        """What no text can become is found at load, where a group would need it."""
+
+        def takes_bytes(message: NobodyKnows, a: bytes = b"", c: bytes = b"") -> None:  # type: ignore[name-defined]  # noqa: F821
+            ...
+
+        call_of(takes_bytes, [Pattern.match("x")], Counted())
+        for pattern in ("(?P<a>x)", "(?P<c>x)"):
+            with self.assertRaises(BadSignature) as caught:
+                call_of(takes_bytes, [Pattern.match(pattern)], Counted())
+            self.assertIn("can become a value of type bytes", str(caught.exception))
 
     def test_failures(self) -> None:
         """Whatever is raised, wherever, is the run's failure."""

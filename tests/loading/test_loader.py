@@ -171,15 +171,83 @@ class UseTests(LoaderCase):
         self.assertEqual((route.usage, route.help), ("ours", ""))
 
     def test_class(self) -> None:
-        """A class is made once, with the ini's other options."""
+        """A class is made once, with the ini's other options as it declares them."""
         source = """
             class Tea:
-                def __init__(self, settings): self.kind = settings["kind"]
+                def __init__(self, *, kind: str): self.kind = kind
                 @respond("tea")
                 async def __call__(self, message): return self.kind
         """
         (responder,) = load(self.use("Tea", source, settings={"kind": "green"}))
         self.assertEqual(self.said(responder), ["green"])
+
+    def test_function_with_settings(self) -> None:
+        """A function takes of the ini what it takes by keyword only and no pattern names."""
+        source = """
+            @respond("(?P<tea>\\w+) tea")
+            async def f(message, *, tea: str, cups: int, hot: bool = True):
+                return f"{tea} {cups!r} {hot!r}"
+        """
+        (responder,) = load(self.use("f", source, settings={"cups": "3"}))
+        self.assertEqual(self.said(responder, groups={"tea": "green"}), ["green 3 True"])
+        problem = self.problem(self.use("f", source))
+        self.assertEqual((problem.option, problem.reason), ("cups", "is missing"))
+
+    def test_lines(self) -> None:
+        """What is wrong with an option is told with the line where that stands."""
+        lines = {"use": 8, "cups": 9}
+        source = "def f(message, *, cups: int): pass"
+        settings = self.use("f", source, settings={"cups": "x"}, lines=lines, match="x")
+        self.assertEqual(self.problem(settings).line, 9)
+        sys.modules.pop(self.module, None)
+        self.assertEqual(self.problem(self.use("g", source, lines=lines)).line, 8)
+
+    def test_whole_module(self) -> None:
+        """A module is one responder of all its own public functions and classes."""
+        source = """
+            from xbot.responders.ping import ping
+            @respond("one")
+            def one(message): return "1"
+            @respond("hidden")
+            def _hidden(message): pass
+            class Base:
+                @respond("two")
+                def two(self, message): return "2"
+            class _Other(Base): pass
+            @every("10s")
+            def look(): pass
+            def helper(): pass
+        """
+        settings = self.use("x", source)
+        (responder,) = load(evolve(settings, use=self.module))
+        self.assertEqual([route.usage for route in responder.routes], ["one", "two"])
+        sys.modules.pop(self.module, None)
+        (responder,) = load(
+            evolve(
+                self.use("x", source + "\n            __all__ = ['one', 'ping']"), use=self.module
+            )
+        )
+        self.assertEqual([route.usage for route in responder.routes], ["one", "ping"])
+        sys.modules.pop(self.module, None)
+        problem = self.problem(evolve(self.use("x", "def f(): pass"), use=self.module))
+        self.assertIn("nothing in", problem.reason)
+
+    def test_only_by_itself(self) -> None:
+        """What only has timers, or a life, answers to nothing and is a responder all the same."""
+        for source in ("@every('10s')\ndef X(): pass", "class X:\n def start(self): pass"):
+            sys.modules.pop(self.module, None)
+            (responder,) = load(self.use("X", source))
+            self.assertEqual(responder.routes, ())
+
+    def test_route_called_start(self) -> None:
+        """A method that answers is no ``start``, whatever it is called."""
+        source = """
+            class X:
+                @respond("start (?P<job>.+)")
+                def start(self, message, job): pass
+        """
+        (responder,) = load(self.use("X", source))
+        self.successResultOf(responder.scope.start())
 
     def test_class_without_settings(self) -> None:
         """A class that takes no settings needs none."""
@@ -233,13 +301,11 @@ class UseTests(LoaderCase):
             ("f", "f = 3", {}, ["f cannot be called"]),
             ("f", "def f(m): pass", {}, ["give it match or hear"]),
             ("f", "@respond('x')\ndef f(): pass", {}, ["takes no message"]),
-            ("f", "@respond('x')\ndef f(m): pass", {"tea": "1"}, ["takes no settings", "tea"]),
-            ("F", "class F:\n def __call__(self, m): 0", {"tea": "1"}, ["cannot make a F"]),
             (
                 "F",
-                "class F:\n def __init__(self, s): s['tea']",
-                {},
-                ["KeyError: 'tea'", f"{here}:3"],
+                "class F:\n def __init__(self, s): {}[s]",
+                {"s": "tea"},
+                ["cannot make a F", "KeyError: 'tea'", f"{here}:3"],
             ),
             ("F", "class F: pass", {}, ["F cannot be called"]),
         ):

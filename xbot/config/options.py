@@ -282,8 +282,14 @@ def command(value: str) -> tuple[str, ...]:
 
 
 def python_object(value: str) -> str:
-    module, colon, name = value.partition(":")
-    if not colon or not all(part.isidentifier() for part in f"{module}.{name}".split(".")):
+    name = value.removeprefix("entry-point:")
+    if name != value:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"{value!r} is not written entry-point:NAME")
+        return value
+    module, colon, path = value.partition(":")
+    parts = module.split(".") + (path.split(".") if colon else [])
+    if not all(part.isidentifier() for part in parts):
         raise ValueError(f"{value!r} is not written module:object")
     return value
 
@@ -417,7 +423,12 @@ KINDS = (
             OptionKind("help", one_line, "", "What it does, in one line."),
             OptionKind("reply", template, "", "The answer; may have fields such as {nick}."),
             OptionKind("run", command, "", "A program and its arguments; its output answers."),
-            OptionKind("use", python_object, "", "A Python responder, module:object."),
+            OptionKind(
+                "use",
+                python_object,
+                "",
+                "A Python responder: module:object, module or entry-point:NAME.",
+            ),
             OptionKind("timeout", duration, "30s", "How long it may take."),
             OptionKind(
                 "effect",

@@ -327,6 +327,7 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
         ),
         confirm=values.get("confirm", False),
         approve=values.get("approve", 0),
+        lines={name: option.line for name, option in section.section.options.items()},
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import get_origin
+from types import MappingProxyType
+from typing import Any, get_origin
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -16,20 +16,14 @@ from twisted.python.failure import Failure
 
 from xbot.answers import Answers, collect
 from xbot.errors import XbotError
+from xbot.loading.convert import Convert, UnknownAnnotation
+from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.responder import Call
+from xbot.responder import Call, Misused
 from xbot.scope import Work
 from xbot.threads import Busy, RunsInThread
 from xbot.timer import StillAtWork
-
-if sys.version_info >= (3, 14):
-    from annotationlib import Format
-
-    # Evaluating annotations may fail on names that only type checkers import.
-    _signature = partial(inspect.signature, annotation_format=Format.STRING)
-else:
-    _signature = inspect.signature
 
 
 class BadSignature(XbotError, TypeError):
@@ -37,23 +31,31 @@ class BadSignature(XbotError, TypeError):
 
 
 def call_of(
-    function: Callable[..., object], patterns: Sequence[Pattern | None], in_thread: RunsInThread
+    function: Callable[..., object],
+    patterns: Sequence[Pattern | None],
+    in_thread: RunsInThread,
+    own: Mapping[str, Any] = MappingProxyType({}),
 ) -> Call:
     """What a route calls, made of a Python callable; :class:`BadSignature` if it cannot be.
 
     It is called with the message and, by keyword, those of the named groups
-    that it takes. Coroutine functions, ``inlineCallbacks`` and what is
-    annotated to return a Deferred run on the reactor; everything else may
-    block, and gets a thread.
+    that it takes, as the values that its annotations say, and with ``own``.
+    What does not convert fails with :class:`~xbot.responder.Misused`. Coroutine
+    functions, ``inlineCallbacks`` and what is annotated to return a Deferred run
+    on the reactor; everything else may block, and gets a thread.
     """
-    accepts = _accepted_groups(function, patterns)
+    accepts = _accepted_groups(function, patterns, own)
+    converts = _converters(function, accepts)
     on_reactor = _runs_on_reactor(function)
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(_call, function)
     collected = partial(collect)
 
     async def run(message: Message, groups: Mapping[str, str]) -> Answers:
-        taken = {name: value for name, value in groups.items() if name in accepts}
+        taken: dict[str, object] = {**own}
+        for name, text in groups.items():
+            if name in accepts:
+                taken[name] = _converted(name, text, converts)
         result: object
         if on_reactor:
             result = function(message, **taken)
@@ -79,7 +81,7 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise BadSignature(f"{_name(function)} is a generator, and nobody asks it for anything")
     try:
-        _signature(function).bind()
+        signature(function).bind()
     except (TypeError, ValueError) as error:
         raise BadSignature(f"{_name(function)} is called without arguments: {error}") from error
     if _runs_on_reactor(function):
@@ -121,7 +123,48 @@ class _Returned:
     value: object
 
 
-def _call(function: Callable[..., object], message: Message, groups: dict[str, str]) -> _Returned:
+def own_parameters(
+    function: Callable[..., object], patterns: Sequence[Pattern | None]
+) -> list[Parameter]:
+    """What a function takes of the ini: by keyword only, and no pattern has such a group."""
+    groups = _groups(patterns)
+    try:
+        parameters = parameters_of(function)
+    except (TypeError, ValueError) as error:
+        raise BadSignature("its parameters cannot be known") from error
+    return [
+        each for each in parameters if each.kind is Kind.KEYWORD_ONLY and each.name not in groups
+    ]
+
+
+def _groups(patterns: Sequence[Pattern | None]) -> frozenset[str]:
+    return frozenset().union(*(each.groups for each in patterns if each is not None))
+
+
+def _converters(function: Callable[..., object], accepts: Collection[str]) -> dict[str, Convert]:
+    converts = {}
+    for parameter in parameters_of(function):
+        if parameter.name in accepts:
+            try:
+                converts[parameter.name] = parameter.converter()
+            except UnknownAnnotation as error:
+                raise BadSignature(f"its parameter {parameter.name!r}: {error}") from error
+    return {name: convert for name, convert in converts.items() if convert is not str}
+
+
+def _converted(name: str, text: str, converts: Mapping[str, Convert]) -> object:
+    convert = converts.get(name)
+    if convert is None:
+        return text
+    try:
+        return convert(text)
+    except ValueError as error:
+        raise Misused(f"{name.upper()} {error}") from None
+
+
+def _call(
+    function: Callable[..., object], message: Message, groups: dict[str, object]
+) -> _Returned:
     try:
         result = function(message, **groups)
     except BaseException:
@@ -130,14 +173,14 @@ def _call(function: Callable[..., object], message: Message, groups: dict[str, s
 
 
 def _accepted_groups(
-    function: Callable[..., object], patterns: Sequence[Pattern | None]
+    function: Callable[..., object], patterns: Sequence[Pattern | None], own: Collection[str]
 ) -> frozenset[str]:
     groups = [pattern.groups if pattern is not None else frozenset() for pattern in patterns]
-    everything: frozenset[str] = frozenset().union(*groups)
+    everything = _groups(patterns)
     if inspect.isasyncgenfunction(function):
         raise BadSignature("it is an asynchronous generator; return a list instead")
     try:
-        parameters = list(_signature(function).parameters.values())
+        parameters = list(signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise BadSignature("its parameters cannot be known") from error
     kinds = inspect.Parameter
@@ -152,6 +195,8 @@ def _accepted_groups(
             kinds.VAR_POSITIONAL,
             kinds.VAR_KEYWORD,
         ):
+            continue
+        if parameter.name in own:
             continue
         if parameter.kind is kinds.POSITIONAL_ONLY:
             raise BadSignature(f"its parameter {parameter.name!r} cannot be given by name")
@@ -170,7 +215,7 @@ def _runs_on_reactor(function: Callable[..., object]) -> bool:
         return True
     if inspect.isgeneratorfunction(getattr(called, "__wrapped__", None)):
         return True
-    returns = _signature(function).return_annotation
+    returns = signature(function).return_annotation
     if isinstance(returns, str):
         return re.match(r"[\s'\"]*(\w+\.)*Deferred\b", returns) is not None
     origin = get_origin(returns) or returns

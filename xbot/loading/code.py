@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import evolve
 
-from xbot.loading.callables import BadSignature, call_of, work_of
+from xbot.loading.callables import BadSignature, call_of, own_parameters, work_of
+from xbot.loading.finding import find
+from xbot.loading.own_options import OwnOptions
+from xbot.loading.parameters import Parameter, parameters_of
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.wrong import Wrong, blaming
 from xbot.responder import Call, Declared, Responder, declared_by, repeated_by
@@ -17,13 +20,24 @@ from xbot.settings import ResponderSettings
 
 
 def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
-    """What ``use`` names, imported, and made where it is a class. Raises :class:`Wrong`."""
+    """What ``use`` or ``file`` names, imported, and made where it is a class.
+
+    Raises :class:`Wrong` with all that is wrong.
+    """
     scope = Scope(settings.name, surroundings, settings.timeout)
     try:
         with scope.entered():
-            return _assembled(settings, _find(settings), surroundings, scope)
-    except BaseException:
+            found = find(settings)
+            options = OwnOptions(settings)
+            taken = [_parameters(target, settings) for target in found]
+            options.check([parameter for each in taken for parameter in each])
+            values = [options.values(each) for each in taken]
+            targets = [_made(*each) for each in zip(found, values, strict=True)]
+            return _assembled(settings, targets, values, surroundings, scope)
+    except BaseException as error:
         scope.close()
+        if isinstance(error, BadSignature):
+            raise Wrong(("use", str(error))) from error
         raise
 
 
@@ -32,22 +46,53 @@ def responder_of_object(
 ) -> Responder:
     """One that is there already: a function, or an object with decorated methods."""
     scope = Scope(settings.name, surroundings, settings.timeout)
-    return _assembled(settings, target, surroundings, scope)
+    return _assembled(settings, [target], [{}], surroundings, scope)
+
+
+def _parameters(target: object, settings: ResponderSettings) -> list[Parameter]:
+    """What of a class, or of a function, the ini can set."""
+    if isinstance(target, type):
+        try:
+            return parameters_of(target)
+        except (TypeError, ValueError) as error:
+            raise BadSignature(f"what {target.__name__} takes cannot be known") from error
+    if not inspect.isroutine(target):
+        return []
+    declared = [each.pattern for _, several in declared_by(target) for each in several]
+    return own_parameters(target, patterns_of(settings) or declared)
+
+
+def _made(target: object, values: Mapping[str, Any]) -> object:
+    if not isinstance(target, type):
+        return target
+    with blaming("use", f"cannot make a {target.__name__}"):
+        return target(**values)
 
 
 def _assembled(
-    settings: ResponderSettings, target: object, surroundings: Surroundings, scope: Scope
+    settings: ResponderSettings,
+    targets: Sequence[object],
+    values: Sequence[Mapping[str, Any]],
+    surroundings: Surroundings,
+    scope: Scope,
 ) -> Responder:
-    try:
-        has_life = _bind_life(target, surroundings, scope)
-        declared = _declared(settings, target, surroundings, has_life)
-    except BadSignature as error:
-        raise Wrong(("use", str(error))) from error
-    return responder_of(settings, declared, scope, may_be_silent=has_life)
+    lives = [_bind_life(target, surroundings, scope) for target in targets]
+    if patterns_of(settings) and len(targets) > 1:
+        option = "match" if settings.match else "hear"
+        raise Wrong((option, "its functions say what they answer to"))
+    declared = []
+    for target, own, has_life in zip(targets, values, lives, strict=True):
+        takes = own if inspect.isroutine(target) else {}
+        declared += _declared(settings, target, surroundings, takes, has_life)
+    return responder_of(settings, declared, scope, may_be_silent=any(lives))
 
 
 def _declared(
-    settings: ResponderSettings, target: object, surroundings: Surroundings, has_life: bool
+    settings: ResponderSettings,
+    target: object,
+    surroundings: Surroundings,
+    own: Mapping[str, Any],
+    has_life: bool,
 ) -> list[tuple[Call, Declared]]:
     """What it answers to, and how."""
     patterns = patterns_of(settings)
@@ -59,16 +104,19 @@ def _declared(
         raise Wrong((option, "its methods say what they answer to"))
     if patterns:
         effect = any(each.effect for _, declared in found for each in declared) or not found
-        own = found[0][1][0] if found else given[0]
-        given = tuple(evolve(each, usage=own.usage, help=own.help, effect=effect) for each in given)
+        first = found[0][1][0] if found else given[0]
+        usage, help = first.usage, first.help
+        given = tuple(evolve(each, usage=usage, help=help, effect=effect) for each in given)
         if not callable(target):
-            raise Wrong(("use", f"{settings.use} cannot be called"))
+            raise Wrong(("use", f"{_shown(settings)} cannot be called"))
         found = [(target, given)]
     elif not found and not callable(target) and not has_life:
-        raise Wrong(("use", f"{settings.use} cannot be called, nor has it methods that answer"))
+        what = "cannot be called, nor has it methods that answer"
+        raise Wrong(("use", f"{_shown(settings)} {what}"))
     declared = []
     for function, several in found:
-        call = call_of(function, [each.pattern for each in several], surroundings.in_thread)
+        found_by = [each.pattern for each in several]
+        call = call_of(function, found_by, surroundings.in_thread, own)
         doc = _summary(function if inspect.isroutine(function) else type(function))
         for each in several:
             declared.append((call, each if each.help is not None else evolve(each, help=doc)))
@@ -92,7 +140,7 @@ def _bind_life(target: object, surroundings: Surroundings, scope: Scope) -> bool
         method = getattr(target, name, None)
         if inspect.ismethod(method) and method not in routes:
             works[name] = work_of(method, in_thread)
-    scope.start_work, scope.stop_work = works.get("start"), works.get("stop")
+    scope.add_life(works.get("start"), works.get("stop"))
     return has_timers or bool(works)
 
 
@@ -100,27 +148,5 @@ def _summary(documented: object) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-def _find(settings: ResponderSettings) -> object:
-    """Import the object that ``use`` names; make the one instance of a class."""
-    module_name, _, path = (settings.use or "").partition(":")
-    with blaming("use", f"cannot import {module_name}"):
-        found: object = importlib.import_module(module_name)
-    try:
-        for part in path.split("."):
-            found = getattr(found, part)
-    except AttributeError:
-        raise Wrong(("use", f"{module_name} has no {path}")) from None
-    if isinstance(found, type):
-        found = _instance(found, settings)
-    elif settings.settings:
-        names = ", ".join(sorted(settings.settings))
-        raise Wrong(("use", f"{path} is no class and takes no settings; it was given {names}"))
-    return found
-
-
-def _instance(cls: type, settings: ResponderSettings) -> object:
-    own = MappingProxyType(dict(settings.settings))
-    with blaming("use", f"cannot make a {cls.__name__}"):
-        if not own and not inspect.signature(cls).parameters:
-            return cls()
-        return cls(own)
+def _shown(settings: ResponderSettings) -> str:
+    return str(settings.use or settings.file)

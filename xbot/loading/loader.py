@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from xbot.errors import InvalidConfig, Problem
 from xbot.filters import Rooms, may_answer
+from xbot.loading import finding
 from xbot.loading.code import responder_of_code, responder_of_object
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.templates import call_of_program, call_of_reply
@@ -68,7 +69,7 @@ def load_responders(
 
 def modules_of(settings: Sequence[ResponderSettings]) -> set[str]:
     """The modules that the responders of ``settings`` come from."""
-    return {each.use.partition(":")[0] for each in settings if each.use}
+    return set().union(*map(finding.modules_of, settings))
 
 
 def close_all(responders: Sequence[Responder]) -> None:
@@ -80,11 +81,12 @@ def close_all(responders: Sequence[Responder]) -> None:
 
 def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
     """That something is wrong with ``option`` of this responder."""
-    return Problem(settings.path, settings.line, f"responder {settings.name}", option, reason)
+    line = settings.lines.get(option, settings.line)
+    return Problem(settings.path, line, f"responder {settings.name}", option, reason)
 
 
 def _load(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
-    if settings.use is not None:
+    if settings.use is not None or settings.file is not None:
         return responder_of_code(settings, surroundings)
     patterns = patterns_of(settings)
     if settings.run is not None:

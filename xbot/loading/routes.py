@@ -28,7 +28,7 @@ def responder_of(
 ) -> Responder:
     """One of these settings, which answers to what is ``declared``."""
     if not declared and not may_be_silent:
-        option = "match" if settings.use is None else "use"
+        option = "match" if settings.use is None and settings.file is None else "use"
         raise Wrong((option, "nothing says what it answers to; give it match or hear"))
     is_first = True
     routes = []

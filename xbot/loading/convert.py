@@ -1,0 +1,210 @@
+"""Texts of people and of the ini, as the values that annotations ask for. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, NewType, Union, get_args, get_origin
+
+from xbot import durations
+from xbot.errors import InvalidJid, XbotError
+from xbot.jid import Jid
+
+Convert = Callable[[str], Any]
+"""Makes a value of a text; a ValueError says what the text *is* instead ("is no number")."""
+
+#: More digits are no number that anybody means. (int() of 4,096 takes a while to print.)
+MAX_DIGITS = 18
+
+#: No list of the ini's is longer.
+MAX_ITEMS = 1000
+
+#: No duration that anybody says is longer, in seconds.
+MAX_DURATION = 3660 * 86400.0
+
+#: So many of the words that are possible are told.
+_SHOWN = 12
+
+_BOOLS = {
+    **dict.fromkeys(("yes", "on", "true"), True),
+    **dict.fromkeys(("no", "off", "false"), False),
+}
+
+
+class UnknownAnnotation(XbotError, TypeError):
+    """No text can be converted to this. Use another annotation, or str."""
+
+    def __init__(self, annotation: object) -> None:
+        name = getattr(annotation, "__name__", None) or str(annotation)
+        super().__init__(f"nothing that is written can become a value of type {name}")
+        self.annotation = annotation
+
+
+def converter(annotation: Any, folder: Path | None = None) -> Convert:
+    """What makes a value of the type ``annotation`` of a text.
+
+    ``folder`` is where relative paths start; without one a path is not known,
+    for what people say must not name files.
+
+    :raises UnknownAnnotation: for what it does not know.
+    """
+    if folder is not None and annotation is Path:
+        return lambda text: _path(text, folder)
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _enum(annotation)
+    if isinstance(annotation, NewType):
+        return converter(annotation.__supertype__, folder)
+    origin, arguments = get_origin(annotation) or annotation, get_args(annotation)
+    if origin is Literal:
+        return _literal(arguments)
+    if origin in (Union, types.UnionType):
+        members = [each for each in arguments if each is not type(None)]
+        return _first_of([converter(member, folder) for member in members])
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return _several(tuple, converter(arguments[0], folder))
+    if origin in _SEVERAL and len(arguments) <= 1:
+        item = arguments[0] if arguments else str
+        return _several(_SEVERAL[origin], converter(item, folder))
+    raise UnknownAnnotation(annotation)
+
+
+def _int(text: str) -> int:
+    if not re.fullmatch(rf"[+-]?\d{{1,{MAX_DIGITS}}}", text):
+        raise ValueError("is no whole number")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    try:
+        value = float(text) if len(text) <= 40 and "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError("is no number")
+    return value
+
+
+def _bool(text: str) -> bool:
+    try:
+        return _BOOLS[text.casefold()]
+    except KeyError:
+        raise ValueError("is neither yes nor no") from None
+
+
+def _timedelta(text: str) -> timedelta:
+    try:
+        return timedelta(seconds=durations.seconds(text, MAX_DURATION))
+    except ValueError:
+        raise ValueError("is no duration such as 90s, 5m, 1h30m or 2d") from None
+
+
+def _jid(text: str) -> Jid:
+    try:
+        return Jid.parse(text)
+    except InvalidJid as error:
+        raise ValueError(f"is no address: {error.reason}") from None
+
+
+def _moment(kind: type[Any], name: str, example: str) -> Convert:
+    def convert(text: str) -> Any:
+        try:
+            return kind.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"is no {name} such as {example}") from None
+
+    return convert
+
+
+def _path(text: str, folder: Path) -> Path:
+    if "\n" in text or "\0" in text:
+        raise ValueError("is no path")
+    return folder / Path(text).expanduser()
+
+
+def _enum(kind: type[Enum]) -> Convert:
+    # Names go before values: who reads the code expects them.
+    choices = {str(each.value).casefold(): each for each in kind}
+    choices.update({name.casefold(): each for name, each in kind.__members__.items()})
+    return _one_of(choices, [each.name.lower() for each in kind])
+
+
+def _literal(values: Sequence[object]) -> Convert:
+    return _one_of({str(each).casefold(): each for each in values}, map(str, values))
+
+
+def _one_of(choices: dict[str, Any], names: Iterable[str]) -> Convert:
+    shown = list(names)
+    more = ", ..." if len(shown) > _SHOWN else ""
+    reason = f"is none of {', '.join(shown[:_SHOWN])}{more}"
+
+    def convert(text: str) -> Any:
+        try:
+            return choices[text.casefold()]
+        except KeyError:
+            raise ValueError(reason) from None
+
+    return convert
+
+
+def _first_of(converts: Sequence[Convert]) -> Convert:
+    def convert(text: str) -> Any:
+        reasons = []
+        for each in converts:
+            try:
+                return each(text)
+            except ValueError as error:
+                reasons.append(str(error))
+        raise ValueError(", and ".join(reasons))
+
+    return convert
+
+
+def _several(make: Callable[[Iterable[Any]], Any], convert_one: Convert) -> Convert:
+    def convert(text: str) -> Any:
+        items = text.replace(",", " ").split()
+        if len(items) > MAX_ITEMS:
+            raise ValueError(f"has more than {MAX_ITEMS} items")
+        converted = []
+        for number, item in enumerate(items, 1):
+            try:
+                converted.append(convert_one(item))
+            except ValueError as error:
+                # Without the item, which may be a secret.
+                raise ValueError(f"has an item (number {number}) that {error}") from None
+        return make(converted)
+
+    return convert
+
+
+_SIMPLE: dict[Any, Convert] = {
+    str: str,
+    Any: str,
+    object: str,
+    int: _int,
+    float: _float,
+    bool: _bool,
+    timedelta: _timedelta,
+    date: _moment(date, "date", "2030-12-31"),
+    time: _moment(time, "time of day", "18:30"),
+    datetime: _moment(datetime, "date and time", "2030-12-31 18:30"),
+    Jid: _jid,
+}
+
+_SEVERAL: dict[Any, Callable[[Iterable[Any]], Any]] = {
+    list: list,
+    Sequence: list,
+    Collection: list,
+    Iterable: list,
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    AbstractSet: frozenset,
+}

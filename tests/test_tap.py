@@ -87,7 +87,7 @@ class DaemonTests(unittest.TestCase):
         path.chmod(0o600)
         ended = finish([*TWISTD, "-n", "xbot", "--config", str(path)])
         self.assertEqual(ended.returncode, 78, ended.stderr)
-        self.assertIn(f"{path}:3: [responder a] use:", ended.stderr)
+        self.assertIn(f"{path}:5: [responder a] use:", ended.stderr)
 
     def test_fatal_later_errors_set_the_exit_status(self):
         """When only a person can help, the exit status is 78, though the reactor stops cleanly."""

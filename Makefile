@@ -3,6 +3,7 @@
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
 # make bench-attack  how long the bot is held up by an attack
+# make bench-matching  what it costs to find who a message is for (half a minute)
 # make lint   style and types
 # make docs   these pages as HTML in build/docs, and the manual pages in build/man
 
@@ -43,6 +44,9 @@ bench-attack: $(VENV)/ready-test
 
 bench: $(VENV)/ready-bench
 	$(BIN)/python -m benchmarks
+
+bench-matching: $(VENV)/ready-run
+	$(BIN)/python -m benchmarks.matching
 
 lint: $(VENV)/ready-lint
 	$(BIN)/ruff check .

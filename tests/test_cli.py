@@ -50,6 +50,30 @@ class CheckTests(CommandCase):
         self.assertEqual(status, 78)
         self.assertIn("[responder x] use:", errors)
 
+    def test_warnings(self):
+        """What is hardly meant is told with its line, and is no mistake."""
+        path = Path(self.mktemp())
+        path.write_text(
+            "[xmpp]\nserver = embedded\n"
+            "[responder all]\nmatch = deploy .*\nreply = a\n"
+            "[responder one]\nmatch = deploy (?P<app>\\w+)\nreply = b\n"
+            "[responder evil]\nhear = ^(?!x)(\\w+\\s?)*$\nreply = c\n"
+            "[responder own-ping]\nmatch = ping\nreply = d\n"
+        )
+        status, out, errors = self.run_main("check", str(path))
+        self.assertEqual(status, 0)
+        self.assertIn("evil", out)
+        self.assertEqual(
+            errors.splitlines(),
+            [
+                f"warning: {path}:9: [responder evil] hear: a repeat inside a repeat,"
+                " (\\w+\\s?)*, may take long, and a look-ahead bars it from linear time;"
+                " such texts are given up after 50 ms",
+                f"warning: {path}:6: [responder one] match: never reached: 'deploy x' goes to all"
+                " (deploy .*), which comes before it",
+            ],
+        )
+
     def test_against(self):
         """--against tells what a reload from one ini to another would do."""
         old, new = Path(self.mktemp()), Path(self.mktemp())

@@ -28,6 +28,7 @@ from xbot.journal.journal import Journal
 from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders, modules_of
+from xbot.loading.remarks import slow_patterns, unreachable
 from xbot.matching.worker import Worker
 from xbot.outbox import Outbox
 from xbot.overview import Overview, Phase
@@ -97,6 +98,7 @@ class BotService(Service):
         rooms = _rooms(config)
         self._surroundings = self._surround(config)
         responders = load_responders(config.responders, self._surroundings, rooms=rooms)
+        self._responders = responders
         self._lives = Lives(responders)
         self.journal = self._journal_for(config, responders)
         # These know each other; each is made before it is used.
@@ -142,6 +144,18 @@ class BotService(Service):
         """How the bot is at this moment."""
         return survey(self.phase, self.adapter, self._reactor.seconds())
 
+    def remarks(self) -> list[Problem]:
+        """What is no mistake in the ini, but hardly meant."""
+        settings = self.config.responders
+        return [
+            *slow_patterns(self._responders, settings),
+            *unreachable(self._responders, settings, _rooms(self.config)),
+        ]
+
+    def _warn_of_slow_patterns(self) -> None:
+        for remark in slow_patterns(self._responders, self.config.responders):
+            self._log.warn("{remark}", remark=str(remark))
+
     def _become(self, phase: Phase) -> None:
         # A reload that ends late does not bring us back to life.
         if self.phase is not Phase.STOPPING:
@@ -149,6 +163,7 @@ class BotService(Service):
             self.got_phase(phase)
 
     async def _start(self) -> None:
+        self._warn_of_slow_patterns()
         if self.embedded is not None:
             await self.embedded.start()
         if self.journal is not None:
@@ -224,6 +239,8 @@ class BotService(Service):
             journal=journal,
         )
         self._lives.take_over(responders)
+        self._responders = responders
+        self._warn_of_slow_patterns()
         if plan.account:
             await self._connect_anew()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def add_to(commands: Any) -> None:
         "check",
         help="say what is wrong with an ini, or what it would join and load",
         description="Reads the ini as the daemon does, loads its responders, and connects to"
-        f" nothing. Exits with 0, or with {EXIT_CONFIG} when something is wrong with it.",
+        f" nothing. Exits with 0, or with {EXIT_CONFIG} when something is wrong with it. What is"
+        " hardly meant (commands that nobody can reach, patterns that may take long) is a warning.",
     )
     check.add_argument(
         "file", nargs="?", type=Path, help="the ini (default: the one the daemon would read)"
@@ -39,7 +41,9 @@ def _check(options: argparse.Namespace) -> int:
 
     loaded = config.load(options.file or config.find())
     # What the daemon would do, up to connecting.
-    BotService(loaded, reactor, lambda reason: None)
+    service = BotService(loaded, reactor, lambda reason: None)
+    for remark in service.remarks():
+        print(f"warning: {remark}", file=sys.stderr)
     other = config.load(options.against) if options.against else None
     if other is not None:
         change = plan(other, loaded)

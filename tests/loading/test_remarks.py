@@ -1,0 +1,62 @@
+"""What :mod:`xbot.loading.remarks` promises: only what is surely never reached is named."""
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from xbot.access import Access
+from xbot.loading.remarks import unreachable
+from xbot.matching.pattern import Pattern
+from xbot.responder import Responder, Route
+from xbot.settings import ResponderSettings
+
+ROOM = "ops@rooms.example"
+
+
+def responder(name: str, *texts: str | None, **access: Any) -> Responder:
+    patterns = [Pattern.match(text) if text is not None else None for text in texts]
+    routes = tuple(Route(pattern, lambda message, groups: Deferred()) for pattern in patterns)
+    return Responder(name, routes, access=Access(**access))
+
+
+class UnreachableTests(TestCase):
+    def remarks(self, *responders: Responder, rooms: Any = None) -> list[tuple[str, str]]:
+        settings = [
+            ResponderSettings(each.name, path=Path("x.ini"), line=7)
+            for each in responders
+            if each.name != "bundled"
+        ]
+        found = unreachable(responders, settings, rooms or {})
+        return [(each.section, each.option) for each in found]
+
+    def test_same_command(self) -> None:
+        """Of two responders to the same command the second is named, and nobody bundled."""
+        one = responder("one", "go")
+        self.assertEqual(self.remarks(one, responder("two", "go")), [("responder two", "match")])
+        self.assertEqual(self.remarks(one, responder("bundled", "go")), [])
+
+    def test_same_responder(self) -> None:
+        """A responder's own earlier route takes what a later one would."""
+        self.assertEqual(self.remarks(responder("one", ".*", "go")), [("responder one", "match")])
+
+    def test_fallbacks(self) -> None:
+        """The second fallback is named."""
+        found = self.remarks(responder("one", None), responder("two", None))
+        self.assertEqual(found, [("responder two", "fallback")])
+
+    def test_other_places(self) -> None:
+        """Whoever answers where the first one does not is reached there."""
+        everywhere, here = responder("two", "go"), responder("two", "go", rooms=frozenset({ROOM}))
+        for first, second, rooms in (
+            (responder("one", "go", rooms=frozenset({ROOM})), everywhere, {}),
+            (responder("one", "go", direct=False), everywhere, {}),
+            (responder("one", "go"), everywhere, {ROOM: frozenset({"two"})}),
+        ):
+            self.assertEqual(self.remarks(first, second, rooms=rooms), [])
+        for first, rooms in (
+            (responder("one", "go", rooms=frozenset({ROOM})), {}),
+            (responder("one", "go"), {ROOM: frozenset({"one", "two"}), "other@x": None}),
+        ):
+            self.assertEqual(len(self.remarks(first, here, rooms=rooms)), 1)

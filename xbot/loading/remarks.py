@@ -1,0 +1,107 @@
+"""What is no mistake in an ini, but is hardly meant: for whoever checks it, and for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from xbot.errors import Problem
+from xbot.filters import Rooms
+from xbot.matching.overlaps import never_asked, taken
+from xbot.matching.way import way_of
+from xbot.responder import Responder, Route
+from xbot.settings import ResponderSettings
+
+_Key = tuple[int, int]
+
+
+def slow_patterns(
+    responders: Sequence[Responder], settings: Sequence[ResponderSettings]
+) -> list[Problem]:
+    """Patterns that may take long on some texts, and what in them is to blame."""
+    by_name = {each.name: each for each in settings}
+    return [
+        _remark(
+            responder,
+            by_name,
+            route.kind,
+            f"{danger}, may take long, and {way.construct} bars it from linear time; such texts"
+            " are given up after 50 ms",
+        )
+        for responder in responders
+        for route in responder.routes
+        if route.pattern is not None
+        for way in (way_of(route.pattern),)
+        for danger in way.dangers()
+    ]
+
+
+def unreachable(
+    responders: Sequence[Responder], settings: Sequence[ResponderSettings], rooms: Rooms
+) -> list[Problem]:
+    """What in these settings no text can reach, because others always take it."""
+    by_name = {each.name: each for each in settings}
+    routes: dict[_Key, tuple[Responder, Route]] = {
+        (place, number): (responder, route)
+        for place, responder in enumerate(responders)
+        for number, route in enumerate(responder.routes)
+    }
+
+    def answers_wherever(one: _Key, other: _Key) -> bool:
+        return _answers_wherever(routes[one][0], routes[other][0], rooms)
+
+    found = taken(
+        [
+            (key, route.pattern, route.example[0] if route.example else None)
+            for key, (_, route) in routes.items()
+            if route.pattern is not None
+        ],
+        answers_wherever,
+    )
+    remarks = [
+        (each.key, f"{each.text!r} goes to {_named(routes[each.by])}, which comes before it")
+        for each in found
+    ]
+    fallbacks = [key for key, (_, route) in routes.items() if route.kind == "fallback"]
+    remarks += [
+        (key, f"everything goes to {_named(routes[by])}, which comes before it")
+        for key, by in never_asked(fallbacks, answers_wherever)
+    ]
+    return [
+        _remark(routes[key][0], by_name, routes[key][1].kind, f"never reached: {reason}")
+        for key, reason in sorted(remarks)
+        # A bundled one whose command the ini took is just that.
+        if routes[key][0].name in by_name
+    ]
+
+
+def _answers_wherever(one: Responder, other: Responder, rooms: Rooms) -> bool:
+    if one.name == other.name:
+        return True
+    if other.access.direct and not one.access.direct:
+        return False
+    if one.access.rooms is not None and (
+        other.access.rooms is None or not other.access.rooms <= one.access.rooms
+    ):
+        return False
+    return all(
+        allowed is None or other.name not in allowed or one.name in allowed
+        for allowed in rooms.values()
+    )
+
+
+def _named(found: tuple[Responder, Route]) -> str:
+    responder, route = found
+    pattern = route.pattern.regex.pattern if route.pattern is not None else "its fallback"
+    return f"{responder.name} ({pattern})"
+
+
+def _remark(
+    responder: Responder, by_name: Mapping[str, ResponderSettings], kind: str, reason: str
+) -> Problem:
+    settings = by_name.get(responder.name)
+    section = f"responder {responder.name}"
+    if settings is None:
+        return Problem(Path("bundled"), 0, section, kind, reason)
+    option = kind if settings.use is None else "use"
+    return Problem(settings.path, settings.line, section, option, reason)

@@ -1,0 +1,138 @@
+"""Commands that nobody can give, because another one always gets them first.
+
+A heuristic that would rather say nothing: a pattern is tried with sample texts
+of its own making, and it is only named when every one of them is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from xbot.matching.matcher import Matcher
+from xbot.matching.pattern import Pattern
+from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Special, parts
+from xbot.matching.tree import Sequence as InSequence
+from xbot.matching.way import way_of
+
+#: How often something is repeated in the samples, each time by other characters.
+_TURNS = (1, 1, 2, 3, 40, 1)
+_CHARACTERS = ("x", "7", "é", "Ж", "q", "_", " ", "-", "!", "\n")
+
+#: A pattern of more alternatives than this is not looked at.
+MAX_SAMPLES = 60
+
+K = TypeVar("K", bound=Hashable)
+
+
+@frozen
+class Taken(Generic[K]):
+    """Whatever the pattern of ``key`` fits goes to ``by``; such as ``text``."""
+
+    key: K
+    by: K
+    text: str
+
+
+def taken(
+    patterns: Sequence[tuple[K, Pattern, str | None]], answers_wherever: Callable[[K, K], bool]
+) -> list[Taken[K]]:
+    """The commands among ``patterns`` that always go to an earlier one.
+
+    Each comes with its key, and a text that people are told to say, where there
+    is one. ``answers_wherever(one, other)`` is True when the one answers in every
+    place where the other does.
+    """
+    # What may take long, or need a process, is neither tried nor blamed.
+    known = [
+        (number, key, pattern, example)
+        for number, (key, pattern, example) in enumerate(patterns)
+        if pattern.kind == "match" and way_of(pattern).name != "guarded"
+    ]
+    matcher = Matcher((number, pattern) for number, _, pattern, _ in known)
+    found = []
+    for number, key, pattern, example in known:
+        takers = [
+            (next(_earlier(matcher, text, number, patterns, answers_wherever), None), text)
+            for text in samples(pattern, example)
+        ]
+        if takers and all(by is not None for by, _ in takers):
+            by, text = takers[0]
+            assert by is not None
+            found.append(Taken(key, by, text))
+    return found
+
+
+def _earlier(
+    matcher: Matcher[int],
+    text: str,
+    number: int,
+    patterns: Sequence[tuple[K, Pattern, str | None]],
+    answers_wherever: Callable[[K, K], bool],
+) -> Iterator[K]:
+    commands = matcher.commands(text)
+    # Nothing that would have to wait is among them.
+    assert isinstance(commands, list)
+    for each in commands:
+        other = patterns[each.key][0]
+        if each.key < number and answers_wherever(other, patterns[number][0]):
+            yield other
+
+
+def samples(pattern: Pattern, example: str | None = None) -> list[str]:
+    """Texts that the pattern fits, as different as can be; none when it is not easy to tell."""
+    tree = way_of(pattern).tree
+    most = max((len(each.branches) for each in parts(tree) if isinstance(each, Either)), default=0)
+    if most > MAX_SAMPLES or any(isinstance(each, Special) for each in parts(tree)):
+        return []
+    made = [_sample(tree, variant) for variant in range(max(most, len(_CHARACTERS)))]
+    # What is said to the bot has no blanks around it.
+    said = [text for text in made if text == text.strip()]
+    texts = dict.fromkeys([*([example] if example else []), *said])
+    fitting = [text for text in texts if pattern.find(text) is not None]
+    # Of texts that do not fit we know that we understood too little.
+    return fitting if len(fitting) == len(texts) else []
+
+
+def _sample(node: Node, variant: int) -> str:
+    match node:
+        case Chars(literal=str() as literal):
+            return literal
+        case Chars():
+            return _member(node, variant)
+        case InSequence(items):
+            return "".join(_sample(item, variant) for item in items)
+        case Either(branches):
+            return _sample(branches[variant % len(branches)], variant)
+        case Repeat(item, least, most):
+            # Sometimes as seldom as can be.
+            turns = least if variant == 0 else max(least, _TURNS[variant % len(_TURNS)])
+            return _sample(item, variant) * (turns if most is None else min(turns, most))
+        case Group(item):
+            return _sample(item, variant)
+        case At() | Special():
+            return ""
+
+
+def _member(chars: Chars, variant: int) -> str:
+    turned = variant % len(_CHARACTERS)
+    members = chars.regex.findall(
+        "".join((*_CHARACTERS[turned:], *_CHARACTERS[:turned], *map(chr, range(33, 0x500))))
+    )
+    return members[0] if members else ""
+
+
+def never_asked(
+    fallbacks: Iterable[K], answers_wherever: Callable[[K, K], bool]
+) -> list[tuple[K, K]]:
+    """Those of several that take every text which an earlier one takes before; and that one."""
+    found = []
+    before: list[K] = []
+    for key in fallbacks:
+        first = next((other for other in before if answers_wherever(other, key)), None)
+        if first is not None:
+            found.append((key, first))
+        before.append(key)
+    return found

@@ -20,10 +20,11 @@ from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
 from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.redirect import Redirect, RedirectableEndpoint
-from xbot.xmpp.stream import Stream, StreamFactory
+from xbot.xmpp.stream import MakeElements, Stream, StreamFactory
 
 JID = Jid.parse("xbot@example.org/bot")
 PASSWORD = "pencil"  # of RFC 5802's example
@@ -154,10 +155,19 @@ class MemoryTransport(StringTransport):
         self.loseConnection()
 
 
-def make_factory(clock: Clock, run_in_thread: Callable[..., Any] = in_thread) -> StreamFactory:
+def make_factory(
+    clock: Clock,
+    run_in_thread: Callable[..., Any] = in_thread,
+    make_elements: MakeElements = FastElementStream,
+) -> StreamFactory:
     """What makes streams that log in to the account of these tests."""
     account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
-    return StreamFactory(lambda: Login(account, clock, run_in_thread), "example.org", clock)
+    return StreamFactory(
+        lambda: Login(account, clock, run_in_thread),
+        "example.org",
+        clock,
+        make_elements=make_elements,
+    )
 
 
 class Peer:
@@ -225,10 +235,12 @@ class Peer:
         return str(parse(sent[sent.rindex("<iq") :])["id"])
 
 
-def session(*handlers: Any, clock: Clock | None = None) -> Peer:
+def session(
+    *handlers: Any, clock: Clock | None = None, make_elements: MakeElements = FastElementStream
+) -> Peer:
     """A peer after the login, with these handlers on our side."""
     clock = clock or Clock()
-    factory = make_factory(clock)
+    factory = make_factory(clock, make_elements=make_elements)
     parent = Handlers(factory, clock)
     for handler in handlers:
         handler.setHandlerParent(parent)

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 
 from twisted.words.xish import domish
 
+from xbot.xmpp.nodes import SEPARATOR, Node
+
 #: A stanza with more than this is dropped. Servers relay 256 KiB from anyone.
 MAX_STANZA_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -36,10 +38,6 @@ MAX_UNFINISHED_BYTES = 4 * 1024 * 1024
 
 #: A tag is not longer; each piece of one that is makes expat begin it anew.
 MAX_TOKEN_BYTES = 512 * 1024
-
-# The one character that can stand nowhere in XML: a namespace with a blank in
-# it, expat's customary separator, is a syntax error to expat.
-_SEPARATOR = "\x0c"
 
 WHITE_SPACE = re.compile(r"\s")
 
@@ -60,8 +58,11 @@ class ElementStream:
     DocumentEndEvent: Callable[[], object]
     DroppedEvent: Callable[[str], object]
 
+    #: Never called by this one; see :class:`xbot.xmpp.fast_elements.FastElementStream`.
+    NodeEvent: Callable[[Node], bool]
+
     def __init__(self) -> None:
-        parser = ParserCreate("UTF-8", _SEPARATOR)
+        parser = ParserCreate("UTF-8", SEPARATOR)
         parser.buffer_text = True
         # COMPAT: expat 2.6 holds back what it has until more comes, which in a
         # stream may be never. What that guards against, MAX_TOKEN bounds. Older
@@ -243,12 +244,12 @@ class ElementStream:
     def _element(
         self, name: str, attributes: dict[Any, str], prefixes: dict[str, str]
     ) -> domish.Element:
-        for key in [key for key in attributes if _SEPARATOR in key]:
+        for key in [key for key in attributes if SEPARATOR in key]:
             attributes[_qualified(key)] = attributes.pop(key)
         return domish.Element(_qualified(name), self._default_namespaces[-1], attributes, prefixes)
 
 
 def _qualified(name: str) -> tuple[str, str]:
     """The (namespace, local name) of a name as expat gives it."""
-    namespace, _, local = name.rpartition(_SEPARATOR)
+    namespace, _, local = name.rpartition(SEPARATOR)
     return namespace, local

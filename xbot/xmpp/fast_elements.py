@@ -37,8 +37,6 @@ class FastElementStream(ElementStream):
     data in which prefixes occur.
     """
 
-    NodeEvent: Callable[[Node], bool]
-
     def __init__(self) -> None:
         super().__init__()
         self.NodeEvent = lambda node: False

@@ -12,13 +12,20 @@ from twisted.words.xish import domish
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp.delay import is_delayed, is_resent
+from xbot.xmpp.glance import Glance, glance
 from xbot.xmpp.handlers import Handler
+from xbot.xmpp.nodes import Node
 from xbot.xmpp.occupants import NOBODY
+from xbot.xmpp.room import Room
 from xbot.xmpp.rooms import Rooms
-from xbot.xmpp.stanza import NotSpoken, Spoken, read_message, stanza_id
+from xbot.xmpp.stanza import NotSpoken, Spoken, message_key, read_message, stanza_id
 
 GotMessage = Callable[[Message], Deferred[None] | None]
 """Takes a message; what it gives fires once the message cannot be lost any more."""
+
+
+Heard = tuple[Glance, Room]
+"""What was said in which room."""
 
 
 class Messages(Handler):
@@ -50,6 +57,38 @@ class Messages(Handler):
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/message", self.got_stanza)
+        self.xmlstream.shortcut = self
+
+    # The short way of what is plain (xbot.xmpp.stream.Shortcut). All that it does
+    # is done on the long way too, where it is easier to see.
+
+    def look(self, node: Node) -> Heard | None:
+        """What the node says, and in which of our rooms; None if it takes the long way."""
+        seen = glance(node)
+        if seen is None or (seen.delayed and self.xmlstream.is_resumed):
+            return None
+        room = self._rooms.at(seen.sender.bare)
+        return None if room is None else (seen, room)
+
+    def got(self, heard: Heard) -> None:
+        """Something plain was said in a room."""
+        seen, room = heard
+        room.heard()
+        sender = seen.sender.text
+        assert seen.sender.jid.resource is not None
+        message = self._in_room(
+            room,
+            seen.sender.jid.resource,
+            sender,
+            "groupchat",
+            seen.id,
+            seen.body,
+            message_key(sender, seen.body, seen.origin_id or seen.id, seen.stanza_id),
+            seen.delayed,
+        )
+        self._pass_on(message)
+
+    # The long way.
 
     def got_stanza(self, stanza: domish.Element) -> None:
         """A message stanza arrived."""
@@ -65,8 +104,10 @@ class Messages(Handler):
                     reason=unheard.reason,
                 )
             return
-        if message is None:
-            return
+        if message is not None:
+            self._pass_on(message)
+
+    def _pass_on(self, message: Message) -> None:
         safe = self._got_message(message)
         if safe is not None:
             self.xmlstream.hold(safe)
@@ -90,27 +131,51 @@ class Messages(Handler):
         delayed = spoken.delayed and not self._is_resent(stanza)
         if room is None:
             return self._message(
-                spoken,
-                stanza_id(stanza, self._account),
-                identity=spoken.sender.bare,
-                echo=spoken.sender.bare == self._account,
-                delayed=delayed,
+                spoken, spoken.key(stanza_id(stanza, self._account)), delayed=delayed
             )
         nick = spoken.sender.resource
         if nick is None:
             # XEP-0045 10: the room itself tells us something, which nobody asks of us.
             raise NotSpoken("room-notice")
+        by = room.jid if spoken.kind == "groupchat" else self._account
+        return self._in_room(
+            room,
+            nick,
+            str(spoken.sender),
+            spoken.kind,
+            spoken.id,
+            spoken.body,
+            spoken.key(stanza_id(stanza, by)),
+            delayed,
+        )
+
+    def _in_room(
+        self,
+        room: Room,
+        nick: str,
+        sender: str,
+        kind: str,
+        id: str | None,
+        body: str,
+        key: str | None,
+        delayed: bool,
+    ) -> Message:
+        """What was said in a room, or privately through it."""
         occupant = room.occupants.get(nick) or NOBODY
-        return self._message(
-            spoken,
-            stanza_id(stanza, room.jid if spoken.kind == "groupchat" else self._account),
-            # Never the sender's bare JID, which is the room's: everyone in it would be one person.
-            identity=occupant.jid,
-            affiliation=occupant.affiliation,
-            echo=nick == room.nick,
-            delayed=delayed or not room.caught_up,
-            room=room.jid,
+        # Never the sender's bare JID, which is the room's: everyone in it would be one person.
+        identity = occupant.jid
+        return Message(
+            sender=sender,
+            recipient=str(self._own_jid()),
+            body=body,
+            payload={"type": kind} if id is None else {"type": kind, "id": id},
+            room=str(room.jid),
             nick=nick,
+            identity=str(identity) if identity is not None else None,
+            delayed=delayed or not room.caught_up,
+            echo=nick == room.nick,
+            key=key,
+            affiliation=occupant.affiliation,
         )
 
     def _is_resent(self, stanza: domish.Element) -> bool:
@@ -122,18 +187,9 @@ class Messages(Handler):
             self.resume_max_age,
         )
 
-    def _message(
-        self,
-        spoken: Spoken,
-        trusted_id: str | None,
-        *,
-        identity: Jid | None,
-        echo: bool,
-        delayed: bool,
-        room: Jid | None = None,
-        nick: str | None = None,
-        affiliation: str = "none",
-    ) -> Message:
+    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool) -> Message:
+        """What was said to us alone."""
+        identity = spoken.sender.bare
         payload = {"type": spoken.kind}
         if spoken.id is not None:
             payload["id"] = spoken.id
@@ -142,11 +198,8 @@ class Messages(Handler):
             recipient=str(self._own_jid()),
             body=spoken.body,
             payload=payload,
-            room=str(room) if room is not None else None,
-            nick=nick,
-            identity=str(identity) if identity is not None else None,
+            identity=str(identity),
             delayed=delayed,
-            echo=echo,
-            key=spoken.key(trusted_id),
-            affiliation=affiliation,
+            echo=identity == self._account,
+            key=key,
         )

@@ -10,6 +10,7 @@ from twisted.words.xish import domish
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.xmpp import ns
+from xbot.xmpp.addresses import read_address
 from xbot.xmpp.stanza import child
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.
@@ -46,7 +47,7 @@ class Occupant:
         if self.address is None:
             return None
         try:
-            return Jid.parse(self.address).bare
+            return read_address(self.address).bare
         except InvalidJid:
             return None
 

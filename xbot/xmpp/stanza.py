@@ -49,19 +49,23 @@ class Spoken:
     origin_id: str | None = None
 
     def key(self, stanza_id: str | None) -> str | None:
-        """What tells this message from every other.
+        """What tells this message from every other (:func:`message_key`)."""
+        return message_key(str(self.sender), self.body, self.origin_id or self.id, stanza_id)
 
-        ``stanza_id`` is the trusted one (XEP-0359). Without it the sender's own
-        id has to do, together with the text: the same id with other words is
-        another message. With neither it cannot be recognised.
-        """
-        if stanza_id is not None:
-            return "\0".join(("stanza", str(self.sender), stanza_id))
-        own = self.origin_id or self.id
-        if own is None:
-            return None
-        digest = sha256(self.body.encode("utf-8", "surrogatepass")).hexdigest()
-        return "\0".join(("sender", str(self.sender), own, digest))
+
+def message_key(sender: str, body: str, own_id: str | None, stanza_id: str | None) -> str | None:
+    """What tells a message from every other.
+
+    ``stanza_id`` is the trusted one (XEP-0359). Without it the sender's own id
+    has to do, together with the text: the same id with other words is another
+    message. With neither it cannot be recognised.
+    """
+    if stanza_id is not None:
+        return "\0".join(("stanza", sender, stanza_id))
+    if own_id is None:
+        return None
+    digest = sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    return "\0".join(("sender", sender, own_id, digest))
 
 
 def read_message(stanza: domish.Element, server: Jid) -> Spoken:

@@ -1,0 +1,171 @@
+"""The short way of plain messages: past elements, and past no rule."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial import unittest
+
+from tests.xmpp.harness import JID, PROPERTY, lowest, session
+from xbot.jid import Jid
+from xbot.settings import RoomSettings
+from xbot.xmpp import glance
+from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.fast_elements import FastElementStream
+from xbot.xmpp.iq import Iq
+from xbot.xmpp.messages import Messages
+from xbot.xmpp.rooms import Rooms
+
+ROOM = "room@muc.example.org"
+
+FROM = [
+    f"{ROOM}/alice", f"{ROOM}/carol", f"{ROOM}/bot", f"{ROOM}/nobody", "ROOM@muc.example.org/alice",
+    ROOM, f"{ROOM}/", f"{ROOM}/\u00e9\U0001f600", f"{ROOM}/a\u0085b", "other@muc.example.org/alice",
+    "alice@example.org/pda", "@", "xbot@example.org", f"{ROOM}/{'x' * 1024}",
+]  # fmt: skip
+TYPES = ["groupchat"] * 4 + ["chat", "normal", "error", "headline", "", "GROUPCHAT"]
+CHILDREN = [
+    "<body>hi</body>", "<body>hi</body>", "<body>xbot: ping</body>", "<body/>",
+    "<body>a&lt;b &amp; c</body>", "<body xml:lang='de'>hallo</body>", "<body>a<b/>c</body>",
+    "<body xmlns='urn:other'>no</body>", "<subject/>", "<subject>s</subject>", "text", " ",
+    "<delay xmlns='urn:xmpp:delay' stamp='2026-01-02T03:04:05Z'/>",
+    "<delay xmlns='urn:xmpp:delay' from='example.org' stamp='1970-01-01T00:00:00Z'/>",
+    "<x xmlns='jabber:x:delay'/>", "<delay/>",
+    f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s1'/>",
+    f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s2'/>",
+    f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}'/>",
+    "<stanza-id xmlns='urn:xmpp:sid:0' by='evil@example.org' id='s3'/>",
+    "<origin-id xmlns='urn:xmpp:sid:0' id='o1'/>", "<origin-id xmlns='urn:xmpp:sid:0'/>",
+    "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>",
+    "<x xmlns='jabber:x:conference' jid='x@y'/>",
+    "<x xmlns='http://jabber.org/protocol/muc#user'/>",
+    "<x xmlns='http://jabber.org/protocol/muc#user'><invite/></x>",
+    "<active xmlns='http://jabber.org/protocol/chatstates'/>", "<p:x xmlns:p='urn:p'/>",
+    "<x xmlns='a b'/>",
+]  # fmt: skip
+
+
+class Ear:
+    """A room, what was heard in it, and everything that can be seen of that."""
+
+    def __init__(self, make_elements, *, joined=True, resumed=False, raises=False):
+        clock = Clock()
+        clock.advance(100.0)
+        self.messages, self.raises = [], raises
+        iq = Iq(lambda: JID, clock)
+        self.rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], iq, clock, lowest)
+        self.handler = Messages(
+            lambda: JID, JID.bare, self.rooms, self.got_message, clock.seconds, 120.0
+        )
+        self.peer = session(iq, self.rooms, self.handler, clock=clock, make_elements=make_elements)
+        self.clock = clock
+        if joined:
+            self.presence("alice", "<item role='participant' jid='alice@example.org/pda'/>")
+            self.presence("carol", "<item role='participant' affiliation='owner'/>")
+            self.presence("bot", "<status code='110'/>")
+            self.peer.feed(f"<message type='groupchat' from='{ROOM}'><subject/></message>")
+        self.peer.stream.is_resumed = resumed
+        clock.advance(1.0)
+
+    def presence(self, nick, content):
+        self.peer.feed(
+            f"<presence from='{ROOM}/{nick}'>"
+            f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x></presence>"
+        )
+
+    def got_message(self, message):
+        self.messages.append(message)
+        if self.raises:
+            raise ValueError("a mistake")
+
+    @property
+    def heard_at(self):
+        (room,) = self.rooms
+        return room._self_ping.heard_at
+
+
+class SameTests(unittest.TestCase):
+    @settings(PROPERTY, max_examples=600)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(TYPES),
+                st.sampled_from(FROM),
+                st.sampled_from(["", " id='i1'", " to='xbot@example.org/bot'", " xml:lang='en'"]),
+                st.lists(st.sampled_from(CHILDREN), max_size=5),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_both_ways(self, said, joined, resumed):
+        """Whatever is said, both ways hear, count and note the same."""
+        stanzas = [
+            f"<message type='{kind}' from='{sender}'{more}>{''.join(children)}</message>"
+            for kind, sender, more, children in said
+        ]
+        ears = [
+            Ear(make, joined=joined, resumed=resumed) for make in (FastElementStream, ElementStream)
+        ]
+        for stanza in stanzas:
+            for ear in ears:
+                ear.peer.feed(stanza)
+                ear.clock.advance(1.0)
+            short, long = ears
+            self.assertEqual(short.messages, long.messages, stanza)
+            self.assertEqual(short.handler.dropped, long.handler.dropped, stanza)
+            self.assertEqual(short.heard_at, long.heard_at, stanza)
+            self.assertEqual(short.peer.stream.dropped, long.peer.stream.dropped, stanza)
+
+
+class ShortWayTests(unittest.TestCase):
+    PLAIN = f"<message type='groupchat' from='{ROOM}/alice'><body>hi</body><a xmlns='u'/></message>"
+
+    def test_it_is_short(self):
+        """What is plain becomes no element; what is not does."""
+        ear = Ear(FastElementStream)
+        seen = []
+        ear.peer.stream.addObserver("/message", seen.append)
+        ear.peer.feed(self.PLAIN)
+        self.assertEqual((len(ear.messages), seen), (1, []))
+        ear.peer.feed(self.PLAIN.replace("groupchat", "chat"))
+        self.assertEqual((len(ear.messages), len(seen)), (2, 1))
+
+    def test_a_mistake_of_ours(self):
+        """An exception while a message is taken is one line in the log, and the stream goes on."""
+        ear = Ear(FastElementStream, raises=True)
+        for _ in range(2):
+            ear.peer.feed(self.PLAIN)
+        self.assertEqual(len(ear.messages), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+        self.assertIsNone(ear.peer.stream.problem)
+
+    def test_held_until_safe(self):
+        """A server that counts is told of a message when it is safe, on the short way too."""
+        safe = Deferred()
+        ear = Ear(FastElementStream)
+        ear.got_message = lambda message: safe
+        ear.handler._got_message = lambda message: safe
+        received = []
+
+        class Counting:
+            def received(self):
+                return received.append
+
+        ear.peer.stream.managed = Counting()
+        ear.peer.feed(self.PLAIN)
+        self.assertEqual(received, [])
+        safe.callback(None)
+        self.assertEqual(received, [None])
+
+    def test_nothing_after_the_end(self):
+        """Once the stream ended, the rest of what came with it is not heard."""
+        ear = Ear(FastElementStream)
+        ear.peer.feed(f"{self.PLAIN}<stream:error/>{self.PLAIN}")
+        self.assertEqual(len(ear.messages), 1)
+
+    def test_what_is_looked_at(self):
+        """Every child that the long way knows is known to the short one."""
+        self.assertLessEqual(glance._LONG_WAY | glance._DELAYS, glance._LOOKED_AT)

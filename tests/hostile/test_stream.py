@@ -81,6 +81,8 @@ class XmlTests(HostileCase):
     def test_X07(self):
         """Depth costs that stanza only."""
         self.dropped(f"<message>{'<a>' * 99_000}{'</a>' * 99_000}</message>")
+        deep = "<a>" * elements.MAX_DEPTH + "</a>" * elements.MAX_DEPTH
+        self.dropped(said("bot: deploy", more=deep))
 
     def test_X08(self):
         """Width costs that stanza only."""
@@ -90,7 +92,9 @@ class XmlTests(HostileCase):
         """So do attributes, and namespaces, as long as they fit into a tag that ends."""
         attributes = " ".join(f"a{n}=''" for n in range(45_000))
         namespaces = " ".join(f"xmlns:a{n}='u'" for n in range(25_000))
-        self.dropped(f"<message {attributes}/>", f"<message {namespaces}/>")
+        self.dropped(
+            *(said("bot: deploy").replace(" ", f" {more} ", 1) for more in (attributes, namespaces))
+        )
         bot = self.bot()
         peer = bot.online()
         for start in range(0, 12):
@@ -124,7 +128,7 @@ class XmlTests(HostileCase):
         while peer.stream.problem is None:
             peer.feed("x" * 65_536)
             fed += 65_536
-            self.assertLessEqual(fed, elements.MAX_UNFINISHED_BYTES + 65_536)
+            self.assertLessEqual(fed, 4 * 1024 * 1024 + 65_536)
         self.closes(bot, peer, "a stanza that does not end")
 
     def test_X14(self):

@@ -2,7 +2,19 @@
 
 from datetime import UTC, datetime
 
-from tests.hostile.bot import BIND, NOW, ROOM, SM, STAMP, HostileCase, features, said, told
+from tests.hostile.bot import (
+    BIND,
+    NICK,
+    NOW,
+    ROOM,
+    SM,
+    STAMP,
+    HostileCase,
+    features,
+    present,
+    said,
+    told,
+)
 from xbot.xmpp import ns
 
 DAY = 86_400.0
@@ -46,6 +58,9 @@ class TimeTests(HostileCase):
         bot = self.bot()
         peer = bot.await_try()
         bot.log_in(peer)
+        peer.feed(present("alice", "role='participant' jid='alice@example.org/x'"))
+        peer.feed((said("bot: deploy") + history) * 20)
+        peer.feed(present(NICK, "role='participant'", "110"))
         peer.feed((said("bot: deploy") + history) * 20)
         bot.enter(peer)
         self.assertEqual(bot.runs, [])
@@ -80,11 +95,13 @@ class TimeTests(HostileCase):
             said("bot: deploy", more=delay("example.org")),
         ):
             self.dropped(stanza)
+        runs = len(self.world.runs)
         self.resume(
             said("bot: deploy", more=delay(ROOM) + delay("example.org")),
             said("bot: deploy", more=delay(f"{ROOM}/alice")),
             told("deploy", more=delay("example.org", "2023-11-14T20:00:00Z")),
         )
+        self.assertEqual(len(self.world.runs), runs)
         self.is_well(self.world, self.peer)
 
     def test_T05(self):
@@ -104,7 +121,7 @@ class TimeTests(HostileCase):
             "2023-11-14T22:13:10Z" + "0" * 250_000,
         ):
             self.dropped(said("bot: deploy", more=delay("example.org", stamp)))
-            self.resume(said("bot: deploy", more=delay("example.org", stamp)))
+            self.resume(said("bot: deploy again", more=delay("example.org", stamp)))
             self.assertNotIn("bot: deploy again", self.world.runs)
             self.is_well(self.world, self.peer)
 

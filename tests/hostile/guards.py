@@ -1,0 +1,311 @@
+"""The guards: for each how to take it away, and a test that must then fail.
+
+A guard that can go without a test that notices is one that somebody will take
+away some day, to make things simpler.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, frozen
+
+from xbot import access, answers, filters, jid, outbox
+from xbot.dispatch import accepting, dispatcher, runs
+from xbot.jid import Jid
+from xbot.logs import record, repeats
+from xbot.xmpp import (
+    elements,
+    endpoints,
+    invitations,
+    iq,
+    login,
+    managed,
+    messages,
+    occupants,
+    ping,
+    redirect,
+    remembered,
+    room,
+    scram,
+    serialize,
+    stanza,
+    stream,
+    tls,
+    verdicts,
+)
+
+#: Taken for "there is no bound".
+MUCH = 10**12
+
+Patch = Callable[[Any, str, Any], object]
+"""What a test's ``patch`` is: object, name, and what to put there until the test is over."""
+
+
+@frozen
+class Guard:
+    """``remove(patch)`` takes it away; ``test`` is a row of the catalogue, or a test's name."""
+
+    name: str
+    test: str
+    remove: Callable[[Patch], object]
+
+    @property
+    def test_name(self) -> str:
+        """The full name of its test."""
+        if "." in self.test:
+            return f"tests.{self.test}"
+        return f"tests.hostile.{_HOMES[self.test[0]]}.test_{self.test}"
+
+
+_HOMES = {
+    "N": "test_network.StreamTests",
+    "A": "test_login.LoginTests",
+    "X": "test_stream.XmlTests",
+    "I": "test_identity.IdentityTests",
+    "T": "test_time.TimeTests",
+    "L": "test_load.LoadTests",
+}
+
+
+def put(where: Any, name: str, what: Any) -> Callable[[Patch], object]:
+    """Something else in its place."""
+    return lambda patch: patch(where, name, what)
+
+
+def nothing(*arguments: Any, **more: Any) -> None:
+    """Instead of a guard."""
+
+
+def yes(*arguments: Any, **more: Any) -> bool:
+    """Instead of a question."""
+    return True
+
+
+def same(text: Any, *more: Any) -> Any:
+    """Instead of something that changes a text."""
+    return text
+
+
+async def _no_tls(stream: Any, features: Any, options: Any) -> None:
+    """Go on in the clear."""
+
+
+def _any_header(patch: Patch) -> None:
+    got_header = stream.Stream.onDocumentStart
+
+    def got_any(self: Any, root: Any) -> None:
+        root["from"] = self.domain
+        got_header(self, root)
+
+    patch(stream.Stream, "onDocumentStart", got_any)
+
+
+def _echo(patch: Patch) -> None:
+    def echo(request: Any, condition: str, kind: str = "cancel") -> Any:
+        reply = stanza.error_reply(request, condition, kind)
+        reply.children += request.children
+        return reply
+
+    patch(iq, "error_reply", echo)
+
+
+def _first_body(element: Any) -> str | None:
+    found = stanza.child(element, "jabber:client", "body")
+    return str(found) if found is not None else None
+
+
+def _no_correction(patch: Patch) -> None:
+    child = stanza.child
+    patch(
+        stanza,
+        "child",
+        lambda element, uri, name: None if name == "replace" else child(element, uri, name),
+    )
+
+
+def _by_nick(patch: Patch) -> None:
+    def get(self: Any, nick: str) -> Any:
+        return occupants.Occupant(address=f"{nick}@example.org/x")
+
+    patch(occupants.Occupants, "get", get)
+
+
+def _by_address(patch: Patch) -> None:
+    message = messages.Messages._message
+
+    def of_sender(self: Any, spoken: Any, *arguments: Any, **more: Any) -> Any:
+        more["identity"] = Jid.parse("alice@example.org")
+        return message(self, spoken, *arguments, **more)
+
+    patch(messages.Messages, "_message", of_sender)
+
+
+def _said_by_us(patch: Patch) -> None:
+    reason = filters.reason_to_drop
+    patch(dispatcher, "reason_to_drop", lambda message: reason(evolve(message, echo=False)))
+
+
+def _any_number_of_headers(patch: Patch) -> None:
+    got_start = elements.ElementStream._got_start
+
+    def got(self: Any, name: str, attributes: Any) -> None:
+        self._root = ""
+        got_start(self, name, attributes)
+
+    patch(elements.ElementStream, "_got_start", got)
+
+
+def _any_certificate(patch: Patch) -> None:
+    options = tls.ssl.optionsForClientTLS
+    patch(
+        tls.ssl,
+        "optionsForClientTLS",
+        # The name that the host has, and not the account's domain.
+        lambda domain, **more: options("xmpp.example.net", **more),
+    )
+
+
+def _caught_up(patch: Patch) -> None:
+    become = room.Room._become
+
+    def become_caught_up(self: Any, *arguments: Any) -> None:
+        become(self, *arguments)
+        self.caught_up = True
+
+    patch(room.Room, "_become", become_caught_up)
+
+
+def _uncut(patch: Patch) -> None:
+    for module in answers, runs:
+        patch(module, "cut", same)
+
+
+def _begin_at_once(self: Any, run: Any) -> None:
+    self._runs.start(run)
+
+
+GUARDS = (
+    # The network
+    Guard("TLS before anything else", "A01", put(login, "_start_tls", _no_tls)),
+    Guard("the header names our domain", "N03", _any_header),
+    Guard(
+        "the certificate names our domain",
+        "N04",
+        _any_certificate,
+    ),
+    Guard(
+        "no renegotiation",
+        "xmpp.test_tls.HandshakeTests.test_renegotiation",
+        put(tls, "_OP_NO_RENEGOTIATION", 0),
+    ),
+    Guard("nothing behind <proceed/>", "N10", put(elements.ElementStream, "supersede", nothing)),
+    Guard("so many redirects", "N12", put(redirect, "MAX_REDIRECTS", MUCH)),
+    Guard(
+        "so many targets",
+        "N13",
+        put(endpoints, "order_targets", lambda targets, uniform: list(targets)),
+    ),
+    Guard("a login ends in time", "N15", put(login, "NEGOTIATION_TIMEOUT", 1e9)),
+    Guard("the server is asked whether it lives", "N16", put(ping.Ping, "_ask_again", nothing)),
+    # The login
+    Guard("the best login is remembered", "A02", put(remembered.Remembered, "check", nothing)),
+    Guard("the server proves itself", "A03", put(scram.ScramClient, "check_success", nothing)),
+    Guard("so few iterations", "A05", put(scram, "MIN_ITERATIONS", 0)),
+    Guard("so many iterations", "A05", put(scram, "MAX_ITERATIONS", MUCH)),
+    Guard("so long a challenge", "A06", put(scram, "MAX_CHALLENGE", MUCH)),
+    Guard("so many refusals", "A08", put(verdicts, "LOGIN_TRIES", MUCH)),
+    Guard(
+        "so many conflicts",
+        "hostile.test_operation.AroundTests.test_O12",
+        put(verdicts, "CONFLICTS", MUCH),
+    ),
+    # XML
+    Guard("no DTD", "X03", put(elements.ElementStream, "_refuse_doctype", nothing)),
+    Guard("no instruction", "X05", put(elements.ElementStream, "_refuse_instruction", nothing)),
+    Guard("no comment", "X06", put(elements.ElementStream, "_refuse_comment", nothing)),
+    Guard("so deep", "X07", put(elements, "MAX_DEPTH", MUCH)),
+    Guard("so wide", "X08", put(elements, "MAX_ELEMENTS", MUCH)),
+    Guard("so many attributes", "X09", put(elements, "MAX_ATTRIBUTES", MUCH)),
+    Guard("so long a tag", "X10", put(elements, "MAX_TOKEN_BYTES", MUCH)),
+    Guard("so large", "X11", put(elements, "MAX_STANZA_BYTES", MUCH)),
+    Guard("so long without an end", "X13", put(elements, "MAX_UNFINISHED_BYTES", 2**23)),
+    Guard("no blank in a namespace", "X18", put(elements, "_WHITE_SPACE", re.compile("(?!)"))),
+    Guard("one header", "X22", _any_number_of_headers),
+    Guard("attributes are escaped", "X19", put(serialize, "_attribute", same)),
+    Guard("characters that XML forbids", "L09", put(serialize, "sanitize", same)),
+    Guard("errors repeat nothing", "I05", _echo),
+    # Who says it
+    Guard("the one who was asked answers", "I01", put(iq.Iq, "_is_from", yes)),
+    Guard(
+        "ids that nobody guesses",
+        "xmpp.test_iq.AskingTests.test_question",
+        put(iq.secrets, "token_urlsafe", lambda size: "H_0123456789"),
+    ),
+    Guard("the roster is the server's", "I05", put(iq.Iq, "is_from_account", yes)),
+    Guard("our own words", "L04", _said_by_us),
+    Guard("rights", "I11", put(access.Access, "allows", yes)),
+    Guard("a nick is no right", "I11", _by_nick),
+    Guard("nor is the address written from", "I12", _by_address),
+    Guard("who left is gone", "I14", put(occupants.Occupants, "rename", nothing)),
+    Guard("with a session its occupants", "I14", put(occupants.Occupants, "clear", nothing)),
+    Guard("who may invite", "I17", put(invitations.Invitations, "_is_welcome", yes)),
+    Guard("corrections are not said", "I18", _no_correction),
+    Guard("bodies that differ", "I19", put(stanza, "_body", _first_body)),
+    # When
+    Guard("a delay is the past", "T02", put(stanza, "is_delayed", lambda element: False)),
+    Guard(
+        "before the subject is the past",
+        "T01",
+        _caught_up,
+    ),
+    Guard("what is sent again is fresh", "T04", put(messages, "is_resent", yes)),
+    Guard(
+        "journalled before it runs",
+        "hostile.test_operation.DaemonTests.test_O07",
+        put(accepting.Accepting, "begin", _begin_at_once),
+    ),
+    # How much
+    Guard("so long a JID", "test_jid.JidTests.test_lengths", put(jid, "MAX_PART", MUCH)),
+    Guard("so long an answer", "L05", _uncut),
+    Guard("so many runs", "hostile.test_bounds.BoundTests.test_runs", put(runs, "MAX_RUNS", MUCH)),
+    Guard(
+        "so many messages wait",
+        "L10",
+        put(outbox.Outbox.__init__, "__kwdefaults__", {"max_messages": MUCH, "max_bytes": MUCH}),
+    ),
+    Guard(
+        "answers are asked about",
+        "xmpp.test_managed.ManagedTests.test_asks_about_answers",
+        put(managed.Managed, "_ask", nothing),
+    ),
+    Guard(
+        "a server that does not read",
+        "xmpp.test_stream.OutTests.test_a_server_that_does_not_read",
+        put(stream, "MAX_UNREAD", MUCH),
+    ),
+    Guard("so long an id", "X23", put(iq, "MAX_ECHOED", MUCH)),
+    Guard(
+        "denials are told once",
+        "dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",
+        put(dispatcher.Throttle, "allows", yes),
+    ),
+    # What is logged
+    Guard(
+        "one line for each record",
+        "hostile.test_operation.SecretTests.test_O05",
+        put(record, "escape", same),
+    ),
+    Guard(
+        "so long a record",
+        "logs.test_record.BoundTests.test_bounded",
+        put(record, "MAX_RECORD", MUCH),
+    ),
+    Guard(
+        "not a thousand times",
+        "hostile.test_bounds.LogVolumeTests.test_flood",
+        put(repeats, "BURST", MUCH),
+    ),
+)

@@ -20,6 +20,7 @@ from xbot.xmpp import (
     elements,
     endpoints,
     fast_elements,
+    glance,
     invitations,
     iq,
     login,
@@ -190,6 +191,11 @@ def _caught_up(patch: Patch) -> None:
     patch(room.Room, "_become", become_caught_up)
 
 
+def _no_delay(patch: Patch) -> None:
+    patch(stanza, "is_delayed", lambda element: False)
+    patch(glance, "_DELAYS", frozenset())
+
+
 def _uncut(patch: Patch) -> None:
     for module in answers, runs:
         patch(module, "cut", same)
@@ -267,7 +273,7 @@ GUARDS = (
     Guard("corrections are not said", "I18", _no_correction),
     Guard("bodies that differ", "I19", put(stanza, "_body", _first_body)),
     # When
-    Guard("a delay is the past", "T02", put(stanza, "is_delayed", lambda element: False)),
+    Guard("a delay is the past", "T02", _no_delay),
     Guard(
         "before the subject is the past",
         "T01",

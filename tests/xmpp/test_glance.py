@@ -1,5 +1,7 @@
 """The short way of plain messages: past elements, and past no rule."""
 
+from itertools import product
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -118,6 +120,20 @@ class SameTests(unittest.TestCase):
             self.assertEqual(short.handler.dropped, long.handler.dropped, stanza)
             self.assertEqual(short.heard_at, long.heard_at, stanza)
             self.assertEqual(short.peer.stream.dropped, long.peer.stream.dropped, stanza)
+
+
+    def test_every_pair(self):
+        """A body and any two children, in any order, are heard alike."""
+        short, long = (Ear(make) for make in (FastElementStream, ElementStream))
+        for one, other in product(CHILDREN, repeat=2):
+            for content in f"<body>b</body>{one}{other}", f"{one}<body>b</body>{other}":
+                stanza = f"<message type='groupchat' from='{ROOM}/alice'>{content}</message>"
+                for ear in short, long:
+                    ear.peer.feed(stanza)
+                self.assertEqual(short.messages, long.messages, stanza)
+                self.assertEqual(short.handler.dropped, long.handler.dropped, stanza)
+                short.messages.clear()
+                long.messages.clear()
 
 
 class ShortWayTests(unittest.TestCase):

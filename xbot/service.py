@@ -119,6 +119,7 @@ class BotService(Service):
             journal=self.journal,
             worker=self._worker,
         )
+        self.dispatcher.tells_all = config.bot.log_level.shows_debug
 
     def startService(self) -> None:
         """Begin: the embedded server first, where there is one."""
@@ -238,6 +239,7 @@ class BotService(Service):
             rooms=_rooms(config),
             journal=journal,
         )
+        self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self._lives.take_over(responders)
         self._responders = responders
         self._warn_of_slow_patterns()
@@ -336,6 +338,7 @@ class BotService(Service):
             invited=InvitedRooms(config.bot.state / ROOMS_NAME),
             nick=config.bot.name,
             trace=self._trace,
+            ignores=lambda *said, **how: self.dispatcher.ignores(*said, **how),
         )
 
     def _surround(self, config: Config) -> Surroundings:

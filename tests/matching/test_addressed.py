@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from xbot.matching.addressed import addressed_text
+from xbot.matching.addressed import addressed_text, may_be_addressed
 
 names = st.text(min_size=1).filter(lambda name: name.strip())
 
@@ -75,3 +75,10 @@ class AddressedTextTests(TestCase):
         """No body, name or prefix makes it raise."""
         result = addressed_text(body, names, prefix)
         self.assertTrue(result is None or result in body)
+
+    def test_the_quick_question(self) -> None:
+        """What could be addressed is never taken for what could not; chatter mostly is not."""
+        for body in "xbot: a", "XBOT a", "@xbot a", "!a", "x", "\u00dfa: b", "SSA: b":
+            self.assertTrue(may_be_addressed(body, ["xbot", "\u00dfa"], "!"), body)
+        for body in "hello", "ybot: a", "?a":
+            self.assertFalse(may_be_addressed(body, ["xbot", " "], "!"), body)

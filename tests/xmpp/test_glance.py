@@ -121,7 +121,6 @@ class SameTests(unittest.TestCase):
             self.assertEqual(short.heard_at, long.heard_at, stanza)
             self.assertEqual(short.peer.stream.dropped, long.peer.stream.dropped, stanza)
 
-
     def test_every_pair(self):
         """A body and any two children, in any order, are heard alike."""
         short, long = (Ear(make) for make in (FastElementStream, ElementStream))

@@ -38,6 +38,10 @@ class Choosing:
             lambda key: self._routes[key][0].name,
         )
 
+    def may_hear(self, body: str) -> bool:
+        """Whether anybody might answer to what was not said to the bot."""
+        return self._matcher.may_hear(body)
+
     def choose(
         self, addressed: str | None, body: str, is_here: IsHere
     ) -> list[Chosen] | Deferred[list[Chosen]]:

@@ -28,7 +28,7 @@ from xbot.entry import Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
-from xbot.matching.addressed import addressed_text
+from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message
 from xbot.responder import Responder
@@ -97,6 +97,33 @@ class Dispatcher:
         # By key: those who wait until the message is journalled.
         self._unsafe: dict[str, list[Deferred[None]]] = {}
         self._is_stopped = False
+        #: Whether what is dropped is told at debug level, one by one.
+        self.tells_all = True
+
+    def ignores(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
+        """Whether nobody here could want what was said in ``room``, where we are ``nick``.
+
+        If so it is counted as :meth:`got_message` would have, and that is all:
+        most of what a bot hears ends here, before a message is made of it.
+        """
+        if self._is_stopped or self.tells_all:
+            return False
+        if delayed:
+            fate = "delayed"
+        elif echo:
+            fate = "echo"
+        elif not (text := body.strip()):
+            fate = "empty"
+        elif (
+            may_be_addressed(text, (self._name, nick), self._prefix)
+            or self._choosing.may_hear(body)
+            or self._in_order.is_waiting(room)
+        ):
+            return False
+        else:
+            fate = "unmatched"
+        self.fates[fate] += 1
+        return True
 
     def got_message(self, message: Message) -> Deferred[None] | None:
         """Have ``message`` answered, or drop it and say why at debug level.

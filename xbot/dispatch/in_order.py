@@ -27,6 +27,10 @@ class InOrder:
         """Whether no more can wait there."""
         return len(self._behind.get(place, ())) >= MAX_WAITING
 
+    def is_waiting(self, place: str) -> bool:
+        """Whether something of that place is not dealt with yet."""
+        return place in self._behind
+
     def deal(self, place: str, deal: Deal) -> Ending:
         """Call ``deal`` now, or once everything before it in this place is dealt with."""
         behind = self._behind.get(place)

@@ -52,6 +52,11 @@ class Levels:
             raise ValueError(f"more than {MAX_NAMESPACES} namespaces")
         return cls(usual[0] if usual else "info", tuple(special.items()))
 
+    @property
+    def shows_debug(self) -> bool:
+        """Whether anything is logged at the most talkative level."""
+        return "debug" in (self.usual, *(level for _, level in self.special))
+
     def also(self, namespace: str, level: str) -> Levels:
         """The same with this level for this namespace."""
         return evolve(self, special=(*self.special, (namespace, level)))

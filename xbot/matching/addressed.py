@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _SEPARATOR = re.compile(r"\s*[:,]|\s+|\Z")
 
@@ -26,6 +27,22 @@ def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | N
     if prefix and text.startswith(prefix):
         return text[len(prefix) :].strip()
     return None
+
+
+def may_be_addressed(text: str, names: Iterable[str], prefix: str = "") -> bool:
+    """Whether :func:`addressed_text` could find anything in this; quick, and never wrongly no.
+
+    ``text`` has no blanks around it.
+    """
+    first = text[:1].casefold()
+    if first == "@" or (prefix and text.startswith(prefix)):
+        return True
+    return any(_folded(name).startswith(first) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _folded(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _after_name(text: str, name: str) -> str | None:

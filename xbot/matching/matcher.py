@@ -73,6 +73,10 @@ class Matcher(Generic[K]):
         text = body[:MAX_SEARCHED]
         return self._find(self._heard.candidates(folded(text)), text)
 
+    def may_hear(self, body: str) -> bool:
+        """Whether anybody could be found by :meth:`heard`; no pattern is tried for it."""
+        return bool(self._heard.candidates(folded(body[:MAX_SEARCHED])))
+
     def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Way]]:
         for number, (_, way) in enumerate(self._entries):
             if way.pattern.kind == kind:

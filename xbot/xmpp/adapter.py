@@ -30,7 +30,7 @@ from xbot.xmpp.invited import InvitedRooms
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.managed import Managed
-from xbot.xmpp.messages import GotMessage, Messages
+from xbot.xmpp.messages import GotMessage, Ignores, Messages
 from xbot.xmpp.ping import Ping
 from xbot.xmpp.problems import ConnectionProblem
 from xbot.xmpp.redirect import RedirectableEndpoint
@@ -54,6 +54,7 @@ class XmppAdapter:
     ``wall_clock`` and ``uniform`` are time and chance; ``in_thread`` runs what
     would hold the reactor. ``invited`` remembers the rooms that people invited us
     to, in which we are called ``nick``. ``trace`` sees what goes over the wire.
+    ``ignores`` tells what nobody would answer, before a message is made of it.
     """
 
     name = "xmpp"
@@ -75,6 +76,7 @@ class XmppAdapter:
         invited: InvitedRooms | None = None,
         nick: str = "xbot",
         trace: Trace | None = None,
+        ignores: Ignores | None = None,
     ) -> None:
         self._log = Logger("xbot.xmpp")
         self._account = account
@@ -128,6 +130,7 @@ class XmppAdapter:
             got_message,
             wall_clock,
             settings.resume_max_age,
+            ignores,
         )
         self.dropped = self._messages.dropped
         session = Session(self.iq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,6 +23,13 @@ from xbot.xmpp.stanza import NotSpoken, Spoken, message_key, read_message, stanz
 
 GotMessage = Callable[[Message], Deferred[None] | None]
 """Takes a message; what it gives fires once the message cannot be lost any more."""
+
+
+class Ignores(Protocol):
+    """Whether what was said in a room is nothing to anyone; then it is dealt with."""
+
+    def __call__(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
+        """``nick`` is ours."""
 
 
 Heard = tuple[Glance, Room]
@@ -45,6 +53,7 @@ class Messages(Handler):
         got_message: GotMessage,
         wall_clock: Callable[[], float],
         resume_max_age: float,
+        ignores: Ignores | None = None,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
@@ -53,6 +62,7 @@ class Messages(Handler):
         self._got_message = got_message
         self._wall_clock = wall_clock
         self.resume_max_age = resume_max_age
+        self._ignores = ignores
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
@@ -74,11 +84,20 @@ class Messages(Handler):
         """Something plain was said in a room."""
         seen, room = heard
         room.heard()
+        nick = seen.sender.jid.resource
+        assert nick is not None
+        if self._ignores is not None and self._ignores(
+            seen.body,
+            seen.sender.bare_text,
+            room.nick,
+            delayed=seen.delayed or not room.caught_up,
+            echo=nick == room.nick,
+        ):
+            return
         sender = seen.sender.text
-        assert seen.sender.jid.resource is not None
         message = self._in_room(
             room,
-            seen.sender.jid.resource,
+            nick,
             sender,
             "groupchat",
             seen.id,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.internet import defer, reactor
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import Answers
+from xbot.answers import MAX_ANSWERS, Answers
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
@@ -73,10 +74,6 @@ def wrapper(message: Message, a: str = "?") -> Any:
     return coroutine(message, a)
 
 
-def gives_generator(message: Message, a: str = "?") -> Iterator[str]:
-    yield a
-
-
 class RunTests(TestCase):
     def run_it(
         self,
@@ -107,29 +104,19 @@ class RunTests(TestCase):
 
     def test_in_a_thread(self) -> None:
         """Every other callable gets a thread, and what it then awaits is awaited."""
-        for function in (plain, gives_deferred, gives_coroutine, wrapper, gives_generator):
+        for function in (plain, gives_deferred, gives_coroutine, wrapper):
             threads = Counted()
             answers = self.run_it(function, {"a": "hi"}, in_thread=threads)
             self.assertEqual(answers, Answers(("hi",)), function)
             self.assertEqual(threads.count, 1, function)
 
-    def test_generator_from_a_coroutine(self) -> None:
-        """An iterator is consumed in a thread wherever it comes from."""
-
-        async def function(message: Message) -> Iterator[str]:
-            return iter(["a", "b"])
-
-        threads = Counted()
-        self.assertEqual(self.run_it(function, in_thread=threads), Answers(("a", "b")))
-        self.assertEqual(threads.count, 1)
-
     async def test_real_thread(self) -> None:
-        """A blocking generator function blocks a thread of its own, not the reactor."""
+        """A blocking function blocks a thread of its own, not the reactor."""
         seen = []
 
-        def function(message: Message) -> Iterator[str]:
+        def function(message: Message) -> str:
             seen.append(threading.get_ident())
-            yield message.body
+            return message.body
 
         run = call_of(function, [], InThread(reactor))
         self.assertEqual(await run(MESSAGE, {}), Answers(("ping",)))
@@ -194,9 +181,6 @@ class RunTests(TestCase):
     def test_bad_signatures(self) -> None:
         """A callable that cannot be called is found before anyone calls it."""
 
-        async def yields(message: Message) -> Any:
-            yield "x"
-
         def positional(message: Message, a: str, /) -> None: ...
 
         for function, reason in (
@@ -205,7 +189,6 @@ class RunTests(TestCase):
             (lambda message, c: None, "'c' has no default"),
             (lambda message, *, c: None, "'c' has no default"),
             (positional, "cannot be given by name"),
-            (yields, "asynchronous generator"),
             (dict, "cannot be known"),
         ):
             with self.assertRaises(BadSignature) as caught:
@@ -219,6 +202,144 @@ class RunTests(TestCase):
         patterns = [Pattern.match("(?P<a>x)"), Pattern.match("y")]
         with self.assertRaises(BadSignature):
             call_of(lambda message, a: None, patterns, Counted())
+
+
+class Voice:
+    """Keeps what a run says while it runs."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: Message) -> None:
+        self.said.append(message.body)
+
+
+class GeneratorTests(TestCase):
+    def setUp(self) -> None:
+        self.voice = Voice()
+        self.message = evolve(MESSAGE, voice=self.voice)
+        self.threads = Counted()
+
+    def run_it(self, function: Callable[..., object]) -> Deferred[Answers]:
+        return call_of(function, [], self.threads)(self.message, {})
+
+    def test_kinds(self) -> None:
+        """What is yielded is said at once: by blocking ones in a thread, by others on the reactor."""
+        said = self.voice.said
+
+        def blocking(message: Message) -> Iterator[str]:
+            yield "a"
+            self.assertEqual(said, ["a"])
+            yield "b"
+
+        async def not_blocking(message: Message) -> AsyncIterator[str]:
+            yield "a"
+            self.assertEqual(said, ["a"])
+            await succeed(None)
+            yield "b"
+
+        async def gives_iterator(message: Message) -> Iterator[str]:
+            return iter(["a", "b"])
+
+        def gives_asynchronous(message: Message) -> AsyncIterator[str]:
+            return not_blocking(message)
+
+        class Callable_:
+            async def __call__(self, message: Message) -> AsyncIterator[str]:
+                yield "a"
+                yield "b"
+
+        for function, threads in (
+            (blocking, 1),
+            (not_blocking, 0),
+            (gives_iterator, 1),
+            (gives_asynchronous, 1),
+            (Callable_(), 0),
+        ):
+            self.threads.count = 0
+            self.assertEqual(self.successResultOf(self.run_it(function)), Answers())
+            self.assertEqual((said, self.threads.count), (["a", "b"], threads), function)
+            said.clear()
+
+    def test_bounded(self) -> None:
+        """One that never ends is closed after as much as a run may say, blank or not."""
+        closed = []
+
+        def endless(message: Message) -> Iterator[str]:
+            try:
+                while True:
+                    yield ""
+            finally:
+                closed.append("plain")
+
+        async def endless_later(message: Message) -> AsyncIterator[str]:
+            try:
+                while True:
+                    yield "x"
+            finally:
+                closed.append("asynchronous")
+
+        for function in (endless, endless_later):
+            self.successResultOf(self.run_it(function))
+            self.assertEqual(len(self.voice.said), MAX_ANSWERS + 1)
+            self.assertEqual(self.voice.said[-1], f"[cut after {MAX_ANSWERS} messages]")
+            self.voice.said.clear()
+        self.assertEqual(closed, ["plain", "asynchronous"])
+
+    def test_failures(self) -> None:
+        """What was yielded before a failure is said; what is no text is one."""
+
+        def fails(message: Message) -> Iterator[str]:
+            yield "a"
+            raise ValueError
+
+        def yields_bytes(message: Message) -> Iterator[object]:
+            yield b"x"
+
+        async def fails_later(message: Message) -> AsyncIterator[str]:
+            yield "a"
+            raise ValueError
+
+        for function, error in ((fails, ValueError), (yields_bytes, TypeError)):
+            failure = self.successResultOf(self.run_it(function)).failure
+            assert failure is not None
+            self.assertIsInstance(failure.value, error)
+        self.failureResultOf(self.run_it(fails_later), ValueError)
+        self.assertEqual(self.voice.said, ["a", "a"])
+
+    def test_cancelled(self) -> None:
+        """After its limit a generator is closed: at its next answer, or where it waits."""
+        waiting: Deferred[None] = Deferred()
+        ended = []
+
+        async def waits(message: Message) -> AsyncIterator[str]:
+            try:
+                yield "a"
+                await waiting
+            finally:
+                ended.append("asynchronous")
+
+        run = self.run_it(waits)
+        run.addErrback(lambda _: None).cancel()
+        self.assertEqual(ended, ["asynchronous"])
+
+        def goes_on(message: Message) -> Iterator[str]:
+            try:
+                yield "a"
+                yield "b"
+            finally:
+                ended.append("plain")
+
+        cancelled = []
+
+        def in_thread(function: Any, /, *args: Any, cancel: Any = None) -> Any:
+            cancelled.append(cancel)
+            cancel()
+            return defer.maybeDeferred(function, *args)
+
+        self.voice.said.clear()
+        self.successResultOf(call_of(goes_on, [], in_thread)(self.message, {}))
+        self.assertEqual((self.voice.said, ended), (["a"], ["asynchronous", "plain"]))
 
 
 class WorkTests(TestCase):

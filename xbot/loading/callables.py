@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, get_origin
@@ -18,6 +18,7 @@ from xbot.answers import Answers, collect
 from xbot.errors import XbotError
 from xbot.loading.convert import Convert, UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
+from xbot.loading.spoken import say_each, say_each_later
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Call, Misused
@@ -49,24 +50,30 @@ def call_of(
     on_reactor = _runs_on_reactor(function)
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(_call, function)
-    collected = partial(collect)
+    spoken = partial(say_each)
 
     async def run(message: Message, groups: Mapping[str, str]) -> Answers:
         taken: dict[str, object] = {**own}
         for name, text in groups.items():
             if name in accepts:
                 taken[name] = _converted(name, text, converts)
+        is_over = threading.Event()
+        # Only what yields can be told between two answers that nobody waits for more.
+        cancel = is_over.set if _is_generator(function) else None
         result: object
         if on_reactor:
             result = function(message, **taken)
         else:
-            result = (await in_thread(in_its_thread, message, taken)).value
+            called = in_thread(in_its_thread, message, taken, is_over, cancel=cancel)
+            result = (await called).value
         if inspect.isawaitable(result):
             result = await result
         if isinstance(result, Answers):
             return result
+        if isinstance(result, AsyncIterator):
+            return await say_each_later(message, result)
         if isinstance(result, Iterator):
-            return await in_thread(collected, result)
+            return await in_thread(spoken, message, result, is_over, cancel=is_over.set)
         return collect(result)
 
     return lambda message, groups: Deferred.fromCoroutine(run(message, groups))
@@ -163,13 +170,20 @@ def _converted(name: str, text: str, converts: Mapping[str, Convert]) -> object:
 
 
 def _call(
-    function: Callable[..., object], message: Message, groups: dict[str, object]
+    function: Callable[..., object],
+    message: Message,
+    taken: dict[str, object],
+    is_over: threading.Event,
 ) -> _Returned:
     try:
-        result = function(message, **groups)
+        result = function(message, **taken)
     except BaseException:
         return _Returned(Answers(failure=Failure()))
-    return _Returned(result if inspect.isawaitable(result) else collect(result))
+    if inspect.isawaitable(result) or isinstance(result, AsyncIterator):
+        return _Returned(result)
+    if isinstance(result, Iterator):
+        return _Returned(say_each(message, result, is_over))
+    return _Returned(collect(result))
 
 
 def _accepted_groups(
@@ -177,8 +191,6 @@ def _accepted_groups(
 ) -> frozenset[str]:
     groups = [pattern.groups if pattern is not None else frozenset() for pattern in patterns]
     everything = _groups(patterns)
-    if inspect.isasyncgenfunction(function):
-        raise BadSignature("it is an asynchronous generator; return a list instead")
     try:
         parameters = list(signature(function).parameters.values())
     except (TypeError, ValueError) as error:
@@ -209,10 +221,19 @@ def _accepted_groups(
     return (everything if takes_any else everything & by_name) - {first.name}
 
 
+def _called(function: Callable[..., object]) -> Callable[..., object]:
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
+def _is_generator(function: Callable[..., object]) -> bool:
+    return inspect.isgeneratorfunction(_called(function))
+
+
 def _runs_on_reactor(function: Callable[..., object]) -> bool:
-    called = function if inspect.isroutine(function) else type(function).__call__
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
-        return True
+    called = _called(function)
+    for each in (function, called):
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            return True
     if inspect.isgeneratorfunction(getattr(called, "__wrapped__", None)):
         return True
     returns = signature(function).return_annotation

@@ -1,0 +1,58 @@
+"""What a generator yields, said as it comes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+from twisted.python.failure import Failure
+
+from xbot.answers import MAX_ANSWERS, Answers
+from xbot.message import Message
+
+
+def say_each(message: Message, several: Iterator[object], is_over: threading.Event) -> Answers:
+    """Reply with each, until ``is_over``; the answers are no more than how that failed.
+
+    It may block: call it in a thread. Never raises.
+    """
+    failure = None
+    try:
+        for number, answer in enumerate(several):
+            _say(message, answer, number)
+            if number == MAX_ANSWERS or is_over.is_set():
+                break
+    except BaseException:
+        failure = Failure()
+    try:
+        getattr(several, "close", _nothing)()
+    except BaseException:
+        failure = failure or Failure()
+    return Answers(failure=failure)
+
+
+async def say_each_later(message: Message, several: AsyncIterator[object]) -> Answers:
+    """Reply with each; raises whatever its maker did."""
+    number = 0
+    try:
+        async for answer in several:
+            _say(message, answer, number)
+            if number == MAX_ANSWERS:
+                break
+            number += 1
+    finally:
+        close = getattr(several, "aclose", None)
+        if close is not None:
+            await close()
+    return Answers()
+
+
+def _say(message: Message, answer: object, number: int) -> None:
+    if not isinstance(answer, str):
+        raise TypeError(f"yielded {type(answer).__name__}")
+    # Blank answers count too, so that nobody can be silent for ever.
+    message.reply(f"[cut after {MAX_ANSWERS} messages]" if number == MAX_ANSWERS else answer)
+
+
+def _nothing() -> None:
+    pass

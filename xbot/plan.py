@@ -105,7 +105,7 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
         reload=tuple(
             name
             for name, responder in have.items()
-            if name in had and name not in modify and responder.use is not None
+            if name in had and name not in modify and (responder.use or responder.file)
         ),
         account=_named([*(xmpp - _LIVE), *files]),
         options=_named([*(bot - _FIXED), *(xmpp & _LIVE)]),

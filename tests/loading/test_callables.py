@@ -224,7 +224,7 @@ class GeneratorTests(TestCase):
         return call_of(function, [], self.threads)(self.message, {})
 
     def test_kinds(self) -> None:
-        """What is yielded is said at once: by blocking ones in a thread, by others on the reactor."""
+        """What is yielded is said at once: blocking ones in a thread, others on the reactor."""
         said = self.voice.said
 
         def blocking(message: Message) -> Iterator[str]:

@@ -115,6 +115,30 @@ class LivesTests(ReloadCase):
         self.clock.advance(10)
         self.assertEqual(self.log, ["started", "looked"])
 
+    def test_folder(self):
+        """A reload takes what came into the folder, changed there, and left it."""
+        folder = self.folder / "more.d"
+        folder.mkdir()
+        text = (
+            "from xbot import respond\n@respond('x', effect=False)\nasync def x(m): return {!r}\n"
+        )
+        text = text.replace("'x'", "'{}'", 1)
+        (folder / "one.py").write_text(text.format("one", "1"))
+        ini = f"[xbot]\nresponders = {folder}\n", ACCOUNT, f"[room {ROOM}]"
+        self.start(*ini)
+        (folder / "two.py").write_text(text.format("two", "2"))
+        (folder / "one.py").write_text(text.format("one", "I"))
+        self.reload(*ini)
+        self.assertIn("responders +1 -0 ~0, fresh code 1", self.plan())
+        for word in ("one", "two"):
+            self.say(f"xbot: {word}")
+        self.assertEqual(self.answers(), ["I", "2"])
+        (folder / "one.py").unlink()
+        self.reload(*ini)
+        self.assertIn("responders +0 -1 ~0, fresh code 1", self.plan())
+        self.say("xbot: one")
+        self.assertEqual(self.answers(), [])
+
     def test_remembered_before_it_is_answered(self):
         """An answer waits until what the run remembered is saved."""
         self.code("first")

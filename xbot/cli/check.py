@@ -10,6 +10,7 @@ from typing import Any
 from xbot import config
 from xbot.config.describe import describe
 from xbot.errors import EXIT_CONFIG
+from xbot.loading.finding import offered
 from xbot.plan import plan
 
 
@@ -50,4 +51,8 @@ def _check(options: argparse.Namespace) -> int:
         print(f"reload: {change}", *change.details(), sep="\n")
     else:
         print(describe(loaded), end="")
+        used = {responder.use for responder in loaded.responders}
+        for offer in offered():
+            if (use := f"entry-point:{offer.name}") not in used:
+                print(f"  {use} is installed, and not used: {offer.value}")
     return 0

@@ -77,7 +77,7 @@ def _responder(responder: ResponderSettings) -> str:
     elif responder.run:
         facts.append(f"runs {responder.run[0]} (at most {responder.timeout:g}s)")
     else:
-        facts.append(f"calls {responder.use} (at most {responder.timeout:g}s)")
+        facts.append(f"calls {responder.use or responder.file} (at most {responder.timeout:g}s)")
     if responder.settings:
         facts.append(f"with its own {', '.join(sorted(responder.settings))}")
     return ", ".join(facts)

@@ -315,6 +315,9 @@ KINDS = (
                 "$STATE_DIRECTORY, else ~/.local/state/xbot",
                 "The folder of what must outlive a restart.",
             ),
+            OptionKind(
+                "responders", path, "", "A folder of Python files, each of them a responder."
+            ),
             OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
             OptionKind(
                 "log-level",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from xbot.access import Access
 from xbot.config import credentials, ini
+from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, suggest
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
@@ -73,6 +74,7 @@ def load(
     if status.st_mode & stat.S_IWOTH:
         # It names programs to run.
         source.blame(0, "", "", f"anyone can write to it: chmod o-w {path}")
+    read_folder(source, parsed.sections)
     sections = [
         section
         for section in (convert(source, section) for section in parsed.sections)
@@ -85,7 +87,14 @@ def load(
     responders = [
         _responder(section, groups) for section in sections if section.kind.name == "responder"
     ]
-    known = {*bundled, *(section.name for section in sections if section.kind.name == "responder")}
+    named = {section.name for section in sections if section.kind.name == "responder"}
+    line = _line_in(parsed, "xbot", "responders")
+    responders += [
+        ResponderSettings(name, path=path, line=line, file=file)
+        for name, file in source.files.items()
+        if name not in named
+    ]
+    known = {*bundled, *named, *source.files}
     rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
     if source.problems or xmpp is None:
         raise InvalidConfig(sorted(source.problems, key=attrgetter("line")))
@@ -104,7 +113,11 @@ def line_of(path: Path, section: str, option: str) -> int:
         data, _ = credentials.read_file(path, MAX_SIZE)
     except credentials.Unusable:
         return 0
-    for found in ini.parse(data, path).sections:
+    return _line_in(ini.parse(data, path), section, option)
+
+
+def _line_in(parsed: ini.Ini, section: str, option: str) -> int:
+    for found in parsed.sections:
         if found.title == section and option in found.options:
             return found.options[option].line
     return 0
@@ -299,10 +312,14 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
     values = section.values
     # In the file's order, so that the second is the one too many.
     kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
-    if len(kinds) != 1:
+    file = section.source.files.get(section.name)
+    if file is not None:
+        for kind in kinds:
+            section.blame(kind, f"{file} is the responder of that name already")
+    elif len(kinds) != 1:
         blamed = kinds[1] if kinds else ""
         section.blame(blamed, "exactly one of reply, run and use must be set")
-    if "use" not in kinds and not (section.has("match") or section.has("hear")):
+    if "use" not in kinds and file is None and not (section.has("match") or section.has("hear")):
         section.blame("", "neither match nor hear is set: it would never answer")
     _check_fields(section)
     return ResponderSettings(
@@ -327,6 +344,7 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
         ),
         confirm=values.get("confirm", False),
         approve=values.get("approve", 0),
+        file=file,
         lines={name: option.line for name, option in section.section.options.items()},
     )
 
@@ -341,7 +359,8 @@ def _check_fields(section: ConvertedSection) -> None:
     for option in patterns:
         found = set(re.compile(values[option]).groupindex)
         groups |= found
-        for name in sorted(found & FACTS) if "use" not in values else ():
+        is_template = "reply" in values or "run" in values
+        for name in sorted(found & FACTS) if is_template else ():
             section.blame(option, f"the group {name!r} hides the field {{{name}}}: rename it")
     known = FACTS | groups
     for option in ("reply", "run"):

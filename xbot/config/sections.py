@@ -28,6 +28,8 @@ class Source:
     us: int
     environ: Mapping[str, str]
     problems: list[Problem] = field(factory=list)
+    #: The files that are responders, by the responder's name.
+    files: dict[str, Path] = field(factory=dict)
 
     def blame(self, line: int, section: str, option: str, reason: str) -> None:
         # A value may go on over several lines; a problem is one.
@@ -87,7 +89,7 @@ def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
     _check_name(result)
     for option in section.options.values():
         declared = kind.option(option.name)
-        if declared is None and kind.name == "responder" and "use" in section.options:
+        if declared is None and kind.name == "responder" and _is_python(result):
             result.own[option.name] = option.value
         elif declared is None:
             valid = [known.name for known in kind.options]
@@ -100,6 +102,10 @@ def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
             except ValueError as error:
                 result.blame(option.name, str(error))
     return result
+
+
+def _is_python(section: ConvertedSection) -> bool:
+    return section.has("use") or section.name in section.source.files
 
 
 def _check_name(section: ConvertedSection) -> None:

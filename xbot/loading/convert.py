@@ -126,7 +126,10 @@ def _moment(kind: type[Any], name: str, example: str) -> Convert:
 def _path(text: str, folder: Path) -> Path:
     if "\n" in text or "\0" in text:
         raise ValueError("is no path")
-    return folder / Path(text).expanduser()
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("is no path: nobody has that home folder") from None
 
 
 def _enum(kind: type[Enum]) -> Convert:

@@ -82,6 +82,8 @@ def close_all(responders: Sequence[Responder]) -> None:
 def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
     """That something is wrong with ``option`` of this responder."""
     line = settings.lines.get(option, settings.line)
+    if option == "use" and settings.file is not None:
+        option = ""
     return Problem(settings.path, line, f"responder {settings.name}", option, reason)
 
 

@@ -9,7 +9,14 @@ from twisted.trial import unittest
 from tests.daemon import ROOT
 from xbot import config
 from xbot.cli.main import parser
+from xbot.config.ini import parse
 from xbot.config.options import KINDS
+from xbot.dispatch.dispatcher import Dispatcher
+from xbot.loading.loader import load_responders
+from xbot.message import Message
+from xbot.responder import is_responder
+from xbot.settings import ResponderSettings
+from xbot.testing.surroundings import Around
 
 
 class ConfigurationTests(unittest.TestCase):
@@ -25,12 +32,15 @@ class ConfigurationTests(unittest.TestCase):
 
 
 class ExamplesTests(unittest.TestCase):
+    def pages(self) -> list[Path]:
+        """Every page."""
+        return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
     def blocks(self, language: str) -> list[tuple[str, str]]:
         """The code blocks of a language in all pages, with the page's name."""
-        pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
         return [
             (page.name, block)
-            for page in pages
+            for page in self.pages()
             for block in re.findall(
                 rf"^ *```{language}\n(.*?)^ *```$", page.read_text(), re.M | re.S
             )
@@ -61,11 +71,62 @@ class ExamplesTests(unittest.TestCase):
             self.assertTrue(config.load(path, {}), page)
 
     def test_every_python_block_runs(self):
-        """Each Python example defines what it says it does."""
-        found = self.blocks("python")
-        self.assertGreaterEqual(len(found), 2)
-        for page, block in found:
-            exec(compile(block, page, "exec"), {})
+        """Each Python example is code, and each responder in one does what its examples say."""
+        found = answered = 0
+        for page in self.pages():
+            blocks = re.findall(r"^ *```(\w+)\n(.*?)^ *```$", page.read_text(), re.M | re.S)
+            for number, (language, block) in enumerate(blocks):
+                if language != "python":
+                    continue
+                found += 1
+                names: dict[str, object] = {"__name__": "example"}
+                exec(compile(block, page.name, "exec"), names)
+                own = [v for v in names.values() if getattr(v, "__module__", "") == "example"]
+                if any(is_responder(value) for value in own):
+                    follows = blocks[number + 1 : number + 2]
+                    ini = follows[0][1] if follows and follows[0][0] == "ini" else ""
+                    answered += self.check_examples(f"example_{found}", block, ini)
+        self.assertGreaterEqual(found, 6)
+        self.assertGreaterEqual(answered, 5)
+
+    def check_examples(self, name: str, block: str, ini: str) -> int:
+        """Load a block as a file, with an ini's options for it; how many examples it has."""
+        path = Path(self.mktemp()).absolute() / f"{name}.py"
+        path.parent.mkdir()
+        path.write_text(block)
+        common = {option.name for kind in KINDS for option in kind.options}
+        options = {
+            option: each.value
+            for section in parse(ini.encode(), path).sections
+            for option, each in section.options.items()
+            if option not in common
+        }
+        around = Around()
+        settings = ResponderSettings(name, file=path, settings=options)
+        [responder] = load_responders([settings], around.surroundings(), bundled=False)
+        self.successResultOf(responder.scope.start())
+        responder.scope.begin()
+        sent: list[Message] = []
+        dispatcher = Dispatcher(
+            [responder],
+            sent.append,
+            around.clock,
+            name="xbot",
+            prefix="",
+            nick_in=lambda room: None,
+            rooms={},
+        )
+        examples = [route.example for route in responder.routes if route.example]
+        for said, *expected in examples:
+            sent.clear()
+            dispatcher.got_message(
+                Message("alice@example.org/a", "xbot@example.org", said, {"type": "chat"})
+            )
+            for answer, beginning in zip(sent, expected, strict=False):
+                self.assertTrue(answer.body.startswith(beginning), f"{said}: {answer.body}")
+            self.assertGreaterEqual(len(sent), len(expected), said)
+        self.successResultOf(responder.scope.close())
+        return len(examples)
 
 
 class TroubleshootingTests(unittest.TestCase):

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -107,6 +107,9 @@ class State(Enum):
     CLOSED = "closed"
 
 
+#: In these it answers to nothing.
+_UNABLE = frozenset({State.FAILED, State.STOPPING, State.CLOSED})
+
 _CURRENT: ContextVar[Scope] = ContextVar("xbot_scope")
 
 
@@ -143,7 +146,7 @@ class Scope:
         self._memory: MutableMapping[str, Any] | None = None
         self._writes = 0
         self._saved_writes = 0
-        self._under_way: set[Deferred[Any]] = set()
+        self._under_way = 0
         self._starting: Deferred[None] | None = None
         self._until_started: list[Deferred[None]] = []
         self._until_idle: Deferred[None] | None = None
@@ -217,29 +220,32 @@ class Scope:
             _CURRENT.reset(token)
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Call ``function(*args)`` as the responder, and what it begins there, too."""
-        context = copy_context()
-        context.run(_CURRENT.set, self)
-        return context.run(function, *args)
+        """Call ``function(*args)`` as the responder: so is what it begins there.
+
+        Coroutines, inlineCallbacks and :class:`~xbot.threads.InThread` take a copy
+        of the context in which they begin.
+        """
+        token = _CURRENT.set(self)
+        try:
+            return function(*args)
+        finally:
+            _CURRENT.reset(token)
 
     def bound(self, call: Call, kind: Kind) -> Call:
         """``call``, as the responder's own: once it is started, and while it is loaded."""
 
         def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
-            if self.state in (State.FAILED, State.STOPPING, State.CLOSED):
+            if self.state in _UNABLE:
                 return self._refuse(kind)
-            answers = maybeDeferred(self.run, call, message, groups)
-            self._under_way.add(answers)
-            return answers.addBoth(self._got_end, answers)
+            if self.state is State.STARTING:
+                started: Deferred[None] = Deferred()
+                self._until_started.append(started)
+                return started.addCallback(lambda _: run(message, groups))
+            answers = self.run(call, message, groups)
+            self._under_way += 1
+            return answers.addBoth(self._got_end)
 
-        def run_once_started(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
-            if self.state is not State.STARTING:
-                return run(message, groups)
-            started: Deferred[None] = Deferred()
-            self._until_started.append(started)
-            return started.addCallback(lambda _: run(message, groups))
-
-        return run_once_started
+        return run
 
     def add_timer(self, name: str, period: float, at_start: bool, work: Work) -> None:
         """From :meth:`begin` on, ``work`` is done again and again."""
@@ -276,12 +282,17 @@ class Scope:
         self.state = State.CLOSING
         return Deferred.fromCoroutine(self._close()).addErrback(self._got_surprise)
 
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether it remembers something that may not be durable."""
+        return self._writes != self._saved_writes
+
     def saved(self) -> Deferred[str] | None:
         """None when all that it remembers is saved; else fires, once it is, with nothing.
 
         Or with why it could not be saved. Never fails.
         """
-        if self._writes == self._saved_writes:
+        if not self.is_unsaved:
             return None
         writes = self._writes
 
@@ -358,8 +369,8 @@ class Scope:
         done: Deferred[Any] = maybeDeferred(self.run, _awaitable, function)
         await done.addTimeout(limit, self._surroundings.clock)
 
-    def _got_end(self, result: T, answers: Deferred[Any]) -> T:
-        self._under_way.discard(answers)
+    def _got_end(self, result: T) -> T:
+        self._under_way -= 1
         if self._until_idle is not None and not self._under_way:
             idle, self._until_idle = self._until_idle, None
             # Not before what it came to is said.

@@ -40,6 +40,11 @@ class Held:
         self._waiting.append(unsaid)
         (succeed("") if saved is None else saved).addCallback(self._got_saved, unsaid)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
     def emptied(self) -> Deferred[None]:
         """Fires once nothing waits."""
         if not self._waiting:

@@ -104,8 +104,6 @@ class Runs:
             return
         self._at_work[run.responder.name] += 1
         run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
-        if run.responder.scope is not None:
-            run._held = Held(self._say, run.responder.scope.saved)
         message = evolve(run.message, voice=_Voice(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
@@ -148,7 +146,7 @@ class Runs:
         answers = Answers(failure=result) if isinstance(result, Failure) else result
         for text in answers.said:
             self.speak(run, reply_to(run.message, text))
-        if run._held is None:
+        if run._held is None or run._held.is_empty:
             self._finish(run, answers)
         else:
             # It is done; what it remembered is saved within the brain's own limit.
@@ -174,6 +172,9 @@ class Runs:
         text = cut(message.body)
         if run.said > MAX_ANSWERS:
             text = f"[cut after {MAX_ANSWERS} messages]"
+        scope = run.responder.scope
+        if run._held is None and scope is not None and scope.is_unsaved:
+            run._held = Held(self._say, scope.saved)
         say = self._say if run._held is None else run._held.say
         say(evolve(message, body=text))
 

@@ -51,19 +51,20 @@ def call_of(
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(_call, function)
     spoken = partial(say_each)
+    yields = _is_generator(function)
 
     async def run(message: Message, groups: Mapping[str, str]) -> Answers:
         taken: dict[str, object] = {**own}
         for name, text in groups.items():
             if name in accepts:
                 taken[name] = _converted(name, text, converts)
-        is_over = threading.Event()
-        # Only what yields can be told between two answers that nobody waits for more.
-        cancel = is_over.set if _is_generator(function) else None
         result: object
         if on_reactor:
             result = function(message, **taken)
         else:
+            is_over = threading.Event()
+            # Only what yields can be told between two answers that nobody waits for more.
+            cancel = is_over.set if yields else None
             called = in_thread(in_its_thread, message, taken, is_over, cancel=cancel)
             result = (await called).value
         if inspect.isawaitable(result):
@@ -73,6 +74,7 @@ def call_of(
         if isinstance(result, AsyncIterator):
             return await say_each_later(message, result)
         if isinstance(result, Iterator):
+            is_over = threading.Event()
             return await in_thread(spoken, message, result, is_over, cancel=is_over.set)
         return collect(result)
 

@@ -1,11 +1,15 @@
 """What the documentation says, held against the code."""
 
 import argparse
+import ast
+import inspect
 import re
+import textwrap
 from pathlib import Path
 
 from twisted.trial import unittest
 
+import xbot
 from tests.daemon import ROOT
 from xbot import config
 from xbot.cli.main import parser
@@ -88,6 +92,18 @@ class ExamplesTests(unittest.TestCase):
                     answered += self.check_examples(f"example_{found}", block, ini)
         self.assertGreaterEqual(found, 6)
         self.assertGreaterEqual(answered, 5)
+
+    def test_docstrings(self):
+        """What the public face shows in its docstrings is code, of names that it has."""
+        found = 0
+        for name in xbot.__all__:
+            doc = inspect.getdoc(getattr(xbot, name)) or ""
+            for block in re.findall(r"::\n\n((?:(?: {4}.*)?\n)+)", doc + "\n"):
+                code = ast.parse(textwrap.dedent(block), name)
+                calls = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
+                self.assertTrue(calls & set(xbot.__all__), f"{name} does not use the face")
+                found += 1
+        self.assertGreaterEqual(found, 7)
 
     def check_examples(self, name: str, block: str, ini: str) -> int:
         """Load a block as a file, with an ini's options for it; how many examples it has."""

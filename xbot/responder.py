@@ -27,10 +27,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Failed(XbotError):
-    """A responder cannot do what it was asked, and ``answer`` says so to whoever asked.
+    """A responder cannot do what it was asked, and ``answer`` says so to whoever asked. ::
+
+        raise Failed("I do not know that app.", reason=f"no entry for {app}")
 
     Raise it for what is no mistake in the code: it makes one line in the log,
-    with ``reason`` in it, and no traceback.
+    with ``reason`` in it (``answer`` where there is none), and no traceback.
     """
 
     def __init__(self, answer: str, reason: str = "") -> None:
@@ -40,11 +42,13 @@ class Failed(XbotError):
 
 
 class Misused(XbotError):
-    """What was said to a responder fits its pattern, and still makes no sense.
+    """What was said to a responder fits its pattern, and still makes no sense. ::
 
-    Raise it with what is wrong: whoever asked reads the usage and that. It is
-    counted, and makes no line in the log. What does not convert to the type of
-    a parameter raises it by itself.
+        raise Misused("APP is one of web, api")
+
+    Whoever asked reads the usage, and that below it. It is counted, and makes
+    no line in the log. What does not convert to the type of a parameter raises
+    it by itself.
     """
 
     def __init__(self, reason: str) -> None:
@@ -139,10 +143,37 @@ def respond(
     example: Example = (),
     effect: bool = True,
 ) -> Callable[[F], F]:
-    """The decorated callable answers when what is said *to the bot* is ``pattern``, all of it.
+    r"""The decorated callable answers when what is said *to the bot* is ``pattern``, all of it.
+
+    For example::
+
+        @respond(
+            r"deploy (?P<app>[\w-]+)( to (?P<env>\w+))?",
+            usage="deploy APP [to ENV]",
+            help="ship APP",
+            example=("deploy web to staging", "web is on staging"),
+        )
+        async def deploy(message, app, env="production"):
+            await ship(app, env)
+            return f"{app} is on {env}"
+
+    It takes the message, and by keyword the pattern's named groups that took
+    part, converted to what its annotations say (docs/responders.md has the
+    table); what does not convert is answered with the usage. It answers with
+    what it returns (a str, a list of them, or None), yields, or replies with
+    :meth:`Message.reply`. A coroutine function, an ``async def`` generator, or
+    what is annotated to return a Deferred, runs on the reactor and must not
+    block; everything else runs in a thread. Several decorators make several
+    commands; decorated methods make one each.
+
+    ``usage`` is how it is written, for people, and made of the pattern by
+    default; ``help`` is one line about it, the docstring's first by default;
+    ``example`` is a command and the beginning of each answer to it.
 
     ``effect=False`` promises that it only answers: no harm is done by running
     it twice, and it still runs while the journal cannot be written.
+
+    :raises re.error: when ``pattern`` is no regular expression.
     """
     declared = Declared(
         Pattern.match(pattern), usage=usage, help=help, example=example, effect=effect
@@ -158,9 +189,15 @@ def hear(
     example: Example = (),
     effect: bool = True,
 ) -> Callable[[F], F]:
-    """The decorated callable answers whenever ``pattern`` is found in what anyone says.
+    r"""The decorated callable answers whenever ``pattern`` is found in what anyone says.
 
-    The rest is as in :func:`respond`.
+    That is when no command of anybody's fits what was said. A group that does
+    not convert says nothing here, since nothing was asked. The rest is as in
+    :func:`respond`. ::
+
+        @hear(r"\bgood (?P<time>morning|evening)\b", effect=False)
+        async def greet(message, time):
+            return f"Good {time}, {message.speaker}!"
     """
     declared = Declared(
         Pattern.hear(pattern), usage=usage, help=help, example=example, effect=effect
@@ -169,7 +206,10 @@ def hear(
 
 
 def fallback(function: F) -> F:
-    """The decorated callable answers what is said to the bot and fits nothing else."""
+    """The decorated callable answers what is said to the bot and fits nothing else.
+
+    It takes the message alone. The first responder with one answers.
+    """
     return _attach(Declared(None, usage="", help="", effect=False), function)
 
 

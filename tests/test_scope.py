@@ -332,6 +332,14 @@ class LifeTests(ScopeCase):
         self.failureResultOf(started)
         self.assertIs(self.scope.state, State.FAILED)
 
+    def test_closed_before_it_starts(self) -> None:
+        """What was closed is not started any more."""
+        self.scope.add_life(lambda: succeed(self.done.append("start")), None)
+        self.successResultOf(self.scope.close())
+        self.successResultOf(self.scope.start())
+        self.scope.begin()
+        self.assertEqual((self.done, self.scope.state), ([], State.CLOSED))
+
     def test_closed_while_starting(self) -> None:
         """What is closed while it starts is not waited for, and is undone."""
         self.scope.add_life(Deferred, lambda: succeed(self.done.append("stop")))

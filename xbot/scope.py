@@ -313,6 +313,9 @@ class Scope:
         return failure.getErrorMessage()
 
     async def _start(self) -> None:
+        if self.state is not State.LOADED:
+            # The bot was stopped before it had started.
+            return
         self.state = State.STARTING
         try:
             for start, stop in self._lives:

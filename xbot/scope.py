@@ -186,7 +186,8 @@ class Scope:
 
     def got_write(self) -> None:
         """It remembers something else now."""
-        self._writes += 1
+        with self._lock:
+            self._writes += 1
 
     def on_close(self, function: Callable[[], object]) -> None:
         """``function()`` is called, on the reactor, when the responder is unloaded."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from twisted.internet.defer import Deferred
 
 from tests.test_reload import ACCOUNT, ROOM, ReloadCase
 from xbot import service
+from xbot.scope import Scope
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.surroundings import ThreadlessClock
 
@@ -114,6 +116,26 @@ class LivesTests(ReloadCase):
         self.assertEqual(self.answers(), ["first: cup 1"])
         self.clock.advance(10)
         self.assertEqual(self.log, ["started", "looked"])
+
+    def test_nothing_is_left(self):
+        """However often it is reloaded, nothing of the old code is left, nor of its timers."""
+        self.code("first")
+        self.start_bot()
+
+        def count():
+            self.clock.advance(1)
+            gc.collect()
+            scopes = [each for each in gc.get_objects() if isinstance(each, Scope)]
+            return len(scopes), len(self.clock.getDelayedCalls()), len(sys.modules)
+
+        before = count()
+        for _ in range(5):
+            self.reload(ACCOUNT, f"[room {ROOM}]", USE)
+            self.code("first", "1 / 0  # ")
+            self.reload(ACCOUNT, f"[room {ROOM}]", USE)
+            self.code("first")
+            self.events.clear()
+        self.assertEqual(count(), before)
 
     def test_folder(self):
         """A reload takes what came into the folder, changed there, and left it."""

@@ -13,12 +13,12 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "durations", "texts"},
+    | {"file_state", "overview", "durations", "texts", "speech"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "timer"},
-    {"xmpp", "testing", "pattern_process"},
-    {"loading", "embedded", "account", "reloading", "survey", "service"},
+    {"xmpp", "shell", "pattern_process"},
+    {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo"},
     {"cli"},
 ]

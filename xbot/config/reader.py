@@ -37,6 +37,9 @@ from xbot.template import FACTS, Template
 #: More than any ini, in bytes: a file this large was named by mistake.
 MAX_SIZE = 1 << 20
 
+#: The options that matter to nobody who does not connect.
+ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
+
 #: Where an installed bot finds its ini, and then where a checkout does.
 INSTALLED = Path("/etc/xbot/xbot.ini")
 CHECKOUT = Path("etc/xbot.ini")
@@ -58,11 +61,15 @@ def load(
     path: Path,
     environ: Mapping[str, str] = os.environ,
     bundled: Collection[str] = BUNDLED,
+    *,
+    connects: bool = True,
 ) -> Config:
     """Read the ini at ``path``, or raise :class:`InvalidConfig` with all that is wrong.
 
     ``bundled`` names the responders that need no section. Relative paths in
-    the ini start from its folder. No problem ever repeats a password.
+    the ini start from its folder. No problem ever repeats a password. With
+    ``connects`` false the account is not going to be used: passwords, keys and
+    certificates may be missing, or not for us to read.
     """
     try:
         data, status = credentials.read_file(path, MAX_SIZE)
@@ -96,6 +103,8 @@ def load(
     ]
     known = {*bundled, *named, *source.files}
     rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
+    if not connects:
+        source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
     if source.problems or xmpp is None:
         raise InvalidConfig(sorted(source.problems, key=attrgetter("line")))
     return Config(

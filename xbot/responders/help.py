@@ -8,7 +8,12 @@ from xbot import Message, Responder, respond
 WIDEST = 32
 
 
-@respond(r"help(\s+(?P<word>\S.*))?", usage="help [WORD]", help="what I can do")
+@respond(
+    r"help(\s+(?P<word>\S.*))?",
+    usage="help [WORD]",
+    help="what I can do",
+    example=("help ping", "ping"),
+)
 class Help:
     """Lists responders, one per line, in the order in which they are asked.
 

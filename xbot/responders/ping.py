@@ -3,7 +3,7 @@
 from xbot import Message, respond
 
 
-@respond(r"(?P<word>ping)", usage="ping", help="see whether I am there")
+@respond(r"(?P<word>ping)", usage="ping", help="see whether I am there", example=("ping", "pong"))
 async def ping(message: Message, word: str) -> str:
     """ping is answered pong, Ping Pong, and PING PONG."""
     if word.isupper():

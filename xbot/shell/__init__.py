@@ -1,0 +1,1 @@
+"""The shell: a terminal as a chat service."""

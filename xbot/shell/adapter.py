@@ -1,0 +1,107 @@
+"""A terminal as a chat service: one person, who is everywhere where the bot is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from xbot.errors import NotConnected
+from xbot.interfaces import IAdapter, IReceipts
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.settings import RoomSettings
+from xbot.speech import message_of
+
+
+@frozen
+class You:
+    """Who sits at the terminal, and where: alone with the bot, or in a room."""
+
+    jid: str = "you@localhost"
+    room: str | None = None
+    nick: str | None = None
+    affiliation: str = "none"
+
+
+@implementer(IAdapter)
+class ShellAdapter:
+    """Shows what the bot says, by ``show(message)``, and hands on what ``you`` say to it.
+
+    ``address`` is the bot's own, ``nick`` what it is called in a room of ``you``
+    that nobody told it to join.
+    """
+
+    name = "shell"
+
+    def __init__(
+        self,
+        got_message: Callable[[Message], Deferred[None] | None],
+        receipts: IReceipts,
+        show: Callable[[Message], object],
+        *,
+        you: You,
+        address: str,
+        nick: str,
+    ) -> None:
+        self.you = you
+        self._got_message = got_message
+        self._receipts = receipts
+        self._show = show
+        self._address = address
+        self._is_started = False
+        self._rooms: dict[str, str] = {}
+        if you.room is not None:
+            self._rooms[str(Jid.parse(you.room))] = nick
+
+    def start(self) -> None:
+        self._is_started = True
+        self._receipts.got_ready()
+
+    def stop(self) -> Deferred[None]:
+        self._is_started = False
+        return succeed(None)
+
+    def say(self, text: str) -> None:
+        """You say this to the bot."""
+        you = self.you
+        self._got_message(
+            message_of(
+                text,
+                self._address,
+                sender=you.jid,
+                room=you.room,
+                nick=you.nick,
+                affiliation=you.affiliation,
+            )
+        )
+
+    def send(self, message: Message) -> None:
+        """Show ``message``, wherever it is said: in a terminal you hear everything.
+
+        :raises NotConnected: when the shell is not started, or the bot not in the room.
+        """
+        recipient = Jid.parse(message.recipient)
+        if not self._is_started:
+            raise NotConnected(recipient, "the shell is closed")
+        if message.room is not None and message.room not in self._rooms:
+            raise NotConnected(recipient, "not in the room")
+        self._show(message)
+        self._receipts.got_delivered(message)
+
+    def nick_in(self, room: str) -> str | None:
+        """The bot's nick in ``room`` (a bare JID), or None when it is not in it."""
+        return self._rooms.get(room) if self._is_started else None
+
+    def join(self, room: object) -> None:
+        """The bot is in this room from now on."""
+        assert isinstance(room, RoomSettings)
+        self._rooms[str(room.jid)] = room.nick
+        if self._is_started:
+            self._receipts.got_ready(str(room.jid))
+
+    def leave(self, room: str) -> None:
+        """The bot is not in ``room`` (a bare JID) any more."""
+        self._rooms.pop(room, None)

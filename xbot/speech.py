@@ -1,0 +1,53 @@
+"""What somebody says to the bot, as a server would have brought it: for what has none."""
+
+from __future__ import annotations
+
+from xbot.jid import Jid
+from xbot.message import Message
+
+
+def message_of(
+    text: str,
+    to: str,
+    *,
+    sender: str | None,
+    room: str | None = None,
+    nick: str | None = None,
+    affiliation: str = "none",
+    private: bool = False,
+    key: str | None = None,
+) -> Message:
+    """``text``, said by ``sender`` to the bot whose address is ``to``.
+
+    In ``room`` it is said for all to read, or, with ``private``, to the bot
+    alone. With no ``sender`` it comes from a room that hides who its people are;
+    then ``nick`` is needed. The default ``nick`` is the sender's local part.
+
+    :raises xbot.errors.InvalidJid: when an address is none.
+    :raises ValueError: when the parts do not fit together.
+    """
+    jid = Jid.parse(sender) if sender is not None else None
+    if room is None:
+        if jid is None:
+            raise ValueError("outside of rooms there is always a sender")
+        if nick is not None or private or affiliation != "none":
+            raise ValueError("nick, affiliation and private belong to a room; name one")
+        identity = str(jid.bare)
+        return Message(str(jid), to, text, {"type": "chat"}, identity=identity, key=key)
+    place = Jid.parse(room)
+    if place.local is None or place.resource is not None:
+        raise ValueError(f"{room} is no room: a room's JID is ROOM@SERVICE")
+    nick = nick or (jid.local if jid is not None else None)
+    if not nick:
+        raise ValueError("somebody in a room has a nick; name it")
+    return Message(
+        str(place.with_resource(nick)),
+        to,
+        text,
+        {"type": "chat" if private else "groupchat"},
+        room=str(place),
+        nick=nick,
+        identity=str(jid.bare) if jid is not None else None,
+        affiliation=affiliation,
+        key=key,
+    )

@@ -1,0 +1,70 @@
+"""An adapter without a chat service: what is said is in a list, and anyone can be spoken for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from xbot.errors import NotConnected
+from xbot.interfaces import IAdapter, IReceipts
+from xbot.jid import Jid
+from xbot.message import Message
+from xbot.settings import RoomSettings
+
+
+@implementer(IAdapter)
+class FakeAdapter:
+    """Joins, sends and delivers at once. ``sent`` has all that the bot has said.
+
+    ``rooms`` are the rooms that it is in, and its nick there. While ``problem``
+    is set (to a text) nothing leaves; see :meth:`break_link` and :meth:`mend_link`.
+    """
+
+    name = "fake"
+
+    def __init__(
+        self, got_message: Callable[[Message], Deferred[None] | None], receipts: IReceipts
+    ) -> None:
+        self.got_message = got_message
+        self.sent: list[Message] = []
+        self.rooms: dict[str, str] = {}
+        self.problem: str | None = "not started"
+        self._receipts = receipts
+
+    def start(self) -> None:
+        self.mend_link()
+
+    def stop(self) -> Deferred[None]:
+        self.break_link("stopped")
+        return succeed(None)
+
+    def send(self, message: Message) -> None:
+        recipient = Jid.parse(message.recipient)
+        if self.problem is not None:
+            raise NotConnected(recipient, self.problem)
+        if message.room is not None and message.room not in self.rooms:
+            raise NotConnected(recipient, "not in the room")
+        self.sent.append(message)
+        self._receipts.got_delivered(message)
+
+    def nick_in(self, room: str) -> str | None:
+        return self.rooms.get(room) if self.problem is None else None
+
+    def join(self, room: object) -> None:
+        assert isinstance(room, RoomSettings)
+        self.rooms[str(room.jid)] = room.nick
+        self._receipts.got_ready(str(room.jid))
+
+    def leave(self, room: str) -> None:
+        self.rooms.pop(room, None)
+
+    def break_link(self, problem: str = "the connection was lost") -> None:
+        """From now on nothing can leave; what is said waits in the outbox."""
+        self.problem = problem
+
+    def mend_link(self) -> None:
+        """What waits leaves now."""
+        self.problem = None
+        self._receipts.got_ready()

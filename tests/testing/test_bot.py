@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
+from tests.testing import shop
 from xbot import Failed, Message, brain, every, hear, respond, say
 from xbot.errors import InvalidConfig
 from xbot.testing import Bot, NotAnswered
@@ -223,14 +223,14 @@ class OptionsTests(unittest.TestCase):
         """Options that xbot does not know are the class's own settings."""
 
         class Greeting:
-            def __init__(self, settings: Mapping[str, str]) -> None:
-                self.word = settings["word"]
+            def __init__(self, *, first_word: str) -> None:
+                self.word = first_word
 
             @respond("greet")
             async def greet(self, message: Message) -> str:
                 return self.word
 
-        bot = Bot([Greeting], word="Hi;\nthere", usage="greet me")
+        bot = Bot([Greeting], first_word="Hi;\nthere", usage="greet me")
         self.assertEqual(bot.say("greet"), ["Hi;\nthere"])
         self.assertIn("greet me", bot.say("help")[0])
 
@@ -246,6 +246,10 @@ class OptionsTests(unittest.TestCase):
         bot = Bot([counter, deploy, coffee])
         self.assertEqual(bot.say("count"), ["1"])
         self.assertEqual(bot.say("deploy web"), ["web is on production"])
+
+    def test_a_module(self) -> None:
+        """A module is taken with all that it has."""
+        self.assertEqual(Bot([shop], allow=ALICE).say("price 3", ALICE), ["6"])
 
     def test_further_text(self) -> None:
         """What else the ini says goes along: names, groups, rooms."""

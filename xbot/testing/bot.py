@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 
 from xbot import config
 from xbot.assembly import Assembly
-from xbot.config.options import KINDS
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.responder import Responder
@@ -34,9 +33,6 @@ SOMEONE = "someone@example.org"
 
 #: What an ini needs that is to be used in tests alone.
 ACCOUNT = "\n[xmpp]\njid = xbot@example.org/bot\nserver = embedded\n"
-
-#: What xbot itself understands in a responder's section; the rest is the object's own.
-_OPTIONS = {option.name for kind in KINDS if kind.name == "responder" for option in kind.options}
 
 Beginning = str | EllipsisType
 """What an answer begins with; ``...`` for whatever it is."""
@@ -82,9 +78,9 @@ class Bot:
         bot.say("deploy web", sender="alice@example.org")
         assert bot.replies == ["web is on production"]
 
-    ``responders`` are functions, classes, or objects, as ``use`` would name them;
-    ``options`` are those of their sections in the ini, with ``_`` for ``-`` in
-    xbot's own: texts, numbers, booleans, or lists. ``ini`` is further text of it,
+    ``responders`` are functions, classes, objects or modules, as ``use`` would name
+    them; ``options`` are those of their sections in the ini, with ``_`` for ``-``:
+    texts, numbers, booleans, or lists. ``ini`` is further text of it,
     such as groups and rooms. Rates that the whole bot has hold only with
     ``limits``, for tests speak faster than people.
 
@@ -99,9 +95,8 @@ class Bot:
         limits: bool = False,
         **options: object,
     ) -> None:
-        objects = {f"given_{number}": each for number, each in enumerate(responders)}
-        sections = [_section(_name_of(each), use, options) for use, each in objects.items()]
-        with given(objects):
+        with given(responders) as uses:
+            sections = [_section(_name_of(each), use, options) for use, each in uses]
             self._begin(_loaded("\n".join([ini, *sections])), limits)
 
     @classmethod
@@ -311,11 +306,10 @@ def _loaded(ini: str) -> Config:
 
 def _section(name: str, use: str, options: Mapping[str, object]) -> str:
     """What the ini would say of a responder that a test has given."""
-    lines = [f"[responder {name}]", f"use = xbot.testing.given:{use}"]
+    lines = [f"[responder {name}]", f"use = {use}"]
     for option, value in options.items():
-        known = option.replace("_", "-")
         text = _as_option(value).replace("\n", "\n    ")
-        lines.append(f"{known if known in _OPTIONS else option} = {text}")
+        lines.append(f"{option.replace('_', '-')} = {text}")
     return "\n".join(lines)
 
 
@@ -330,5 +324,6 @@ def _as_option(value: object) -> str:
 def _name_of(responder: object) -> str:
     """What its section would be called: a class's name as commands are written."""
     name = getattr(responder, "__name__", None) or type(responder).__name__
+    name = name.rpartition(".")[2]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
     return re.sub(r"[^\w-]", "", words).lower() or "responder"

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 _GIVEN: dict[str, object] = {}
 
 
 @contextmanager
-def given(objects: Mapping[str, object]) -> Iterator[None]:
-    """Within, ``use = xbot.testing.given:NAME`` names the object of that name."""
-    before = dict(_GIVEN)
-    _GIVEN.update(objects)
+def given(objects: Iterable[object]) -> Iterator[list[tuple[str, object]]]:
+    """Each with what ``use`` calls it within. Modules have their own names."""
+    uses: list[tuple[str, object]] = []
+    names: list[str] = []
+    for each in objects:
+        if isinstance(each, ModuleType):
+            uses.append((each.__name__, each))
+            continue
+        name = f"given_{len(_GIVEN)}"
+        _GIVEN[name] = each
+        names.append(name)
+        uses.append((f"{__name__}:{name}", each))
     try:
-        yield
+        yield uses
     finally:
-        _GIVEN.clear()
-        _GIVEN.update(before)
+        for name in names:
+            del _GIVEN[name]
 
 
 def __getattr__(name: str) -> object:

@@ -102,6 +102,101 @@ class CheckTests(CommandCase):
             self.assertIn(word, told.stdout)
 
 
+class TestTests(CommandCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.ini = self.folder / "xbot.ini"
+        self.ini.write_text("[xmpp]\njid = xbot@example.org\n[responder hi]\nmatch=hi\nreply=ho\n")
+        self.talk = self.folder / "talk.txt"
+
+    def play(self, text: str) -> tuple[int, str, str]:
+        self.talk.write_text(text)
+        return self.run_main("test", "--config", str(self.ini), str(self.talk))
+
+    def test_all_right(self) -> None:
+        """Transcripts that come true give 0 and one line; no password is needed."""
+        self.assertEqual(
+            self.play("a@x> hi\nxbot< ho\n"), (0, "1 transcript, 1 step: all right\n", "")
+        )
+
+    def test_wrong(self) -> None:
+        """What is wrong is told with file and line, and gives 1."""
+        status, out, errors = self.play("a@x> hi\nxbot< hm\n")
+        self.assertEqual((status, errors), (1, ""))
+        self.assertIn(f"{self.talk}:1: a> hi\n  expected: hm\n  got:      ho\n", out)
+
+    def test_unusable(self) -> None:
+        """A transcript or an ini with mistakes gives 78 before anything is played."""
+        status, out, errors = self.play("alice> hi\n")
+        self.assertEqual((status, out), (78, ""))
+        self.assertIn(f"{self.talk}:1: who is alice?", errors)
+        self.ini.write_text("[xmpp]\njid = xbot@example.org\n[responder hi]\n")
+        status, out, errors = self.play("a@x> hi\n")
+        self.assertEqual((status, out), (78, ""))
+        self.assertIn("[responder hi]", errors)
+
+
+class ExplainTests(CommandCase):
+    def setUp(self) -> None:
+        self.ini = Path(self.mktemp())
+        self.ini.write_text(
+            "[xmpp]\njid = xbot@example.org\n[room ops@conference.example.org]\n"
+            "[responder deploy]\nmatch = deploy (?P<app>\\w+)\nrun = false\n"
+            "allow = room-owners\nconfirm = yes\napprove = 1\n"
+        )
+
+    def explain(self, *arguments: str) -> tuple[int, str, str]:
+        return self.run_main("explain", "--config", str(self.ini), *arguments)
+
+    def test_in_words(self) -> None:
+        """It says who answers, what comes before, and why the others do not; nothing runs."""
+        room = ["--as", "a@x", "--room", "ops@conference.example.org"]
+        status, out, errors = self.explain(*room, "--affiliation", "owner", "xbot: deploy web")
+        self.assertEqual((status, errors), (0, ""))
+        for line in (
+            "said to the bot: deploy web",
+            "answers: deploy (deploy APP)",
+            "  app = web",
+            "  asks the same person to confirm it",
+            "  asks for the approval of 1 other(s) who may use it",
+            "  is journalled before it runs",
+        ):
+            self.assertIn(line, out.splitlines())
+        self.assertRegex(out, r"(?m)^not ping: its pattern does not fit: ")
+
+    def test_denied(self) -> None:
+        """It says why somebody may not use what would answer."""
+        status, out, _ = self.explain("--as", "a@x", "deploy web")
+        self.assertEqual(status, 0)
+        self.assertIn("denied: deploy (deploy APP): allow does not include a@x\n", out)
+        _, out, _ = self.explain("--room", "other@x", "xbot: deploy web")
+        self.assertIn("who this is cannot be known here", out)
+
+    def test_nobody(self) -> None:
+        """Where nobody answers it exits with 1."""
+        status, out, _ = self.explain("--as", "a@x", "--room", "other@x", "hello")
+        self.assertEqual(status, 1)
+        self.assertIn("nobody answers\n", out)
+        self.assertEqual(self.explain("--as", "a@x", " ")[0], 1)
+
+    def test_json(self) -> None:
+        """--json gives all of it to programs."""
+        status, out, _ = self.explain("--json", "--as", "a@x", "deploy web")
+        told = json.loads(out)
+        self.assertEqual((status, told["fate"], told["addressed"]), (0, "dispatched", "deploy web"))
+        self.assertEqual(told["answering"][0]["groups"], {"app": "web"})
+        self.assertIn("ping", [each["responder"] for each in told["silent"]])
+
+    def test_mistakes(self) -> None:
+        """Addresses that are none, and an unknown speaker outside of rooms, are told."""
+        for arguments in (("hello",), ("--as", "@", "hello"), ("--as", "a@x", "--nick", "a", "b")):
+            status, out, errors = self.explain(*arguments)
+            self.assertEqual((status, out), (2, ""), arguments)
+            self.assertTrue(errors)
+        self.assertEqual(self.run_main("explain", "--config", "none", "--as", "a@x", "b")[0], 78)
+
+
 class JournalTests(CommandCase):
     def setUp(self) -> None:
         self.state = Path(self.mktemp())

@@ -4,7 +4,7 @@ from twisted.internet import defer, reactor
 from twisted.trial import unittest
 
 from tests.daemon import XBOT, finish
-from xbot.demo import Console, Demo, as_line
+from xbot.demo import Console, Demo
 
 
 class PipeTests(unittest.TestCase):
@@ -61,15 +61,3 @@ class DemoTests(unittest.TestCase):
 
         self.patch(__import__("sys"), "stderr", Errors())
         return told
-
-
-class LineTests(unittest.TestCase):
-    def test_nothing_steers_the_terminal(self):
-        """Escape, carriage return and direction marks are shown, not obeyed."""
-        self.assertEqual(
-            as_line("n\x1b", "a\x1b[2J\r\u202eb"), "n\ufffd> a\ufffd[2J\ufffd\ufffdb\n"
-        )
-
-    def test_further_lines_stand_under_the_first(self):
-        """An answer of several lines is indented by its speaker's name."""
-        self.assertEqual(as_line("bo", "a\nb"), "bo> a\n    b\n")

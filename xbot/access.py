@@ -53,15 +53,33 @@ class Access:
 
     def is_here(self, message: Message) -> bool:
         """Whether the responder answers at all where this was said."""
+        return self.absence(message) is None
+
+    def absence(self, message: Message) -> str | None:
+        """Why the responder does not answer where this was said; None where it does."""
         if not message.is_public and not self.direct:
-            return False
-        return self.rooms is None or message.room is None or message.room in self.rooms
+            return "it does not answer in private (direct = no)"
+        if self.rooms is None or message.room is None or message.room in self.rooms:
+            return None
+        return "it does not answer in this room (rooms)"
 
     def allows(self, message: Message) -> bool:
         """Whether it is for whoever said this."""
-        if self.deny is not None and (self.deny.includes(message) or identity_of(message) is None):
-            return False
-        return self.allow is None or self.allow.includes(message)
+        return self.objection(message) is None
+
+    def objection(self, message: Message) -> str | None:
+        """Why it is not for whoever said this; None when it is."""
+        who = message.identity if identity_of(message) is not None else None
+        if self.deny is not None:
+            if who is None:
+                return "who this is cannot be known here, and deny might mean them"
+            if self.deny.includes(message):
+                return f"deny includes {who}"
+        if self.allow is None or self.allow.includes(message):
+            return None
+        if who is None:
+            return "who this is cannot be known here, and allow does not include everyone"
+        return f"allow does not include {who}"
 
 
 EVERYONE = Access()

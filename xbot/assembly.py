@@ -88,6 +88,10 @@ class Assembly:
             await self.journal.open()
         await self.brain.open()
         self._lives.start()
+        self.connect()
+
+    def connect(self) -> None:
+        """Start the adapter alone, and join the rooms: what :meth:`start` does in the end."""
         self.adapter.start()
         for room in self.config.rooms:
             self.adapter.join(room)

@@ -38,6 +38,7 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.terminal import as_line
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
@@ -224,12 +225,3 @@ class Console(LineOnlyReceiver):
 def _gave_up(reason: str) -> None:
     # What waits for the room runs into its time-out and ends the demo.
     Logger("xbot").critical("{reason}", reason=reason)
-
-
-def as_line(nick: str, text: str) -> str:
-    """How the console shows what ``nick`` said: nothing in it can steer the terminal."""
-    safe = "".join(
-        character if character.isprintable() or character == "\n" else "\ufffd"
-        for character in f"{nick}> {text}"
-    )
-    return safe.replace("\n", "\n" + " " * (len(nick) + 2)) + "\n"

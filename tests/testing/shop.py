@@ -1,8 +1,13 @@
 """A module of responders, for the tests of the kit."""
 
-from xbot import Message, respond
+from xbot import Message, brain, respond
 
 
 @respond(r"price (?P<count>\d+)")
 def price(message: Message, count: int) -> str:
     return str(2 * count)
+
+
+@respond("count")
+def count(message: Message) -> str:
+    return str(brain.increment("count"))

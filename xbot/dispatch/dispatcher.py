@@ -21,6 +21,7 @@ from xbot.access import refusal
 from xbot.dispatch.accepting import Accepting
 from xbot.dispatch.choosing import Choosing, Chosen
 from xbot.dispatch.duplicates import RecentKeys
+from xbot.dispatch.explaining import Explanation, dropped, explain
 from xbot.dispatch.in_order import InOrder, pass_on
 from xbot.dispatch.interrupted import Report, reports
 from xbot.dispatch.runs import Run, Runs
@@ -81,6 +82,7 @@ class Dispatcher:
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
+        self._responders = tuple(responders)
         self._choosing = Choosing(responders, worker)
         self._in_order = InOrder()
         self._send = send
@@ -140,7 +142,7 @@ class Dispatcher:
         return self._in_order.deal(place, lambda: self._deal(message, place))
 
     def _deal(self, message: Message, place: str) -> Deferred[None] | None:
-        chosen = [] if self._is_stopped else self._choose(message)
+        chosen = [] if self._is_stopped else self._choose(message, self._choosing)
         if not isinstance(chosen, Deferred):
             return self._answer(message, chosen)
         go_on = self._in_order.wait(place)
@@ -195,6 +197,7 @@ class Dispatcher:
         messages. A journal stays: it can come, but neither change nor go.
         """
         assert self._journal in (None, journal)
+        self._responders = tuple(responders)
         self._choosing = Choosing(responders, self._worker)
         self._name = name
         self._prefix = prefix
@@ -228,9 +231,31 @@ class Dispatcher:
 
     # Who answers
 
-    def _choose(self, message: Message) -> list[Chosen] | Deferred[list[Chosen]]:
+    def explain(self, message: Message) -> Explanation:
+        """What would become of ``message`` at this moment; nothing does.
+
+        Patterns that may take for ever are run here and now: for tools, not
+        for what strangers say.
+        """
+        reason = reason_to_drop(message)
+        if reason is not None:
+            return dropped(reason)
+        chosen = self._choose(message, Choosing(self._responders))
+        assert not isinstance(chosen, Deferred)
+        return explain(
+            message,
+            self._addressed(message),
+            chosen,
+            self._responders,
+            self._rooms,
+            has_journal=self._accepting is not None,
+        )
+
+    def _choose(
+        self, message: Message, choosing: Choosing
+    ) -> list[Chosen] | Deferred[list[Chosen]]:
         addressed = self._addressed(message)
-        return self._choosing.choose(
+        return choosing.choose(
             addressed, message.body, lambda responder: self.answers_at(responder, message)
         )
 

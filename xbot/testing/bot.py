@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from xbot import config
 from xbot.assembly import Assembly
+from xbot.dispatch.explaining import Explanation
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.responder import Responder
@@ -100,18 +101,19 @@ class Bot:
             self._begin(_loaded("\n".join([ini, *sections])), limits)
 
     @classmethod
-    def from_ini(cls, source: str | Path, *, limits: bool = False) -> Bot:
+    def from_ini(cls, source: str | Path, *, limits: bool = False, starts: bool = True) -> Bot:
         """The bot of an ini: its path, or, if it has more than one line, its text.
 
-        The account's passwords and keys need not be there. A text may leave out ``[xmpp]``.
+        The account's passwords and keys need not be there. A text may leave out
+        ``[xmpp]``. With ``starts`` false no responder is started, nor a timer begun.
         """
         bot = cls.__new__(cls)
         is_text = isinstance(source, str) and "\n" in source
         loaded = _loaded(str(source)) if is_text else config.load(Path(source), connects=False)
-        bot._begin(loaded, limits)
+        bot._begin(loaded, limits, starts)
         return bot
 
-    def _begin(self, settings: Config, limits: bool) -> None:
+    def _begin(self, settings: Config, limits: bool, starts: bool = True) -> None:
         self.clock = TestClock()
         self.brain = MemoryBrain(self.clock.seconds)
         self.journal = MemoryJournal()
@@ -139,7 +141,10 @@ class Bot:
         assert isinstance(adapter, FakeAdapter)
         self.adapter = adapter
         self.clock.around = self._watched
-        self._watched(lambda: self._run(self._assembly.start()))
+        if starts:
+            self._watched(lambda: self._run(self._assembly.start()))
+        else:
+            self._assembly.connect()
 
     # What happens to it
 
@@ -171,8 +176,7 @@ class Bot:
             private=private,
             key=f"{next(self._keys)}",
         )
-        if said.room is not None and said.room not in self.adapter.rooms:
-            self.join(said.room)
+        self._enter(said)
         before, self._logged = len(self.adapter.sent), len(self.log)
         self._watched(lambda: self.adapter.got_message(said))
         return [Reply(message) for message in self.adapter.sent[before:]]
@@ -243,6 +247,15 @@ class Bot:
             raise NotAnswered("\n\n".join(wrong))
         return tried
 
+    def explain(self, text: str, sender: str | None = SOMEONE, **how: Any) -> Explanation:
+        """Who would answer if this was said, who would not, and why; nothing happens.
+
+        See :class:`xbot.dispatch.explaining.Explanation`, and :meth:`say` for ``how``.
+        """
+        said = message_of(text, str(self._assembly.config.xmpp.jid), sender=sender, **how)
+        self._enter(said)
+        return self._assembly.dispatcher.explain(said)
+
     def _difference(self, text: str, said: Iterable[str], answers: Iterable[Beginning]) -> str:
         lines = [f"said: {text}"]
         lines += [f"expected: {'...' if each is ... else each!r}" for each in answers] or [
@@ -250,9 +263,15 @@ class Bot:
         ]
         lines += [f"answered: {str(each)!r}" for each in said] or ["answered: nothing"]
         lines += [f"logged: {each}" for each in self.log[self._logged :]]
+        if self._last is not None:
+            lines.append(str(self._assembly.dispatcher.explain(self._last)))
         return "\n".join(lines)
 
     # How
+
+    def _enter(self, said: Message) -> None:
+        if said.room is not None and said.room not in self.adapter.rooms:
+            self.join(said.room)
 
     def _watched(self, happen: Callable[[], object]) -> None:
         """Let something happen, and all that follows from it now."""

@@ -1,0 +1,91 @@
+"""Explanations: they are what the dispatcher then does."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from twisted.trial import unittest
+
+from xbot import Message, fallback, hear, respond
+from xbot.testing import Bot
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+ROOM, OTHER = "ops@conference.example.org", "other@conference.example.org"
+
+
+class Shop:
+    @respond(r"buy (?P<what>\w+)", usage="buy WHAT")
+    async def buy(self, message: Message, what: str) -> str:
+        return "bought"
+
+    @hear("coffee", effect=False)
+    async def coffee(self, message: Message) -> str:
+        return "coffee!"
+
+    @fallback
+    async def lost(self, message: Message) -> str:
+        return "?"
+
+
+@respond("buy .*", usage="buy", effect=False)
+async def late(message: Message) -> str:
+    return "never"
+
+
+@respond("secret")
+async def secret(message: Message) -> str:
+    return "told"
+
+
+INI = f"[room {ROOM}]\nresponders = shop, late\n"
+
+
+def reasons(bot: Bot, text: str, **how: object) -> dict[str, str]:
+    """Why each that does not answer does not, by its usage."""
+    return {each.usage: each.reason for each in bot.explain(text, **how).silent}
+
+
+class ExplainTests(unittest.TestCase):
+    def test_it_is_what_happens(self) -> None:
+        """Whoever is said to answer does, wherever; whoever is said to be denied is."""
+        texts = ("xbot: buy tea", "buy tea", "coffee", "xbot: coffee", "xbot: what", "hm", "secret")
+        places = (None, ROOM, OTHER)
+        for text, room, sender in product(texts, places, (ALICE, BOB)):
+            bot = Bot([Shop, late], ini=INI, allow=ALICE)
+            explanation = bot.explain(text, sender, room=room)
+            self.assertEqual((bot.replies, bot.journal.entries), ([], {}))
+            bot.say(text, sender, room)
+            is_denied = any(each.objection for each in explanation.answering)
+            self.assertEqual(is_denied, bool(bot.log), (text, room, sender))
+            if is_denied:
+                continue
+            self.assertEqual(bool(explanation.answering), bool(bot.replies), (text, room, sender))
+            journalled = [each.responder for each in explanation.answering if each.journalled]
+            self.assertEqual(journalled, [each.responder for each in bot.journal.entries.values()])
+
+    def test_why_not(self) -> None:
+        """Each that does not answer is told with its reason."""
+        bot = Bot([Shop, late])
+        told = reasons(bot, "buy tea")
+        self.assertEqual(told["buy"], "it fits, but another one is asked before it")
+        self.assertEqual(told["ping"], r"its pattern does not fit: (?P<word>ping)")
+        self.assertEqual(told["shop"], "its pattern is not found: coffee")
+        told = reasons(bot, "xbot: coffee", room=ROOM)
+        self.assertEqual(told[""], "it answers only what nothing else answers to")
+        told = reasons(bot, "coffee", room=ROOM)
+        self.assertEqual(told["ping"], "it is a command, and nothing was said to the bot")
+        self.assertEqual(told[""], "it answers what is said to the bot alone")
+
+    def test_where_not(self) -> None:
+        """The room's responders, and a responder's rooms and direct, are told apart."""
+        bot = Bot([secret], ini=INI.replace("late", "ping").replace("shop", "help"))
+        self.assertIn("the room's responders", reasons(bot, "xbot: secret", room=ROOM)["secret"])
+        bot = Bot([secret], rooms=ROOM, direct=False)
+        self.assertIn("(rooms)", reasons(bot, "xbot: secret", room=OTHER)["secret"])
+        self.assertIn("direct = no", reasons(bot, "secret")["secret"])
+
+    def test_dropped(self) -> None:
+        """What nobody is asked about says so."""
+        explanation = Bot().explain(" ")
+        self.assertEqual((explanation.fate, explanation.answering), ("empty", ()))
+        self.assertEqual(str(explanation), "nobody is asked: nothing is said")

@@ -1,0 +1,78 @@
+"""Transcripts, played."""
+
+from pathlib import Path
+
+from twisted.trial import unittest
+
+from xbot.testing import Bot
+from xbot.testing.play import Difference, play
+from xbot.testing.report import as_text, summary
+from xbot.testing.transcript import parse
+
+PATH = Path("talk.txt")
+INI = """
+[responder deploy]
+match = deploy (?P<app>\\w+)
+reply = {app} is out
+allow = alice@example.org
+
+[responder count]
+use = tests.testing.shop:count
+"""
+
+
+def played(text: str) -> list[Difference]:
+    return list(play(parse(text, PATH), lambda limits: Bot.from_ini(INI, limits=limits)))
+
+
+class PlayTests(unittest.TestCase):
+    def test_all_right(self) -> None:
+        """What is said as expected is right; where nothing is expected, silence is."""
+        self.assertEqual(
+            played(
+                "alice = alice@example.org\neve = hidden\nin ops@conference.example.org\n"
+                "alice> xbot: deploy web\nxbot to ops@conference.example.org< web is out\n"
+                "eve privately> deploy web\nxbot< deploy is not for everyone...\n"
+                "alice> nothing\ndirect\nalice> help\n...\nalice> ping\nxbot< p...\n"
+            ),
+            [],
+        )
+
+    def test_differences(self) -> None:
+        """Too little, too much, something else, elsewhere: each is told, and the play goes on."""
+        differences = played(
+            "a@x> ping\n"
+            "a@x> deploy web\nxbot< web is out\n"
+            "a@x> ping\nxbot< pong\nxbot< pong\n"
+            "a@x> ping\nxbot to b@x< pong\n"
+            "wait 1s\nxbot< x\n"
+            "a@x> ping\nxbot< x\n...\n"
+            "a@x> ping\nxbot< pong\n"
+        )
+        self.assertEqual([each.step.line for each in differences], [1, 2, 4, 7, 9, 11])
+        self.assertEqual(differences[0].said, ("pong",))
+        self.assertIn("denied deploy to a@x", differences[1].why)
+
+    def test_scenes(self) -> None:
+        """Each scene has a bot of its own, on which nothing from before has an influence."""
+        talk = "a@x> count\nxbot< 1\na@x> count\nxbot< 2\n"
+        self.assertEqual(played(f"{talk}---\n{talk}"), [])
+
+    def test_report(self) -> None:
+        """The report names the line, what was expected, what was said, and why."""
+        (difference,) = played("a@x> deploy \x1bweb\nxbot to b@x< web\n  is out\n...\n")
+        self.assertEqual(
+            as_text(PATH, difference).splitlines(),
+            [
+                "talk.txt:1: a> deploy \ufffdweb",
+                "  expected: web",
+                "            is out (to b@x)",
+                "  expected: ...",
+                "  got:      (nothing)",
+                "  because:  said to the bot: deploy \ufffdweb",
+                "  because:  nobody answers",
+            ],
+        )
+        scenes = parse("a@x> 1\nwait 1s\n", PATH)
+        self.assertEqual(summary([scenes], 0), "1 transcript, 2 steps: all right")
+        self.assertEqual(summary([scenes, scenes], 1), "2 transcripts, 4 steps: 1 wrong")

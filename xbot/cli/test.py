@@ -1,0 +1,46 @@
+"""``xbot test``: transcripts played to the bot of an ini."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from xbot import config
+from xbot.errors import EXIT_CONFIG
+
+
+def add_to(commands: Any) -> None:
+    """The command and its options."""
+    test = commands.add_parser(
+        "test",
+        help="play transcripts to the bot of an ini",
+        description="Plays conversations written in plain text (alice> xbot: ping, and below it"
+        " xbot< pong) to the bot of an ini, without a server, and compares what it says. What the"
+        " responders do, they do: programs run. Journal and brain are in memory, and time passes"
+        " only where the transcript says so. Exits with 0, with 1 when something else was said,"
+        f" and with {EXIT_CONFIG} when the ini or a transcript cannot be used.",
+    )
+    test.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a transcript")
+    test.add_argument(
+        "--config", type=Path, help="the ini (default: the one the daemon would read)"
+    )
+    test.set_defaults(command=_test)
+
+
+def _test(options: argparse.Namespace) -> int:
+    from xbot.testing.bot import Bot
+    from xbot.testing.play import play
+    from xbot.testing.report import as_text, summary
+    from xbot.testing.transcript import read
+
+    ini = options.config or config.find()
+    # All are read first: what cannot be read is told before anything runs.
+    transcripts = {path: read(path) for path in options.files}
+    wrong = 0
+    for path, scenes in transcripts.items():
+        for difference in play(scenes, lambda limits: Bot.from_ini(ini, limits=limits)):
+            wrong += 1
+            print(as_text(path, difference))
+    print(summary(transcripts.values(), wrong))
+    return 1 if wrong else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from attrs import frozen
@@ -14,6 +15,9 @@ MAX_PART = 1023
 
 #: How many bare JIDs keep their prepared form. Bounded: strangers choose JIDs.
 CACHE_SIZE = 2048
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @frozen
@@ -42,7 +46,7 @@ class Jid:
         local, domain = _prepare(bare)
         if slash and not resource:
             raise InvalidJid(text, "nothing follows the slash")
-        return cls(local, domain, _check_resource(text, resource) if resource else None)
+        return cls(local, domain, check_resource(text, resource) if resource else None)
 
     def __str__(self) -> str:
         bare = f"{self.local}@{self.domain}" if self.local else self.domain
@@ -58,7 +62,7 @@ class Jid:
         text = f"{self.bare}/{resource}"
         if not resource:
             raise InvalidJid(text, "nothing follows the slash")
-        return Jid(self.local, self.domain, _check_resource(text, resource))
+        return Jid(self.local, self.domain, check_resource(text, resource))
 
 
 @lru_cache(maxsize=CACHE_SIZE)
@@ -90,15 +94,14 @@ def _prepare(bare: str) -> tuple[str | None, str]:
     return local or None, domain
 
 
-def _check_resource(text: str, resource: str) -> str:
+def check_resource(text: str, resource: str) -> str:
+    """The resource of the JID ``text``, if it can be one; :class:`InvalidJid` if not."""
     # A resource is opaque to us beyond length and control characters: stringprep
     # knows Unicode 3.2 only, and would make everyone with a newer emoji in the
     # nick invisible.
-    if len(resource.encode("utf-8", "surrogatepass")) > MAX_PART:
+    # Four bytes a character at most: few are so long that they have to be encoded.
+    if 4 * len(resource) > MAX_PART < len(resource.encode("utf-8", "surrogatepass")):
         raise InvalidJid(text[:64] + "...", "its resource is too long")
-    if any(
-        character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff"
-        for character in resource
-    ):
+    if _CONTROL.search(resource):
         raise InvalidJid(text, "its resource has a control character")
     return resource

@@ -135,6 +135,71 @@ class SameTests(unittest.TestCase):
                 long.messages.clear()
 
 
+ITEMS = [
+    "<item role='participant'/>", "<item affiliation='owner' role='moderator' jid='a@x.org/p'/>",
+    "<item role='odd' affiliation='odd' jid='@'/>", "<item nick='other'/>",
+    "<item><reason>why</reason></item>", "<item xmlns='urn:other'/>", "text", "<destroy/>",
+    "<status code='110'/>", "<status code='303'/>", "<status code='307'/>",
+    f"<item jid='{'x' * 4000}@y'/>",
+]  # fmt: skip
+X = ["<x xmlns='http://jabber.org/protocol/muc#user'>", "<x xmlns='urn:other'>"]
+MORE = [
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='o1'/>", "<show>away</show>", " ",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0'/>", "<error type='cancel'><conflict/></error>",
+    f"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{'x' * 300}'/>",
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>",
+]  # fmt: skip
+PRESENCE_TYPES = [""] * 5 + [f" type='{kind}'" for kind in ("unavailable", "error", "subscribe")]
+
+
+class SamePresenceTests(unittest.TestCase):
+    @settings(PROPERTY, max_examples=600)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(FROM[:11]),
+                st.sampled_from(PRESENCE_TYPES),
+                st.lists(
+                    st.tuples(st.sampled_from(X), st.lists(st.sampled_from(ITEMS), max_size=2))
+                    | st.sampled_from(MORE),
+                    max_size=3,
+                ),
+            ),
+            min_size=1,
+            max_size=5,
+        ),
+        st.booleans(),
+    )
+    def test_both_ways(self, seen, joined):
+        """Whoever comes, changes or goes, both ways leave the room as they find it."""
+        ears = [Ear(make, joined=joined) for make in (FastElementStream, ElementStream)]
+        for sender, kind, children in seen:
+            content = "".join(
+                child if isinstance(child, str) else f"{child[0]}{''.join(child[1])}</x>"
+                for child in children
+            )
+            stanza = f"<presence from='{sender}'{kind}>{content}</presence>"
+            for ear in ears:
+                ear.peer.feed(stanza)
+                ear.clock.advance(1.0)
+            self.assertEqual(*(self.state_of(ear) for ear in ears), stanza)
+
+    def state_of(self, ear):
+        (room,) = ear.rooms
+        occupants = {nick: room.occupants.get(nick) for nick in room.occupants}
+        return room.status, room.nick, room.caught_up, occupants, ear.heard_at, ear.rooms.dropped
+
+    def test_it_is_short(self):
+        """The presence of somebody who is there becomes no element; one of a stranger does."""
+        ear = Ear(FastElementStream)
+        seen = []
+        ear.peer.stream.addObserver("/presence", seen.append)
+        ear.presence("dave", "<item role='participant'/>")
+        self.assertEqual(seen, [])
+        ear.peer.feed("<presence from='dave@example.org/x'/>")
+        self.assertEqual(len(seen), 1)
+
+
 class ShortWayTests(unittest.TestCase):
     PLAIN = f"<message type='groupchat' from='{ROOM}/alice'><body>hi</body><a xmlns='u'/></message>"
 

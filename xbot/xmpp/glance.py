@@ -1,9 +1,10 @@
-"""What one glance tells of a message in a room: the one place where stanzas are told apart cheaply.
+"""What one glance tells of a stanza from a room: the one place where they are told apart cheaply.
 
 Nearly all that a bot hears is plain: one body, said by an occupant, with children
-that mean nothing to it. :func:`glance` reads that off the parser's lists. For
-everything else it gives None, and the stanza goes the long way
-(:func:`xbot.xmpp.stanza.read_message`), whose rules these are.
+that mean nothing to it; or the presence of somebody who is there. That is read
+off the parser's lists. For everything else these functions give None, and the
+stanza goes the long way (:func:`xbot.xmpp.stanza.read_message`,
+:func:`xbot.xmpp.room_presence.read_presence`), whose rules these are.
 """
 
 from __future__ import annotations
@@ -11,11 +12,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xbot.errors import InvalidJid
+from xbot.jid import Jid, check_resource
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import Address, read_address
 from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN, NAME, Node, full_name
+from xbot.xmpp.occupants import make_occupant
+from xbot.xmpp.room_presence import RoomPresence
 
-_MESSAGE = full_name(ns.CLIENT, "message")
+MESSAGE = full_name(ns.CLIENT, "message")
+PRESENCE = full_name(ns.CLIENT, "presence")
+
+_X = full_name(ns.MUC_USER, "x")
+_ITEM = full_name(ns.MUC_USER, "item")
+_OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _BODY = full_name(ns.CLIENT, "body")
 _STANZA_ID = full_name(ns.STANZA_ID, "stanza-id")
 _ORIGIN_ID = full_name(ns.STANZA_ID, "origin-id")
@@ -27,7 +36,7 @@ _LONG_WAY = {
     full_name(ns.CLIENT, "subject"),
     full_name(ns.CORRECTION, "replace"),
     full_name(ns.CONFERENCE, "x"),
-    full_name(ns.MUC_USER, "x"),
+    _X,
 }
 
 #: All children that are looked at; whatever else there is means nothing to us.
@@ -48,10 +57,10 @@ class Glance(NamedTuple):
     stanza_id: str | None
 
 
-def glance(node: Node) -> Glance | None:
+def glance_at_message(node: Node) -> Glance | None:
     """What a plain message in a room says; None for all else."""
     attributes = node[ATTRIBUTES]
-    if node[NAME] != _MESSAGE or attributes.get("type") != "groupchat":
+    if attributes.get("type") != "groupchat":
         return None
     try:
         sender = read_address(attributes["from"])
@@ -99,3 +108,35 @@ def glance(node: Node) -> Glance | None:
         # Two that bear the room's name say nothing.
         stanza_ids[0] if len(stanza_ids) == 1 else None,
     )
+
+
+def glance_at_presence(node: Node) -> tuple[Jid, RoomPresence] | None:
+    """The room, and what the plain presence of an occupant tells; None for all else."""
+    attributes = node[ATTRIBUTES]
+    if "type" in attributes:
+        return None
+    # Not read as a whole: of thousands, few will ever speak.
+    text = attributes.get("from", "")
+    bare, _, nick = text.partition("/")
+    x = occupant_id = None
+    for child in node[CHILDREN:]:
+        name = child[NAME]
+        if name == _X:
+            if x is not None:
+                return None
+            x = child
+        elif name == _OCCUPANT_ID and occupant_id is None:
+            occupant_id = child[ATTRIBUTES]
+    # One item, with nothing in it, is all that x may hold.
+    if x is None or len(x) != CHILDREN + 1 or not nick:
+        return None
+    item = x[CHILDREN]
+    if item[NAME] != _ITEM or len(item) != CHILDREN:
+        return None
+    try:
+        room = read_address(bare).bare
+        check_resource(text, nick)
+    except InvalidJid:
+        return None
+    occupant = make_occupant(item[ATTRIBUTES].get, occupant_id.get("id") if occupant_id else None)
+    return room, RoomPresence(nick, True, occupant=occupant)

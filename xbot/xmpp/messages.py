@@ -13,7 +13,7 @@ from twisted.words.xish import domish
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp.delay import is_delayed, is_resent
-from xbot.xmpp.glance import Glance, glance
+from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.occupants import NOBODY
@@ -67,14 +67,14 @@ class Messages(Handler):
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/message", self.got_stanza)
-        self.xmlstream.shortcut = self
+        self.xmlstream.shortcuts[MESSAGE] = self
 
     # The short way of what is plain (xbot.xmpp.stream.Shortcut). All that it does
     # is done on the long way too, where it is easier to see.
 
     def look(self, node: Node) -> Heard | None:
         """What the node says, and in which of our rooms; None if it takes the long way."""
-        seen = glance(node)
+        seen = glance_at_message(node)
         if seen is None or (seen.delayed and self.xmlstream.is_resumed):
             return None
         room = self._rooms.at(seen.sender.bare)

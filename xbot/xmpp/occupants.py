@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attrs import frozen
 from twisted.words.xish import domish
@@ -14,8 +14,10 @@ from xbot.xmpp.addresses import read_address
 from xbot.xmpp.stanza import child
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.
-_ROLES = {role: role for role in ("moderator", "participant", "visitor")}
-_AFFILIATIONS = {name: name for name in ("owner", "admin", "member", "outcast")}
+_ROLES: dict[str | None, str] = {role: role for role in ("moderator", "participant", "visitor")}
+_AFFILIATIONS: dict[str | None, str] = {
+    name: name for name in ("owner", "admin", "member", "outcast")
+}
 
 #: Occupants remembered for one room. Of those beyond it nothing is known, and
 #: so they have no rights.
@@ -58,11 +60,18 @@ NOBODY = Occupant()
 def read_occupant(item: domish.Element, presence: domish.Element) -> Occupant:
     """Whom the item of a presence describes."""
     identity = child(presence, ns.OCCUPANT_ID, "occupant-id")
+    return make_occupant(
+        item.getAttribute, identity.getAttribute("id") if identity is not None else None
+    )
+
+
+def make_occupant(attribute: Callable[[str], str | None], id: str | None) -> Occupant:
+    """Whom the attributes of an item describe, as far as they can be kept."""
     return Occupant(
-        _ROLES.get(item.getAttribute("role", ""), "none"),
-        _AFFILIATIONS.get(item.getAttribute("affiliation", ""), "none"),
-        _short(item.getAttribute("jid"), MAX_JID),
-        _short(identity.getAttribute("id"), MAX_ID) if identity is not None else None,
+        _ROLES.get(attribute("role"), "none"),
+        _AFFILIATIONS.get(attribute("affiliation"), "none"),
+        _short(attribute("jid"), MAX_JID),
+        _short(id, MAX_ID),
     )
 
 

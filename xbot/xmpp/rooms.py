@@ -16,10 +16,12 @@ from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import ns
+from xbot.xmpp.glance import PRESENCE, glance_at_presence
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq
-from xbot.xmpp.room import Room, Surroundings
-from xbot.xmpp.room_presence import read_presence
+from xbot.xmpp.nodes import Node
+from xbot.xmpp.room import Room, State, Surroundings
+from xbot.xmpp.room_presence import RoomPresence, read_presence
 from xbot.xmpp.turns import Turns
 
 
@@ -91,6 +93,7 @@ class Rooms(Handler):
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/presence", self.got_presence)
+        self.xmlstream.shortcuts[PRESENCE] = self
         # Before those who act on what is said: that it is said is a sign of life.
         self.xmlstream.addObserver("/message", self.got_message, 1)
         if self.xmlstream.is_resumed:
@@ -109,6 +112,24 @@ class Rooms(Handler):
             turns.clear()
         for room in list(self._all()):
             room.session_lost()
+
+    # The short way of those who are there (xbot.xmpp.stream.Shortcut).
+
+    def look(self, node: Node) -> tuple[Room, RoomPresence] | None:
+        """Somebody who is in one of our rooms; None for what takes the long way."""
+        seen = glance_at_presence(node)
+        if seen is None:
+            return None
+        room = self.at(seen[0])
+        # Others act on what comes from a room that refused us.
+        return None if room is None or room.state is State.REFUSED else (room, seen[1])
+
+    def got(self, seen: tuple[Room, RoomPresence]) -> None:
+        """A plain presence came."""
+        room, presence = seen
+        room.got_presence(presence)
+
+    # The long way.
 
     def got_presence(self, stanza: domish.Element) -> None:
         """A presence arrived, from a room or from anyone else."""

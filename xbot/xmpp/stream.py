@@ -7,6 +7,7 @@ one who negotiates, in turn, and one that nobody waits for ends the stream.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -29,7 +30,7 @@ from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.managed import Managed
-from xbot.xmpp.nodes import Node
+from xbot.xmpp.nodes import NAME, Node
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize
@@ -97,7 +98,8 @@ class Stream(XmlStream):
         self.namespace = ns.CLIENT
         self.domain = domain
         self.negotiating = True
-        self.shortcut: Shortcut[Any] | None = None
+        # By the full name of the stanzas; there are none before the login.
+        self.shortcuts: dict[str, Shortcut[Any]] = {}
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -285,19 +287,19 @@ class Stream(XmlStream):
         """Whether a stanza goes the short way, which begins after the login."""
         if self.problem is not None:
             return True
+        shortcut = self.shortcuts.get(node[NAME])
         # A trace shows elements.
-        if self.shortcut is None or self._trace is not None:
+        if shortcut is None or self._trace is not None:
             return False
-        seen = self.shortcut.look(node)
+        seen = shortcut.look(node)
         if seen is None:
             return False
-        self._count(self._take_shortcut, seen)
+        self._count(partial(self._take, shortcut), seen)
         return True
 
-    def _take_shortcut(self, seen: Any) -> None:
-        assert self.shortcut is not None
+    def _take(self, shortcut: Shortcut[T], seen: T) -> None:
         try:
-            self.shortcut.got(seen)
+            shortcut.got(seen)
         except Exception:
             # As it is with observers.
             self._log.failure("a stanza could not be taken")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -71,3 +72,16 @@ class MessageTests(SynchronousTestCase):
         """An answer is neither the past nor an echo, whatever it answers."""
         reply = reply_to(Message("a", "b", "hi", delayed=True, echo=True), "x")
         self.assertEqual((reply.delayed, reply.echo), (False, False))
+
+
+class WithIdTests(SynchronousTestCase):
+    def test_nothing_else_changes(self) -> None:
+        """A message with an id is the same message in everything else."""
+        said = Message(
+            *("a", "b", "c"),
+            {"type": "chat", "x": "y"},
+            *("room", "nick", "me", True, True, "k", "owner"),
+        )
+        self.assertEqual(
+            said.with_id("1"), evolve(said, payload={"type": "chat", "x": "y", "id": "1"})
+        )

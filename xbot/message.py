@@ -64,6 +64,24 @@ class Message:
     affiliation: str = "none"
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
+    def with_id(self, id: str) -> Message:
+        """The same message with this id of the adapter's."""
+        # Not evolve(), which looks the fields up each time.
+        return Message(
+            self.sender,
+            self.recipient,
+            self.body,
+            {**self.payload, "id": id},
+            self.room,
+            self.nick,
+            self.identity,
+            self.delayed,
+            self.echo,
+            self.key,
+            self.affiliation,
+            voice=self._voice,
+        )
+
     @property
     def is_public(self) -> bool:
         """Whether everyone in the room sees it (as opposed to one person)."""

@@ -6,7 +6,6 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -70,7 +69,7 @@ class Outbox:
         self._bytes += weight
         # The id stays the same if it has to be sent again.
         identity = message.payload.get("id") or secrets.token_urlsafe(9)
-        message = evolve(message, payload={**message.payload, "id": identity})
+        message = message.with_id(identity)
         if delivered is not None:
             self._told[identity] = delivered
         place = _place(message)

@@ -8,8 +8,17 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.xmpp.harness import HONEST_TREES, PROPERTY, build, shape
+from xbot.message import Message
 from xbot.xmpp import ns
-from xbot.xmpp.serialize import MAX_DEPTH, NS_XML, Unserializable, sanitize, serialize
+from xbot.xmpp.serialize import (
+    MAX_DEPTH,
+    NS_XML,
+    Unserializable,
+    sanitize,
+    serialize,
+    serialize_message,
+)
+from xbot.xmpp.stanza import message_element
 
 XMLNS = "http://www.w3.org/2000/xmlns/"
 WEIRD = st.text(
@@ -152,3 +161,19 @@ class SerializeTests(unittest.TestCase):
         tree = build(ns.CLIENT, "iq", {}, [])
         tree.addElement(("u'/></iq><message from='bot'/><iq a='", "x"))
         self.assertEqual(read(serialize(tree, ns.CLIENT)), [shape(tree)])
+
+
+class MessageTests(unittest.TestCase):
+    @settings(PROPERTY, max_examples=500)
+    @given(WEIRD, WEIRD, st.none() | WEIRD, WEIRD)
+    def test_as_an_element(self, to, kind, identity, body):
+        """A message is written as the element that says it would be, to the byte."""
+        payload = {"type": kind} if identity is None else {"type": kind, "id": identity}
+        element = message_element(Message("", to, body, payload))
+        self.assertEqual(serialize_message(to, kind, identity, body), serialize(element, ns.CLIENT))
+
+    def test_no_text(self):
+        """What is no text is refused whole."""
+        for arguments in (None, "chat", "1", "x"), ("a", "chat", 1, "x"), ("a", "chat", "1", b"x"):
+            with self.assertRaises(Unserializable):
+                serialize_message(*arguments)

@@ -103,11 +103,13 @@ class Runs:
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
-        run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
         message = evolve(run.message, voice=_Voice(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
+        # Most are over by now.
+        if run.fate is None:
+            run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
 
     def end(self, run: Run, fate: str, answer: str = "") -> None:
         """``run`` is over, whatever it still does; say ``answer`` if there is one."""

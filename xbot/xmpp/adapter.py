@@ -21,6 +21,7 @@ from xbot.jid import Jid
 from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
 from xbot.xmpp import ns
+from xbot.xmpp.addresses import read_address
 from xbot.xmpp.connection import Connection
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
@@ -38,7 +39,6 @@ from xbot.xmpp.room import State
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.sasl import InThread
 from xbot.xmpp.session import Session
-from xbot.xmpp.stanza import message_element
 from xbot.xmpp.stream import WRITABLE_EVENT, Stream, StreamFactory
 from xbot.xmpp.subscriptions import Subscriptions
 from xbot.xmpp.trace import Trace
@@ -182,21 +182,21 @@ class XmppAdapter:
             or the server does not read.
         :raises InvalidJid: when the recipient is no address.
         """
-        recipient = Jid.parse(message.recipient)
+        recipient = read_address(message.recipient)
         room = self.rooms.at(recipient.bare)
         if room is not None and room.state is not State.JOINED:
-            raise NotConnected(recipient, f"not in the room ({room.reason})")
+            raise NotConnected(recipient.jid, f"not in the room ({room.reason})")
         stream = self.connection.stream
         if stream is not None and not stream.is_writable:
-            raise NotConnected(recipient, "the server does not read")
-        self._handlers.send(message_element(message), message)
+            raise NotConnected(recipient.jid, "the server does not read")
+        self._handlers.send_message(message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)
 
     def nick_in(self, room: str) -> str | None:
         """Our nick in ``room`` (a bare JID), or None when we are not in it."""
-        known = self.rooms.get(Jid.parse(room))
+        known = self.rooms.get(read_address(room).jid)
         return known.nick if known is not None and known.state is State.JOINED else None
 
     def join(self, room: object) -> None:

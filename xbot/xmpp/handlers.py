@@ -108,12 +108,22 @@ class Handlers(StreamManager):  # type: ignore[misc]
             return False
         return True
 
-    def send(self, obj: domish.Element, message: Message | None = None) -> None:
-        """Send a stanza now; ``message`` is what its receipt is told by.
+    def send(self, obj: domish.Element) -> None:
+        """Send a stanza now.
 
         :raises xbot.errors.NotConnected: when there is no session.
         """
+        self._stream_to(obj.getAttribute("to", "the server")).send(obj)
+
+    def send_message(self, message: Message) -> None:
+        """Say ``message`` now; it is what its receipt is told by.
+
+        :raises xbot.errors.NotConnected: when there is no session.
+        """
+        self._stream_to(message.recipient).send_message(message)
+
+    def _stream_to(self, recipient: str) -> Stream:
         stream = self.xmlstream
         if stream is None or not self._initialized or stream.problem is not None:
-            raise NotConnected(obj.getAttribute("to", "the server"), "there is no connection")
-        stream.send(obj, message)
+            raise NotConnected(recipient, "there is no connection")
+        return stream

@@ -30,6 +30,10 @@ _ATTRIBUTE_ENTITIES = {"'": "&apos;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"
 _TEXT_ENTITIES = {"\r": "&#13;"}
 
 
+# What has none of these is itself, escaped or not. Most text is.
+_UNSAFE = re.compile("[&<>'\"\t\n\r]|" + _FORBIDDEN.pattern)
+
+
 class Unserializable(ValueError):
     """The tree is no stanza: whoever built it has a fault. Nothing was sent."""
 
@@ -37,6 +41,20 @@ class Unserializable(ValueError):
 def sanitize(text: str) -> str:
     """``text`` with each character that XML forbids replaced by U+FFFD."""
     return _FORBIDDEN.sub("\ufffd", text)
+
+
+def serialize_message(to: str, kind: str, id: str | None, body: str) -> bytes:
+    """The bytes of a message with a body: what :func:`serialize` makes of its element.
+
+    :raises Unserializable: for what is no text.
+    """
+    try:
+        identity = "" if id is None else f" id='{_attribute(id)}'"
+        content = f"<body>{_text(body)}</body>" if body else "<body/>"
+        head = f"<message to='{_attribute(to)}' type='{_attribute(kind)}'{identity}>"
+        return f"{head}{content}</message>".encode()
+    except TypeError as error:
+        raise Unserializable(str(error)) from None
 
 
 def serialize(element: domish.Element, default_namespace: str) -> bytes:
@@ -68,7 +86,7 @@ def _write(element: domish.Element, default: str, pieces: list[str], depth: int)
         if isinstance(child, domish.Element):
             _write(child, uri, pieces, depth + 1)
         elif type(child) is str:
-            pieces.append(escape(sanitize(child), _TEXT_ENTITIES))
+            pieces.append(_text(child))
         else:
             # domish.SerializedXML is a str that its maker vouches for. Nobody does here.
             raise Unserializable(f"a child of type {type(child).__name__}")
@@ -99,8 +117,12 @@ def _namespace(uri: str) -> str:
     return _attribute(uri)
 
 
+def _text(text: str) -> str:
+    return escape(sanitize(text), _TEXT_ENTITIES) if _UNSAFE.search(text) else text
+
+
 def _attribute(value: str) -> str:
-    return escape(sanitize(value), _ATTRIBUTE_ENTITIES)
+    return escape(sanitize(value), _ATTRIBUTE_ENTITIES) if _UNSAFE.search(value) else value
 
 
 def _checked(name: str) -> str:

@@ -33,7 +33,8 @@ from xbot.xmpp.managed import Managed
 from xbot.xmpp.nodes import NAME, Node
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
-from xbot.xmpp.serialize import serialize
+from xbot.xmpp.serialize import serialize, serialize_message
+from xbot.xmpp.stanza import message_element
 from xbot.xmpp.tls import explain
 from xbot.xmpp.trace import Trace
 
@@ -209,6 +210,20 @@ class Stream(XmlStream):
         if self._trace is not None:
             self._trace.sent(obj)
         if self.managed is not None and obj.name in _STANZAS:
+            self.managed.sent(data, message)
+
+    def send_message(self, message: Message) -> None:
+        """Send what ``message`` says."""
+        if self._trace is not None:
+            # It shows elements.
+            self.send(message_element(message), message)
+            return
+        payload = message.payload
+        data = serialize_message(
+            message.recipient, payload.get("type", "chat"), payload.get("id"), message.body
+        )
+        self.write(data)
+        if self.managed is not None:
             self.managed.sent(data, message)
 
     def write(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
@@ -85,3 +87,10 @@ class WithIdTests(SynchronousTestCase):
         self.assertEqual(
             said.with_id("1"), evolve(said, payload={"type": "chat", "x": "y", "id": "1"})
         )
+
+    def test_voice(self) -> None:
+        """Nor does a voice change anything but who speaks."""
+        voice: Any = object()
+        given = PUBLIC.with_voice(voice)
+        self.assertEqual(given, PUBLIC)
+        self.assertIs(given._voice, voice)

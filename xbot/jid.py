@@ -20,7 +20,8 @@ CACHE_SIZE = 2048
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@frozen
+# Rooms are looked up by it for every stanza.
+@frozen(cache_hash=True)
 class Jid:
     """A JID: ``local@domain/resource``; ``local`` and ``resource`` may be absent.
 

@@ -66,12 +66,19 @@ class Message:
 
     def with_id(self, id: str) -> Message:
         """The same message with this id of the adapter's."""
+        return self._changed({**self.payload, "id": id}, self._voice)
+
+    def with_voice(self, voice: Voice) -> Message:
+        """The same message for a run, which speaks through ``voice``."""
+        return self._changed(self.payload, voice)
+
+    def _changed(self, payload: Mapping[str, str], voice: Voice | None) -> Message:
         # Not evolve(), which looks the fields up each time.
         return Message(
             self.sender,
             self.recipient,
             self.body,
-            {**self.payload, "id": id},
+            payload,
             self.room,
             self.nick,
             self.identity,
@@ -79,7 +86,7 @@ class Message:
             self.echo,
             self.key,
             self.affiliation,
-            voice=self._voice,
+            voice=voice,
         )
 
     @property

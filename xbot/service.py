@@ -106,7 +106,6 @@ class BotService(Service):
         # Its own: stuck responders must not keep us from logging in.
         self._login_threads = InThread(reactor)
         self._files = file_digests(config.xmpp)
-        self.adapter = self._adapter(config)
         self._worker = Worker(reactor, spawn_on(reactor))
         self.dispatcher = Dispatcher(
             responders,
@@ -120,6 +119,7 @@ class BotService(Service):
             worker=self._worker,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
+        self.adapter = self._adapter(config)
 
     def startService(self) -> None:
         """Begin: the embedded server first, where there is one."""
@@ -338,7 +338,7 @@ class BotService(Service):
             invited=InvitedRooms(config.bot.state / ROOMS_NAME),
             nick=config.bot.name,
             trace=self._trace,
-            ignores=lambda *said, **how: self.dispatcher.ignores(*said, **how),
+            ignores=self.dispatcher.ignores,
         )
 
     def _surround(self, config: Config) -> Surroundings:

@@ -79,6 +79,6 @@ class AddressedTextTests(TestCase):
     def test_the_quick_question(self) -> None:
         """What could be addressed is never taken for what could not; chatter mostly is not."""
         for body in "xbot: a", "XBOT a", "@xbot a", "!a", "x", "\u00dfa: b", "SSA: b":
-            self.assertTrue(may_be_addressed(body, ["xbot", "\u00dfa"], "!"), body)
+            self.assertTrue(may_be_addressed(body, ("xbot", "\u00dfa"), "!"), body)
         for body in "hello", "ybot: a", "?a":
-            self.assertFalse(may_be_addressed(body, ["xbot", " "], "!"), body)
+            self.assertFalse(may_be_addressed(body, ("xbot", " "), "!"), body)

@@ -103,7 +103,7 @@ class Runs:
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
-        message = evolve(run.message, voice=_Voice(self, run))
+        message = run.message.with_voice(_Voice(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)

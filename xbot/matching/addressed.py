@@ -29,20 +29,20 @@ def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | N
     return None
 
 
-def may_be_addressed(text: str, names: Iterable[str], prefix: str = "") -> bool:
+def may_be_addressed(text: str, names: tuple[str, ...], prefix: str = "") -> bool:
     """Whether :func:`addressed_text` could find anything in this; quick, and never wrongly no.
 
     ``text`` has no blanks around it.
     """
-    first = text[:1].casefold()
-    if first == "@" or (prefix and text.startswith(prefix)):
-        return True
-    return any(_folded(name).startswith(first) for name in names)
+    return text[:1].casefold() in _beginnings(names) or (prefix != "" and text.startswith(prefix))
 
 
 @lru_cache(maxsize=1024)
-def _folded(name: str) -> str:
-    return name.strip().casefold()
+def _beginnings(names: tuple[str, ...]) -> frozenset[str]:
+    """All that the first character of a text to one of ``names`` can fold to, and the @."""
+    folded = [name.strip().casefold() for name in names]
+    # No character folds to more than three.
+    return frozenset({"@", *(name[:length] for name in folded for length in (1, 2, 3) if name)})
 
 
 def _after_name(text: str, name: str) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from xbot import Message, respond
+from xbot import Message, brain, respond
 from xbot.xmpp.occupants import Occupants
 
 #: What was done, one line each.
@@ -52,6 +52,22 @@ async def wait(message: Message, number: str) -> str:
     while not GO.exists():
         await deferLater(reactor, 0.02)
     return f"done {number}"
+
+
+class Memory:
+    """Keeps the last number, and knows it after a restart."""
+
+    async def start(self) -> None:
+        self.found = brain.get("kept", -1)
+
+    @respond(r"keep (?P<number>\d+)", effect=False)
+    async def keep(self, message: Message, number: int) -> str:
+        brain["kept"] = number
+        return f"done {number}"
+
+    @respond(r"found", effect=False)
+    async def tell(self, message: Message) -> str:
+        return f"found {self.found}"
 
 
 @respond(r"count")

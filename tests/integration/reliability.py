@@ -254,6 +254,21 @@ class CutContract(ProxyScene):
 class KillContract(ProxyScene):
     """The process ends without a word, again and again."""
 
+    def test_what_was_answered_is_remembered(self) -> None:
+        """A SIGKILL at the moment of the answer does not take away what a responder remembered."""
+        alice, room = self.person(), self.room()
+        alice.create(room)
+        bot = self.bot([room], xmpp=_XMPP, extra=_responder("Memory"))
+        for number in range(5):
+            bot.start_and_join()
+            alice.say(room, f"xbot: keep {number}")
+            alice.expect(f"{room}/xbot", f"done {number}")
+            bot.kill()
+            bot.start_and_join()
+            alice.say(room, "xbot: found")
+            alice.expect(f"{room}/xbot", f"found {number}")
+            bot.stop()
+
     def test_kills(self) -> None:
         """No command runs twice, and each that a SIGKILL interrupted is reported in the room."""
         began = time.monotonic()

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from twisted.trial import unittest
@@ -14,6 +15,7 @@ from xbot.brain.file import KIND, BrainFile, read_content
 from xbot.cli import main
 from xbot.durable.file import take_lock
 from xbot.journal.file import FILE_NAME, JournalFile
+from xbot.loading import finding
 from xbot.message import Message
 
 
@@ -49,6 +51,18 @@ class CheckTests(CommandCase):
         status, _, errors = self.run_main("check", str(path))
         self.assertEqual(status, 78)
         self.assertIn("[responder x] use:", errors)
+
+    def test_offers(self):
+        """What installed packages offer is listed where the ini does not use it."""
+        offer = EntryPoint("weather", "xbot.responders.ping:ping", finding.GROUP)
+        self.patch(finding, "entry_points", lambda group, name=None: [offer])
+        path = Path(self.mktemp())
+        line = "  entry-point:weather is installed, and not used: xbot.responders.ping:ping"
+        for more, lines in (("", [line]), ("[responder x]\nuse = entry-point:weather\n", [])):
+            path.write_text(f"[xmpp]\nserver = embedded\n{more}")
+            status, out, _ = self.run_main("check", str(path))
+            self.assertEqual(status, 0)
+            self.assertEqual([each for each in out.splitlines() if "installed" in each], lines)
 
     def test_warnings(self):
         """What is hardly meant is told with its line, and is no mistake."""

@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
@@ -178,6 +178,13 @@ class Demo:
             self._write(as_line(message.nick or message.sender, message.body))
 
 
+class Says(Protocol):
+    """What a console talks to."""
+
+    async def say(self, text: str) -> None:
+        """Say ``text``; returns once it is answered."""
+
+
 class Console(LineOnlyReceiver):
     """Standard input. ``closed`` fires when it ended and all was answered, with whether it was."""
 
@@ -185,7 +192,7 @@ class Console(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 65536
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: Says) -> None:
         self.closed: Deferred[bool] = Deferred()
         self._demo = demo
         self._turn: Deferred[None] = succeed(None)

@@ -64,10 +64,10 @@ class ShellAdapter:
         self._is_started = False
         return succeed(None)
 
-    def say(self, text: str) -> None:
-        """You say this to the bot."""
+    def say(self, text: str) -> Deferred[None] | None:
+        """You say this to the bot; what it gives, if anything, fires once that is decided."""
         you = self.you
-        self._got_message(
+        return self._got_message(
             message_of(
                 text,
                 self._address,

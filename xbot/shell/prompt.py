@@ -1,0 +1,106 @@
+"""A terminal's lines, with history and completion, and what is said while somebody writes."""
+
+from __future__ import annotations
+
+import os
+import readline
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+#: Lines that the history keeps.
+MAX_HISTORY = 1000
+
+#: Seconds that an answer has to come before the next line can be written.
+PATIENCE = 2.0
+
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Prompt:
+    """Reads lines in a thread of its own, for ``readline`` blocks.
+
+    ``say(line)`` says one; the next is read once that has fired, or after
+    :data:`PATIENCE`. ``complete(line)`` gives all that it may become.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        prompt: str,
+        history: Path,
+        complete: Callable[[str], list[str]],
+        say: Callable[[str], Deferred[None]],
+    ) -> None:
+        self._reactor = reactor
+        self._prompt = prompt
+        self._history = history
+        self._complete = complete
+        self._say = say
+        self._is_reading = False
+        self._is_over = False
+
+    def run(self) -> Deferred[None]:
+        """Fires at the end of the input."""
+        closed: Deferred[None] = Deferred()
+        self._terminal = termios.tcgetattr(sys.stdin)
+        with suppress(OSError):
+            readline.read_history_file(self._history)
+        readline.set_history_length(MAX_HISTORY)
+        readline.set_completer_delims("")
+        readline.set_completer(self._completed)
+        readline.parse_and_bind("tab: complete")
+        threading.Thread(target=self._read, args=(closed,), daemon=True).start()
+        return closed
+
+    def stop(self) -> None:
+        """Keep the history, and leave the terminal as it was."""
+        self._is_over = True
+        with suppress(OSError):
+            self._history.parent.mkdir(parents=True, exist_ok=True)
+            # Others need not read what was said.
+            os.close(os.open(self._history, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            readline.write_history_file(self._history)
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, self._terminal)
+
+    def show(self, text: str) -> None:
+        """Print whole lines; what somebody is writing stays below them."""
+        if self._is_reading:
+            text = f"{_CLEAR_LINE}{text}{self._prompt}{readline.get_line_buffer()}"
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def _read(self, closed: Deferred[None]) -> None:
+        while not self._is_over:
+            self._is_reading = True
+            try:
+                line = input(self._prompt)
+            except EOFError:
+                break
+            finally:
+                self._is_reading = False
+            if line.strip():
+                said = threading.Event()
+                self._reactor.callFromThread(self._got_line, line, said.set)
+                said.wait()
+        self._reactor.callFromThread(closed.callback, None)
+
+    def _got_line(self, line: str, go_on: Callable[[], None]) -> None:
+        patience = self._reactor.callLater(PATIENCE, go_on)
+
+        def answered(_: object) -> None:
+            if patience.active():
+                patience.cancel()
+                go_on()
+
+        self._say(line).addBoth(answered)
+
+    def _completed(self, line: str, number: int) -> str | None:
+        found = self._complete(line)
+        return found[number] if number < len(found) else None

@@ -71,6 +71,8 @@ def _xbot(folder: Path, extra: str = "") -> Bot:
             "[xbot]",
             f"name = {stanzas.NICK}",
             f"state = {state}",
+            "sender-rate = off",
+            "room-rate = off",
             "[xmpp]",
             f"jid = {server.jid}",
             f"password = {server.password}",

@@ -13,7 +13,7 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "durations", "texts", "speech", "terminal"},
+    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "timer"},

@@ -137,12 +137,13 @@ class ReloadTests(ReloadCase):
 
     def test_every_message_is_answered_once(self):
         """What is said before, within and after a reload is answered once, by old or new code."""
-        self.start(ACCOUNT, f"[room {ROOM}]", HELLO.format("old"))
+        account = "[xbot]\nsender-rate = off\n" + ACCOUNT
+        self.start(account, f"[room {ROOM}]", HELLO.format("old"))
         for cut in range(4):
             self.say("xbot: hello")
             done = self.bot.reload()
             rooms = f"[room {ROOM}]\n[room x{cut}@muc.example.org]"
-            self.write(ACCOUNT, rooms, HELLO.format("new"))
+            self.write(account, rooms, HELLO.format("new"))
             self.say("xbot: hello")
             self.clock.advance(SETTLE / 2)
             self.say("xbot: hello")
@@ -244,6 +245,18 @@ class ReloadTests(ReloadCase):
                 self.assertEqual(answers[jid], answer)
                 self.assertEqual(f"{room}/xbot" in answers, name == member)
             self.clock.advance(60)
+
+    def test_how_much(self):
+        """The rates change; what was used up counts."""
+        self.start("[xbot]\nsender-rate = 1/1h\n" + ACCOUNT, f"[room {ROOM}]", HELLO.format("hi"))
+        for _ in range(2):
+            self.say("xbot: hello")
+        self.assertEqual(len(self.answers()), 2)
+        self.reload("[xbot]\nsender-rate = off\n" + ACCOUNT, f"[room {ROOM}]", HELLO.format("hi"))
+        self.assertIn("options sender-rate", self.plan())
+        for _ in range(5):
+            self.say("xbot: hello")
+        self.assertEqual(self.answers(), ["hi"] * 5)
 
     def test_who_answers_where(self):
         """Which responders answer in a room changes without a word to the room."""

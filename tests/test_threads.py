@@ -35,6 +35,15 @@ class InThreadTests(TestCase):
         with self.assertRaises(SystemExit):
             await self.in_thread(raise_system_exit)
 
+    async def test_more_at_once(self) -> None:
+        """A function may have its own limit, up to that of all."""
+        stuck = [self.in_thread(self.release.wait, at_once=3) for _ in range(3)]
+        with self.assertRaises(Busy):
+            await self.in_thread(self.release.wait, at_once=3)
+        self.release.set()
+        for each in stuck:
+            await each
+
     async def test_limits(self) -> None:
         """At the limit of one function, or of all, it fails with Busy; later it works again."""
         stuck = [self.in_thread(self.release.wait) for _ in range(2)]

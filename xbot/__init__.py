@@ -6,8 +6,9 @@
 ``every`` how often it is called by itself. ``Message`` is what it gets. ``say``
 says something elsewhere, ``brain`` remembers, ``on_close`` cleans up. ``Failed``
 is how it says that it cannot, and ``Misused`` that it was asked in a wrong way.
-``code`` and ``table`` make preformatted texts. ``Jid`` is an address, and
-``Responder`` what all of it becomes. The manual is docs/responders.md.
+``NoAnswer`` is what ``message.ask`` raises. ``code`` and ``table`` make
+preformatted texts. ``Jid`` is an address, and ``Responder`` what all of it
+becomes. The manual is docs/responders.md.
 """
 
 # First, for importing the package of that name later would take the name ``brain`` away.
@@ -15,7 +16,7 @@ import xbot.brain  # noqa: F401  # isort: skip
 from xbot.here import brain, on_close, say
 from xbot.jid import Jid
 from xbot.message import Message
-from xbot.responder import Failed, Misused, Responder, every, fallback, hear, respond
+from xbot.responder import Failed, Misused, NoAnswer, Responder, every, fallback, hear, respond
 from xbot.texts import code, table
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Jid",
     "Message",
     "Misused",
+    "NoAnswer",
     "Responder",
     "brain",
     "code",

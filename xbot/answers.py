@@ -9,11 +9,13 @@ from itertools import islice
 from attrs import frozen
 from twisted.python.failure import Failure
 
+from xbot.settings import MAX_OUTPUT
+
 #: A run says no more than so many messages.
 MAX_ANSWERS = 10
 
 #: All that a run says is no longer, in characters.
-MAX_LENGTH = 65_536
+MAX_LENGTH = MAX_OUTPUT
 
 
 @frozen

@@ -66,7 +66,7 @@ def demo_config() -> Config:
     """What an ini with ``server = embedded``, one room and one responder would say."""
     return Config(
         Path("demo"),
-        BotSettings(name="xbot", prefix="!"),
+        BotSettings(name="xbot", prefix="!", sender_rate=None, room_rate=None),
         XmppSettings(jid=BOT, server=EMBEDDED),
         rooms=(RoomSettings(ROOM, "xbot"),),
         responders=(

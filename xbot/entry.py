@@ -19,6 +19,10 @@ INTERRUPTED = "interrupted"
 REFUSED = "refused"
 
 
+#: What an entry of somebody who approved another's command says.
+APPROVED = "approved"
+
+
 class JournalUnavailable(FileUnavailable):
     """Nothing can be journalled now. The journal itself tries again; meanwhile refuse."""
 

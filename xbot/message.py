@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -23,12 +23,29 @@ class Voice(Protocol):
     def say(self, message: Message) -> None:
         """Say this now, from whichever thread."""
 
+    def ask(self, question: Message, timeout: float) -> Awaitable[Message]:
+        """Say ``question``; gives what the person who is answered says next there."""
+
 
 class NobodyListens(XbotError):
     """A message can be replied to only by the responder that was given it."""
 
     def __init__(self) -> None:
         super().__init__("only a responder can reply, and only to the message that it was given")
+
+
+class AskedInThread(XbotError):
+    """Only coroutine functions can ask back: write ``async def``, ``await message.ask(...)``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a plain function runs in a thread and cannot ask back: write a coroutine function"
+            " (async def) and await message.ask(...) in it"
+        )
+
+
+#: Nobody is waited for any longer, in seconds.
+MAX_ASK = 3600.0
 
 
 @frozen
@@ -47,7 +64,8 @@ class Message:
     room history) and ``echo`` our own words come back; neither is obeyed.
     ``affiliation`` is the speaker's in ``room`` (``owner``, ``admin``,
     ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
-    where nothing is known. ``key`` tells this message from every other, for
+    where nothing is known. ``occupant`` is another one whenever somebody else has
+    the nick; None where nobody can tell. ``key`` tells this message from every other, for
     good; with None it could not be recognised if it came again.
     """
 
@@ -62,6 +80,7 @@ class Message:
     echo: bool = False
     key: str | None = None
     affiliation: str = "none"
+    occupant: str | None = field(default=None, kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -119,6 +138,32 @@ class Message:
         if self._voice is None:
             raise NobodyListens()
         self._voice.say(reply_to(self, block(text) if code else text))
+
+    def ask(self, text: str, *, timeout: float = 60.0) -> Awaitable[Message]:
+        """Ask back, and wait for what the same person says next in the same place. ::
+
+            answer = await message.ask("Which one?")
+            message.reply(f"You want {answer.body}.")
+
+        Whatever that is, it is the answer, and no other responder's business; the
+        bot's name in front is not part of its ``body``. The answer can be replied
+        to, and asked back about, too. While a person is waited for, the
+        responder's time limit stands still.
+
+        For coroutine functions only. Whoever is asked something else meanwhile
+        does not answer this any more.
+
+        :raises NoAnswer: (when awaited) after ``timeout`` seconds, 3600 at most, without one.
+        :raises AskedInThread: in a plain function.
+        :raises NobodyListens: when this is not the message that a responder was given.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"asked with {type(text).__name__}")
+        if not 0 < timeout <= MAX_ASK:
+            raise ValueError(f"nobody waits {timeout} s; up to {MAX_ASK:g} s are possible")
+        if self._voice is None:
+            raise NobodyListens()
+        return self._voice.ask(reply_to(self, text), timeout)
 
 
 def reply_to(message: Message, text: str) -> Message:

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred
 
 from xbot import durations
 from xbot.access import EVERYONE, Access
-from xbot.answers import Answers, cut
+from xbot.answers import MAX_LENGTH, Answers, cut
 from xbot.errors import XbotError
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
+from xbot.rates import Rate
+from xbot.settings import MAX_RUNS
 
 if TYPE_CHECKING:
     from xbot.scope import Scope
@@ -39,6 +41,16 @@ class Failed(XbotError):
         super().__init__(reason or answer)
         self.answer = cut(str(answer))
         self.reason = reason or answer
+
+
+class NoAnswer(Failed):
+    """Who was asked by :meth:`~xbot.message.Message.ask` did not answer in time.
+
+    Nobody has to catch it: then it says so, and the run is over.
+    """
+
+    def __init__(self, answer: str = "Never mind, then.", reason: str = "no answer") -> None:
+        super().__init__(answer, reason)
 
 
 class Misused(XbotError):
@@ -97,6 +109,8 @@ def kind_of(pattern: Pattern | None) -> Kind:
 class Responder:
     """A name and its routes, which share a time limit (seconds) and who may use them.
 
+    At most ``runs`` of it are under way at once, each of which says ``output``
+    characters at most; ``rate`` is how often it answers, None for as often as asked.
     ``confirm``: whoever asks for something with effects is asked once more.
     ``approve``: so many others who may use it have to agree. ``scope`` is None for
     what has no code of its own.
@@ -109,11 +123,18 @@ class Responder:
     confirm: bool = field(default=False, kw_only=True)
     approve: int = field(default=0, kw_only=True)
     scope: Scope | None = field(default=None, eq=False, repr=False, kw_only=True)
+    runs: int = field(default=MAX_RUNS, kw_only=True)
+    output: int = field(default=MAX_LENGTH, kw_only=True)
+    rate: Rate | None = field(default=None, kw_only=True)
 
     @property
     def has_effects(self) -> bool:
         """Whether any of it waits for the journal."""
         return any(route.effect for route in self.routes)
+
+
+Chosen = tuple[Responder, Route, dict[str, str]]
+"""Who answers, to what, and the named groups that its pattern found."""
 
 
 # In code

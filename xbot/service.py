@@ -17,6 +17,7 @@ from xbot.brain.brain import Brain
 from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.config import line_of, load
 from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.limits import Limits
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
@@ -107,6 +108,7 @@ class BotService(Service):
         self._login_threads = InThread(reactor)
         self._files = file_digests(config.xmpp)
         self._worker = Worker(reactor, spawn_on(reactor))
+        self._limits = Limits(config.bot.sender_rate, config.bot.room_rate)
         self.dispatcher = Dispatcher(
             responders,
             self.outbox.put,
@@ -117,6 +119,7 @@ class BotService(Service):
             rooms=rooms,
             journal=self.journal,
             worker=self._worker,
+            limits=self._limits,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self.adapter = self._adapter(config)
@@ -232,6 +235,7 @@ class BotService(Service):
         if journal is not None:
             journal.change(config.bot.journal_keep)
         # All in one turn of the reactor: no message comes in between.
+        self._limits.change(config.bot.sender_rate, config.bot.room_rate)
         self.dispatcher.change(
             responders,
             name=config.bot.name,

@@ -15,9 +15,20 @@ from xbot.access import EVERYONE, Access
 from xbot.jid import Jid
 from xbot.logs.levels import Levels
 from xbot.people import NOBODY, People
+from xbot.rates import Rate
 
 #: ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"
+
+#: One responder does so many things at once, where the ini does not say.
+MAX_RUNS = 4
+
+#: What one run says in all, in characters.
+MAX_OUTPUT = 65_536
+
+#: How much one sender, and everyone in one room, are answered, where the ini does not say.
+SENDER_RATE = Rate(4, 4.0)
+ROOM_RATE = Rate(20, 10.0)
 
 #: The SASL mechanisms that xbot knows, best first. PLAIN hands the password over.
 SASL_MECHANISMS = (
@@ -56,7 +67,7 @@ class Secret:
 
 @frozen
 class BotSettings:
-    """``[xbot]``: what the bot is called, where it keeps its state, and how long (seconds)."""
+    """``[xbot]``: what the bot is called, where it keeps its state, and how much it says."""
 
     name: str = "xbot"
     prefix: str = ""
@@ -64,6 +75,8 @@ class BotSettings:
     journal_keep: float = 30 * 86400.0
     log_level: Levels = field(factory=Levels)
     log_format: str = LOG_FORMATS[0]
+    sender_rate: Rate | None = SENDER_RATE
+    room_rate: Rate | None = ROOM_RATE
 
 
 @frozen
@@ -123,8 +136,9 @@ class ResponderSettings:
     one is set, with code the object may bring its own. ``settings`` are the options
     that belong to the Python object. ``effect`` is None where the kind of
     responder, or its code, says whether it has effects. ``access`` is who may
-    use it, ``confirm`` and ``approve`` who is asked before. ``line`` is the section's line in
-    ``path``, and ``lines`` those of its options, for errors found later.
+    use it, ``confirm`` and ``approve`` who is asked before; ``rate``, ``runs`` and
+    ``output`` how much it does. ``line`` is the section's line in ``path``, and
+    ``lines`` those of its options, for errors found later.
     """
 
     name: str
@@ -140,6 +154,9 @@ class ResponderSettings:
     access: Access = field(default=EVERYONE, kw_only=True)
     confirm: bool = field(default=False, kw_only=True)
     approve: int = field(default=0, kw_only=True)
+    rate: Rate | None = field(default=None, kw_only=True)
+    runs: int = field(default=MAX_RUNS, kw_only=True)
+    output: int = field(default=MAX_OUTPUT, kw_only=True)
     # It may hold a token.
     settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")

@@ -35,15 +35,19 @@ class RunsInThread(Protocol):
         /,
         *args: Any,
         cancel: Callable[[], object] | None = None,
+        at_once: int | None = None,
     ) -> Deferred[T]:
-        """Run ``function(*args)``; ``cancel`` is called when the Deferred is cancelled."""
+        """Run ``function(*args)``; ``cancel`` is called when the Deferred is cancelled.
+
+        ``at_once`` is how many threads may have this function.
+        """
 
 
 class InThread:
     """Runs each function in a daemon thread of its own; make one per process.
 
-    At most ``limit`` threads are alive at once, and at most ``limit_each`` with
-    the same function (equal objects), so that one that is stuck for good leaves
+    At most ``limit`` threads are alive at once, and at most ``limit_each`` (or
+    ``at_once``) with the same function (equal objects), so that one that is stuck for good leaves
     room for the others. There is no pool to join: Twisted's would keep the
     process from exiting for as long as one function blocks.
     """
@@ -64,6 +68,7 @@ class InThread:
         /,
         *args: Any,
         cancel: Callable[[], object] | None = None,
+        at_once: int | None = None,
     ) -> Deferred[T]:
         """The result of ``function(*args)``, later; fails with :class:`Busy` at the limit.
 
@@ -72,8 +77,9 @@ class InThread:
         """
         if self._alive.total() >= self._limit:
             return fail(Busy(self._limit))
-        if self._alive[function] >= self._limit_each:
-            return fail(Busy(self._limit_each))
+        limit = self._limit_each if at_once is None else at_once
+        if self._alive[function] >= limit:
+            return fail(Busy(limit))
         was_asked_to_stop = False
         # What runs there belongs to whom it belongs here.
         context = copy_context()

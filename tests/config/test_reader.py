@@ -18,6 +18,7 @@ from xbot.config.options import KINDS, MAX_DURATION
 from xbot.errors import InvalidConfig
 from xbot.jid import Jid
 from xbot.people import NOBODY, People
+from xbot.rates import Rate
 from xbot.settings import EMBEDDED, Config, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
@@ -288,6 +289,26 @@ OTHERS: tuple[tuple[str, str], ...] = (
         "4: [xmpp] tls: is used only together with host; the SRV look-up tells it",
     ),
     (REAL + "parser = lxml", "4: [xmpp] parser: 'lxml' is none of fast, domish"),
+    (
+        REAL + "[xbot]\nsender-rate = 4\n",
+        "5: [xbot] sender-rate: '4' is no rate: write it like 4/4s (4 in 4 seconds), or off",
+    ),
+    (
+        REAL + "[xbot]\nroom-rate = 0/4s\n",
+        "5: [xbot] room-rate: '0/4s' is no rate: write it like 4/4s (4 in 4 seconds), or off",
+    ),
+    (
+        REAL + "[xbot]\nroom-rate = 5/4\n",
+        "5: [xbot] room-rate: the unit is missing: 4s is seconds, 4m minutes, 4h hours",
+    ),
+    (
+        REAL + "[responder x]\nmatch = x\nreply = x\nruns = 33\n",
+        "7: [responder x] runs: '33' is no number from 1 to 32",
+    ),
+    (
+        REAL + "[responder x]\nmatch = x\nreply = x\noutput = 99\n",
+        "7: [responder x] output: '99' is no number from 100 to 65536",
+    ),
     (REAL + "host = a\ntls = ssl", "5: [xmpp] tls: 'ssl' is neither direct nor starttls"),
     (
         REAL + "sasl = SCRAM-SHA-265",
@@ -669,6 +690,23 @@ class SettingsTests(Folder):
         self.assertEqual(
             (found.xmpp.subscriptions, found.xmpp.subscribers), ("roster", People.parse(ops))
         )
+
+    def test_limits(self) -> None:
+        """How much is answered: as it is declared, as it is set, or without a limit."""
+        found = self.load(MINIMAL + "[responder a]\nuse = a:b\n")
+        self.assertEqual(
+            (found.bot.sender_rate, found.bot.room_rate), (Rate(4, 4.0), Rate(20, 10.0))
+        )
+        (a,) = found.responders
+        self.assertEqual((a.rate, a.runs, a.output), (None, 4, 65_536))
+        found = self.load(
+            "[xbot]\nsender-rate = off\nroom-rate = 5 / 1m\n"
+            + MINIMAL
+            + "[responder a]\nuse = a:b\nrate = 1/1h\nruns = 1\noutput = 1000\n"
+        )
+        self.assertEqual((found.bot.sender_rate, found.bot.room_rate), (None, Rate(5, 60.0)))
+        (a,) = found.responders
+        self.assertEqual((a.rate, a.runs, a.output), (Rate(1, 3600.0), 1, 1000))
 
     def test_declared_defaults(self) -> None:
         """Every option is documented, and no name is declared twice."""

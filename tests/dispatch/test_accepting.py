@@ -13,9 +13,9 @@ from twisted.logger import LogLevel
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
 from xbot.dispatch.accepting import ACCEPT_TIMEOUT
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.dispatch.runs import MAX_RUNS
 from xbot.message import Message
 from xbot.responder import Responder, hear
+from xbot.settings import MAX_RUNS
 from xbot.testing.journal import MemoryJournal
 
 REFUSAL = "go cannot run now: its journal is not writable."

@@ -9,12 +9,12 @@ from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
 from xbot.dispatch import in_order
-from xbot.dispatch.choosing import Choosing, Chosen
+from xbot.dispatch.choosing import Choosing
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.matching.pattern import Pattern
 from xbot.matching.worker import Asked
 from xbot.message import Message
-from xbot.responder import Responder, Route
+from xbot.responder import Chosen, Responder, Route
 
 ROOM = "ops@rooms.example"
 IN_ROOM = Message(

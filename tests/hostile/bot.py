@@ -30,6 +30,7 @@ from tests.xmpp.harness import (
 from xbot.access import Access, Whom
 from xbot.answers import collect
 from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.limits import Limits
 from xbot.interfaces import IJournal
 from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
@@ -37,7 +38,7 @@ from xbot.matching.worker import Worker
 from xbot.outbox import Outbox
 from xbot.people import NOBODY, People
 from xbot.responder import Responder, Route
-from xbot.settings import RoomSettings, Secret, XmppSettings
+from xbot.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
@@ -110,7 +111,8 @@ class Bot:
 
     ``deploy`` has effects and is for alice@example.org alone; ``ping`` is for
     everyone. ``runs`` are the deployments, by what was said. A sociable one goes
-    where it is invited, and lets people see its presence.
+    where it is invited, and lets people see its presence. With ``is_limited`` it
+    answers as often as the ini allows by default.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Bot:
         responders: tuple[Responder, ...] = (),
         wall_clock: Any = None,
         settings: XmppSettings | None = None,
+        is_limited: bool = False,
         **account: Any,
     ) -> None:
         self.is_sociable = settings is not None and settings.accept_invites != NOBODY
@@ -147,6 +150,7 @@ class Bot:
             uniform=lowest,
             in_thread=in_thread,
         )
+        self.limits = Limits(SENDER_RATE, ROOM_RATE, self.clock.seconds) if is_limited else None
         self.dispatcher = self._dispatcher(
             (
                 respond(
@@ -173,6 +177,7 @@ class Bot:
             rooms={},
             journal=self.journal,
             worker=Worker(self.clock, self.pattern_processes),
+            limits=self.limits,
         )
 
     def have_only(self, *responders: Responder) -> None:

@@ -13,7 +13,6 @@ from twisted.words.xish import domish
 from tests.hostile.bot import ROOM, Bot, present, said, told
 from tests.xmpp.harness import BIND, features, parse, session
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
-from xbot.dispatch.runs import MAX_RUNS
 from xbot.durable import writer
 from xbot.errors import NotConnected
 from xbot.jid import CACHE_SIZE, Jid, _prepare
@@ -26,7 +25,7 @@ from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.responder import Responder, Route
-from xbot.settings import XmppSettings
+from xbot.settings import MAX_RUNS, XmppSettings
 from xbot.throttle import Throttle
 from xbot.xmpp import managed, ns, occupants
 from xbot.xmpp import session as session_module

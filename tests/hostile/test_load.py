@@ -6,9 +6,12 @@ import threading
 import time
 from pathlib import Path
 
+from attrs import evolve
+
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.test_program import is_alive
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH
+from xbot.dispatch.saying import PAGE
 from xbot.jid import CACHE_SIZE, _prepare
 from xbot.loading.loader import load_responders
 from xbot.outbox import MAX_MESSAGES, OVERHEAD
@@ -55,6 +58,46 @@ class LoadTests(HostileCase):
         self.assertEqual(self.bodies(peer), ["pong"])
         self.assertEqual(bot.dispatcher.fates["unmatched"], 2)
 
+    def test_L02(self):
+        """A flood of commands is answered at its rate; then that is told, and then nothing."""
+        bot = self.bot(is_limited=True)
+        peer = bot.online()
+        peer.feed("".join(said("bot: ping") for _ in range(1000)))
+        self.assertEqual(
+            self.bodies(peer), ["pong"] * 4 + ["That was too much at once; try again in a moment."]
+        )
+        self.assertEqual(bot.dispatcher.fates["throttled"], 996)
+        bot.clock.advance(4)
+        peer.feed(said("bot: ping"))
+        self.assertEqual(self.bodies(peer), ["pong"])
+        self.goes_on(bot, peer)
+
+    def test_L03(self):
+        """Two bots that answer whatever is said to them fall silent: each after five lines."""
+        said_by = {}
+        bots = []
+        for name in "left", "right":
+            what = respond("what", "x", lambda message: "bot: what?")
+            what = evolve(what, routes=(evolve(what.routes[0], pattern=None),))
+            bot = self.bot(is_limited=True, responders=(what,))
+            peer = bot.online()
+            peer.feed(present("left") + present("right"))
+            bots.append((name, bot, peer))
+            said_by[name] = []
+        bots[0][2].feed(said("bot: hm"))
+        for _ in range(100):
+            for (name, _bot, peer), (_, _, other) in (bots, bots[::-1]):
+                for body in self.bodies(peer):
+                    said_by[name].append(body)
+                    other.feed(said(body, name))
+        for lines in said_by.values():
+            self.assertEqual(lines[:3], ["bot: what?"] * 3)
+            self.assertLessEqual(len(lines), 5)
+        for _, bot, peer in bots:
+            bot.clock.advance(60)
+            self.assertEqual(self.bodies(peer), [])
+            self.goes_on(bot, peer)
+
     def test_L04(self):
         """Our own words, in the room or from another client of ours, are no command."""
         bot = self.bot()
@@ -63,13 +106,20 @@ class LoadTests(HostileCase):
         self.drops(bot, peer, told("deploy", "xbot@example.org/phone"))
 
     def test_L05(self):
-        """A long answer is cut, where everyone can see it."""
+        """A long answer is cut, where everyone can see it, and most of it waits to be asked for."""
         bot = self.bot(responders=(respond("long", "long", lambda message: "x" * 2**20),))
         peer = bot.online()
         peer.feed(said("bot: long"))
-        (answer,) = self.bodies(peer)
-        self.assertEqual(len(answer), MAX_LENGTH)
-        self.assertTrue(answer.endswith(f"[cut at {MAX_LENGTH:,} characters]"))
+        answers = []
+        for _ in range(10):
+            *pages, offer = self.bodies(peer)
+            self.assertRegex(offer, r"\[more: \d+ pages?; say more\]")
+            self.assertLessEqual(max(map(len, pages)), PAGE)
+            answers += pages
+            peer.feed(said("bot: more"))
+        answers += self.bodies(peer)
+        self.assertLess(len("".join(answers)), MAX_LENGTH + 100)
+        self.assertTrue(answers[-1].endswith(f"[cut at {MAX_LENGTH:,} characters]"))
         self.goes_on(bot, peer)
 
     def test_L06(self):
@@ -147,15 +197,15 @@ class LoadTests(HostileCase):
         """Whatever one returns leaves as bounded, sound messages, or as an apology."""
         for command, expected in (
             ("bytes", "odd failed; the log says why."),
-            ("much", "x" * (MAX_LENGTH - 27)),
+            ("much", "x" * PAGE),
             ("controls", "\ufffd\ufffd[2J\ufffd\ufffd</body>"),
         ):
             bot = self.bot(responders=misbehaving())
             peer = bot.online()
             peer.feed(said(f"bot: {command}"))
-            (answer,) = self.bodies(peer)
+            answer = self.bodies(peer)[0]
             self.assertTrue(answer.startswith(expected), answer[:100])
-            self.assertLessEqual(len(answer), MAX_LENGTH)
+            self.assertLessEqual(len(answer), PAGE)
             self.goes_on(bot, peer)
             self.flushLoggedErrors(TypeError)
         bot = self.bot(responders=misbehaving())

@@ -45,6 +45,8 @@ class Daemon:
         secret.write_text(password + "\n")
         lines = [
             f"[xbot]\nname = xbot\nlog-level = debug\nstate = {self.folder / 'state'}",
+            # Most tests say more at once than people do.
+            "sender-rate = off\nroom-rate = off",
             f"[xmpp]\njid = xbot@{server.domain}/{resource}\npassword-file = {secret}",
             f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",

@@ -66,13 +66,15 @@ class MessagesTests(Hearing, unittest.TestCase):
     def test_room(self):
         """What is said in a room has the room, the nick, and the identity that the room shows."""
         self.join()
-        for nick, identity in (("alice", "alice@example.org"), ("carol", None), ("nobody", None)):
+        for nick, identity, occupant in (
+            ("alice", "alice@example.org", "1"), ("carol", None, "2"), ("nobody", None, None),
+        ):  # fmt: skip
             message = self.hear(f"<message type='groupchat' from='{ROOM}/{nick}'>{BODY}</message>")
             self.assertEqual(
                 message,
                 Message(
                     f"{ROOM}/{nick}", str(JID), "hi", {"type": "groupchat"},
-                    room=ROOM, nick=nick, identity=identity,
+                    room=ROOM, nick=nick, identity=identity, occupant=occupant,
                 ),
             )  # fmt: skip
 

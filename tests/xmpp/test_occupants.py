@@ -4,7 +4,7 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import parse
 from xbot.jid import Jid
-from xbot.xmpp.occupants import MAX_ID, Occupant
+from xbot.xmpp.occupants import MAX_ID, Occupant, Occupants
 from xbot.xmpp.room_presence import MAX_REASON, RoomPresence, read_presence
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
@@ -14,6 +14,35 @@ ALICE = Occupant("moderator", "owner", "Alice@example.org/pda")
 def read(content, kind="", nick="alice"):
     x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x>" if content else ""
     return read_presence(parse(f"<presence {kind}>{x}</presence>"), nick)
+
+
+class OccupantsTests(unittest.TestCase):
+    def test_a_nick_that_changes_hands(self):
+        """A number is one occupant's, and nobody has it after that one: leaving, renaming, all."""
+        occupants = Occupants()
+        seen = []
+
+        def look(nick="a"):
+            seen.append(occupants.number(nick))
+
+        occupants.keep("a", ALICE)
+        look()
+        occupants.keep("a", Occupant("visitor"))
+        self.assertEqual(occupants.number("a"), seen[0])
+        occupants.forget("a")
+        self.assertIsNone(occupants.number("a"))
+        occupants.keep("a", ALICE)
+        look()
+        occupants.keep("b", ALICE)
+        look("b")
+        occupants.rename("b", "a")
+        look()
+        self.assertIsNone(occupants.number("b"))
+        occupants.clear()
+        self.assertIsNone(occupants.number("a"))
+        occupants.keep("a", ALICE)
+        look()
+        self.assertEqual(len(set(seen)), 5)
 
 
 class PresenceTests(unittest.TestCase):

@@ -22,9 +22,11 @@ from xbot.errors import InvalidJid
 from xbot.jid import Jid
 from xbot.logs.levels import Levels
 from xbot.people import People
+from xbot.rates import Rate
 from xbot.settings import (
     EMBEDDED,
     LOG_FORMATS,
+    MAX_OUTPUT,
     PARSERS,
     SASL_MECHANISMS,
     SUBSCRIPTIONS,
@@ -37,6 +39,12 @@ MAX_DURATION = 7 * 86400.0
 
 #: More people than this never agree in time.
 MAX_APPROVALS = 9
+
+#: So many runs of one responder at once, at most: no more threads are at work in all.
+MAX_RUNS = 32
+
+#: Less than this is no answer, in characters.
+MIN_OUTPUT = 100
 
 #: The longest time that anything is kept, in seconds.
 MAX_KEEP = 3650 * 86400.0
@@ -249,6 +257,30 @@ def approvals(value: str) -> int:
     return int(value)
 
 
+def rate(value: str) -> Rate | None:
+    """So many in how long; None for no limit."""
+    if value == "off":
+        return None
+    burst, slash, period = (part.strip() for part in value.partition("/"))
+    if not slash or not re.fullmatch(r"[0-9]{1,4}", burst) or int(burst) == 0:
+        raise ValueError(f"{value!r} is no rate: write it like 4/4s (4 in 4 seconds), or off")
+    return Rate(int(burst), duration(period))
+
+
+def runs(value: str) -> int:
+    return number(value, 1, MAX_RUNS)
+
+
+def output(value: str) -> int:
+    return number(value, MIN_OUTPUT, MAX_OUTPUT)
+
+
+def number(value: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+        raise ValueError(f"{value!r} is no number from {least} to {most}")
+    return int(value)
+
+
 def pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -319,6 +351,12 @@ KINDS = (
                 "responders", path, "", "A folder of Python files, each of them a responder."
             ),
             OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
+            OptionKind(
+                "sender-rate", rate, "4/4s", "How much one sender is answered: so many in how long."
+            ),
+            OptionKind(
+                "room-rate", rate, "20/10s", "How much everyone in one room together is answered."
+            ),
             OptionKind(
                 "log-level",
                 log_level,
@@ -451,6 +489,9 @@ KINDS = (
             OptionKind("direct", yes_or_no, "yes", "Whether it answers what is said in private."),
             OptionKind("confirm", yes_or_no, "no", "Whether it asks back before it does anything."),
             OptionKind("approve", approvals, "0", "How many others have to agree before it does."),
+            OptionKind("rate", rate, "off", "How often it answers: so many in how long."),
+            OptionKind("runs", runs, "4", "How many runs of it may be under way at once."),
+            OptionKind("output", output, "65536", "How much one run may say, in characters."),
         ),
     ),
     SectionKind(

@@ -23,7 +23,11 @@ from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
     LOG_FORMATS,
+    MAX_OUTPUT,
+    MAX_RUNS,
     PARSERS,
+    ROOM_RATE,
+    SENDER_RATE,
     SUBSCRIPTIONS,
     BotSettings,
     Config,
@@ -153,6 +157,8 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         values.get("journal-keep", 30 * 86400.0),
         values.get("log-level", Levels()),
         values.get("log-format", LOG_FORMATS[0]),
+        values.get("sender-rate", SENDER_RATE),
+        values.get("room-rate", ROOM_RATE),
     )
 
 
@@ -353,6 +359,9 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
         ),
         confirm=values.get("confirm", False),
         approve=values.get("approve", 0),
+        rate=values.get("rate"),
+        runs=values.get("runs", MAX_RUNS),
+        output=values.get("output", MAX_OUTPUT),
         file=file,
         lines={name: option.line for name, option in section.section.options.items()},
     )

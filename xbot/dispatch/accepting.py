@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from xbot.dispatch.runs import Run, Runs
 from xbot.entry import INTERRUPTED, REFUSED, JournalUnavailable
 from xbot.interfaces import IJournal
+from xbot.message import Message
 
 #: Seconds that a command waits for the journal's disk before it is refused.
 ACCEPT_TIMEOUT = 30.0
@@ -48,8 +49,11 @@ class Accepting:
 
     def got_refused(self, run: Run) -> None:
         """Note the fate of a run that was refused before it came here."""
-        noted = self._journal.note(run.message, run.responder.name, str(run.fate))
-        noted.addErrback(self.got_problem)
+        self.note(run.message, run.responder.name, str(run.fate))
+
+    def note(self, message: Message, responder: str, outcome: str) -> None:
+        """Keep what somebody said about a responder, and what came of that."""
+        self._journal.note(message, responder, outcome).addErrback(self.got_problem)
 
     def got_end(self, run: Run) -> None:
         """Note the fate of a run that is over."""

@@ -8,10 +8,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from xbot.matching.matcher import FindsGuarded, Found, Matcher
-from xbot.responder import Responder, Route
-
-Chosen = tuple[Responder, Route, dict[str, str]]
-"""Who answers, to what of theirs, and the named groups."""
+from xbot.responder import Chosen, Responder
 
 IsHere = Callable[[Responder], bool]
 

@@ -16,23 +16,29 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
 
 from xbot.access import refusal
 from xbot.dispatch.accepting import Accepting
-from xbot.dispatch.choosing import Choosing, Chosen
+from xbot.dispatch.approvals import Approvals
+from xbot.dispatch.choosing import Choosing
+from xbot.dispatch.consent import Consent, NoConsent
 from xbot.dispatch.duplicates import RecentKeys
 from xbot.dispatch.explaining import Explanation, dropped, explain
 from xbot.dispatch.in_order import InOrder, pass_on
 from xbot.dispatch.interrupted import Report, reports
+from xbot.dispatch.limits import Limits, Over
+from xbot.dispatch.more import More
+from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import Entry
+from xbot.entry import APPROVED, Entry
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
-from xbot.message import Message
-from xbot.responder import Responder
+from xbot.message import Message, reply_to
+from xbot.responder import Chosen, Responder
 from xbot.throttle import Throttle
 
 Deliver = Callable[[Message, Callable[[], None]], None]
@@ -48,20 +54,22 @@ class Dispatcher:
 
     ``name`` and ``prefix`` are how people address the bot, together with its
     nick in the room, which ``nick_in`` tells; ``rooms`` says who may answer in
-    which room. ``clock`` keeps the time limits. What has effects is accepted by
-    ``journal`` before it runs; without one nothing is journalled. ``worker``
-    runs the patterns that may take long; a message waits for it, and so does
-    what is said after it in the same place, while the others go on.
+    which room. ``clock`` keeps the time limits, and ``limits`` says how much is
+    answered. What has effects is accepted by ``journal`` before it runs; without
+    one nothing is journalled. ``worker`` runs the patterns that may take long; a
+    message waits for it, and so does what is said after it in the same place,
+    while the others go on.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
-    ``unmatched``, ``stopped``, ``duplicate``, ``crowded-out`` (too many waited
-    in that place), and the words of
+    ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
+    ``crowded-out`` (too many waited in that place), and the words of
     :func:`~xbot.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
     ``failed``, ``timed-out``, ``busy``, ``cancelled``, ``misused`` (with a word
     that its code does not understand), and, for those that never started,
-    ``denied`` (by the responder's access rules), ``refused`` (not journalled)
-    and ``duplicate`` (journalled before). Answers that could not leave:
-    ``undelivered``.
+    ``throttled``, ``denied`` (by the responder's access rules), ``declined``,
+    ``expired`` and ``unapproved`` (nobody said that it should), ``refused`` (not
+    journalled) and ``duplicate`` (journalled before). Answers that could not
+    leave: ``undelivered``.
     """
 
     _log = Logger()
@@ -78,6 +86,7 @@ class Dispatcher:
         rooms: Rooms,
         journal: IJournal | None = None,
         worker: FindsGuarded | None = None,
+        limits: Limits | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.fates: Counter[str] = Counter()
@@ -92,8 +101,15 @@ class Dispatcher:
         self._rooms = rooms
         self._journal = journal
         self._wall_clock = wall_clock
-        self._runs = Runs(clock, self._say, self._got_end)
+        self._limits = limits
+        self._more = More(clock)
+        self._questions = Questions(clock)
+        self._runs = Runs(clock, self._say, self._got_end, self._more.keep, self._questions.ask)
         self._accepting = Accepting(journal, self._runs) if journal is not None else None
+        self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)
+        self._consent = Consent(
+            self._questions, self._approvals, self._say, self._command, self._may_use
+        )
         self._denials = Throttle(clock, most=MAX_DENIALS)
         self._recent = RecentKeys()
         # By key: those who wait until the message is journalled.
@@ -161,6 +177,9 @@ class Dispatcher:
         key = message.key
         if chosen and key is not None and not self._recent.add(key):
             reason, chosen = "duplicate", []
+        if chosen and self._limits is not None and (over := self._limits.over(message)):
+            self._got_over(over, message, chosen)
+            reason, chosen = "throttled", []
         fate = reason or ("dispatched" if chosen else "unmatched")
         self.fates[fate] += 1
         if not chosen:
@@ -251,9 +270,23 @@ class Dispatcher:
             has_journal=self._accepting is not None,
         )
 
+    def _expected(self, message: Message) -> list[Chosen]:
+        """Whoever waits for just this from just this person."""
+        if not (self._questions or self._approvals or self._more):
+            return []
+        text = self._addressed(message)
+        found = (
+            self._questions.find(message, text)
+            or self._approvals.find(text)
+            or self._more.find(message, text)
+        )
+        return [found] if found else []
+
     def _choose(
         self, message: Message, choosing: Choosing
     ) -> list[Chosen] | Deferred[list[Chosen]]:
+        if expected := self._expected(message):
+            return expected
         addressed = self._addressed(message)
         return choosing.choose(
             addressed, message.body, lambda responder: self.answers_at(responder, message)
@@ -277,13 +310,30 @@ class Dispatcher:
         return self._addressed(message) or message.body
 
     def _begin(self, run: Run) -> Deferred[None] | None:
+        over = self._limits.over_of(run.responder) if self._limits is not None else None
+        if over is not None:
+            self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
+            return None
         if not run.responder.access.allows(run.message):
             self._deny(run)
             return None
+        if self._consent.is_needed(run):
+            consent = self._consent.ask(run)
+            self._runs.await_consent(run, consent)
+            consent.addCallbacks(lambda _: self._run(run), self._got_no_consent, errbackArgs=(run,))
+            return None
+        return self._run(run)
+
+    def _run(self, run: Run) -> Deferred[None] | None:
         if self._accepting is not None and run.route.effect:
             return self._accepting.begin(run)
         self._runs.start(run)
         return None
+
+    def _got_over(self, over: Over, message: Message, chosen: Sequence[Chosen]) -> None:
+        """It is too much; people are told so once, unless nothing was asked of us."""
+        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
+            self._say(reply_to(message, over.notice))
 
     def _deny(self, run: Run) -> None:
         """It is not for whoever said this, who is told so, unless nothing was asked of us."""
@@ -296,6 +346,29 @@ class Dispatcher:
         self._runs.end(run, "denied", refusal(name, run.message) if is_asked else "")
         if self._accepting is not None and run.route.effect:
             self._accepting.got_refused(run)
+
+    def _got_no_consent(self, failure: Failure, run: Run) -> None:
+        if run.fate is not None:
+            # We stop.
+            return
+        error = failure.value
+        if not isinstance(error, NoConsent):
+            self._log.failure("a mistake in asking for consent", failure)
+            error = NoConsent("failed", f"{run.responder.name} failed; the log says why.")
+        self._runs.end(run, error.fate, error.answer)
+        if self._accepting is not None:
+            self._accepting.got_refused(run)
+
+    def _got_approval(self, message: Message, name: str) -> None:
+        if self._accepting is not None:
+            self._accepting.note(message, name, APPROVED)
+
+    def _may_use(self, responder: Responder, message: Message) -> bool:
+        """Whether it is for whoever said this there, by the rules as they are now."""
+        # Another one of that name, which a reload made, may do something else.
+        is_there = any(each is responder for each in self._responders)
+        is_here = is_there and self.answers_at(responder, message)
+        return is_here and responder.access.allows(message)
 
     def _got_end(self, run: Run) -> None:
         self.fates[str(run.fate)] += 1

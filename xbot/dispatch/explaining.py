@@ -7,10 +7,9 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from xbot.dispatch.choosing import Chosen
 from xbot.filters import Rooms, may_answer
 from xbot.message import Message
-from xbot.responder import Responder, Route
+from xbot.responder import Chosen, Responder, Route
 
 
 @frozen

@@ -66,14 +66,14 @@ def _readdressed(entry: Entry) -> Entry:
 
 
 def _text(entry: Entry, now: float, command: str) -> str:
-    command = _one_line(command, MAX_TEXT)
+    command = one_line(command, MAX_TEXT)
     quoted = command if command == UNNAMED else f'"{command}"'
-    speaker = _one_line(entry.message.speaker, MAX_NAME)
+    speaker = one_line(entry.message.speaker, MAX_NAME)
     said_at = _local_time(entry.accepted, now)
     return f"{quoted} ({speaker}, {said_at}) was interrupted by a restart; say it again to run it"
 
 
-def _one_line(text: str, length: int) -> str:
+def one_line(text: str, length: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 3]}..."
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, evolve
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from attrs import Factory, define, evolve, field
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.answers import MAX_ANSWERS, Answers, cut
 from xbot.dispatch.held import Held
-from xbot.message import Message, reply_to
-from xbot.responder import Failed, Misused, Responder, Route
+from xbot.dispatch.saying import Saying
+from xbot.message import AskedInThread, Message, reply_to
+from xbot.responder import Failed, Misused, NoAnswer, Responder, Route
 from xbot.threads import Busy
-
-#: One responder does so many things at once, and no more.
-MAX_RUNS = 4
 
 #: Seconds that a thread has to wait for each thing that it says in vain.
 PAUSE = 0.001
@@ -31,8 +29,7 @@ PAUSE = 0.001
 class Run:
     """A responder at one message. ``fate`` is None while it is under way.
 
-    ``entry`` is its number in the journal, if it has one; ``said`` counts what
-    it said.
+    ``entry`` is its number in the journal, if it has one.
     """
 
     responder: Responder
@@ -41,10 +38,14 @@ class Run:
     groups: Mapping[str, str]
     entry: int | None = None
     fate: str | None = None
-    said: int = 0
+    saying: Saying = field(
+        init=False, default=Factory(lambda run: Saying(run.responder.output), takes_self=True)
+    )
     _held: Held | None = None
-    _deferred: Deferred[Answers] | None = None
+    _deferred: Deferred[Any] | None = None
     _limit: IDelayedCall | None = None
+    _asked: set[Deferred[Message]] = field(factory=set, init=False)
+    _left: float = field(default=0.0, init=False)
 
 
 class _Voice:
@@ -66,11 +67,19 @@ class _Voice:
             # Nobody can end a thread. It neither fills the reactor's queue nor takes its time.
             time.sleep(PAUSE)
 
+    def ask(self, question: Message, timeout: float) -> Deferred[Message]:
+        if threading.get_ident() != self._home:
+            raise AskedInThread()
+        return self._runs.ask(self._run, question, timeout)
+
 
 class Runs:
     """All that are under way.
 
-    Answers go to ``say``, and each run that is over, once, to ``got_end``.
+    Answers go to ``say``, and each run that is over, once, to ``got_end``. What
+    is too long goes to ``keep``, with the message that was answered; it gives
+    what to say about that. ``ask`` gives what the person who said a message says
+    next there.
     ``clock`` is a reactor's: it keeps the time limits, and brings what is said
     in threads.
     """
@@ -82,10 +91,14 @@ class Runs:
         clock: Any,
         say: Callable[[Message], object],
         got_end: Callable[[Run], None],
+        keep: Callable[[Message, Sequence[str]], str],
+        ask: Callable[[Message, float], Deferred[Message]],
     ) -> None:
         self.clock = clock
         self._say = say
         self._got_end = got_end
+        self._keep = keep
+        self._ask = ask
         self._under_way: set[Run] = set()
         self._at_work: Counter[str] = Counter()
         self._waiting: list[Deferred[None]] = []
@@ -95,11 +108,16 @@ class Runs:
         self._under_way.add(run)
         run._limit = self.clock.callLater(limit, too_late, run)
 
+    def await_consent(self, run: Run, consent: Deferred[None]) -> None:
+        """``run`` is under way, but waits for people, who have their own time limits."""
+        self._under_way.add(run)
+        run._deferred = consent
+
     def start(self, run: Run) -> None:
         """Call the responder; its time limit begins now."""
         self._under_way.add(run)
         self._stop_clock(run)
-        if self._at_work[run.responder.name] >= MAX_RUNS:
+        if self._at_work[run.responder.name] >= run.responder.runs:
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
@@ -116,9 +134,13 @@ class Runs:
         run.fate = fate
         self._under_way.discard(run)
         self._stop_clock(run)
-        if answer:
-            self._say(reply_to(run.message, answer))
+        for text in run.saying.last(answer) if answer else ():
+            self._say(reply_to(run.message, text))
+        if fate != "cancelled":
+            self._offer(run)
         self._got_end(run)
+        for asked in list(run._asked):
+            asked.cancel()
         if not self._under_way:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
@@ -161,24 +183,59 @@ class Runs:
         if answers.failure is not None:
             self._got_failure(answers.failure, run)
         else:
-            self.end(run, "answered" if run.said else "silent")
+            self.end(run, "answered" if run.saying.count else "silent")
+
+    def ask(self, run: Run, question: Message, timeout: float) -> Deferred[Message]:
+        """What whoever is answered by ``run`` says next; its time limit stands still meanwhile."""
+        if run.fate is not None:
+            return fail(NoAnswer("", "it asked too late"))
+        # All pages that were kept are for whoever asks for them; a question is said now.
+        self._offer(run)
+        asked = self._ask(run.message, timeout)
+        if asked.called:
+            return asked
+        if not run._asked:
+            assert run._limit is not None
+            run._left = run._limit.getTime() - self.clock.seconds()
+            self._stop_clock(run)
+            # Whoever waits for a person keeps nobody else from being answered.
+            self._at_work[run.responder.name] -= 1
+        run._asked.add(asked)
+        asked.addBoth(self._got_word, run, asked)
+        self.speak(run, question)
+        return asked
+
+    def _got_word(
+        self, word: Message | Failure, run: Run, asked: Deferred[Message]
+    ) -> Message | Failure:
+        run._asked.discard(asked)
+        if not run._asked:
+            self._at_work[run.responder.name] += 1
+            if run.fate is None:
+                run._limit = self.clock.callLater(max(0.0, run._left), self._got_limit, run)
+        if isinstance(word, Failure):
+            return word
+        run.saying.got_word()
+        return evolve(word, voice=_Voice(self, run))
+
+    def _offer(self, run: Run) -> None:
+        """Tell of the pages that are kept, if there are any."""
+        kept, run.saying.kept = run.saying.kept, []
+        if kept:
+            say = self._say if run._held is None else run._held.say
+            say(reply_to(run.message, self._keep(run.message, kept)))
 
     def speak(self, run: Run, message: Message) -> None:
-        """Say something of a run's while it lasts; the last thing that it may say has a mark."""
+        """Say something of a run's while it lasts, or as much of it as is said at once."""
         if run.fate is not None:
             self._log.debug("{responder} spoke too late", responder=run.responder.name)
             return
-        if not message.body.strip() or run.said > MAX_ANSWERS:
-            return
-        run.said += 1
-        text = cut(message.body)
-        if run.said > MAX_ANSWERS:
-            text = f"[cut after {MAX_ANSWERS} messages]"
         scope = run.responder.scope
         if run._held is None and scope is not None and scope.is_unsaved:
             run._held = Held(self._say, scope.saved)
         say = self._say if run._held is None else run._held.say
-        say(evolve(message, body=text))
+        for text in run.saying.answer(message.body):
+            say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:
         name, error = run.responder.name, failure.value

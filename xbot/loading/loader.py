@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MappingProxyType
+
+from attrs import evolve
 
 from xbot.errors import InvalidConfig, Problem
 from xbot.filters import Rooms, may_answer
@@ -18,7 +21,7 @@ from xbot.responders.help import Help
 from xbot.responders.ping import ping
 from xbot.responders.whoami import whoami
 from xbot.scope import Surroundings
-from xbot.settings import ResponderSettings
+from xbot.settings import MAX_RUNS, ResponderSettings
 
 
 def load_responders(
@@ -88,6 +91,9 @@ def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
 
 
 def _load(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
+    if settings.runs > MAX_RUNS:
+        in_thread = partial(surroundings.in_thread, at_once=settings.runs)
+        surroundings = evolve(surroundings, in_thread=in_thread)
     if settings.use is not None or settings.file is not None:
         return responder_of_code(settings, surroundings)
     patterns = patterns_of(settings)

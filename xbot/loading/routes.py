@@ -52,5 +52,8 @@ def responder_of(
         settings.access,
         confirm=settings.confirm,
         approve=settings.approve,
+        runs=settings.runs,
+        output=settings.output,
+        rate=settings.rate,
         scope=scope,
     )

@@ -16,7 +16,11 @@ from xbot.threads import RunsInThread
 
 
 def in_this_thread(
-    function: Callable[..., Any], /, *args: Any, cancel: Callable[[], object] | None = None
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    cancel: Callable[[], object] | None = None,
+    at_once: int | None = None,
 ) -> Deferred[Any]:
     """Calls it at once, in this thread."""
     return maybeDeferred(function, *args)

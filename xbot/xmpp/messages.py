@@ -195,6 +195,7 @@ class Messages(Handler):
             echo=nick == room.nick,
             key=key,
             affiliation=occupant.affiliation,
+            occupant=room.occupants.number(nick),
         )
 
     def _is_resent(self, stanza: domish.Element) -> bool:

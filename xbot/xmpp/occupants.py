@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from attrs import frozen
@@ -84,6 +85,8 @@ class Occupants:
 
     def __init__(self) -> None:
         self._by_nick: dict[str, Occupant] = {}
+        self._numbers: dict[str, str] = {}
+        self._count = itertools.count(1)
 
     def __len__(self) -> int:
         return len(self._by_nick)
@@ -95,21 +98,33 @@ class Occupants:
         """Who is there under that nick, as far as is known."""
         return self._by_nick.get(nick)
 
+    def number(self, nick: str) -> str | None:
+        """The same for as long as one occupant is there, and never another one's."""
+        return self._numbers.get(nick)
+
     def keep(self, nick: str, occupant: Occupant) -> None:
         """This is what a presence told last."""
-        if nick in self._by_nick or len(self._by_nick) < MAX_OCCUPANTS:
-            self._by_nick[nick] = occupant
+        if nick not in self._by_nick:
+            if len(self._by_nick) >= MAX_OCCUPANTS:
+                return
+            self._numbers[nick] = str(next(self._count))
+        self._by_nick[nick] = occupant
 
     def forget(self, nick: str) -> None:
         """Nobody is there under that nick."""
         self._by_nick.pop(nick, None)
+        self._numbers.pop(nick, None)
 
     def rename(self, nick: str, new: str) -> None:
         """Who was there under ``nick`` is ``new`` from now on."""
-        occupant = self._by_nick.pop(nick, None)
+        occupant = self._by_nick.get(nick)
+        self.forget(nick)
         if occupant is not None:
+            # Of whoever had the new nick before, nobody told that they left.
+            self.forget(new)
             self.keep(new, occupant)
 
     def clear(self) -> None:
         """Nobody is there."""
         self._by_nick.clear()
+        self._numbers.clear()

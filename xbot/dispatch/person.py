@@ -1,0 +1,35 @@
+"""Who said something where, as far as it can be told: so that nobody answers for another."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from xbot.message import Message
+
+
+@frozen
+class Person:
+    """Somebody in one place: a room, in private through a room, or elsewhere.
+
+    Equal for two messages of the same person in the same place, under the same
+    address. A nick that changed hands is another person: by the real address,
+    and where that is not known, by the room's occupant.
+    """
+
+    sender: str
+    identity: str | None
+    occupant: str | None
+    room: str | None
+    is_public: bool
+
+    @property
+    def name(self) -> str:
+        """The same wherever this person is, where that can be known."""
+        return self.identity or self.sender
+
+
+def person_of(message: Message) -> Person:
+    """Who said it."""
+    return Person(
+        message.sender, message.identity, message.occupant, message.room, message.is_public
+    )

@@ -1,0 +1,60 @@
+"""What one run says: counted, cut, and in pages, of which the later ones wait to be asked for."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from xbot.answers import MAX_ANSWERS, MAX_LENGTH, cut
+from xbot.texts import pages
+
+#: No message is longer, in characters.
+PAGE = 2000
+
+#: So many pages of its long answers a run says by itself.
+MAX_PAGES = 3
+
+#: Room for the mark that something was cut.
+_MARK = 100
+
+
+@define
+class Saying:
+    """How much a run has said.
+
+    ``limit`` is how much it may say in all, in characters. ``count`` are its
+    answers, and ``kept`` the pages that it did not say.
+    """
+
+    limit: int = MAX_LENGTH
+    count: int = 0
+    kept: list[str] = field(factory=list)
+    _length: int = 0
+    _further: int = 0
+
+    def answer(self, text: str) -> list[str]:
+        """One more answer: the pages of it that are said now, if any are."""
+        if not text.strip() or self.count > MAX_ANSWERS or self._length >= self.limit:
+            return []
+        self.count += 1
+        if self.count > MAX_ANSWERS:
+            return [f"[cut after {MAX_ANSWERS} messages]"]
+        text = cut(text, max(_MARK, self.limit - self._length))
+        self._length += len(text)
+        return self._begun(pages(text, PAGE))
+
+    def got_word(self) -> None:
+        """Whoever is answered said something more, and may be told more."""
+        self.count = self._further = 0
+
+    def last(self, text: str) -> list[str]:
+        """The pages that are said of what ends the run, whatever it said before."""
+        found = pages(text, PAGE)
+        return found if len(found) == 1 else self._begun(found)
+
+    def _begun(self, found: list[str]) -> list[str]:
+        """The first of these, as many as may be said now; the others are kept, in their order."""
+        now = 0 if self.kept else MAX_PAGES - self._further
+        said, later = found[:now], found[now:]
+        self._further += max(0, len(said) - 1)
+        self.kept += later
+        return [page for page in said if page.strip()]

@@ -91,7 +91,7 @@ class AdapterTests(unittest.TestCase):
             Message(
                 f"{ROOM}/alice", "xbot@example.org/given", "xbot: ping",
                 {"type": "groupchat", "id": "1"},
-                room=ROOM, nick="alice", identity="alice@example.org",
+                room=ROOM, nick="alice", identity="alice@example.org", occupant="1",
             ),
         )  # fmt: skip
         self.adapter.send(reply_to(message, "alice: pong"))

@@ -105,6 +105,7 @@ class Message:
             self.echo,
             self.key,
             self.affiliation,
+            occupant=self.occupant,
             voice=voice,
         )
 

@@ -48,6 +48,18 @@ class AskTests(DispatcherCase):
         self.assertEqual(self.said(), ["red command"])
         self.assertEqual(dispatcher.fates["answered"], 5)
 
+    def test_what_is_passed_over(self) -> None:
+        """While somebody is asked, nothing is passed over as said to nobody."""
+        dispatcher = self.dispatcher(go)
+        dispatcher.tells_all = False
+
+        def is_ignored() -> bool:
+            return dispatcher.ignores("blue", ROOM, "robo", delayed=False, echo=False)
+
+        self.assertTrue(is_ignored())
+        self.ask(dispatcher)
+        self.assertFalse(is_ignored())
+
     def test_anything_is_one(self) -> None:
         """Whatever it is: a command too, and what nobody would answer to."""
         dispatcher = self.dispatcher(go)

@@ -136,6 +136,7 @@ class Dispatcher:
             may_be_addressed(text, (self._name, nick), self._prefix)
             or self._choosing.may_hear(body)
             or self._in_order.is_waiting(room)
+            or self._questions
         ):
             return False
         else:

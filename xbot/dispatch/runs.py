@@ -47,6 +47,11 @@ class Run:
     _asked: set[Deferred[Message]] = field(factory=set, init=False)
     _left: float = field(default=0.0, init=False)
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether a clock runs for it."""
+        return self._limit is not None and self._limit.active()
+
 
 class _Voice:
     """What a run's message replies with, in the reactor's thread or in another."""
@@ -125,8 +130,8 @@ class Runs:
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
-        # Most are over by now.
-        if run.fate is None:
+        # Most are over by now; of those that are not, some wait for a person.
+        if run.fate is None and not run._asked and not run.has_limit:
             run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
 
     def end(self, run: Run, fate: str, answer: str = "") -> None:
@@ -195,8 +200,9 @@ class Runs:
         if asked.called:
             return asked
         if not run._asked:
-            assert run._limit is not None
-            run._left = run._limit.getTime() - self.clock.seconds()
+            run._left = run.responder.timeout
+            if run._limit is not None and run.has_limit:
+                run._left = run._limit.getTime() - self.clock.seconds()
             self._stop_clock(run)
             # Whoever waits for a person keeps nobody else from being answered.
             self._at_work[run.responder.name] -= 1
@@ -297,7 +303,7 @@ class Runs:
 
     @staticmethod
     def _stop_clock(run: Run) -> None:
-        if run._limit is not None and run._limit.active():
+        if run._limit is not None and run.has_limit:
             run._limit.cancel()
 
     def _got_surprise(self, failure: Failure) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -87,8 +87,21 @@ class TimerTests(TestCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_still_at_work(self) -> None:
-        """A thread that is left behind is no failure."""
+        """What does not end although it was told to is logged once, until it does."""
+        stuck = "{name} does not end; not again before it does"
         self.result = lambda: fail(StillAtWork())
         self.timer()
+        self.clock.pump([10] * 3)
+        self.assertEqual(self.logged(LogLevel.error), [stuck])
+        self.result = lambda: succeed(None)
         self.clock.advance(10)
-        self.assertEqual(self.logged(LogLevel.error), [])
+
+        async def ignores() -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                await Deferred()
+
+        self.result = lambda: Deferred.fromCoroutine(ignores())
+        self.clock.pump([10] * 10)
+        self.assertEqual(self.logged(LogLevel.error), [stuck])

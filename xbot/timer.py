@@ -45,7 +45,9 @@ class Timer:
         self._at_start = at_start
         self._next: IDelayedCall | None = None
         self._at_work: Deferred[object] | None = None
+        self._begun = 0.0
         self._has_failed = False
+        self._is_stuck = False
         self._is_stopped = False
 
     def start(self) -> None:
@@ -66,22 +68,30 @@ class Timer:
     def _tick(self) -> None:
         self._next = self._clock.callLater(self._period, self._tick)
         if self._at_work is not None:
-            self._log.debug("{name} is still at work; skipped", name=self._name)
+            if self._clock.seconds() - self._begun > self._limit:
+                self._got_stuck()
             return
+        self._begun = self._clock.seconds()
         at_work = self._at_work = maybeDeferred(self._work)
         at_work.addTimeout(self._limit, self._clock)
         at_work.addCallbacks(self._got_done, self._got_failure)
 
     def _got_done(self, _: object) -> None:
         self._at_work = None
-        self._has_failed = False
+        self._has_failed = self._is_stuck = False
+
+    def _got_stuck(self) -> None:
+        # It ignores that it was cancelled, or is a thread, which nobody can end.
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._log.error("{name} does not end; not again before it does", name=self._name)
 
     def _got_failure(self, failure: Failure) -> None:
         self._at_work = None
         if self._is_stopped:
             return
         if failure.check(StillAtWork):
-            self._log.debug("{name} is still at work; skipped", name=self._name)
+            self._got_stuck()
         elif failure.check(TimeoutError):
             limit = f"{self._limit:g} s"
             self._log.warn("{name} did not finish within {limit}", name=self._name, limit=limit)

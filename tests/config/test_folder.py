@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.config.test_reader import Folder
-from xbot.config import folder as module
-from xbot.config.folder import MAX_FILES
+from xbot.config.folder import MAX_FILES, _exposure
 from xbot.settings import Config
 
 INI = "[xbot]\nresponders = more.d\n[xmpp]\nserver = embedded\n"
@@ -65,6 +65,13 @@ class FolderTests(Folder):
                 f"{where} anyone can write to it: chmod o-w DIR/more.d/open.py",
             ],
         )
+        (self.more / "a b.py").unlink()
+        self.add("open.py", 0o600)
+        self.add("_shared.py", 0o666)
+        self.assertEqual(
+            self.problems(INI),
+            [f"{where} anyone can write to it: chmod o-w DIR/more.d/_shared.py"],
+        )
         self.more.chmod(0o777)
         self.assertIn(f"{where} anyone can write to it: chmod o-w DIR/more.d", self.problems(INI))
         self.assertEqual(
@@ -74,12 +81,14 @@ class FolderTests(Folder):
 
     def test_of_somebody_else(self) -> None:
         """Code of another user's is not run."""
-        self.add("tea.py")
-        self.patch(module.stat, "S_IWOTH", 0)
-        owner = self.more.stat().st_uid
-        self.assertIsNone(module._exposure(self.more, owner))
-        if owner:
-            self.assertIn("somebody else", module._exposure(self.more, owner + 1) or "")
+        path = self.add("tea.py")
+        owner = path.stat().st_uid
+        self.assertIsNone(_exposure(path, owner))
+        if owner == 0:
+            # What root owns is good for everybody.
+            owner = 12345
+            os.chown(path, owner, -1)
+        self.assertIn("belongs to somebody else", _exposure(path, owner + 1) or "")
 
     def test_too_many(self) -> None:
         """A folder of thousands of files was named by mistake."""

@@ -36,12 +36,15 @@ def read_folder(source: Source, sections: Iterable[ini.Section]) -> None:
     for name in names:
         path = folder / name
         stem = name.removesuffix(".py")
-        if stem == name or name.startswith(("_", ".")) or not path.is_file():
+        if stem == name or name.startswith(".") or not path.is_file():
             continue
-        if not re.fullmatch(r"[\w-]+", stem):
-            reasons.append(f"{path}: a responder's name has only letters, digits, _ and -")
-        elif exposure := _exposure(path, source.us):
+        # Those that are only imported by others are code, too.
+        if exposure := _exposure(path, source.us):
             reasons.append(exposure)
+        elif name.startswith("_"):
+            continue
+        elif not re.fullmatch(r"[\w-]+", stem):
+            reasons.append(f"{path}: a responder's name has only letters, digits, _ and -")
         else:
             source.files[stem] = path.absolute()
     for reason in reasons:

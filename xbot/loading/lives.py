@@ -10,6 +10,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.errors import InvalidConfig, Problem
+from xbot.loading.loader import problem
 from xbot.loading.wrong import place_of
 from xbot.responder import Responder
 from xbot.scope import Scope
@@ -99,4 +100,4 @@ def _problem(settings: ResponderSettings, failure: Failure) -> Problem:
     where = place_of(error) if error is not None else ""
     name, what = type(error).__name__, failure.getErrorMessage()
     reason = f"cannot be started: {name}: {what}{where and f' ({where})'}"
-    return Problem(settings.path, settings.line, f"responder {settings.name}", "use", reason)
+    return problem(settings, "use", reason)

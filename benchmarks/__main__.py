@@ -21,6 +21,11 @@ from tests.integration.certificates import make_certificate
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
+DOCS = HERE.parent / "docs"
+
+#: Where in the page the tables stand.
+BEGIN, END = "<!-- measured -->", "<!-- until here -->"
+
 #: A round of them takes half a minute.
 LATENCY_ROUNDS = 3
 
@@ -42,7 +47,19 @@ def main() -> None:
         "all": measured,
     }
     (RESULTS / "latest.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(report.table(result["medians"]))
+    shown = f"{report.table(result['medians'])}\n\n{report.goals(result['medians'])}"
+    print(shown)
+    if options.publish:
+        publish(shown, report.chart(result["medians"]))
+
+
+def publish(shown: str, chart: str) -> None:
+    """Put the tables and the chart into the documentation."""
+    page = DOCS / "performance.md"
+    before, _, rest = page.read_text().partition(f"{BEGIN}\n")
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{END}{after}")
+    (DOCS / "performance.svg").write_text(chart)
 
 
 def measure(
@@ -96,6 +113,7 @@ def measure_latency(
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--publish", action="store_true", help="write the tables into docs/")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--bots", nargs="+", default=bots.NAMES, choices=bots.NAMES)
     names = (*scenarios.SCENARIOS, "latency")

@@ -1,6 +1,8 @@
-"""Figures as a table for people."""
+"""Figures as tables and a chart for people."""
 
 from __future__ import annotations
+
+from xml.sax.saxutils import escape
 
 #: The columns: title, figure, factor, digits.
 COLUMNS = (
@@ -35,4 +37,81 @@ def table(medians: dict[str, dict[str, float]]) -> str:
         for row in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|")
+    return "\n".join(lines)
+
+
+#: What the chart shows: title and figure. CPU microseconds, or seconds.
+PANELS = (
+    ("S2: a command and its answer", "S2 cpu"),
+    ("S3: a message that nobody minds", "S3 cpu"),
+    ("S4: a delayed command", "S4 cpu"),
+    ("S5b: somebody's presence", "S5b cpu"),
+)
+
+_WIDTH, _BAR, _LEFT = 760, 18, 190
+
+
+def chart(medians: dict[str, dict[str, float]]) -> str:
+    """An SVG: a panel for each of :data:`PANELS`, a bar for each bot, CPU microseconds."""
+    pieces: list[str] = []
+    y = 10
+    for title, figure in PANELS:
+        values = {name: f[figure] * 1e6 for name, f in medians.items() if figure in f}
+        if not values:
+            continue
+        y += 22
+        pieces.append(f'<text x="8" y="{y}" font-weight="bold">{title}, CPU microseconds</text>')
+        y += 8
+        # Nobody's bar hides the others: what is far longer is cut, and says how long it is.
+        longest = min(max(values.values()), 6 * sorted(values.values())[len(values) // 2])
+        for name, value in values.items():
+            width = round((_WIDTH - _LEFT - 90) * min(value, longest) / longest)
+            colour = "#1b6ca8" if name == "xbot" else "#9aa5b1"
+            more = " (cut)" if value > longest else ""
+            pieces += [
+                f'<text x="{_LEFT - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>',
+                f'<rect x="{_LEFT}" y="{y}" width="{width}" height="{_BAR - 4}" fill="{colour}"/>',
+                f'<text x="{_LEFT + width + 6}" y="{y + 12}">{value:,.1f}{more}</text>',
+            ]
+            y += _BAR
+    size = f'width="{_WIDTH}" height="{y + 12}" viewBox="0 0 {_WIDTH} {y + 12}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif"'
+        ' font-size="12"><rect width="100%" height="100%" fill="white"/>\n'
+        + "\n".join(pieces)
+        + "\n</svg>\n"
+    )
+
+
+#: What must hold, and what it is held against: figure, peer's name, its figure, the bound.
+GOALS = (
+    ("S2 cpu", "libstrophe", "S2 cpu", 1.5),
+    ("S2 cpu", "naive wokkel", "S2 cpu", 0.3),
+    ("S3 cpu", "libstrophe", "S3 cpu", 1.3),
+    ("S3 cpu", "slixmpp", "S3 cpu", 0.15),
+    ("S4 cpu", "libstrophe", "S4 cpu", 1.3),
+    ("S5a s", "naive wokkel", "S5a s", 0.1),
+    ("S5b cpu", "go-xmpp", "S5b cpu", 1.5),
+    ("S6 cpu", "xbot", "S3 cpu", 1.5),
+    ("LAT p50", "best peer", "LAT p50", 0.1),
+    ("LAT p99", "best peer", "LAT p99", 0.2),
+)
+
+
+def goals(medians: dict[str, dict[str, float]]) -> str:
+    """A Markdown table: our figures over those of the peers, and what we want them to be."""
+    ours = medians["xbot"]
+    lines = ["| xbot's | against | ratio | goal |", "|---|---|---:|---:|"]
+    for figure, peer, theirs, bound in GOALS:
+        found = [
+            figures[theirs]
+            for name, figures in medians.items()
+            if theirs in figures
+            and (name.startswith(peer) or (peer == "best peer" and name != "xbot"))
+        ]
+        if not found or figure not in ours:
+            continue
+        who = f"{peer}, {theirs.split()[0]}" if figure != theirs else peer
+        ratio = ours[figure] / min(found)
+        lines.append(f"| {figure.replace(' cpu', '')} | {who} | {ratio:.2f} | {bound:g} |")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 DOMAIN = "bench.localhost"
@@ -73,6 +73,25 @@ def occupants(amount: int, number: int = 0) -> Iterator[bytes]:
             f"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{one:044x}'/>"
             f"<x xmlns='{MUC_USER}'><item affiliation='none' role='participant'"
             f" jid='user{one}@{DOMAIN}/client'/></x></presence>"
+        ).encode()
+
+
+def come(numbers: Iterable[int]) -> Iterator[bytes]:
+    """Visitors enter the room."""
+    for number in numbers:
+        yield (
+            f"<presence from='{room()}/visitor{number}' to='{BOT}'><x xmlns='{MUC_USER}'><item"
+            f" affiliation='none' role='participant' jid='visitor{number}@{DOMAIN}/c'/></x>"
+            "</presence>"
+        ).encode()
+
+
+def go(numbers: Iterable[int]) -> Iterator[bytes]:
+    """They leave it."""
+    for number in numbers:
+        yield (
+            f"<presence type='unavailable' from='{room()}/visitor{number}' to='{BOT}'>"
+            f"<x xmlns='{MUC_USER}'><item affiliation='none' role='none'/></x></presence>"
         ).encode()
 
 

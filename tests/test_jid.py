@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep
 
 from xbot.errors import InvalidJid
-from xbot.jid import MAX_PART, Jid
+from xbot.jid import _PREPARED, MAX_PART, Jid
 
 PART = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 NEAR_JIDS = st.builds("{}@{}/{}".format, PART, PART, PART) | st.builds("{}@{}".format, PART, PART)
@@ -107,3 +108,21 @@ class JidTests(SynchronousTestCase):
                 Jid.parse(attempt)
             except InvalidJid:
                 continue
+
+    @given(
+        st.one_of(
+            st.from_regex(_PREPARED, fullmatch=True),
+            st.text("aB0.-_@\u00df/", max_size=9),
+        )
+    )
+    @example("a@1.2.3.4")
+    @example("xn--a")
+    @example("a@b--c.d")
+    @example("a@b.")
+    @example("a@-b")
+    def test_plain_names(self, bare: str) -> None:
+        """What is taken for prepared already is what stringprep makes of it."""
+        if _PREPARED.fullmatch(bare):
+            local, _, domain = bare.rpartition("@")
+            self.assertEqual(nodeprep.prepare(local), local)
+            self.assertEqual(nameprep.prepare(domain), domain)

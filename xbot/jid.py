@@ -17,6 +17,10 @@ MAX_PART = 1023
 CACHE_SIZE = 2048
 
 
+#: Plain names, as nearly all are: stringprep, which takes as long as all the rest of a
+#: stanza, would leave them as they are.
+_PREPARED = re.compile(r"(?:[a-z0-9._-]+@)?(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z0-9]+(?:-[a-z0-9]+)*")
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -77,6 +81,8 @@ def _prepare(bare: str) -> tuple[str | None, str]:
     for part in (local, domain):
         if len(part.encode("utf-8", "surrogatepass")) > MAX_PART:
             raise InvalidJid(bare[:64] + "...", "it is too long")
+    if _PREPARED.fullmatch(bare):
+        return local or None, domain
     try:
         local = nodeprep.prepare(local) if local else ""
         domain = nameprep.prepare(domain).rstrip(".")

@@ -1,0 +1,1 @@
+"""Our responders: an example project. See docs/testing.md of xbot."""

@@ -161,6 +161,16 @@ class SayTests(unittest.TestCase):
         bot.adapter.mend_link()
         self.assertEqual(bot.replies, ["pong"])
 
+    def test_a_room_that_was_left(self) -> None:
+        """Where the bot has left, nobody can say anything to it, until it comes back."""
+        bot = Bot()
+        bot.say("xbot: ping", ALICE, ROOM)
+        bot.adapter.leave(ROOM)
+        with self.assertRaisesRegex(ValueError, "has left"):
+            bot.say("xbot: ping", ALICE, ROOM)
+        bot.join(ROOM, "bo")
+        self.assertEqual(bot.say("bo: ping", ALICE, ROOM), ["pong"])
+
     def test_a_disk_that_fails(self) -> None:
         """What has effects is refused while the journal cannot be written."""
         bot = Bot([deploy])
@@ -305,6 +315,8 @@ class CheckTests(unittest.TestCase):
         with self.assertRaises(NotAnswered) as caught:
             bot.check("hello", "x", room=ROOM)
         self.assertIn("expected: 'x'\nanswered: nothing", str(caught.exception))
+        # And why.
+        self.assertIn("not deploy (deploy APP): it is a command, and", str(caught.exception))
 
 
 class ExamplesTests(unittest.TestCase):

@@ -18,7 +18,8 @@ from xbot.settings import RoomSettings
 class FakeAdapter:
     """Joins, sends and delivers at once. ``sent`` has all that the bot has said.
 
-    ``rooms`` are the rooms that it is in, and its nick there. While ``problem``
+    ``rooms`` are the rooms that it is in, and its nick there; ``left`` are those
+    that it left. While ``problem``
     is set (to a text) nothing leaves; see :meth:`break_link` and :meth:`mend_link`.
     """
 
@@ -30,6 +31,7 @@ class FakeAdapter:
         self.got_message = got_message
         self.sent: list[Message] = []
         self.rooms: dict[str, str] = {}
+        self.left: set[str] = set()
         self.problem: str | None = "not started"
         self._receipts = receipts
 
@@ -55,10 +57,12 @@ class FakeAdapter:
     def join(self, room: object) -> None:
         assert isinstance(room, RoomSettings)
         self.rooms[str(room.jid)] = room.nick
+        self.left.discard(str(room.jid))
         self._receipts.got_ready(str(room.jid))
 
     def leave(self, room: str) -> None:
-        self.rooms.pop(room, None)
+        if self.rooms.pop(room, None) is not None:
+            self.left.add(room)
 
     def break_link(self, problem: str = "the connection was lost") -> None:
         """From now on nothing can leave; what is said waits in the outbox."""

@@ -121,12 +121,10 @@ class Bot:
         self.failures: list[Failure] = []
         #: What the daemon would have logged as a warning or worse.
         self.log: list[str] = []
-        self._replies: list[Reply] = []
         self._has_looked = False
         # How many had been said, or logged, by then.
         self._seen = 0
         self._logged = 0
-        self._last: Message | None = None
         self._keys = count(1)
         self._name = settings.bot.name
         self._assembly = Assembly(
@@ -166,7 +164,7 @@ class Bot:
         local part; ``affiliation`` is what the speaker is in the room.
         """
         to = str(self._assembly.config.xmpp.jid)
-        said = self._last = message_of(
+        said = message_of(
             text,
             to,
             sender=sender,
@@ -215,9 +213,11 @@ class Bot:
 
         Each answer has to begin as it says. ``how`` is as for :meth:`say`.
         """
+        # Before it is said, for that changes what would become of it.
+        explanation = self.explain(text, **how)
         said = self.say(text, **how)
         if not fits(said, answers):
-            raise NotAnswered(self._difference(text, said, answers))
+            raise NotAnswered(self._difference(text, said, answers, explanation))
 
     def check_examples(self, **how: Any) -> list[str]:
         """Try every example of the help, in order; gives the commands.
@@ -256,22 +256,29 @@ class Bot:
         self._enter(said)
         return self._assembly.dispatcher.explain(said)
 
-    def _difference(self, text: str, said: Iterable[str], answers: Iterable[Beginning]) -> str:
+    def _difference(
+        self,
+        text: str,
+        said: Iterable[str],
+        answers: Iterable[Beginning],
+        explanation: Explanation,
+    ) -> str:
         lines = [f"said: {text}"]
         lines += [f"expected: {'...' if each is ... else each!r}" for each in answers] or [
             "expected: nothing"
         ]
         lines += [f"answered: {str(each)!r}" for each in said] or ["answered: nothing"]
         lines += [f"logged: {each}" for each in self.log[self._logged :]]
-        if self._last is not None:
-            lines.append(str(self._assembly.dispatcher.explain(self._last)))
-        return "\n".join(lines)
+        return "\n".join([*lines, str(explanation)])
 
     # How
 
     def _enter(self, said: Message) -> None:
-        if said.room is not None and said.room not in self.adapter.rooms:
-            self.join(said.room)
+        if said.room is None or said.room in self.adapter.rooms:
+            return
+        if said.room in self.adapter.left:
+            raise ValueError(f"the bot has left {said.room} and hears nothing there; see join")
+        self.join(said.room)
 
     def _watched(self, happen: Callable[[], object]) -> None:
         """Let something happen, and all that follows from it now."""

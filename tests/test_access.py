@@ -51,6 +51,18 @@ class WhoTests(TestCase):
         self.assertFalse(access.allows(MALLORY))
         self.assertFalse(Access(deny=whom("mallory@example.org")).allows(STRANGER))
 
+    def test_objections(self) -> None:
+        """What keeps somebody out is told in words, with who it is where that is known."""
+        access = Access(allow=whom("@example.org"), deny=whom("mallory@example.org"))
+        elsewhere = evolve(ALICE, identity="alice@elsewhere.example")
+        self.assertIsNone(access.objection(ALICE))
+        self.assertEqual(access.objection(MALLORY), "deny includes mallory@example.org")
+        self.assertEqual(
+            access.objection(elsewhere), "allow does not include alice@elsewhere.example"
+        )
+        for rules in (access, Access(allow=whom("@example.org"))):
+            self.assertIn("who this is cannot be known", rules.objection(STRANGER) or "")
+
     def test_affiliations(self) -> None:
         """What the room says of somebody counts by these words alone, and in a room alone."""
         expected = {

@@ -19,7 +19,7 @@ LAYERS = [
     | {"durable", "brain", "scope", "here", "timer"},
     {"xmpp", "shell", "pattern_process"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
-    {"tap", "hangup", "systemd", "demo"},
+    {"tap", "hangup", "systemd", "demo", "talk"},
     {"cli"},
 ]
 

@@ -84,6 +84,15 @@ class ExplainTests(unittest.TestCase):
         self.assertIn("(rooms)", reasons(bot, "xbot: secret", room=OTHER)["secret"])
         self.assertIn("direct = no", reasons(bot, "secret")["secret"])
 
+    def test_what_comes_before(self) -> None:
+        """Only what has effects is confirmed, approved and journalled."""
+        bot = Bot([Shop], confirm=True, approve=2, timeout="5s")
+        (buying,) = bot.explain("buy tea").answering
+        self.assertEqual((buying.confirm, buying.approve, buying.journalled), (True, 2, True))
+        (coffee,) = bot.explain("coffee").answering
+        self.assertEqual((coffee.confirm, coffee.approve, coffee.journalled), (False, 0, False))
+        self.assertEqual((buying.groups, buying.timeout), ({"what": "tea"}, 5.0))
+
     def test_dropped(self) -> None:
         """What nobody is asked about says so."""
         explanation = Bot().explain(" ")

@@ -1,0 +1,215 @@
+"""The bot of an ini and you, in one terminal: what ``xbot shell`` does."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.stdio import StandardIO
+from twisted.internet.task import react
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+
+from xbot.assembly import Assembly
+from xbot.brain.brain import Brain
+from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.demo import Console
+from xbot.file_state import UnusableFile
+from xbot.journal.file import FILE_NAME as JOURNAL_NAME
+from xbot.journal.journal import Journal
+from xbot.matching.addressed import addressed_text
+from xbot.matching.worker import Worker
+from xbot.message import Message
+from xbot.pattern_process import spawn_on
+from xbot.settings import Config
+from xbot.shell.adapter import ShellAdapter, You
+from xbot.shell.completion import completions
+from xbot.terminal import as_line, safe
+from xbot.threads import InThread
+
+#: Seconds that one line from a pipe has to be answered.
+ANSWER_TIMEOUT = 300.0
+
+#: Seconds that a program has to end once it was told to.
+WIND_DOWN_TIMEOUT = 5.0
+
+HISTORY = "shell-history"
+
+WELCOME = """\
+You are {jid}{where}, talking to {name}. Nothing of this touches a bot that runs: {state}.
+What responders do, they do. Try: help (Tab completes, Ctrl-D ends)
+"""
+
+
+def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False) -> int:
+    """Talk on this process's standard input and output, to its end; gives the exit status.
+
+    Journal and brain are in the folder ``kept``, or, without one, in one that
+    is removed in the end.
+    """
+    level = LogLevel.debug if verbose else LogLevel.error
+    observer = FilteringLogObserver(
+        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(level)]
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    failures: list[BaseException] = []
+
+    async def talk(reactor: Any) -> None:
+        try:
+            with ExitStack() as stack:
+                state = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                await _talk(Shell(reactor, settings, you, state), reactor, kept)
+        except Exception as error:
+            failures.append(error)
+
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(talk(reactor)))
+    except SystemExit as ended:
+        if ended.code:
+            return int(ended.code)
+    for failure in failures:
+        if isinstance(failure, UnusableFile | NotAnsweredInTime):
+            sys.stderr.write(f"{failure}\n")
+            return 1
+        raise failure
+    return 0
+
+
+class NotAnsweredInTime(Exception):
+    """Something was said that was not answered in time."""
+
+
+async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
+    """On this process's standard input and output, to the end of the input."""
+    await shell.start()
+    try:
+        if os.isatty(0) and os.isatty(1):
+            await _talk_at_terminal(shell, reactor, kept)
+            return
+        console = Console(shell)
+        StandardIO(console, reactor=reactor)
+        if not await console.closed:
+            raise NotAnsweredInTime("not everything was answered")
+    finally:
+        await shell.stop()
+
+
+async def _talk_at_terminal(shell: Shell, reactor: Any, kept: Path | None) -> None:
+    # Not every Python has readline, and nobody else needs it.
+    from xbot.shell.prompt import Prompt
+
+    def say(line: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(shell.say(line))
+
+    prompt = Prompt(
+        reactor, f"{shell.you_are}> ", (kept or _own_folder()) / HISTORY, shell.completions, say
+    )
+    shell.write = prompt.show
+    fate = f"stays in {kept}" if kept else "is forgotten in the end"
+    sys.stdout.write(shell.welcome(f"what is remembered {fate}"))
+    closed = prompt.run()
+    try:
+        await closed
+    finally:
+        prompt.stop()
+        sys.stdout.write("\n")
+
+
+def _own_folder() -> Path:
+    """Where the history is when no state folder is named."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return Path(base) / "xbot" if base else Path.home() / ".local/state/xbot"
+
+
+class Shell:
+    """The bot of an ini, and ``you``. What it says goes to ``write``, in whole lines."""
+
+    def __init__(self, reactor: Any, settings: Config, you: You, state: Path) -> None:
+        self.you = you
+        self.write = self._write
+        self._name = settings.bot.name
+        self._prefix = settings.bot.prefix
+        self._reactor = reactor
+        self._threads = InThread(reactor)
+        self._worker = Worker(reactor, spawn_on(reactor))
+        self._assembly = Assembly(
+            settings,
+            reactor,
+            lambda got_message, receipts: ShellAdapter(
+                got_message,
+                receipts,
+                self._show,
+                you=you,
+                address=str(settings.xmpp.jid),
+                nick=self._name,
+            ),
+            in_thread=self._threads,
+            brain=Brain(state / BRAIN_NAME, reactor),
+            journal=Journal(state / JOURNAL_NAME, reactor, keep=settings.bot.journal_keep),
+            worker=self._worker,
+        )
+
+    @property
+    def you_are(self) -> str:
+        """What you are called."""
+        return self.you.nick or self.you.jid.partition("@")[0]
+
+    def welcome(self, state: str) -> str:
+        """What somebody at a terminal is told first; ``state``: what becomes of what is kept."""
+        where = f" in {self.you.room}" if self.you.room else ""
+        return safe(WELCOME.format(jid=self.you.jid, where=where, name=self._name, state=state))
+
+    async def start(self) -> None:
+        """Fires once it can be talked to."""
+        await self._assembly.start()
+
+    async def stop(self) -> None:
+        """End what runs, and close what is open."""
+        self._worker.stop()
+        await self._assembly.stop()
+        try:
+            await self._threads.wind_down().addTimeout(WIND_DOWN_TIMEOUT, self._reactor)
+        except TimeoutError:
+            sys.stderr.write("a program did not end in time\n")
+
+    async def say(self, text: str) -> None:
+        """Say ``text``; returns once it is answered."""
+        adapter = self._assembly.adapter
+        assert isinstance(adapter, ShellAdapter)
+        decided = adapter.say(text)
+        if decided is not None:
+            await decided
+        await self._assembly.dispatcher.idle().addTimeout(ANSWER_TIMEOUT, self._reactor)
+
+    def completions(self, line: str) -> list[str]:
+        """What ``line`` may become."""
+        usages = [
+            route.usage
+            for responder in self._assembly.responders
+            for route in responder.routes
+            if route.kind == "match"
+        ]
+        said = addressed_text(line, (self._name,), self._prefix)
+        begun = line if said is None else said
+        before = line[: len(line) - len(begun)] if line.endswith(begun) else ""
+        return [before + each for each in completions(begun, usages)]
+
+    def _show(self, message: Message) -> None:
+        here = {self.you.jid, self.you.room}
+        elsewhere = "" if message.recipient in here else f" to {message.recipient}"
+        self.write(as_line(f"{self._name}{elsewhere}", message.body))
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()

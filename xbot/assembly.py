@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 
 from xbot.dispatch.dispatcher import Dispatcher
+from xbot.dispatch.limits import Limits
 from xbot.filters import Rooms
 from xbot.interfaces import IAdapter, IBrain, IJournal, IReceipts
 from xbot.loading.lives import Lives
@@ -35,6 +36,7 @@ class Assembly:
     Making it loads the responders, and raises
     :class:`~xbot.errors.InvalidConfig` with what is wrong with them. What has
     effects is journalled if there is a ``journal``. ``clock`` is a reactor's.
+    The rates of ``[xbot]`` hold only with ``limits``, those of responders always.
     """
 
     _log = Logger("xbot")
@@ -49,6 +51,7 @@ class Assembly:
         brain: IBrain,
         journal: IJournal | None,
         worker: FindsGuarded | None = None,
+        limits: bool = False,
     ) -> None:
         self.config = config
         self.brain = brain
@@ -80,6 +83,11 @@ class Assembly:
             rooms=rooms,
             journal=journal,
             worker=worker,
+            limits=Limits(
+                config.bot.sender_rate if limits else None,
+                config.bot.room_rate if limits else None,
+                clock.seconds,
+            ),
         )
 
     async def start(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.logger import (
@@ -137,6 +137,8 @@ class Shell:
     def __init__(self, reactor: Any, settings: Config, you: You, state: Path) -> None:
         self.you = you
         self.write = self._write
+        # Fires once somebody is asked something.
+        self._asked: Deferred[None] = Deferred()
         self._name = settings.bot.name
         self._prefix = settings.bot.prefix
         self._reactor = reactor
@@ -183,13 +185,19 @@ class Shell:
             sys.stderr.write("a program did not end in time\n")
 
     async def say(self, text: str) -> None:
-        """Say ``text``; returns once it is answered."""
+        """Say ``text``; returns once it is answered, or answered by a question."""
         adapter = self._assembly.adapter
         assert isinstance(adapter, ShellAdapter)
         decided = adapter.say(text)
         if decided is not None:
             await decided
-        await self._assembly.dispatcher.idle().addTimeout(ANSWER_TIMEOUT, self._reactor)
+        dispatcher = self._assembly.dispatcher
+        if dispatcher.is_asking:
+            # The next line is the answer.
+            return
+        self._asked = Deferred()
+        waiting = DeferredList([self._asked, dispatcher.idle()], fireOnOneCallback=True)
+        await waiting.addTimeout(ANSWER_TIMEOUT, self._reactor)
 
     def completions(self, line: str) -> list[str]:
         """What ``line`` may become."""
@@ -208,6 +216,8 @@ class Shell:
         here = {self.you.jid, self.you.room}
         elsewhere = "" if message.recipient in here else f" to {message.recipient}"
         self.write(as_line(f"{self._name}{elsewhere}", message.body))
+        if self._assembly.dispatcher.is_asking and not self._asked.called:
+            self._asked.callback(None)
 
     @staticmethod
     def _write(text: str) -> None:

@@ -86,12 +86,13 @@ class ExplainTests(unittest.TestCase):
 
     def test_what_comes_before(self) -> None:
         """Only what has effects is confirmed, approved and journalled."""
-        bot = Bot([Shop], confirm=True, approve=2, timeout="5s")
+        bot = Bot([Shop], confirm=True, approve=2, timeout="5s", rate="3/1m")
         (buying,) = bot.explain("buy tea").answering
         self.assertEqual((buying.confirm, buying.approve, buying.journalled), (True, 2, True))
         (coffee,) = bot.explain("coffee").answering
         self.assertEqual((coffee.confirm, coffee.approve, coffee.journalled), (False, 0, False))
         self.assertEqual((buying.groups, buying.timeout), ({"what": "tea"}, 5.0))
+        self.assertEqual(buying.rate, "3 in 60 s")
 
     def test_dropped(self) -> None:
         """What nobody is asked about says so."""

@@ -33,6 +33,11 @@ allow = alice@example.org
 match = slow
 run = echo done
 
+[responder careful]
+match = careful
+run = echo done
+confirm = yes
+
 [responder count]
 use = tests.testing.shop:count
 """
@@ -75,6 +80,16 @@ class PipeTests(ShellCase):
             *("--as", "alice@example.org", "--room", ROOM, "--nick", "Al"),
         )
         self.assertEqual((ended.stdout, ended.stderr), ("xbot> web is out, Al\n", ""))
+
+    def test_questions(self) -> None:
+        """What is asked back is answered by the next line."""
+        ended = self.shell("careful\nyes\ncareful\nno\nping\ncareful\n")
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        sure = 'xbot> "careful": sure? Say yes within 60 s.'
+        self.assertEqual(
+            ended.stdout.splitlines(),
+            [sure, "xbot> done", sure, 'xbot> "careful" is not done.', "xbot> pong", sure],
+        )
 
     def test_state(self) -> None:
         """What is remembered is gone in the end, unless a folder is named."""

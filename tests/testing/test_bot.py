@@ -180,6 +180,41 @@ class SayTests(unittest.TestCase):
         )
 
 
+class AskingTests(unittest.TestCase):
+    def test_confirm(self) -> None:
+        """Who is asked whether they are sure says so as anything else; explain knows of it."""
+        bot = Bot([deploy], confirm=True)
+        self.assertIn("sure?", bot.say("deploy web", ALICE)[0])
+        self.assertEqual(bot.explain("yes", ALICE).answering[0].responder, "answer")
+        self.assertEqual(bot.say("yes", ALICE), ["web is on production"])
+        bot.say("deploy web", ALICE)
+        bot.clock.advance(61)
+        self.assertEqual(bot.replies[-1], '"deploy web" is not done.')
+
+    def test_approve(self) -> None:
+        """Others agree by the code that the bot says."""
+        bot = Bot([deploy], approve=1, allow="@example.org")
+        (asked,) = bot.say("deploy web", ALICE)
+        code = asked.partition("approve ")[2].split()[0]
+        bot.say(f"approve {code}", "bob@example.org")
+        self.assertEqual(bot.replies[-1], "web is on production")
+        self.assertEqual(bot.replies[-1].to, ALICE)
+
+    def test_limits(self) -> None:
+        """The bot's own rates hold only where the test asks for them, a responder's always."""
+        for limits, answers in ((False, 9), (True, 5)):
+            bot = Bot(limits=limits)
+            for _ in range(9):
+                bot.say("ping", ALICE)
+            self.assertEqual(len(bot.replies), answers)
+        bot = Bot([deploy], rate="1/1m")
+        for _ in range(3):
+            bot.say("deploy web", ALICE)
+        self.assertEqual(len(bot.replies), 2)
+        bot.clock.advance(60)
+        self.assertEqual(bot.say("deploy web", ALICE), ["web is on production"])
+
+
 class RepliesTests(unittest.TestCase):
     def test_since_the_last_look(self) -> None:
         """Looking twice shows the same; after something new happened, only that."""

@@ -58,6 +58,12 @@ class PlayTests(unittest.TestCase):
         talk = "a@x> count\nxbot< 1\na@x> count\nxbot< 2\n"
         self.assertEqual(played(f"{talk}---\n{talk}"), [])
 
+    def test_limits(self) -> None:
+        """The rates of the bot hold in scenes that say so."""
+        talk = "a@x> ping\nxbot< pong\n" * 5
+        self.assertEqual(played(talk), [])
+        self.assertEqual(len(played(f"limits\n{talk}")), 1)
+
     def test_report(self) -> None:
         """The report names the line, what was expected, what was said, and why."""
         (difference,) = played("a@x> deploy \x1bweb\nxbot to b@x< web\n  is out\n...\n")

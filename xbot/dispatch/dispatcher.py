@@ -226,6 +226,11 @@ class Dispatcher:
             self._journal = journal
             self._accepting = Accepting(journal, self._runs)
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether somebody was asked something, or to agree to something."""
+        return bool(self._questions or self._approvals)
+
     def idle(self) -> Deferred[None]:
         """Fires once no run is under way: at once, or when the last one is over."""
         return self._runs.idle()

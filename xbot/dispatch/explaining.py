@@ -18,7 +18,8 @@ class Answering:
 
     ``objection`` is why it is not for whoever said this, None when it is.
     ``confirm`` and ``approve`` are who is asked before, ``journalled`` whether
-    it waits until it is noted that it runs.
+    it waits until it is noted that it runs. ``rate`` is how often it answers,
+    None for as often as it is asked.
     """
 
     responder: str
@@ -29,6 +30,7 @@ class Answering:
     approve: int
     journalled: bool
     timeout: float
+    rate: str | None
 
 
 @frozen
@@ -109,6 +111,7 @@ def explain(
             responder.approve if route.effect else 0,
             has_journal and route.effect,
             responder.timeout,
+            str(responder.rate) if responder.rate is not None else None,
         )
         for responder, route, groups in chosen
     )
@@ -181,6 +184,8 @@ def _answering_lines(answering: Answering) -> Iterator[str]:
     if answering.journalled:
         yield "  is journalled before it runs"
     yield f"  may take {answering.timeout:g} s"
+    if answering.rate is not None:
+        yield f"  answers no more often than {answering.rate}"
 
 
 def _named(responder: str, usage: str) -> str:

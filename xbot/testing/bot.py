@@ -134,6 +134,7 @@ class Bot:
             in_thread=in_this_thread,
             brain=self.brain,
             journal=self.journal,
+            limits=limits,
         )
         adapter = self._assembly.adapter
         assert isinstance(adapter, FakeAdapter)

@@ -13,11 +13,11 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal"},
+    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal", "recent"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "timer"},
-    {"xmpp", "shell", "pattern_process"},
+    {"xmpp", "shell", "pattern_process", "web", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo", "talk"},
     {"cli"},

@@ -424,3 +424,55 @@ class CodeTests(ReloadCase):
         self.clock.advance(SETTLE)
         self.successResultOf(again)
         self.assertEqual(len(self.logged("reload: ")), 2)
+
+
+class StatusServerTests(ReloadCase):
+    def test_it_comes_moves_and_goes(self):
+        """What the ini says of HTTP holds after a reload; the rest of the bot does not notice."""
+        ports = []
+
+        class Port:
+            def __init__(self, port):
+                self.port, self.is_open = port, True
+
+            def stopListening(self):
+                self.is_open = False
+
+        def listen(port, factory, backlog, interface):
+            ports.append(Port(port))
+            return ports[-1]
+
+        self.clock.listenTCP = listen
+        http = "[http]\nlisten = 127.0.0.1:{}\n"
+        self.start(ACCOUNT, HELLO.format("1"))
+        for parts, told in (
+            (http.format(1), [(1, True)]),
+            (http.format(1), [(1, True)]),
+            (http.format(2), [(1, False), (2, True)]),
+            ("", [(1, False), (2, False)]),
+            (http.format(3), [(1, False), (2, False), (3, True)]),
+        ):
+            self.reload(ACCOUNT, HELLO.format("1"), parts)
+            self.assertEqual([(each.port, each.is_open) for each in ports], told)
+        self.assertTrue(any("options http" in str(event.get("plan")) for event in self.events))
+
+
+class OverviewTests(ReloadCase):
+    def test_what_is_told(self):
+        """The overview has who we are, what is loaded, what ran and how the connection went."""
+        self.start(ACCOUNT, HELLO.format("1"), "[room a@muc.example.org]")
+        self.bot.dispatcher.got_message(
+            Message("alice@example.org/x", "xbot@example.org/bot", "hello", {"type": "chat"})
+        )
+        told = self.bot.overview()
+        self.assertEqual((told.name, told.jid), ("xbot", "xbot@example.org/bot"))
+        self.assertEqual(told.skills[0].name, "hello")
+        self.assertEqual([each.state for each in told.changes],
+                         ["connecting", "negotiating", "online"])  # fmt: skip
+        (command,) = told.commands
+        self.assertEqual(
+            (command.responder, command.who, command.outcome, command.seconds),
+            ("hello", "alice@example.org/x", "answered", 0.0),
+        )
+        self.assertEqual(told.fates["answered"], 1)
+        self.assertEqual([(room.state, room.is_named) for room in told.rooms], [("joined", True)])

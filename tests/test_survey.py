@@ -8,10 +8,9 @@ from twisted.trial import unittest
 from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
 from xbot.jid import Jid
 from xbot.outbox import Outbox
-from xbot.overview import Link, Overview, Phase, Place
+from xbot.overview import PATIENCE, Link, Overview, Phase, Place
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.survey import survey
-from xbot.systemd import PATIENCE
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import CONNECT_TIMEOUT
 from xbot.xmpp.login import Account
@@ -56,7 +55,7 @@ class SurveyTests(unittest.TestCase):
             survey(Phase.RUNNING, adapter, self.clock.seconds()),
             Overview(
                 Phase.RUNNING,
-                Link("waiting", 0.25, refused, 0.75),
+                Link("waiting", 0.25, refused, 0.75, ends={"unreachable": 1}),
                 (Place("a@rooms.example", "robo", "absent", "not joined yet", 0.25),),
             ),
         )

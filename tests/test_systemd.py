@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.daemon import ROOT
-from xbot.overview import Link, Overview, Phase
-from xbot.systemd import BEAT, PATIENCE, Notifier, Systemd
+from xbot.overview import PATIENCE, Link, Overview, Phase
+from xbot.systemd import BEAT, Notifier, Systemd
 
 
 class Manager:

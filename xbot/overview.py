@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
+
+from xbot.recent import Change, Command
 
 #: Of the rooms that refuse us, so many are named in a line.
 MAX_NAMED = 3
+
+#: Seconds by which anything may be late before it counts as stuck.
+PATIENCE = 30.0
 
 #: Of a reason, no more characters stand in a line.
 MAX_REASON = 200
@@ -29,7 +34,9 @@ class Link:
 
     ``next_try`` is in so many seconds. ``overdue`` tells for how many seconds
     something should have happened that did not: a mistake of ours, never the
-    server's, whose silence ends too.
+    server's, whose silence ends too. ``round_trip`` is the last ping's, in
+    seconds; ``unacknowledged`` are stanzas under way, and ``ends`` counts how
+    connections ended, by kind.
     """
 
     state: str
@@ -37,6 +44,15 @@ class Link:
     problem: str | None = None
     next_try: float | None = None
     overdue: float = 0.0
+    round_trip: float | None = None
+    resumptions: int = 0
+    unacknowledged: int = 0
+    ends: Mapping[str, int] = field(factory=dict)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something is late beyond all patience."""
+        return self.overdue > PATIENCE
 
     @property
     def is_online(self) -> bool:
@@ -46,7 +62,10 @@ class Link:
 
 @frozen
 class Place:
-    """A room that we want to be in: its state, for how many seconds, and why."""
+    """A room that we want to be in: its state, for how many seconds, and why.
+
+    ``is_named``: the ini names it; somebody invited us to the others.
+    """
 
     jid: str
     nick: str
@@ -54,6 +73,7 @@ class Place:
     reason: str
     seconds: float
     next_try: float | None = None
+    is_named: bool = True
 
     @property
     def is_joined(self) -> bool:
@@ -62,12 +82,37 @@ class Place:
 
 
 @frozen
+class Skill:
+    """A responder: what it is for, and whether it has effects."""
+
+    name: str
+    usage: str
+    help: str
+    has_effects: bool
+
+
+@frozen
 class Overview:
-    """Everything that can be read of a bot while it runs."""
+    """Everything that can be read of a bot while it runs.
+
+    ``uptime`` is in seconds, ``waiting`` counts what is to be said, ``fates``
+    what became of messages and of runs, ``dropped`` stanzas that were no
+    message, by reason. ``journal`` is None where nothing has effects.
+    """
 
     phase: Phase
     link: Link
     rooms: tuple[Place, ...] = ()
+    name: str = "xbot"
+    jid: str = ""
+    uptime: float = 0.0
+    waiting: int = 0
+    journal: str | None = None
+    fates: Mapping[str, int] = field(factory=dict)
+    dropped: Mapping[str, int] = field(factory=dict)
+    skills: tuple[Skill, ...] = ()
+    commands: tuple[Command, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def joined(self) -> int:
@@ -76,8 +121,8 @@ class Overview:
 
     @property
     def is_ready(self) -> bool:
-        """Whether people in all rooms can use the bot."""
-        return self.link.is_online and self.joined == len(self.rooms)
+        """Whether people in all rooms of the ini can use the bot."""
+        return self.link.is_online and all(room.is_joined for room in self.rooms if room.is_named)
 
     def in_words(self) -> str:
         """One line for people: ``in 12 of 13 rooms``, or why in none."""

@@ -94,6 +94,7 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
     ]
     xmpp = _differing(old.xmpp, new.xmpp)
     bot = _differing(old.bot, new.bot)
+    http = ["http"] if old.http != new.http else []
     return Plan(
         join=tuple(room for jid, room in after.items() if jid not in before),
         leave=tuple(jid for jid in before if jid not in after),
@@ -108,7 +109,7 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
             if name in had and name not in modify and (responder.use or responder.file)
         ),
         account=_named([*(xmpp - _LIVE), *files]),
-        options=_named([*(bot - _FIXED), *(xmpp & _LIVE)]),
+        options=_named([*(bot - _FIXED), *(xmpp & _LIVE), *http]),
         restart=_named(bot & _FIXED),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
@@ -18,6 +20,7 @@ from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.config import line_of, load
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
+from xbot.dispatch.runs import Run
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
@@ -36,19 +39,22 @@ from xbot.overview import Overview, Phase
 from xbot.pattern_process import spawn_on
 from xbot.plan import Plan
 from xbot.plan import plan as plan_between
+from xbot.recent import Change, Recent
 from xbot.reloading import Reloading
 from xbot.responder import Responder
 from xbot.scope import Surroundings
 from xbot.settings import EMBEDDED, Config
-from xbot.survey import survey
+from xbot.survey import command, skill, survey
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
+from xbot.xmpp.connection import State, Status
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
 from xbot.xmpp.invited import InvitedRooms
 from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
+    from xbot.web.service import StatusServer
 
 #: Seconds that the answers under way have to leave when we do.
 DRAIN_TIMEOUT = 10.0
@@ -83,11 +89,15 @@ class BotService(Service):
         gave_up: Callable[[str], None],
         load: Callable[[Path], Config] = load,
         trace: Trace | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.phase = Phase.STARTING
         self.got_phase: Callable[[Phase], object] = lambda phase: None
         self.got_config: Callable[[Config], object] = lambda config: None
+        self.recent = Recent()
+        self._wall_clock = wall_clock
+        self._began: float = reactor.seconds()
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
@@ -120,9 +130,11 @@ class BotService(Service):
             journal=self.journal,
             worker=self._worker,
             limits=self._limits,
+            ended=self._got_run,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self.adapter = self._adapter(config)
+        self.web = self._web(config)
 
     def startService(self) -> None:
         """Begin: the embedded server first, where there is one."""
@@ -146,7 +158,33 @@ class BotService(Service):
 
     def overview(self) -> Overview:
         """How the bot is at this moment."""
-        return survey(self.phase, self.adapter, self._reactor.seconds())
+        now = self._reactor.seconds()
+        return evolve(
+            survey(self.phase, self.adapter, now, {room.jid for room in self.config.rooms}),
+            name=self.config.bot.name,
+            uptime=now - self._began,
+            waiting=len(self.outbox),
+            journal=self.journal.state.value if self.journal is not None else None,
+            fates=dict(self.dispatcher.fates),
+            dropped=dict(self.adapter.dropped),
+            skills=tuple(map(skill, self._responders)),
+            commands=tuple(self.recent.commands),
+            changes=tuple(self.recent.changes),
+        )
+
+    def _got_run(self, run: Run) -> None:
+        done = command(run, self._wall_clock(), self._reactor.seconds())
+        self.recent.commands.append(done)
+        if self.web is not None:
+            self.web.got_command(done)
+
+    def _got_status(self, status: Status) -> None:
+        state, problem = status.state, status.last_error
+        # What was wrong before is no news of those.
+        is_well = state in (State.ONLINE, State.NEGOTIATING)
+        self.recent.changes.append(
+            Change(self._wall_clock(), state.value, None if is_well else problem)
+        )
 
     def remarks(self) -> list[Problem]:
         """What is no mistake in the ini, but hardly meant."""
@@ -173,6 +211,8 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.open()
         await self.brain.open()
+        if self.web is not None:
+            self.web.start()
         self._lives.start()
         self.adapter.start()
         # Not awaited: it waits for a disk that fails.
@@ -201,6 +241,8 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.close()
         await self.brain.close()
+        if self.web is not None:
+            await self.web.stop()
         if self.embedded is not None:
             await self.embedded.stop()
 
@@ -251,6 +293,7 @@ class BotService(Service):
             await self._connect_anew()
         else:
             self._apply(plan)
+        await self._listen_anew()
         if has_new_journal:
             self.dispatcher.report_interrupted(self.outbox.put)
 
@@ -307,6 +350,18 @@ class BotService(Service):
         for room in (*plan.join, *plan.change):
             self.adapter.join(room)
 
+    async def _listen_anew(self) -> None:
+        before = self.web.settings if self.web is not None else None
+        if before == self.config.http:
+            return
+        web, self.web = self.web, None
+        if web is not None:
+            await web.stop()
+        if self.running:
+            self.web = self._web(self.config)
+            if self.web is not None:
+                self.web.start()
+
     async def _connect_anew(self) -> None:
         """Another account, or another way to it. What waits in the outbox waits on."""
         if self.adapter.connection.stream is not None:
@@ -328,7 +383,7 @@ class BotService(Service):
     # The parts
 
     def _adapter(self, config: Config) -> XmppAdapter:
-        return XmppAdapter(
+        adapter = XmppAdapter(
             config.xmpp,
             make_account(config, self.embedded),
             make_endpoint(config, self._reactor, self.embedded),
@@ -344,6 +399,16 @@ class BotService(Service):
             trace=self._trace,
             ignores=self.dispatcher.ignores,
         )
+        adapter.connection.changed = self._got_status
+        return adapter
+
+    def _web(self, config: Config) -> StatusServer | None:
+        if config.http is None:
+            return None
+        # Few bots have it, and none of the others pays for it.
+        from xbot.web.service import StatusServer
+
+        return StatusServer(config.http, self.overview, self._reactor, self._wall_clock)
 
     def _surround(self, config: Config) -> Surroundings:
         return Surroundings(

@@ -6,6 +6,7 @@ them directly. Durations are seconds.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -166,11 +167,39 @@ class ResponderSettings:
 
 
 @frozen
+class Listen:
+    """Where somebody may connect to: a ``host`` and ``port``, or the ``path`` of a unix socket."""
+
+    host: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return str(self.path)
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect, by an address."""
+        return self.path is None and ipaddress.ip_address(self.host).is_loopback
+
+
+@frozen
+class HttpSettings:
+    """``[http]``: ``hosts`` are names by which it may be asked for, besides its own."""
+
+    listen: Listen
+    hosts: frozenset[str] = frozenset()
+
+
+@frozen
 class Config:
-    """The whole ini."""
+    """The whole ini. ``http`` is None when nothing listens."""
 
     path: Path
     bot: BotSettings
     xmpp: XmppSettings
     rooms: tuple[RoomSettings, ...] = ()
     responders: tuple[ResponderSettings, ...] = ()
+    http: HttpSettings | None = None

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from xbot.overview import Link, Overview, Phase, Place
+from collections.abc import Container
+
+from xbot.dispatch.runs import Run
+from xbot.jid import Jid
+from xbot.overview import Link, Overview, Phase, Place, Skill
+from xbot.recent import Command
+from xbot.responder import Responder
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.room import Room
 
 
-def survey(phase: Phase, adapter: XmppAdapter, now: float) -> Overview:
-    """An overview, ``now`` on the adapter's clock."""
-    return Overview(phase, _link(adapter, now), tuple(_place(room, now) for room in adapter.rooms))
+def survey(
+    phase: Phase, adapter: XmppAdapter, now: float, named: Container[Jid] | None = None
+) -> Overview:
+    """An overview of the connection and the rooms, ``now`` on the adapter's clock.
+
+    ``named`` are the rooms of the ini, all of them when it is None.
+    """
+    rooms = tuple(_place(room, now, named is None or room.jid in named) for room in adapter.rooms)
+    return Overview(phase, _link(adapter, now), rooms, jid=str(adapter.jid or ""))
+
+
+def skill(responder: Responder) -> Skill:
+    """What people may know of a responder: its first command stands for all."""
+    route = next((route for route in responder.routes if route.usage), responder.routes[0])
+    return Skill(responder.name, route.usage, route.help, responder.has_effects)
+
+
+def command(run: Run, when: float, now: float) -> Command:
+    """A run that is over, ``when`` being the time of day and ``now`` the clock's."""
+    message = run.message
+    return Command(
+        when,
+        run.responder.name,
+        message.nick or message.sender,
+        message.room or "",
+        str(run.fate),
+        None if run.began is None else max(0.0, now - run.began),
+    )
 
 
 def _link(adapter: XmppAdapter, now: float) -> Link:
@@ -20,10 +51,14 @@ def _link(adapter: XmppAdapter, now: float) -> Link:
         status.last_error,
         _from_now(status.next_try, now),
         0.0 if deadline is None else max(0.0, now - deadline),
+        adapter.ping.round_trip,
+        adapter.managed.resumptions,
+        adapter.managed.unacknowledged,
+        dict(adapter.connection.ends),
     )
 
 
-def _place(room: Room, now: float) -> Place:
+def _place(room: Room, now: float, is_named: bool) -> Place:
     status = room.status
     return Place(
         str(room.jid),
@@ -32,6 +67,7 @@ def _place(room: Room, now: float) -> Place:
         status.reason,
         now - status.since,
         _from_now(status.next_try, now),
+        is_named,
     )
 
 

@@ -18,9 +18,6 @@ from xbot.overview import Overview, Phase
 #: Seconds between two looks at how the bot is.
 BEAT = 1.0
 
-#: Seconds by which anything may be late before we count as stuck.
-PATIENCE = 30.0
-
 
 class Notifier:
     """The service manager's end of the line. What it does not take is lost.
@@ -102,7 +99,7 @@ class Systemd(Service):
 
     def _feeds(self, overview: Overview) -> bool:
         watchdog, now = self._notifier.watchdog, self._clock.seconds()
-        if watchdog is None or overview.link.overdue > PATIENCE:
+        if watchdog is None or overview.link.is_stuck:
             return False
         if self._fed is not None and 0 <= now - self._fed < watchdog / 3:
             return False

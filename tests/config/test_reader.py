@@ -19,7 +19,7 @@ from xbot.errors import InvalidConfig
 from xbot.jid import Jid
 from xbot.people import NOBODY, People
 from xbot.rates import Rate
-from xbot.settings import EMBEDDED, Config, Secret
+from xbot.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
@@ -46,6 +46,20 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     (
         "[group room-owners]\nmembers = a@b",
         "3: [group room-owners]: room-owners means people of a room already; choose another name",
+    ),
+    ("[http]", "3: [http]: listen is missing: where to listen, as in 127.0.0.1:8088"),
+    *(
+        (
+            f"[http]\nlisten = {value}",
+            f"4: [http] listen: {value!r} is neither ADDRESS:PORT (127.0.0.1:8088)"
+            " nor the path of a socket",
+        )
+        for value in ("8088", "example.org:80", "127.0.0.1", "127.0.0.1:0", "::1", "1.2.3.4:x")
+    ),
+    (f"[http]\nlisten = /{'x' * 107}", "4: [http] listen: a socket's path has at most 107 bytes"),
+    (
+        "[http]\nlisten = [::1]:1\nhosts = a_b.example x..y",
+        "5: [http] hosts: 'x..y' is neither a host name nor an IP address",
     ),
     ("[DEFAULT]", "3: [DEFAULT]: there is no such kind of section"),
     ("[xbot foo]", "3: [xbot foo]: takes no name: it is written [xbot]"),
@@ -613,6 +627,23 @@ class SettingsTests(Folder):
         self.assertEqual(found.subscribers, People.parse(["@b", "c@d"]))
         found = self.load(MINIMAL + "subscriptions = c@d\n").xmpp
         self.assertEqual((found.subscriptions, found.accept_invites), ("refuse", NOBODY))
+
+    def test_http(self) -> None:
+        """The status server listens at an address, or at a socket seen from the ini's folder."""
+        for text, told in (
+            ("127.0.0.1:8088", Listen("127.0.0.1", 8088)),
+            ("localhost:1", Listen("127.0.0.1", 1)),
+            ("[::1]:80", Listen("::1", 80)),
+            ("0.0.0.0:80", Listen("0.0.0.0", 80)),
+            ("./http", Listen(path=self.folder / "http")),
+            ("/run/xbot/http", Listen(path=Path("/run/xbot/http"))),
+        ):
+            http = self.load(f"{MINIMAL}[http]\nlisten = {text}\nhosts = A.example b").http
+            self.assertEqual(http, HttpSettings(told, frozenset({"a.example", "b"})))
+        self.assertIsNone(self.load(MINIMAL).http)
+        loopback = [Listen("127.0.0.1"), Listen("::1"), Listen("10.0.0.1"), Listen(path=Path("/x"))]
+        self.assertEqual([each.is_loopback for each in loopback], [True, True, False, False])
+        self.assertEqual(str(Listen("::1", 80)), "[::1]:80")
 
     def test_line_of(self) -> None:
         """Where an option stands can be asked for later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -10,14 +11,18 @@ import signal
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
-from tests.integration.server import ACCOUNTS, Server, shared
+from tests.integration.server import ACCOUNTS, Server, free_port, shared
 from tests.leaks import forms
 
 #: Seconds that the bot has to be back in its rooms once the server is.
@@ -336,6 +341,48 @@ class RoomContract(Scene):
         self.assertIn(bot.process.wait(10), (0, -signal.SIGTERM))
         self.assertIn("Server Shut Down.", bot.text())
         self.assertNotIn("Traceback", bot.text())
+
+
+class StatusContract(Scene):
+    """What is told over HTTP."""
+
+    def test_ready(self) -> None:
+        """Ready in its rooms, not ready without its server, and well all the time."""
+        server = self.other_server()
+        room = f"status@{server.muc}"
+        port = free_port()
+        bot = self.bot(
+            [room], server=server, extra=f"[http]\nlisten = 127.0.0.1:{port}\n",
+            xmpp="reconnect-max = 1s",
+        )  # fmt: skip
+
+        def get(path: str) -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        bot.start_and_join()
+        self.assertEqual(get("/readyz"), (200, "in 1 of 1 rooms\n"))
+        person = Person(server, "alice", bot.text)
+        self.addCleanup(person.leave)
+        person.join(room)
+        person.say(room, "echo once")
+        person.expect(f"{room}/xbot", "echo once")
+        metrics = get("/metrics")[1]
+        families = {family.name: family for family in text_string_to_metric_families(metrics)}
+        self.assertEqual(families["xbot_rooms_joined"].samples[0].value, 1)
+        (answered,) = families["xbot_commands"].samples
+        self.assertEqual(answered.labels, {"responder": "echo", "outcome": "answered"})
+        server.stop()
+        wait_until(lambda: get("/readyz")[0] == 503, lambda: str(get("/readyz")), DEADLINE)
+        self.assertEqual(get("/healthz"), (200, "well\n"))
+        server.start()
+        wait_until(lambda: get("/readyz")[0] == 200, lambda: str(get("/readyz")), DEADLINE)
+        told = json.loads(get("/status.json")[1])
+        self.assertGreater(sum(told["link"]["ends"].values()), 0)
+        self.assertEqual(told["commands"][0]["who"], "alice")
 
 
 class SurvivalContract(Scene):

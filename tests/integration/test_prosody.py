@@ -20,6 +20,10 @@ class Rooms(contract.RoomContract, unittest.TestCase):
     kind = Prosody
 
 
+class Status(contract.StatusContract, unittest.TestCase):
+    kind = Prosody
+
+
 class Survival(contract.SurvivalContract, unittest.TestCase):
     kind = Prosody
 

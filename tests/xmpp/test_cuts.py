@@ -19,9 +19,9 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
 from xbot.outbox import Outbox
+from xbot.overview import PATIENCE
 from xbot.responder import Responder, Route
 from xbot.settings import RoomSettings, Secret, XmppSettings
-from xbot.systemd import PATIENCE
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account

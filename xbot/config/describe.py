@@ -36,6 +36,8 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     yield f"pings      every {xmpp.ping_interval:g}s, answered within {xmpp.ping_timeout:g}s"
     yield f"commands   {' or '.join(calls)}"
     yield f"state      {bot.state}"
+    if config.http is not None:
+        yield f"status at  {config.http.listen}"
     yield ""
     yield "rooms" if config.rooms else "no rooms"
     for room in config.rooms:

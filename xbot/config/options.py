@@ -30,6 +30,7 @@ from xbot.settings import (
     PARSERS,
     SASL_MECHANISMS,
     SUBSCRIPTIONS,
+    Listen,
     Secret,
 )
 from xbot.template import Template
@@ -226,6 +227,26 @@ def parser(value: str) -> str:
     if value not in PARSERS:
         raise ValueError(f"{value!r} is none of {', '.join(PARSERS)}")
     return value
+
+
+def listen(value: str) -> Listen:
+    """``ADDRESS:PORT``, or the path of a unix socket."""
+    if "/" in value:
+        return Listen(path=path(value))
+    address, _, number = value.rpartition(":")
+    address = address.removeprefix("[").removesuffix("]")
+    address = {"localhost": "127.0.0.1"}.get(address, address)
+    try:
+        ipaddress.ip_address(address)
+        return Listen(address, port(number))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is neither ADDRESS:PORT (127.0.0.1:8088) nor the path of a socket"
+        ) from None
+
+
+def hosts(value: str) -> frozenset[str]:
+    return frozenset(host(name).lower() for name in names(value))
 
 
 def people(value: str) -> People:
@@ -440,6 +461,17 @@ KINDS = (
                 "What becomes of who wants to see our presence: refuse, accept, roster or ask;"
                 " and NAME@DOMAIN, @DOMAIN, groups who are accepted.",
             ),
+        ),
+    ),
+    SectionKind(
+        "http",
+        "",
+        "Tells over HTTP how the bot is; without this section nothing listens.",
+        (
+            OptionKind(
+                "listen", listen, "", "Where: 127.0.0.1:8088, or the path of a unix socket."
+            ),
+            OptionKind("hosts", hosts, "its own", "Further names by which it may be asked for."),
         ),
     ),
     SectionKind(

@@ -31,6 +31,8 @@ from xbot.settings import (
     SUBSCRIPTIONS,
     BotSettings,
     Config,
+    HttpSettings,
+    Listen,
     ResponderSettings,
     RoomSettings,
     Secret,
@@ -43,6 +45,9 @@ MAX_SIZE = 1 << 20
 
 #: The options that matter to nobody who does not connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
+
+#: The longest path of a unix socket, in bytes (unix(7)).
+MAX_SOCKET_PATH = 107
 
 #: Where an installed bot finds its ini, and then where a checkout does.
 INSTALLED = Path("/etc/xbot/xbot.ini")
@@ -107,6 +112,7 @@ def load(
     ]
     known = {*bundled, *named, *source.files}
     rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
+    http = _http(source, _first(sections, "http"))
     if not connects:
         source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
     if source.problems or xmpp is None:
@@ -117,6 +123,7 @@ def load(
         xmpp,
         tuple(room for room in rooms if room is not None),
         tuple(responder for responder in responders if responder is not None),
+        http,
     )
 
 
@@ -218,6 +225,22 @@ def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> X
         subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),
         subscribers=subscribers,
     )
+
+
+def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | None:
+    if section is None:
+        return None
+    if not section.has("listen"):
+        section.blame("", "listen is missing: where to listen, as in 127.0.0.1:8088")
+    where = section.values.get("listen")
+    if where is None:
+        return None
+    if where.path is not None:
+        path = source.locate(where.path)
+        where = Listen(path=path)
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            section.blame("listen", f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
+    return HttpSettings(where, section.values.get("hosts", frozenset()))
 
 
 def _file(section: ConvertedSection, option: str) -> Path | None:

@@ -58,7 +58,7 @@ class Dispatcher:
     answered. What has effects is accepted by ``journal`` before it runs; without
     one nothing is journalled. ``worker`` runs the patterns that may take long; a
     message waits for it, and so does what is said after it in the same place,
-    while the others go on.
+    while the others go on. ``ended`` is told each run that is over.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
     ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
@@ -88,6 +88,7 @@ class Dispatcher:
         worker: FindsGuarded | None = None,
         limits: Limits | None = None,
         wall_clock: Callable[[], float] = time.time,
+        ended: Callable[[Run], object] = lambda run: None,
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
@@ -105,6 +106,7 @@ class Dispatcher:
         self._more = More(clock)
         self._questions = Questions(clock)
         self._runs = Runs(clock, self._say, self._got_end, self._more.keep, self._questions.ask)
+        self._ended = ended
         self._accepting = Accepting(journal, self._runs) if journal is not None else None
         self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)
         self._consent = Consent(
@@ -380,6 +382,7 @@ class Dispatcher:
         self.fates[str(run.fate)] += 1
         if self._accepting is not None:
             self._accepting.got_end(run)
+        self._ended(run)
 
     def _got_interrupted(self, entries: list[Entry], deliver: Deliver) -> None:
         for report in reports(entries, self._wall_clock(), self._command):

@@ -29,7 +29,8 @@ PAUSE = 0.001
 class Run:
     """A responder at one message. ``fate`` is None while it is under way.
 
-    ``entry`` is its number in the journal, if it has one.
+    ``entry`` is its number in the journal, if it has one. ``began`` is the
+    clock's time when its responder was called.
     """
 
     responder: Responder
@@ -38,6 +39,7 @@ class Run:
     groups: Mapping[str, str]
     entry: int | None = None
     fate: str | None = None
+    began: float | None = None
     saying: Saying = field(
         init=False, default=Factory(lambda run: Saying(run.responder.output), takes_self=True)
     )
@@ -126,6 +128,7 @@ class Runs:
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
+        run.began = self.clock.seconds()
         message = run.message.with_voice(_Voice(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)

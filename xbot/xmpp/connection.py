@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -53,6 +54,10 @@ _LONGEST = {
 }
 
 
+#: What the end of a connection is called where the problem has no name of its own.
+_KINDS = {State.CONNECTING: "unreachable", State.NEGOTIATING: "login-broken"}
+
+
 @frozen
 class Status:
     """What can be read at any time; times are the clock's seconds."""
@@ -97,6 +102,8 @@ class Connection:
         self._timer: IDelayedCall | None = None
         self._stopping: list[Deferred[None]] = []
         self.status = Status(State.STOPPED, clock.seconds())
+        self.changed: Callable[[Status], object] = lambda status: None
+        self.ends: Counter[str] = Counter()
         factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_session)
         factory.addBootstrap(STREAM_END_EVENT, self._got_end)
@@ -194,6 +201,7 @@ class Connection:
         if was_online and self._clock.seconds() - self.status.since >= STABLE:
             self._backoff.reset()
             self._may_return_at_once = True
+        self.ends[problem.kind or _KINDS.get(self.status.state, "lost")] += 1
         verdict = self._verdicts.judge(problem)
         if verdict is Verdict.GIVE_UP:
             self._give_up(problem)
@@ -259,3 +267,4 @@ class Connection:
         self._timer = None
         last_error = str(problem) if problem is not None else self.status.last_error
         self.status = Status(state, self._clock.seconds(), last_error, next_try)
+        self.changed(self.status)

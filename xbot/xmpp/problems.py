@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from xbot.errors import XbotError
 
 
 class ConnectionProblem(XbotError):
-    """Why a connection ended, or did not come about. Trying again later may help."""
+    """Why a connection ended, or did not come about. Trying again later may help.
+
+    ``kind`` is its name in statistics, if it has one of its own.
+    """
+
+    kind: ClassVar[str] = ""
 
 
 class ProtocolViolation(ConnectionProblem):
     """The peer did not keep to XMPP, or is not who it says it is."""
 
+    kind = "protocol"
+
 
 class NegotiationTimeout(ConnectionProblem):
     """The login was not finished in time."""
 
+    kind = "login-timeout"
+
 
 class PingTimeout(ConnectionProblem):
     """The server no longer answers."""
+
+    kind = "ping-timeout"
 
 
 class LoginRefused(ConnectionProblem):
@@ -27,6 +40,8 @@ class LoginRefused(ConnectionProblem):
     ``condition`` is SASL's (RFC 6120, section 6.5); ``final`` tells whether
     only a person can help.
     """
+
+    kind = "login-refused"
 
     def __init__(self, condition: str, *, final: bool) -> None:
         super().__init__(f"the server refuses the login: {condition}")
@@ -39,6 +54,8 @@ class StreamError(ConnectionProblem):
 
     ``detail`` is what the condition's element holds: of see-other-host, the host.
     """
+
+    kind = "stream-error"
 
     def __init__(self, condition: str, text: str, detail: str = "") -> None:
         said = f" ({text})" if text else ""

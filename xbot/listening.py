@@ -1,0 +1,115 @@
+"""A place where others may connect, kept open: what cannot be opened is tried again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from xbot.settings import Listen
+
+#: Seconds until the next try.
+RETRY = 30.0
+
+#: How many may wait to be accepted.
+BACKLOG = 50
+
+
+class Listening:
+    """Listens at ``where`` for ``factory``, between :meth:`start` and :meth:`stop`.
+
+    A place that is taken is told once and tried again: the bot does its work
+    without it. ``mode`` says who may connect to a unix socket. A socket that a
+    killed bot left behind is replaced, one at which somebody answers is not.
+    """
+
+    _log = Logger("xbot.listening")
+
+    def __init__(self, where: Listen, factory: Any, reactor: Any, *, mode: int = 0o600) -> None:
+        self.where = where
+        self._factory = factory
+        self._reactor = reactor
+        self._mode = mode
+        self._port: Any = None
+        self._again: IDelayedCall | None = None
+        self._told = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody can connect."""
+        return self._port is not None
+
+    @property
+    def address(self) -> Any:
+        """Where it listens, once it does."""
+        return self._port.getHost()
+
+    def start(self) -> None:
+        """Begin to listen, now or as soon as that is possible."""
+        self._again = None
+        try:
+            self._port = self._listen()
+        except (CannotListenError, OSError) as error:
+            reason = str(getattr(error, "socketError", error))
+            if reason != self._told:
+                self._told = reason
+                self._log.error(
+                    "cannot listen at {where}: {reason}; trying again every {seconds:g} s",
+                    where=str(self.where),
+                    reason=reason,
+                    seconds=RETRY,
+                )
+            self._again = self._reactor.callLater(RETRY, self.start)
+        else:
+            self._log.info("listening at {where}", where=str(self.where))
+
+    def stop(self) -> Deferred[Any]:
+        """Listen no more; fires when that is done."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        port, self._port = self._port, None
+        return maybeDeferred(port.stopListening if port is not None else lambda: None)
+
+    def _listen(self) -> Any:
+        where = self.where
+        if where.path is None:
+            return self._reactor.listenTCP(
+                where.port, self._factory, backlog=BACKLOG, interface=where.host
+            )
+        _remove_stale(where.path)
+        # Nobody shall get in before the mode is set.
+        before = os.umask(0o177)
+        try:
+            return self._reactor.listenUNIX(
+                str(where.path), self._factory, backlog=BACKLOG, mode=self._mode
+            )
+        finally:
+            os.umask(before)
+
+
+def _remove_stale(path: Path) -> None:
+    """Take away a socket at which nobody answers."""
+    try:
+        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise FileExistsError("there is a file of that name that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.setblocking(False)
+        try:
+            line.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass
+    raise FileExistsError("another program listens there")

@@ -1,0 +1,132 @@
+"""The bot's numbers, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from xbot.overview import Overview
+from xbot.recent import Command
+from xbot.web.answer import Answer
+
+#: Bounds of what is counted by how long it took, in seconds.
+DURATIONS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+LAGS = (0.005, 0.02, 0.1, 0.5, 1.0, 5.0)
+
+#: The text format that every Prometheus reads.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+#: All states that the connection can be in.
+STATES = ("stopped", "waiting", "connecting", "negotiating", "online", "closing", "failed")
+
+#: What becomes of runs; all other fates are those of messages.
+_RUNS = frozenset(
+    {"answered", "silent", "failed", "timed-out", "busy", "cancelled", "misused", "denied"}
+    | {"refused", "undelivered"}
+)
+
+
+class Metrics:
+    """Counts what it is told, and asks ``look`` for the rest when it is read."""
+
+    def __init__(self, look: Callable[[], Overview]) -> None:
+        # Our own: others in this process may have theirs.
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Looking(look))
+        self._commands = Counter(
+            "xbot_commands",
+            "Runs of responders that are over.",
+            ["responder", "outcome"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "xbot_command_seconds",
+            "How long the runs of responders took.",
+            ["responder"],
+            buckets=DURATIONS,
+            registry=self._registry,
+        )
+        self._lag = Histogram(
+            "xbot_reactor_lag_seconds",
+            "By how much the reactor was late, looked at once a second.",
+            buckets=LAGS,
+            registry=self._registry,
+        )
+
+    def got_command(self, command: Command) -> None:
+        """A run is over."""
+        self._commands.labels(command.responder, command.outcome).inc()
+        if command.seconds is not None:
+            self._seconds.labels(command.responder).observe(command.seconds)
+
+    def got_lag(self, seconds: float) -> None:
+        """The reactor was late by so much."""
+        self._lag.observe(seconds)
+
+    def answer(self) -> Answer:
+        """All of them, as text."""
+        return Answer(_without_created(generate_latest(self._registry)), CONTENT_TYPE)
+
+
+def _without_created(text: bytes) -> bytes:
+    """The client adds when each series began, as a series of its own that nobody asked for."""
+    lines = text.splitlines(keepends=True)
+    return b"".join(line for line in lines if b"_created" not in line.split(b"{")[0])
+
+
+class _Looking(Collector):
+    """What can be read at any time, read when it is asked for."""
+
+    def __init__(self, look: Callable[[], Overview]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        overview = self._look()
+        link = overview.link
+        yield _gauge("xbot_up_seconds", "Since when the daemon runs.", overview.uptime)
+        state = GaugeMetricFamily(
+            "xbot_connection_state", "1 for the state of the connection.", labels=["state"]
+        )
+        for name in STATES:
+            state.add_metric([name], float(name == link.state))
+        yield state
+        yield _gauge("xbot_ready", "1 in all rooms of the ini.", float(overview.is_ready))
+        yield _gauge("xbot_rooms_wanted", "Rooms to be in.", len(overview.rooms))
+        yield _gauge("xbot_rooms_joined", "Rooms that we are in.", overview.joined)
+        if link.round_trip is not None:
+            yield _gauge(
+                "xbot_ping_seconds", "How long the server's last answer took.", link.round_trip
+            )
+        yield _gauge("xbot_outbox_messages", "Messages to be said.", overview.waiting)
+        yield _gauge(
+            "xbot_unacknowledged_stanzas", "Sent, not acknowledged yet.", link.unacknowledged
+        )
+        yield _counter("xbot_resumptions", "Sessions taken up again.", link.resumptions)
+        yield _by("xbot_connection_ends", "Why connections ended.", "reason", link.ends)
+        messages = {fate: count for fate, count in overview.fates.items() if fate not in _RUNS}
+        yield _by("xbot_messages", "What became of messages.", "fate", messages)
+        yield _by("xbot_stanzas_dropped", "Why stanzas were no messages.", "reason",
+                  overview.dropped)  # fmt: skip
+        yield _counter(
+            "xbot_answers_undelivered",
+            "Answers that could not leave.",
+            overview.fates.get("undelivered", 0),
+        )
+
+
+def _gauge(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help, value=value)
+
+
+def _counter(name: str, help: str, value: float) -> Metric:
+    return CounterMetricFamily(name, help, value=value)
+
+
+def _by(name: str, help: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, help, labels=[label])
+    for key, count in sorted(counts.items()):
+        family.add_metric([key], count)
+    return family

@@ -1,0 +1,278 @@
+"""The page for people: how the bot is, at one glance, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from twisted.web.template import Tag, flattenString
+
+from xbot.logs.text import escape
+from xbot.overview import Overview, Phase, Place
+from xbot.web.answer import HTML, Answer
+from xbot.web.charts import bars, line, strip, tag
+from xbot.web.samples import COUNT, PERIOD, Sample
+
+#: Seconds after which a browser asks again.
+REFRESH = 15
+
+#: No text of the page is longer, in characters, and no table, in rows.
+MAX_TEXT, MAX_ROWS = 300, 200
+
+#: How an outcome looks.
+_LOOKS = {"answered": "good", "silent": "good", "failed": "bad", "timed-out": "bad",
+          "refused": "bad", "joined": "good", "online": "good", "banned": "bad"}  # fmt: skip
+
+
+def page(overview: Overview, samples: Sequence[Sample], now: float) -> Answer:
+    """The whole page; ``now`` is in seconds since 1970."""
+    root = tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("meta", http_equiv="refresh", content=REFRESH),
+            tag("title", _text(f"{overview.name}: {overview.in_words()}")),
+            tag("link", rel="stylesheet", href="style.css"),
+            tag("link", rel="icon", href="icon.svg", type="image/svg+xml"),
+        ),
+        tag(
+            "body",
+            _header(overview),
+            tag("main", *_cards(overview, samples, now)),
+            _footer(now),
+        ),
+        lang="en",
+    )
+    written: list[bytes] = []
+    flattenString(None, root).addCallback(written.append)
+    return Answer(b"<!DOCTYPE html>\n" + written[0], HTML)
+
+
+def _header(overview: Overview) -> Tag:
+    return tag(
+        "header",
+        tag("div", tag("h1", _text(overview.name)), tag("p", _text(overview.jid), class_="jid")),
+        tag(
+            "p",
+            tag("span", class_="dot"),
+            _text(overview.in_words()),
+            class_=f"state {_health(overview)}",
+        ),
+    )
+
+
+def _health(overview: Overview) -> str:
+    if overview.phase is not Phase.RUNNING:
+        return "part"
+    if overview.is_ready:
+        return "good"
+    return "part" if overview.link.is_online else "bad"
+
+
+def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterator[Tag]:
+    yield tag("section", tag("h2", "Now"), _facts(overview), class_="wide")
+    yield from _charts(samples)
+    yield _card(
+        f"Rooms ({overview.joined} of {len(overview.rooms)})",
+        ("room", "as", "state", "for"),
+        [_room(room) for room in overview.rooms],
+        "The ini names no room.",
+        class_="wide",
+    )
+    yield _card(
+        "Last commands",
+        ("when", "responder", "for", "outcome", "took"),
+        [
+            (
+                _ago(now - each.when),
+                tag("b", _text(each.responder)),
+                _person(each.who, each.where),
+                _pill(each.outcome),
+                "" if each.seconds is None else _number(_seconds(each.seconds)),
+            )
+            for each in reversed(overview.commands)
+        ],
+        "Nobody has asked for anything yet.",
+        class_="wide",
+    )
+    yield _card(
+        "Responders",
+        ("responder", "what it does"),
+        [
+            (
+                [
+                    tag("b", _text(each.name)),
+                    tag("small", " has effects") if each.has_effects else "",
+                ],
+                [
+                    tag("code", _text(each.usage)) if each.usage else "",
+                    " " if each.usage and each.help else "",
+                    _text(each.help),
+                ],
+            )
+            for each in overview.skills
+        ],
+        "There are none.",
+    )
+    yield _card(
+        "Connection",
+        ("when", "state", "why"),
+        [
+            (_ago(now - each.when), _pill(each.state), _text(each.problem or ""))
+            for each in reversed(overview.changes)
+        ],
+        "It was never made.",
+    )
+
+
+def _facts(overview: Overview) -> Tag:
+    link = overview.link
+    facts = [
+        ("connection", link.state, _span(link.seconds)),
+        ("rooms", f"{overview.joined} of {len(overview.rooms)}", "joined"),
+        ("ping", "-" if link.round_trip is None else _seconds(link.round_trip), "round trip"),
+        ("to be said", str(overview.waiting), f"{link.unacknowledged} under way"),
+        ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} taken up again"),
+        ("journal", overview.journal or "none", "of what has effects"),
+        ("running for", _span(overview.uptime), ""),
+    ]
+    return tag(
+        "dl",
+        *(
+            tag("div", tag("dt", name), tag("dd", _text(value), tag("small", _text(more))))
+            for name, value, more in facts
+        ),
+    )
+
+
+def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
+    hour = "the last hour"
+    trips = [each.round_trip for each in samples]
+    lags = [each.lag for each in samples]
+    known = [trip for trip in trips if trip is not None]
+    most = max((each.messages for each in samples), default=0)
+    yield tag(
+        "section",
+        tag("h2", "Connected"),
+        strip([(each.is_online, each.rooms) for each in samples], COUNT, f"connected, {hour}"),
+        tag("p", "an hour ago", tag("span", "now"), class_="axis"),
+        class_="wide",
+    )
+    for title, chart, told in (
+        ("Messages", bars([each.messages for each in samples], COUNT, f"messages, {hour}"),
+         f"{sum(each.messages for each in samples)} in {hour}, at most {most} in {PERIOD:g} s"),
+        ("Commands", bars([each.commands for each in samples], COUNT, f"commands, {hour}"),
+         f"{sum(each.commands for each in samples)} in {hour}"),
+        ("Ping", line(trips, COUNT, f"the ping's round trip, {hour}"),
+         f"at most {_seconds(max(known))}" if known else "not asked yet"),
+        ("Reactor", line(lags, COUNT, f"how late the reactor was, {hour}"),
+         f"late by {_seconds(max(lags))} at most" if lags else "not looked at yet"),
+    ):  # fmt: skip
+        yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"))
+
+
+def _room(room: Place) -> tuple[object, ...]:
+    more = [] if room.is_joined else [tag("small", " ", _text(room.reason))]
+    if room.next_try is not None:
+        more.append(tag("small", f", next try in {_span(room.next_try)}"))
+    invited = [] if room.is_named else [tag("small", " invited")]
+    return (
+        [tag("bdi", _text(room.jid)), *invited],
+        tag("bdi", _text(room.nick)),
+        [_pill(room.state), *more],
+        _number(_span(room.seconds)),
+    )
+
+
+def _card(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], empty: str, class_: str = ""
+) -> Tag:
+    if not rows:
+        return tag("section", tag("h2", title), tag("p", empty, class_="empty"))
+    more = len(rows) - MAX_ROWS
+    return tag(
+        "section",
+        tag("h2", title),
+        tag(
+            "div",
+            tag(
+                "table",
+                tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
+                tag("tbody", *(_row(head, row) for row in rows[:MAX_ROWS])),
+            ),
+            class_="scroll",
+        ),
+        tag("p", f"and {more} more", class_="empty") if more > 0 else "",
+        class_=class_ or None,
+    )
+
+
+def _row(head: Sequence[str], row: Iterable[object]) -> Tag:
+    cells = zip(head, row, strict=True)
+    return tag(
+        "tr",
+        *(
+            tag("td", tag("div", cell), data_label=name, class_=None if cell else "none")
+            for name, cell in cells
+        ),
+    )
+
+
+def _person(who: str, where: str) -> list[object]:
+    said = [tag("bdi", _text(who))]
+    return [*said, tag("small", " in ", tag("bdi", _text(where)))] if where else [*said]
+
+
+def _pill(word: str) -> Tag:
+    return tag("span", _text(word), class_=f"pill {_LOOKS.get(word, 'part')}")
+
+
+def _footer(now: float) -> Tag:
+    when = datetime.fromtimestamp(now, UTC)
+    return tag(
+        "footer",
+        tag("time", f"{when:%Y-%m-%d %H:%M:%S} UTC", datetime=when.isoformat(timespec="seconds")),
+        f", again every {REFRESH} s. For machines: ",
+        tag("a", "status.json", href="status.json"),
+        ", ",
+        tag("a", "metrics", href="metrics"),
+    )
+
+
+def _text(text: str) -> str:
+    """What others said: short, and nothing in it acts."""
+    return escape(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...")
+
+
+def _seconds(seconds: float) -> str:
+    """How long something took."""
+    if seconds < 0.001:
+        return "under 1 ms"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else _span(seconds)
+
+
+def _span(seconds: float) -> str:
+    """A time that passed, or passes, by its greatest unit or two."""
+    whole = max(0, int(seconds))
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+def _ago(seconds: float) -> Tag:
+    return _number(f"{_span(seconds)} ago")
+
+
+def _number(text: str) -> Tag:
+    """What is not to be broken into lines."""
+    return tag("span", text, class_="n")

@@ -1,0 +1,140 @@
+"""The status server: what it tells, kept up to date while it listens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from attrs import asdict
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from xbot.listening import Listening
+from xbot.overview import Overview
+from xbot.recent import Command
+from xbot.settings import HttpSettings
+from xbot.web.answer import CSS, JSON, SVG, Answer
+from xbot.web.metrics import Metrics
+from xbot.web.page import page
+from xbot.web.samples import PERIOD, Samples
+from xbot.web.server import Bounded, HttpServer
+
+#: Seconds between two looks at how late the reactor is.
+BEAT = 1.0
+
+#: Seconds that a browser may keep what is the same for all.
+KEEP = 300
+
+_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class StatusServer:
+    """Listens as ``settings`` say, and tells what ``look`` gives.
+
+    A unix socket and an address of the network are asked for by any name,
+    unless ``hosts`` says which; the loopback interface by its own and those.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        look: Callable[[], Overview],
+        reactor: Any,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._look = look
+        self._clock = reactor
+        self._wall_clock = wall_clock
+        self._metrics = Metrics(look)
+        self._samples = Samples()
+        self._beats = _loop(self._beat, reactor)
+        self._taking = _loop(lambda: self._samples.take(look()), reactor)
+        self._began = self._expected = 0.0
+        server = HttpServer(self._pages(), _hosts(settings), reactor)
+        # A proxy in the socket's group may connect.
+        self.listening = Listening(settings.listen, Bounded(server, reactor), reactor, mode=0o660)
+
+    def start(self) -> None:
+        """Listen, and look at the bot from time to time."""
+        self._began = self._expected = self._clock.seconds()
+        for loop, period in (self._beats, BEAT), (self._taking, PERIOD):
+            loop.start(period).addErrback(self._got_mistake)
+        self.listening.start()
+
+    def stop(self) -> Deferred[Any]:
+        """End; fires when nobody can connect any more."""
+        for loop in self._beats, self._taking:
+            if loop.running:
+                loop.stop()
+        return self.listening.stop()
+
+    def got_command(self, command: Command) -> None:
+        """A run is over."""
+        self._metrics.got_command(command)
+        self._samples.got_command()
+
+    def _beat(self) -> None:
+        now = self._clock.seconds()
+        lag = max(0.0, now - self._expected)
+        # The next beat is on the grid of those before, however late this one is.
+        self._expected = now + BEAT - (now - self._began) % BEAT
+        self._metrics.got_lag(lag)
+        self._samples.got_lag(lag)
+
+    def _got_mistake(self, failure: Any) -> None:
+        Logger("xbot.web").failure("cannot look at the bot", failure)
+
+    def _pages(self) -> dict[str, Callable[[], Answer]]:
+        style, icon = _file("style.css", CSS), _file("icon.svg", SVG)
+        return {
+            "/": lambda: page(self._look(), tuple(self._samples.taken), self._wall_clock()),
+            "/style.css": lambda: style,
+            "/icon.svg": lambda: icon,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics.answer,
+            "/status.json": self._status,
+        }
+
+    def _healthz(self) -> Answer:
+        is_stuck = self._look().link.is_stuck
+        return Answer.text("stuck", 503) if is_stuck else Answer.text("well")
+
+    def _readyz(self) -> Answer:
+        overview = self._look()
+        return Answer.text(overview.in_words(), 200 if overview.is_ready else 503)
+
+    def _status(self) -> Answer:
+        overview = self._look()
+        told = {
+            "time": datetime.fromtimestamp(self._wall_clock(), UTC).isoformat(timespec="seconds"),
+            "status": overview.in_words(),
+            "ready": overview.is_ready,
+            **asdict(overview),
+            "phase": overview.phase.value,
+        }
+        return Answer(json.dumps(told, indent=1).encode() + b"\n", JSON)
+
+
+def _loop(work: Callable[[], object], clock: Any) -> LoopingCall:
+    loop = LoopingCall(work)
+    loop.clock = clock
+    return loop
+
+
+def _hosts(settings: HttpSettings) -> frozenset[str] | None:
+    listen = settings.listen
+    if listen.is_loopback:
+        own = f"[{listen.host}]" if ":" in listen.host else listen.host
+        return _OWN_NAMES | {own} | settings.hosts
+    return settings.hosts or None
+
+
+def _file(name: str, kind: str) -> Answer:
+    return Answer((files("xbot.web") / name).read_bytes(), kind, max_age=KEEP)

@@ -17,7 +17,7 @@ LAYERS = [
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "timer"},
-    {"xmpp", "shell", "pattern_process", "web", "listening"},
+    {"xmpp", "shell", "pattern_process", "web", "saying", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo", "talk"},
     {"cli"},

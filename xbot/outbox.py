@@ -54,10 +54,15 @@ class Outbox:
         """How many messages wait or are under way."""
         return self._messages
 
+    def has_room_for(self, message: Message) -> bool:
+        """Whether :meth:`put` would keep it."""
+        fits = self._bytes + _weight(message) <= self._max_bytes
+        return fits and self._messages < self._max_messages
+
     def put(self, message: Message, delivered: Callable[[], None] | None = None) -> None:
         """Say this as soon as it can be said; ``delivered`` is called once it has arrived."""
         weight = _weight(message)
-        if self._messages >= self._max_messages or self._bytes + weight > self._max_bytes:
+        if not self.has_room_for(message):
             self.counts["overflow"] += 1
             self._log.error(
                 "the outbox is full ({messages} messages): dropped one to {recipient}",

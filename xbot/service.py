@@ -34,6 +34,7 @@ from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders, modules_of
 from xbot.loading.remarks import slow_patterns, unreachable
 from xbot.matching.worker import Worker
+from xbot.message import Message
 from xbot.outbox import Outbox
 from xbot.overview import Overview, Phase
 from xbot.pattern_process import spawn_on
@@ -42,6 +43,8 @@ from xbot.plan import plan as plan_between
 from xbot.recent import Change, Recent
 from xbot.reloading import Reloading
 from xbot.responder import Responder
+from xbot.saying.server import Bot as SayBot
+from xbot.saying.server import SayServer
 from xbot.scope import Surroundings
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import command, skill, survey
@@ -50,6 +53,7 @@ from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State, Status
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
 from xbot.xmpp.invited import InvitedRooms
+from xbot.xmpp.room import State as RoomState
 from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ class BotService(Service):
     connected, and nothing listens, before :meth:`startService`. ``load`` reads
     the ini again, for :meth:`reload`. ``trace`` sees what goes over the wire.
     ``got_phase`` and ``got_config``, which may be set, are told of each ``phase``
-    and of another configuration.
+    and of another configuration; ``say``, too, which lets scripts say something.
     """
 
     _log = Logger("xbot")
@@ -135,6 +139,7 @@ class BotService(Service):
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self.adapter = self._adapter(config)
         self.web = self._web(config)
+        self.say: SayServer | None = None
 
     def startService(self) -> None:
         """Begin: the embedded server first, where there is one."""
@@ -171,6 +176,23 @@ class BotService(Service):
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
         )
+
+    def for_scripts(self) -> SayBot:
+        """What ``xbot say`` can ask for."""
+
+        def put(message: Message, delivered: Callable[[], None]) -> bool:
+            if not self.outbox.has_room_for(message):
+                return False
+            self.outbox.put(message, delivered)
+            return True
+
+        def hindrance(jid: Jid) -> str:
+            if self.adapter.connection.stream is None:
+                return self.overview().in_words()
+            room = self.adapter.rooms.get(jid)
+            return "" if room is None or room.state is RoomState.JOINED else room.reason
+
+        return SayBot(lambda jid: self.adapter.rooms.get(jid) is not None, put, hindrance)
 
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())
@@ -213,6 +235,8 @@ class BotService(Service):
         await self.brain.open()
         if self.web is not None:
             self.web.start()
+        if self.say is not None:
+            self.say.start()
         self._lives.start()
         self.adapter.start()
         # Not awaited: it waits for a disk that fails.
@@ -234,6 +258,8 @@ class BotService(Service):
         await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
         if len(self.outbox):
             self._log.error("{count} answers are lost", count=len(self.outbox))
+        if self.say is not None:
+            await self.say.stop()
         await self.adapter.stop()
         await self._within(
             WIND_DOWN_TIMEOUT, self._threads.wind_down(), "a program did not end in time"

@@ -20,6 +20,7 @@ from xbot.hangup import HangUp
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter, is_journal
 from xbot.logs.repeats import WINDOW
+from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.settings import BotSettings, Config
 from xbot.xmpp.trace import NAMESPACE as WIRE
@@ -88,6 +89,7 @@ def makeService(options: Options) -> IService:
         raise
     daemon = _Daemon(options)
     bot.got_config = daemon.got_config
+    bot.say = SayServer(options.loaded.bot.state, bot.for_scripts(), reactor)
     reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
     # Before the bot, which says when it is ready to be told to reload.
     HangUp(reactor, bot.reload).setServiceParent(daemon)

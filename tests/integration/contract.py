@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.daemon import XBOT, finish
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
@@ -383,6 +384,50 @@ class StatusContract(Scene):
         told = json.loads(get("/status.json")[1])
         self.assertGreater(sum(told["link"]["ends"].values()), 0)
         self.assertEqual(told["commands"][0]["who"], "alice")
+
+
+class SayContract(Scene):
+    """What a script has to say."""
+
+    def say(self, bot: Daemon, room: str, text: str, *more: str) -> tuple[int, str]:
+        """Exit status and errors of ``xbot say``."""
+        ended = finish([*XBOT, "say", "--state", str(bot.folder / "state"), *more, room, text])
+        return ended.returncode, ended.stderr
+
+    def test_said_and_acknowledged(self) -> None:
+        """It is in the room when the command ends with 0; without a server it waits for it."""
+        server = self.other_server()
+        room = f"say@{server.muc}"
+        bot = self.bot([room], server=server, xmpp="reconnect-max = 1s")
+        bot.start_and_join()
+        person = Person(server, "alice", bot.text)
+        person.join(room)
+        self.assertEqual(self.say(bot, room, "the backup is done"), (0, ""))
+        person.expect(f"{room}/xbot", "the backup is done")
+        status, told = self.say(bot, f"other@{server.muc}", "x")
+        self.assertEqual(status, 65, told)
+        person.leave()
+        server.pause()
+        status, told = self.say(bot, room, "nobody acknowledges this", "--timeout", "1s")
+        self.assertEqual(status, 75, told)
+        self.assertIn("the server has not acknowledged it", told)
+        server.resume()
+        server.stop()
+        bot.await_log("no connection")
+        status, told = self.say(bot, room, "said later", "--timeout", "500ms")
+        self.assertEqual(status, 75, told)
+        self.assertIn("it will be as soon as it can", told)
+        server.start()
+        again = Person(server, "alice", bot.text)
+        self.addCleanup(again.leave)
+        again.join(room, history=20)
+        wait_until(
+            lambda: sum(again.count(f"{room}/xbot", "said later", delayed=old) for old in (0, 1)),
+            lambda: f"what was queued\n{bot.text()[-3000:]}",
+            DEADLINE,
+        )
+        bot.stop()
+        self.assertEqual(self.say(bot, room, "x")[0], 69)
 
 
 class SurvivalContract(Scene):

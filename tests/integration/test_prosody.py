@@ -24,6 +24,10 @@ class Status(contract.StatusContract, unittest.TestCase):
     kind = Prosody
 
 
+class Say(contract.SayContract, unittest.TestCase):
+    kind = Prosody
+
+
 class Survival(contract.SurvivalContract, unittest.TestCase):
     kind = Prosody
 

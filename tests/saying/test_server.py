@@ -1,0 +1,121 @@
+"""The daemon's end, in memory."""
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial import unittest
+
+from xbot.jid import Jid
+from xbot.saying.protocol import MAX_LINE, Reply, Request, Result
+from xbot.saying.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
+
+ROOM = Jid.parse("ops@rooms.example")
+
+
+class ServerTests(unittest.TestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.said = []
+        self.has_room, self.hindrance = True, ""
+        bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance)
+        self.factory = SayFactory(bot, self.clock)
+
+    def put(self, message, delivered):
+        if self.has_room:
+            self.said.append((message, delivered))
+        return self.has_room
+
+    def connect(self):
+        saying = self.factory.buildProtocol(None)
+        if saying is not None:
+            saying.makeConnection(StringTransport())
+        return saying
+
+    def ask(self, timeout=10.0, room=ROOM, text="hello\nall"):
+        saying = self.connect()
+        saying.dataReceived(Request(room, text, timeout).line())
+        return saying
+
+    def reply(self, saying):
+        """What it was answered, if it was; then the connection is closed."""
+        data = saying.transport.value()
+        self.assertEqual(saying.transport.disconnecting, bool(data))
+        return Reply.parse(data) if data else None
+
+    def test_delivered(self):
+        """What is said in a room is answered once the server has it, and not before."""
+        saying = self.ask()
+        ((message, delivered),) = self.said
+        self.assertEqual((message.recipient, message.room, message.body, message.is_public),
+                         (str(ROOM), str(ROOM), "hello\nall", True))  # fmt: skip
+        self.assertIsNone(self.reply(saying))
+        delivered()
+        self.assertEqual(self.reply(saying), Reply(Result.DELIVERED))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_delivered_at_once(self):
+        """A server that acknowledges nothing has what was written."""
+        self.put = lambda message, delivered: delivered() or True
+        self.factory.bot = Bot(lambda room: True, self.put, lambda room: "")
+        self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_too_late(self):
+        """What is not acknowledged in time is told as queued, and why; later it is no matter."""
+        for hindrance, reason in (
+            ("next try in 40 s: connection refused",) * 2,
+            ("", "the server has not acknowledged it"),
+        ):
+            self.hindrance = hindrance
+            saying = self.ask(timeout=3)
+            self.clock.advance(2.9)
+            self.assertIsNone(self.reply(saying))
+            self.clock.advance(0.1)
+            self.assertEqual(self.reply(saying), Reply(Result.QUEUED, reason))
+            self.said[-1][1]()
+            self.assertEqual(self.reply(saying), Reply(Result.QUEUED, reason))
+
+    def test_refused(self):
+        """Another room, and more than can be kept, are refused with the reason."""
+        reply = self.reply(self.ask(room=Jid.parse("other@rooms.example")))
+        self.assertEqual(reply, Reply(Result.REFUSED, "other@rooms.example is no room of this bot"))
+        self.has_room = False
+        self.assertIs(self.reply(self.ask()).result, Result.REFUSED)
+        self.assertEqual(self.said, [])
+
+    def test_garbage(self):
+        """What is no request, or has no end, is refused; what follows a request is ignored."""
+        for data in (b"hello\n", b"x" * (MAX_LINE + 1), b"\n"):
+            saying = self.connect()
+            saying.dataReceived(data)
+            self.assertIs(self.reply(saying).result, Result.REFUSED)
+        saying = self.ask()
+        saying.dataReceived(Request(ROOM, "again", 1).line() * 3)
+        self.assertEqual(len(self.said), 1)
+
+    def test_silence(self):
+        """Who says nothing is sent away."""
+        saying = self.connect()
+        self.clock.advance(PATIENCE)
+        self.assertIs(self.reply(saying).result, Result.REFUSED)
+
+    def test_gone(self):
+        """When who asked is gone, what was taken is said all the same."""
+        saying = self.ask()
+        saying.connectionLost()
+        self.assertEqual((len(self.factory.open), self.clock.getDelayedCalls()), (0, []))
+        self.said[0][1]()
+        self.assertEqual(saying.transport.value(), b"")
+
+    def test_many(self):
+        """So many may wait at once."""
+        waiting = [self.ask() for _ in range(MAX_CONNECTIONS)]
+        self.assertIsNone(self.connect())
+        waiting[0].connectionLost()
+        self.assertIsNotNone(self.connect())
+
+    def test_stop(self):
+        """When the bot stops, those who wait are told."""
+        saying = self.ask()
+        self.factory.stop()
+        self.assertEqual(self.reply(saying), Reply(Result.LOST, "the bot stops"))
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,71 @@
+"""``xbot say``: what a script has to say, in a room."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from xbot import durations
+from xbot.cli import state
+from xbot.saying.client import NotRunning, ask
+from xbot.saying.protocol import MAX_TEXT, MAX_TIMEOUT, BadRequest, Request, Result
+
+#: Of sysexits.h: nothing was said (data), nobody is there, it will be said later.
+EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_QUEUED = 65, 69, 75
+
+
+def add_to(commands: Any) -> None:
+    """The command and its options."""
+    say = commands.add_parser(
+        "say",
+        help="say something in a room, through the bot that runs",
+        description="Says a text in a room of the bot that runs, and waits until the server has"
+        f" it. Exits with 0 then; with {EXIT_QUEUED} when it was taken and will be said, but was"
+        f" not yet; with {EXIT_REFUSED} when it was not taken; with {EXIT_UNAVAILABLE} when no bot"
+        " answers. Run it as the bot's user or as root.",
+    )
+    say.add_argument("room", help="the room's JID")
+    say.add_argument("text", nargs="?", help="what to say (default: standard input, to its end)")
+    say.add_argument(
+        "--timeout",
+        type=_timeout,
+        default=10.0,
+        metavar="TIME",
+        help="how long to wait for the server (default: 10s)",
+    )
+    state.add_to(say)
+    say.set_defaults(command=_say)
+
+
+def _timeout(text: str) -> float:
+    try:
+        return durations.seconds(text, MAX_TIMEOUT)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _say(options: argparse.Namespace) -> int:
+    folder = state.state_of(options)
+    text = options.text
+    if text is None:
+        data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
+        text = data.decode("utf-8", "replace").removesuffix("\n")
+    try:
+        reply = ask(folder, Request.of(options.room, text, options.timeout))
+    except BadRequest as bad:
+        return _fail(str(bad), EXIT_REFUSED)
+    except NotRunning as error:
+        return _fail(f"{error}; does it run, with this state folder (--state)?", EXIT_UNAVAILABLE)
+    if reply.result is Result.DELIVERED:
+        return 0
+    if reply.result is Result.QUEUED:
+        return _fail(f"not said yet: {reply.reason}; it will be as soon as it can", EXIT_QUEUED)
+    if reply.result is Result.REFUSED:
+        return _fail(f"not said: {reply.reason}", EXIT_REFUSED)
+    return _fail(f"nobody knows whether it was said: {reply.reason}", EXIT_UNAVAILABLE)
+
+
+def _fail(reason: str, status: int) -> int:
+    print(f"xbot say: {reason}", file=sys.stderr)
+    return status

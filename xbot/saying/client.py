@@ -1,0 +1,43 @@
+"""The other end: asks the daemon, and waits."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from xbot.errors import XbotError
+from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, Reply, Request, Result
+
+#: Seconds that the daemon has besides those of the request.
+GRACE = 10.0
+
+
+class NotRunning(XbotError):
+    """No daemon answers there: it does not run, or has another state folder, or another user."""
+
+
+def ask(state: Path, request: Request) -> Reply:
+    """What came of ``request``, by the daemon with this state folder.
+
+    :raises NotRunning: when there is none.
+    """
+    path = state / SOCKET_NAME
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(request.timeout + GRACE)
+        try:
+            line.connect(str(path))
+        except OSError as error:
+            raise NotRunning(f"no bot answers at {path}: {error.strerror or error}") from None
+        try:
+            line.sendall(request.line())
+            data = b""
+            while not data.endswith(b"\n") and len(data) <= MAX_LINE:
+                more = line.recv(65536)
+                if not more:
+                    break
+                data += more
+            return Reply.parse(data)
+        except TimeoutError:
+            return Reply(Result.LOST, "the bot does not answer")
+        except (OSError, ValueError, KeyError, TypeError):
+            return Reply(Result.LOST, "the bot went away")

@@ -25,7 +25,7 @@ STATES = ("stopped", "waiting", "connecting", "negotiating", "online", "closing"
 #: What becomes of runs; all other fates are those of messages.
 _RUNS = frozenset(
     {"answered", "silent", "failed", "timed-out", "busy", "cancelled", "misused", "denied"}
-    | {"refused", "undelivered"}
+    | {"declined", "expired", "unapproved", "refused", "undelivered"}
 )
 
 

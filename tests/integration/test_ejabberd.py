@@ -20,6 +20,14 @@ class Rooms(contract.RoomContract, unittest.TestCase):
     kind = Ejabberd
 
 
+class Status(contract.StatusContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Say(contract.SayContract, unittest.TestCase):
+    kind = Ejabberd
+
+
 class Survival(contract.SurvivalContract, unittest.TestCase):
     kind = Ejabberd
 

@@ -460,7 +460,10 @@ class StatusServerTests(ReloadCase):
 class OverviewTests(ReloadCase):
     def test_what_is_told(self):
         """The overview has who we are, what is loaded, what ran and how the connection went."""
-        self.start(ACCOUNT, HELLO.format("1"), "[room a@muc.example.org]")
+        self.patch(service, "Journal", lambda path, clock, keep: MemoryJournal())
+        deed = "[responder deed]\nmatch = deed\nrun = true\n"
+        self.start(ACCOUNT, HELLO.format("1"), deed, "[room a@muc.example.org]")
+        self.assertEqual(self.bot.overview().journal, "ok")
         self.bot.dispatcher.got_message(
             Message("alice@example.org/x", "xbot@example.org/bot", "hello", {"type": "chat"})
         )

@@ -156,14 +156,16 @@ class SystemdTests(ManagerCase):
             self.clock.pump([BEAT] * 10)
             self.assertEqual(self.fed(), fed, overdue)
 
-    def test_a_mistake_starves_it(self):
-        """When how the bot is cannot be told, the watchdog is fed no more."""
-        self.start(watchdog=30.0)
+    def test_a_mistake_of_ours(self):
+        """When how the bot is cannot be told, that is logged once, and the bot is not ended."""
+        service = self.start(watchdog=30.0)
         self.fed()
-        self.overview = None
+        self.patch(service, "_look", lambda: 1 // 0)
         self.clock.pump([BEAT] * 60)
-        self.assertEqual(self.fed(), 0)
-        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(self.fed(), 6)
+        service.got_phase(Phase.STOPPING)
+        self.assertEqual(self.manager.told(), ["STOPPING=1"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_stop(self):
         """After the stop nothing is told, and no timer is left."""

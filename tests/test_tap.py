@@ -165,7 +165,7 @@ class NotifyTests(unittest.TestCase):
         path = folder / "xbot.ini"
         path.write_text(
             f"[xbot]\nstate = {folder}/state\n[xmpp]\nserver = embedded\nport = 1\n"
-            "[room a@conference.localhost]\n"
+            "[room a@conference.localhost]\n[responder deed]\nmatch = deed\nrun = true\n"
         )
         path.chmod(0o600)
         more = {"NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "3000000"}

@@ -169,7 +169,7 @@ class BotService(Service):
             name=self.config.bot.name,
             uptime=now - self._began,
             waiting=len(self.outbox),
-            journal=self.journal.state.value if self.journal is not None else None,
+            journal=str(self.journal.state) if self.journal is not None else None,
             fates=dict(self.dispatcher.fates),
             dropped=dict(self.adapter.dropped),
             skills=tuple(map(skill, self._responders)),

@@ -65,10 +65,13 @@ class Systemd(Service):
     where it should have moved; a server that is away is no reason.
     """
 
+    _log = Logger("xbot.systemd")
+
     def __init__(self, notifier: Notifier, clock: Any, look: Callable[[], Overview]) -> None:
         self._notifier = notifier
         self._look = look
         self._status = ""
+        self._has_failed = False
         self._fed: float | None = None
         self._clock = clock
         self._beats = LoopingCall(self._beat)
@@ -91,23 +94,33 @@ class Systemd(Service):
         if phase is Phase.RELOADING:
             microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
             fact = ["RELOADING=1", f"MONOTONIC_USEC={microseconds}"]
-        self._tell(fact, self._look())
+        self._tell(fact, self._overview())
 
     def _beat(self) -> None:
-        overview = self._look()
+        overview = self._overview()
         self._tell(["WATCHDOG=1"] if self._feeds(overview) else [], overview)
 
-    def _feeds(self, overview: Overview) -> bool:
+    def _overview(self) -> Overview | None:
+        try:
+            return self._look()
+        except Exception:
+            # A mistake in the telling is no reason to be ended.
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.failure("cannot tell how the bot is")
+            return None
+
+    def _feeds(self, overview: Overview | None) -> bool:
         watchdog, now = self._notifier.watchdog, self._clock.seconds()
-        if watchdog is None or overview.link.is_stuck:
+        if watchdog is None or (overview is not None and overview.link.is_stuck):
             return False
         if self._fed is not None and 0 <= now - self._fed < watchdog / 3:
             return False
         self._fed = now
         return True
 
-    def _tell(self, facts: list[str], overview: Overview) -> None:
-        status = escape(overview.in_words())
+    def _tell(self, facts: list[str], overview: Overview | None) -> None:
+        status = self._status if overview is None else escape(overview.in_words())
         if status != self._status:
             self._status = status
             facts = [*facts, f"STATUS={status}"]
@@ -116,7 +129,7 @@ class Systemd(Service):
 
     def _got_mistake(self, failure: Any) -> None:
         # The watchdog is fed no more, and systemd starts us anew.
-        Logger("xbot.systemd").failure("cannot tell how the bot is", failure)
+        self._log.failure("nothing is told to systemd any more", failure)
 
 
 def notifier() -> Notifier | None:

@@ -43,7 +43,7 @@ GOOD = Overview(
     "xbot@example.org/bot",
     3 * 86400.0 + 7 * 3600,
     2,
-    "open",
+    "ok",
     {
         "dispatched": 1204,
         "unmatched": 58_322,

@@ -53,6 +53,14 @@ class InvalidConfig(XbotError):
         self.problems = tuple(problems)
 
 
+class TooManyRooms(XbotError):
+    """The bot is in as many rooms as it may be besides those of the ini; have it leave one."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"I am in {most} rooms already, besides those of the ini")
+        self.most = most
+
+
 class NotConnected(XbotError):
     """Nothing can be sent now: the link, or the room, is not there. Try again later."""
 

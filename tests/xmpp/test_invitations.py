@@ -18,6 +18,7 @@ from tests.xmpp.harness import (
     parse,
     shape,
 )
+from xbot.errors import TooManyRooms
 from xbot.jid import Jid
 from xbot.people import People
 from xbot.settings import RoomSettings, Secret, XmppSettings
@@ -254,6 +255,37 @@ class InvitationsTests(InvitationsCase):
         self.begin()
         self.assertEqual(self.joined, [f"{INI_ROOM}/bot"])
 
+    def test_ordered(self):
+        """Where somebody ordered us we are, by that name, whoever may invite; until we leave."""
+        room = "r@muc.example.org"
+        self.adapter.join(RoomSettings(Jid.parse(room), "bobby"), "op@example.net")
+        self.assertEqual(self.peer.stanza()["to"], f"{room}/bobby")
+        self.begin(evolve(SETTINGS, accept_invites=People()))
+        self.assertEqual(self.joined, [f"{INI_ROOM}/bot", f"{room}/bobby"])
+        self.adapter.change(evolve(SETTINGS, accept_invites=People()), "robbie")
+        self.assertEqual(self.remembered(), [room])
+        self.adapter.leave(room)
+        self.assertEqual(self.remembered(), [])
+
+    def test_ordered_by_our_name(self):
+        """Without a name of its own there, an ordered room follows ours."""
+        room = "r@muc.example.org"
+        self.adapter.join(RoomSettings(Jid.parse(room), "robo"), "op@example.net")
+        self.presence(room, "<status code='110'/>")
+        self.peer.sent()
+        self.adapter.change(SETTINGS, "robbie")
+        self.assertEqual(self.peer.stanza()["to"], f"{room}/robbie")
+
+    def test_ordered_too_often(self):
+        """No more rooms are taken by order than by invitation; one of them can be ordered again."""
+        for number in range(MAX_ROOMS):
+            self.adapter.join(RoomSettings(Jid.parse(f"r{number}@muc.example.org"), "x"), "a@b")
+        one_more = RoomSettings(Jid.parse("more@muc.example.org"), "x")
+        self.assertRaises(TooManyRooms, self.adapter.join, one_more, "a@b")
+        self.assertNotIn(one_more.jid, [room.jid for room in self.adapter.rooms])
+        self.adapter.join(RoomSettings(Jid.parse("r1@muc.example.org"), "y"), "a@b")
+        self.assertEqual(len(self.remembered()), MAX_ROOMS)
+
     def test_refused_for_good(self):
         """A room that bans us, is destroyed, or never lets us in is forgotten; a kick is less."""
         room = "r@muc.example.org"
@@ -343,6 +375,8 @@ class MemoryTests(unittest.TestCase):
             b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"a@b": 1}', b'{"a@b": {"inviter": 1}}',
             f'{{"hunter2": {entry}}}}}'.encode(), f'{{"a@b/c": {entry}}}}}'.encode(),
             f'{{"a@b": {entry}1}}}}'.encode(), b'{"a@b": {"inviter": "@"}}',
+            f'{{"a@b": {entry}, "nick": 1}}}}'.encode(),
+            f'{{"a@b": {entry}, "nick": ""}}}}'.encode(),
         ]  # fmt: skip
         events = []
         globalLogPublisher.addObserver(events.append)

@@ -199,11 +199,32 @@ class XmppAdapter:
         known = self.rooms.get(read_address(room).jid)
         return known.nick if known is not None and known.state is State.JOINED else None
 
-    def join(self, room: object) -> None:
-        """Be in this room, with these settings, from now on."""
+    def join(self, room: object, by: str | None = None) -> None:
+        """Be in this room, with these settings, from now on; remember it if ``by`` orders it.
+
+        :raises TooManyRooms: when no more are remembered.
+        """
         assert isinstance(room, RoomSettings)
+        if by is not None:
+            self.invitations.join(room, Jid.parse(by).bare)
+            return
         self.invitations.adopt(room.jid)
         self.rooms.join(room)
+
+    def places(self) -> list[str]:
+        """The rooms that we want to be in (bare JIDs)."""
+        return [str(room.jid) for room in self.rooms]
+
+    def occupant(self, room: str, person: str) -> tuple[str, str] | None:
+        """Nick and affiliation of ``person`` (bare JID) in ``room`` (bare JID), if there."""
+        known, jid = self.rooms.get(Jid.parse(room)), Jid.parse(person)
+        if known is None or known.state is not State.JOINED:
+            return None
+        for nick in known.occupants:
+            occupant = known.occupants.get(nick)
+            if occupant is not None and occupant.jid == jid:
+                return nick, occupant.affiliation
+        return None
 
     def leave(self, room: str) -> None:
         """Leave ``room`` (a bare JID) and do not come back; an invitation to it is forgotten."""

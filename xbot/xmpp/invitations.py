@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
-from xbot.errors import InvalidJid
+from xbot.errors import InvalidJid, TooManyRooms
 from xbot.jid import Jid
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.throttle import Throttle
@@ -127,7 +127,7 @@ class Invitations(Handler):
         # Each costs a write to the disk.
         self._accepting = Throttle(clock, most=MAX_ROOMS)
         for each in invited:
-            if self._rooms.get(each.room) is not None or not self._is_welcome(each.inviter):
+            if self._rooms.get(each.room) is not None or not self._stays(each):
                 # The ini has it now, or its inviter no more.
                 invited.forget(each.room)
             else:
@@ -137,17 +137,29 @@ class Invitations(Handler):
         """Go on with other settings: rooms are left whose inviters are no longer named."""
         is_renamed, self._nick, self._settings = nick != self._nick, nick, settings
         for each in self._invited:
-            if not self._is_welcome(each.inviter):
+            if not self._stays(each):
                 self.leave(each.room)
-            elif is_renamed:
+            elif is_renamed and each.nick is None:
                 self._rooms.join(self._room_settings(each))
+
+    def join(self, room: RoomSettings, by: Jid) -> None:
+        """Be in a room because ``by`` orders it, whoever may invite us.
+
+        :raises TooManyRooms: when there is no place for one more.
+        """
+        if self._invited.is_full and room.jid not in self._invited:
+            raise TooManyRooms(MAX_ROOMS)
+        nick = room.nick if room.nick != self._nick else None
+        self._invited.add(Invited(room.jid, by, room.password, nick, is_ordered=True))
+        self._log.info("{room}: {by} ordered us there", room=str(room.jid), by=str(by))
+        self._rooms.join(room)
 
     def leave(self, room: Jid) -> bool:
         """Leave a room that we were invited to, and forget it; whether it was one."""
         if not self._invited.forget(room):
             return False
         self._rooms.leave(room)
-        self._log.info("{room}: forgotten, we were only invited", room=str(room))
+        self._log.info("{room}: forgotten, it is not in the ini", room=str(room))
         return True
 
     def adopt(self, room: Jid) -> None:
@@ -215,6 +227,9 @@ class Invitations(Handler):
             return "full"
         return None if self._accepting.allows(str(invitation.room)) else "too-often"
 
+    def _stays(self, invited: Invited) -> bool:
+        return invited.is_ordered or self._is_welcome(invited.inviter)
+
     def _is_welcome(self, inviter: Jid) -> bool:
         return self._settings.accept_invites.includes(inviter)
 
@@ -237,4 +252,4 @@ class Invitations(Handler):
         self._rooms.join(self._room_settings(invited))
 
     def _room_settings(self, invited: Invited) -> RoomSettings:
-        return RoomSettings(invited.room, self._nick, invited.password)
+        return RoomSettings(invited.room, invited.nick or self._nick, invited.password)

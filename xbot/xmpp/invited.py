@@ -30,11 +30,17 @@ FILE_NAME = "rooms.json"
 
 @frozen
 class Invited:
-    """A room, who invited us to it (bare JID), and the password that came with it."""
+    """A room, who invited us to it (bare JID), and the password that came with it.
+
+    With ``is_ordered`` it was somebody who may tell the bot where to be, and
+    ``nick``, if it is not None, what it is called there.
+    """
 
     room: Jid
     inviter: Jid
     password: Secret | None = None
+    nick: str | None = None
+    is_ordered: bool = False
 
 
 class InvitedRooms:
@@ -101,6 +107,8 @@ class InvitedRooms:
             str(each.room): {
                 "inviter": str(each.inviter),
                 "password": each.password.reveal() if each.password is not None else None,
+                "nick": each.nick,
+                "ordered": each.is_ordered,
             }
             for each in self._known().values()
         }
@@ -124,13 +132,20 @@ def _parsed(data: bytes) -> dict[Jid, Invited]:
     for name, entry in content.items():
         inviter = entry.get("inviter") if isinstance(entry, dict) else None
         password = entry.get("password") if isinstance(entry, dict) else None
+        nick = entry.get("nick") if isinstance(entry, dict) else None
+        is_ordered = isinstance(entry, dict) and entry.get("ordered") is True
         if not isinstance(inviter, str) or not isinstance(password, str | None):
+            raise ValueError("it holds something else")
+        if not isinstance(nick, str | None):
             raise ValueError("it holds something else")
         try:
             room, person = Jid.parse(name), Jid.parse(inviter)
+            if nick is not None:
+                room.with_resource(nick)
         except InvalidJid as error:
             raise ValueError("it holds something else") from error
         if room.local is None or room.resource is not None:
             raise ValueError("it holds something else")
-        rooms[room] = Invited(room, person.bare, Secret(password) if password else None)
+        secret = Secret(password) if password else None
+        rooms[room] = Invited(room, person.bare, secret, nick, is_ordered)
     return rooms

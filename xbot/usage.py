@@ -1,0 +1,14 @@
+"""What people read of a command."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Usage:
+    """How a command of the responder is written, and what it does; ``help`` may be empty."""
+
+    responder: str
+    usage: str
+    help: str

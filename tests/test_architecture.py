@@ -13,10 +13,11 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal", "recent"},
+    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal", "recent"}
+    | {"usage"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
-    | {"durable", "brain", "scope", "here", "timer"},
+    | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
     {"xmpp", "shell", "pattern_process", "web", "saying", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo", "talk"},

@@ -1,14 +1,15 @@
 """xbot: the chat-bot daemon for XMPP. This is the public face for people who write responders.
 
->>> from xbot import Message, brain, code, every, fallback, hear, on_close, respond, say, table
+>>> from xbot import Message, bot, brain, code, every, fallback, hear, on_close, respond, say, table
 
 ``respond``, ``hear`` and ``fallback`` say what a function answers to, and
 ``every`` how often it is called by itself. ``Message`` is what it gets. ``say``
-says something elsewhere, ``brain`` remembers, ``on_close`` cleans up. ``Failed``
-is how it says that it cannot, and ``Misused`` that it was asked in a wrong way.
-``NoAnswer`` is what ``message.ask`` raises. ``code`` and ``table`` make
-preformatted texts. ``Jid`` is an address, and ``Responder`` what all of it
-becomes. The manual is docs/responders.md.
+says something elsewhere, ``brain`` remembers, ``bot`` is asked about the bot
+itself, ``on_close`` cleans up. ``Failed`` is how it says that it cannot, and
+``Misused`` that it was asked in a wrong way. ``NoAnswer`` is what
+``message.ask`` raises. ``code`` and ``table`` make preformatted texts. ``Jid``
+is an address, and ``Responder`` what all of it becomes. The manual is
+docs/responders.md.
 """
 
 # First, for importing the package of that name later would take the name ``brain`` away.
@@ -16,6 +17,7 @@ import xbot.brain  # noqa: F401  # isort: skip
 from xbot.here import brain, on_close, say
 from xbot.jid import Jid
 from xbot.message import Message
+from xbot.own_bot import bot
 from xbot.responder import Failed, Misused, NoAnswer, Responder, every, fallback, hear, respond
 from xbot.texts import code, table
 
@@ -26,6 +28,7 @@ __all__ = [
     "Misused",
     "NoAnswer",
     "Responder",
+    "bot",
     "brain",
     "code",
     "every",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,13 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.filters import Rooms
 from xbot.interfaces import IAdapter, IBrain, IJournal, IReceipts
+from xbot.itself import Itself
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message
 from xbot.outbox import Outbox
+from xbot.overview import Link, Overview, Phase, Place
 from xbot.scope import Surroundings
 from xbot.settings import Config
 from xbot.threads import RunsInThread
@@ -52,6 +55,7 @@ class Assembly:
         journal: IJournal | None,
         worker: FindsGuarded | None = None,
         limits: bool = False,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.brain = brain
@@ -66,8 +70,18 @@ class Assembly:
             brain.flushed,
             self._is_room,
             str(config.xmpp.jid),
+            Itself(
+                clock,
+                address=str(config.xmpp.jid),
+                adapter=lambda: self.adapter,
+                dispatcher=lambda: self.dispatcher,
+                overview=self.overview,
+                named=lambda: rooms,
+                nick=lambda: config.bot.name,
+                wall_clock=wall_clock,
+            ),
         )
-        self.responders = load_responders(config.responders, surroundings, rooms=rooms)
+        self.responders = load_responders(config.responders, surroundings)
         self._lives = Lives(self.responders)
         self.outbox = Outbox(lambda message: self.adapter.send(message))
         self.adapter = make_adapter(
@@ -97,6 +111,15 @@ class Assembly:
         await self.brain.open()
         self._lives.start()
         self.connect()
+
+    def overview(self) -> Overview:
+        """How the bot is at this moment, as far as its adapter knows."""
+        nicks = {room: self.adapter.nick_in(room) for room in self.adapter.places()}
+        places = (
+            Place(room, nick or "", "absent" if nick is None else "joined", "", 0.0)
+            for room, nick in nicks.items()
+        )
+        return Overview(Phase.RUNNING, Link("online", self._clock.seconds()), tuple(places))
 
     def connect(self) -> None:
         """Start the adapter alone, and join the rooms: what :meth:`start` does in the end."""

@@ -66,7 +66,8 @@ class Message:
     ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
     where nothing is known. ``occupant`` is another one whenever somebody else has
     the nick; None where nobody can tell. ``key`` tells this message from every other, for
-    good; with None it could not be recognised if it came again.
+    good; with None it could not be recognised if it came again. ``hops`` is 0 for
+    what was said; what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
     """
 
     sender: str
@@ -81,6 +82,7 @@ class Message:
     key: str | None = None
     affiliation: str = "none"
     occupant: str | None = field(default=None, kw_only=True)
+    hops: int = field(default=0, kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -106,6 +108,7 @@ class Message:
             self.key,
             self.affiliation,
             occupant=self.occupant,
+            hops=self.hops,
             voice=voice,
         )
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -85,6 +85,7 @@ class Route:
     answers to. ``usage`` and ``help`` are what people read about it; ``example``
     is a command and what it is answered. ``effect`` is False for what only
     answers: to run it twice does no harm, so it does not wait for the journal.
+    What is ``for_everyone`` is so whomever the responder is for.
     """
 
     pattern: Pattern | None
@@ -93,6 +94,7 @@ class Route:
     help: str = ""
     example: Example = ()
     effect: bool = True
+    for_everyone: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -149,6 +151,7 @@ class Declared:
     help: str | None = field(default=None, kw_only=True)
     example: Example = field(default=(), kw_only=True)
     effect: bool = field(default=True, kw_only=True)
+    for_everyone: bool = field(default=False, kw_only=True)
 
     @property
     def kind(self) -> Kind:
@@ -226,12 +229,29 @@ def hear(
     return partial(_attach, declared)
 
 
-def fallback(function: F) -> F:
+@overload
+def fallback(function: F) -> F: ...
+
+
+@overload
+def fallback(*, example: Example = (), for_everyone: bool = False) -> Callable[[F], F]: ...
+
+
+def fallback(
+    function: F | None = None, *, example: Example = (), for_everyone: bool = False
+) -> F | Callable[[F], F]:
     """The decorated callable answers what is said to the bot and fits nothing else.
 
-    It takes the message alone. The first responder with one answers.
+    It takes the message alone. Fallbacks are asked in turn, in the order of the
+    ini, until one says something: one that says nothing leaves it to the next.
+    With ``for_everyone=True`` it is asked whomever ``allow`` and ``deny`` name.
     """
-    return _attach(Declared(None, usage="", help="", effect=False), function)
+    declared = Declared(
+        None, usage="", help="", example=example, effect=False, for_everyone=for_everyone
+    )
+    if function is None:
+        return partial(_attach, declared)
+    return _attach(declared, function)
 
 
 #: Nothing is done again sooner, or later, than after so many seconds.

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 
 from xbot.answers import Answers, cut
 from xbot.errors import XbotError
+from xbot.interfaces import IBot
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.responder import Call, Failed, Kind
@@ -55,7 +56,7 @@ class Surroundings:
     ``say`` takes what is to be said, in the reactor's thread. ``memory`` gives
     what the responder of this name remembers, and ``saved`` fires once all of
     it is durable. ``is_room`` knows the rooms by bare address; ``address`` is
-    the bot's own. ``clock`` is a reactor's.
+    the bot's own. ``clock`` is a reactor's. ``bot`` is whom they ask about the bot itself.
     """
 
     clock: Any
@@ -65,6 +66,7 @@ class Surroundings:
     saved: Callable[[], Deferred[None]]
     is_room: Callable[[str], bool]
     address: str = ""
+    bot: IBot | None = None
 
 
 class OutsideResponder(XbotError):
@@ -76,6 +78,14 @@ class OutsideResponder(XbotError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} works only in what a loaded responder runs")
+        self.what = what
+
+
+class NotInThread(XbotError):
+    """Only coroutine functions can do this: write ``async def``."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not work in a thread: write a coroutine function")
         self.what = what
 
 
@@ -163,18 +173,37 @@ class Scope:
         if not text.strip():
             return
         around = self._surroundings
-        with self._lock:
-            now = around.clock.seconds()
-            while self._said and now - self._said[0] >= PERIOD:
-                self._said.popleft()
-            if len(self._said) >= MAX_SAID:
-                raise SaysTooMuch(self.name)
-            self._said.append(now)
+        self._count()
         bare = str(jid.bare)
         room = bare if around.is_room(bare) else None
         kind = "groupchat" if room and not jid.resource else "chat"
         message = Message(around.address, str(jid), cut(text), {"type": kind}, room=room)
         self._on_reactor(around.say, message)
+
+    def bot(self, what: str) -> IBot:
+        """The bot itself, to do ``what``."""
+        self._check_open()
+        if threading.get_ident() != self._home:
+            raise NotInThread(what)
+        if self._surroundings.bot is None:
+            raise OutsideResponder(what)
+        return self._surroundings.bot
+
+    def obey(self, obey: Callable[..., None], *args: Any) -> None:
+        """Have the bot obey something; that counts as if it were said."""
+        self._count()
+        # What answers it is no part of this responder.
+        Context().run(obey, *args)
+
+    def _count(self) -> None:
+        """One more thing is said unasked, if that is not too much."""
+        with self._lock:
+            now = self._surroundings.clock.seconds()
+            while self._said and now - self._said[0] >= PERIOD:
+                self._said.popleft()
+            if len(self._said) >= MAX_SAID:
+                raise SaysTooMuch(self.name)
+            self._said.append(now)
 
     @property
     def memory(self) -> MutableMapping[str, Any]:

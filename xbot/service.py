@@ -26,6 +26,7 @@ from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
 from xbot.filters import Rooms
 from xbot.interfaces import IJournal
+from xbot.itself import Itself
 from xbot.jid import Jid
 from xbot.journal.file import FILE_NAME as JOURNAL_NAME
 from xbot.journal.journal import Journal
@@ -112,7 +113,7 @@ class BotService(Service):
         self.brain = Brain(config.bot.state / BRAIN_NAME, reactor)
         rooms = _rooms(config)
         self._surroundings = self._surround(config)
-        responders = load_responders(config.responders, self._surroundings, rooms=rooms)
+        responders = load_responders(config.responders, self._surroundings)
         self._responders = responders
         self._lives = Lives(responders)
         self.journal = self._journal_for(config, responders)
@@ -352,9 +353,7 @@ class BotService(Service):
         journal = self.journal
         # What fails leaves the old modules where they were.
         with fresh_modules(modules_of(config.responders)):
-            responders = load_responders(
-                config.responders, self._surroundings, rooms=_rooms(config)
-            )
+            responders = load_responders(config.responders, self._surroundings)
             try:
                 if journal is None:
                     journal = self._journal_for(config, responders)
@@ -445,6 +444,15 @@ class BotService(Service):
             self.brain.flushed,
             lambda room: self.adapter.rooms.get(Jid.parse(room)) is not None,
             str(config.xmpp.jid),
+            Itself(
+                self._reactor,
+                address=str(config.xmpp.jid),
+                adapter=lambda: self.adapter,
+                dispatcher=lambda: self.dispatcher,
+                overview=self.overview,
+                named=lambda: {str(room.jid) for room in self.config.rooms},
+                nick=lambda: self.config.bot.name,
+            ),
         )
 
     def _journal_for(self, config: Config, responders: Sequence[Responder]) -> IJournal | None:

@@ -586,6 +586,117 @@ class FallbackTests(DispatcherCase):
             dispatcher.got_message(evolve(IN_ROOM, body=body))
         self.assertEqual([m.body for m in self.sent], ["?", "went", "tea!", "tea!"])
 
+    def test_in_turn(self) -> None:
+        """Fallbacks are asked in their order until one says something, or hands the text on."""
+
+        @fallback
+        async def silent(message: Message) -> None:
+            pass
+
+        @fallback
+        def polite(message: Message) -> str:
+            return "?" if "tea" in message.body else ""
+
+        @fallback
+        def rude(message: Message) -> str:
+            return "!"
+
+        @respond("go")
+        def go(message: Message) -> str:
+            return "went"
+
+        dispatcher = self.dispatcher(silent, polite, rude, go)
+        for body in ("xbot: tea", "xbot: what"):
+            dispatcher.got_message(evolve(IN_ROOM, body=body))
+        self.assertEqual(self.said(), ["?", "!"])
+
+        @fallback
+        async def hands_on(message: Message) -> None:
+            dispatcher.obey(message, "go")
+
+        dispatcher = self.dispatcher(silent, hands_on, rude, go)
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: what"))
+        self.assertEqual(self.said(), ["went"])
+        self.assertEqual(dispatcher._next, {})
+
+    def test_not_for_all(self) -> None:
+        """One that is not for whoever speaks leaves it to the next, unless it is for everyone."""
+
+        @fallback
+        def secret(message: Message) -> str:
+            return "secret"
+
+        @fallback
+        def open_to_all(message: Message) -> str:
+            return "open"
+
+        closed = evolve(responder(secret), access=ONLY_ALICE)
+        dispatcher = self.dispatcher(closed, open_to_all)
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: what"))
+        dispatcher.got_message(evolve(ALICE, body="xbot: what"))
+        (route,) = closed.routes
+        closed = evolve(closed, routes=(evolve(route, for_everyone=True),))
+        dispatcher = self.dispatcher(closed, open_to_all)
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: what"))
+        self.assertEqual(self.said(), ["open", "secret", "secret"])
+
+
+class ObeyTests(DispatcherCase):
+    def test_depth(self) -> None:
+        """What is said instead of what was said ends, however responders play into each other."""
+        texts: list[str] = []
+
+        @respond("(?P<word>a|b)")
+        async def swap(message: Message, word: str) -> None:
+            texts.append(word)
+            dispatcher.obey(message, "b" if word == "a" else "a")
+
+        dispatcher = self.dispatcher(swap)
+        dispatcher.got_message(evolve(IN_ROOM, body="xbot: a"))
+        self.assertEqual(texts, ["a", "b", "a", "b"])
+        self.assertEqual(self.said(), ["That leads from one thing to the next without end."])
+
+    def test_once(self) -> None:
+        """Each text is obeyed once for a message, and once for another one."""
+
+        @respond("go")
+        async def go(message: Message) -> None:
+            for _ in range(3):
+                dispatcher.obey(message, "walk")
+            dispatcher.obey(message, "run")
+
+        @respond("walk|run")
+        async def walk(message: Message) -> str:
+            return message.body
+
+        dispatcher = self.dispatcher(go, walk)
+        for _ in range(2):
+            dispatcher.got_message(IN_ROOM)
+        self.assertEqual(self.said(), ["xbot: walk", "xbot: run"] * 2)
+
+    def test_in_the_same_name(self) -> None:
+        """It is said by the same person in the same place, and refused to the same."""
+        said: list[Message] = []
+
+        @respond("go")
+        async def go(message: Message) -> None:
+            dispatcher.obey(message, "walk")
+
+        @respond("walk")
+        async def walk(message: Message) -> str:
+            said.append(message)
+            return "walks"
+
+        dispatcher = self.dispatcher(go, evolve(responder(walk), access=ONLY_ALICE))
+        dispatcher.got_message(ALICE)
+        dispatcher.got_message(evolve(ALICE, payload={"type": "chat"}, body="go"))
+        dispatcher.got_message(IN_ROOM)
+        first, second = said
+        self.assertEqual(evolve(first, key=None), evolve(ALICE, body="xbot: walk", hops=1))
+        self.assertFalse(second.is_public)
+        self.assertEqual(len(self.said()), 3)
+        self.assertEqual(dispatcher.fates["denied"], 1)
+
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org")
 ONLY_ALICE = Access(allow=Whom(People.parse(["alice@example.org"])))

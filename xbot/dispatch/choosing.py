@@ -1,4 +1,7 @@
-"""Who answers a message: whoever is addressed, alone; else all who hear something of theirs."""
+"""Who answers a message: whoever is addressed, alone; else all who hear something of theirs.
+
+When nobody does, and it was said to the bot, all fallbacks are given, in their order.
+"""
 
 from __future__ import annotations
 
@@ -64,9 +67,7 @@ class Choosing:
             if chosen[0].name not in heard and is_here(chosen[0]):
                 heard[chosen[0].name] = chosen
         if not heard and is_addressed:
-            for responder, route in self._fallbacks:
-                if is_here(responder):
-                    return [(responder, route, {})]
+            return [(r, route, {}) for r, route in self._fallbacks if is_here(r)]
         return list(heard.values())
 
     def _chosen(self, found: Found[_Key]) -> Chosen:

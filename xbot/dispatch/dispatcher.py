@@ -38,7 +38,7 @@ from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
-from xbot.responder import Chosen, Responder
+from xbot.responder import Chosen, Failed, Responder
 from xbot.throttle import Throttle
 
 Deliver = Callable[[Message, Callable[[], None]], None]
@@ -47,6 +47,10 @@ Deliver = Callable[[Message, Callable[[], None]], None]
 #: Denials that are told, logged and journalled in a minute; each person gets one of
 #: each responder. The others are counted.
 MAX_DENIALS = 100
+
+
+#: Something may be said instead of something that was said instead of ..., and so on so often.
+MAX_HOPS = 3
 
 
 class Dispatcher:
@@ -92,7 +96,7 @@ class Dispatcher:
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
-        self._responders = tuple(responders)
+        self.responders = tuple(responders)
         self._choosing = Choosing(responders, worker)
         self._in_order = InOrder()
         self._send = send
@@ -114,6 +118,8 @@ class Dispatcher:
         )
         self._denials = Throttle(clock, most=MAX_DENIALS)
         self._recent = RecentKeys()
+        # By key: the fallbacks that come next, should the one under way say nothing.
+        self._next: dict[str, list[Chosen]] = {}
         # By key: those who wait until the message is journalled.
         self._unsafe: dict[str, list[Deferred[None]]] = {}
         self._is_stopped = False
@@ -192,10 +198,13 @@ class Dispatcher:
             return self._until_safe(key)
         if chosen and key is None:
             message = evolve(message, key=uuid.uuid4().hex)
-        begun = [
-            self._begin(Run(responder, route, message, groups))
-            for responder, route, groups in chosen
-        ]
+        if chosen and chosen[0][1].kind == "fallback":
+            begun = [self._begin_fallback(chosen, message)]
+        else:
+            begun = [
+                self._begin(Run(responder, route, message, groups))
+                for responder, route, groups in chosen
+            ]
         waiting = [decided for decided in begun if decided is not None]
         if not waiting:
             return None
@@ -219,7 +228,7 @@ class Dispatcher:
         messages. A journal stays: it can come, but neither change nor go.
         """
         assert self._journal in (None, journal)
-        self._responders = tuple(responders)
+        self.responders = tuple(responders)
         self._choosing = Choosing(responders, self._worker)
         self._name = name
         self._prefix = prefix
@@ -267,13 +276,13 @@ class Dispatcher:
         reason = reason_to_drop(message)
         if reason is not None:
             return dropped(reason)
-        chosen = self._choose(message, Choosing(self._responders))
+        chosen = self._choose(message, Choosing(self.responders))
         assert not isinstance(chosen, Deferred)
         return explain(
             message,
-            self._addressed(message),
+            self.addressed(message),
             chosen,
-            self._responders,
+            self.responders,
             self._rooms,
             has_journal=self._accepting is not None,
         )
@@ -293,9 +302,10 @@ class Dispatcher:
     def _choose(
         self, message: Message, choosing: Choosing
     ) -> list[Chosen] | Deferred[list[Chosen]]:
-        if expected := self._expected(message):
+        # What the bot says in somebody's place answers nobody's question.
+        if not message.hops and (expected := self._expected(message)):
             return expected
-        addressed = self._addressed(message)
+        addressed = self.addressed(message)
         return choosing.choose(
             addressed, message.body, lambda responder: self.answers_at(responder, message)
         )
@@ -306,7 +316,8 @@ class Dispatcher:
             message
         )
 
-    def _addressed(self, message: Message) -> str | None:
+    def addressed(self, message: Message) -> str | None:
+        """What of ``message`` was said to the bot; None when it was for others."""
         nick = self._nick_in(message.room) if message.room else None
         addressed = addressed_text(message.body, filter(None, (self._name, nick)), self._prefix)
         if addressed is None and not message.is_public:
@@ -315,14 +326,37 @@ class Dispatcher:
 
     def _command(self, message: Message) -> str:
         """What of ``message`` was meant for the bot."""
-        return self._addressed(message) or message.body
+        return self.addressed(message) or message.body
+
+    def obey(self, message: Message, text: str) -> None:
+        """Have ``text`` answered as if whoever said ``message`` had said it to the bot instead.
+
+        Who may do what, and how much, is asked anew; each text is obeyed once for a message.
+
+        :raises Failed: when too much was said instead of something else already.
+        """
+        if message.hops >= MAX_HOPS:
+            raise Failed("That leads from one thing to the next without end.")
+        if message.key is not None:
+            # Whoever hands it on has answered.
+            self._next.pop(message.key, None)
+        said = f"{self._name}: {text}"
+        key = f"{message.key} {text}" if message.key is not None else None
+        self.got_message(evolve(message, body=said, key=key, hops=message.hops + 1, voice=None))
+
+    def _begin_fallback(self, chosen: list[Chosen], message: Message) -> Deferred[None] | None:
+        """Ask the first of these; the others are asked when it says nothing."""
+        (responder, route, groups), *others = chosen
+        assert message.key is not None
+        self._next[message.key] = others
+        return self._begin(Run(responder, route, message, groups))
 
     def _begin(self, run: Run) -> Deferred[None] | None:
         over = self._limits.over_of(run.responder) if self._limits is not None else None
         if over is not None:
             self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
             return None
-        if not run.responder.access.allows(run.message):
+        if not run.route.for_everyone and not run.responder.access.allows(run.message):
             self._deny(run)
             return None
         if self._consent.is_needed(run):
@@ -383,6 +417,10 @@ class Dispatcher:
         if self._accepting is not None:
             self._accepting.got_end(run)
         self._ended(run)
+        if run.route.kind == "fallback" and run.message.key is not None:
+            others = self._next.pop(run.message.key, [])
+            if others and run.fate in ("silent", "denied") and not self._is_stopped:
+                self._begin_fallback(others, run.message)
 
     def _got_interrupted(self, entries: list[Entry], deliver: Deliver) -> None:
         for report in reports(entries, self._wall_clock(), self._command):

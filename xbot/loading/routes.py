@@ -44,7 +44,9 @@ def responder_of(
         effect = each.effect if settings.effect is None else settings.effect
         if scope is not None:
             call = scope.bound(call, each.kind)
-        routes.append(Route(each.pattern, call, usage, help or "", each.example, effect))
+        routes.append(
+            Route(each.pattern, call, usage, help or "", each.example, effect, each.for_everyone)
+        )
     return Responder(
         settings.name,
         tuple(routes),

@@ -95,12 +95,23 @@ class ShellAdapter:
         """The bot's nick in ``room`` (a bare JID), or None when it is not in it."""
         return self._rooms.get(room) if self._is_started else None
 
-    def join(self, room: object) -> None:
+    def join(self, room: object, by: str | None = None) -> None:
         """The bot is in this room from now on."""
         assert isinstance(room, RoomSettings)
         self._rooms[str(room.jid)] = room.nick
         if self._is_started:
             self._receipts.got_ready(str(room.jid))
+
+    def places(self) -> list[str]:
+        """The rooms that the bot is in (bare JIDs)."""
+        return list(self._rooms)
+
+    def occupant(self, room: str, person: str) -> tuple[str, str] | None:
+        """You, in your room."""
+        you = self.you
+        if you.room is None or room != str(Jid.parse(you.room)) or person != you.jid:
+            return None
+        return you.nick or Jid.parse(you.jid).local or you.jid, you.affiliation
 
     def leave(self, room: str) -> None:
         """The bot is not in ``room`` (a bare JID) any more."""

@@ -19,7 +19,8 @@ class FakeAdapter:
     """Joins, sends and delivers at once. ``sent`` has all that the bot has said.
 
     ``rooms`` are the rooms that it is in, and its nick there; ``left`` are those
-    that it left. While ``problem``
+    that it left. ``people`` are who else is there: nick and affiliation, by the
+    room's and the real address. While ``problem``
     is set (to a text) nothing leaves; see :meth:`break_link` and :meth:`mend_link`.
     """
 
@@ -32,6 +33,7 @@ class FakeAdapter:
         self.sent: list[Message] = []
         self.rooms: dict[str, str] = {}
         self.left: set[str] = set()
+        self.people: dict[tuple[str, str], tuple[str, str]] = {}
         self.problem: str | None = "not started"
         self._receipts = receipts
 
@@ -54,11 +56,17 @@ class FakeAdapter:
     def nick_in(self, room: str) -> str | None:
         return self.rooms.get(room) if self.problem is None else None
 
-    def join(self, room: object) -> None:
+    def join(self, room: object, by: str | None = None) -> None:
         assert isinstance(room, RoomSettings)
         self.rooms[str(room.jid)] = room.nick
         self.left.discard(str(room.jid))
         self._receipts.got_ready(str(room.jid))
+
+    def places(self) -> list[str]:
+        return list(self.rooms)
+
+    def occupant(self, room: str, person: str) -> tuple[str, str] | None:
+        return self.people.get((room, person))
 
     def leave(self, room: str) -> None:
         if self.rooms.pop(room, None) is not None:

@@ -135,6 +135,7 @@ class Bot:
             brain=self.brain,
             journal=self.journal,
             limits=limits,
+            wall_clock=self.clock.seconds,
         )
         adapter = self._assembly.adapter
         assert isinstance(adapter, FakeAdapter)

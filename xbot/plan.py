@@ -106,11 +106,18 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
         reload=tuple(
             name
             for name, responder in have.items()
-            if name in had and name not in modify and (responder.use or responder.file)
+            if name in had and name not in modify and _has_fresh_code(responder)
         ),
         account=_named([*(xmpp - _LIVE), *files]),
         options=_named([*(bot - _FIXED), *(xmpp & _LIVE), *http]),
         restart=_named(bot & _FIXED),
+    )
+
+
+def _has_fresh_code(responder: ResponderSettings) -> bool:
+    # Ours is not read again.
+    return responder.file is not None or bool(
+        responder.use and not responder.use.startswith("xbot.")
     )
 
 

@@ -138,7 +138,8 @@ class ResponderSettings:
     that belong to the Python object. ``effect`` is None where the kind of
     responder, or its code, says whether it has effects. ``access`` is who may
     use it, ``confirm`` and ``approve`` who is asked before; ``rate``, ``runs`` and
-    ``output`` how much it does. ``line`` is the section's line in ``path``, and
+    ``output`` how much it does. What is not ``enabled`` is not loaded, and what bears
+    its name is not bundled. ``line`` is the section's line in ``path``, and
     ``lines`` those of its options, for errors found later.
     """
 
@@ -158,6 +159,7 @@ class ResponderSettings:
     rate: Rate | None = field(default=None, kw_only=True)
     runs: int = field(default=MAX_RUNS, kw_only=True)
     output: int = field(default=MAX_OUTPUT, kw_only=True)
+    enabled: bool = field(default=True, kw_only=True)
     # It may hold a token.
     settings: Mapping[str, str] = field(factory=dict, repr=False)
     path: Path = Path("xbot.ini")

@@ -57,6 +57,9 @@ responders
   deploy: calls ours.deploy:deploy (at most 30s), with its own token
   help: bundled
   whoami: bundled
+  status: bundled
+  remember: bundled
+  fallback: bundled
 """
 
 

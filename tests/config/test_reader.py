@@ -14,7 +14,7 @@ from xbot.access import EVERYONE, Access, Whom
 from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
-from xbot.config.options import KINDS, MAX_DURATION
+from xbot.config.options import BUNDLED, KINDS, MAX_DURATION
 from xbot.errors import InvalidConfig
 from xbot.jid import Jid
 from xbot.people import NOBODY, People
@@ -663,6 +663,22 @@ class SettingsTests(Folder):
         """A responder may have a bundled one's name."""
         found = self.load(MINIMAL + "[responder ping]\nmatch = ping\nreply = PONG\n")
         self.assertEqual(found.responders[0].reply, "PONG")
+
+    def test_bundled_can_be_set(self) -> None:
+        """A section without an answer of its own is about the bundled one of that name."""
+        own = "[responder jobs]\nallow = @example.org\ntimezone = Europe/Berlin\n"
+        jobs, ping = self.load(MINIMAL + own + "[responder ping]\nenabled = no\n").responders
+        self.assertEqual(jobs.use, BUNDLED["jobs"])
+        self.assertEqual(jobs.settings, {"timezone": "Europe/Berlin"})
+        self.assertEqual((jobs.enabled, ping.enabled), (True, False))
+
+    def test_closed_needs_people(self) -> None:
+        """What is closed without the ini is not opened by forgetting for whom."""
+        self.path.write_text(MINIMAL + "[responder rooms]\ntimeout = 5s\n")
+        with self.assertRaises(InvalidConfig) as caught:
+            load(self.path, self.environ)
+        (problem,) = caught.exception.problems
+        self.assertIn("allow is missing", problem.reason)
 
     def test_program_is_found(self) -> None:
         """A program is looked for in PATH, and its place is settled once."""

@@ -146,7 +146,8 @@ class LivesTests(ReloadCase):
         )
         text = text.replace("'x'", "'{}'", 1)
         (folder / "one.py").write_text(text.format("one", "1"))
-        ini = f"[xbot]\nresponders = {folder}\n", ACCOUNT, f"[room {ROOM}]"
+        off = "[responder fallback]\nenabled = no"
+        ini = f"[xbot]\nresponders = {folder}\n", ACCOUNT, f"[room {ROOM}]", off
         self.start(*ini)
         (folder / "two.py").write_text(text.format("two", "2"))
         (folder / "one.py").write_text(text.format("one", "I"))

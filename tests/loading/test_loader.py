@@ -10,6 +10,7 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from xbot.config.options import BUNDLED, OPEN
 from xbot.errors import InvalidConfig, Problem
 from xbot.loading.loader import load_responders
 from xbot.message import Message
@@ -365,7 +366,9 @@ class BundledTests(LoaderCase):
         """The bundled ones come last, and one of the same name replaces one of them."""
         settings = [ResponderSettings(name, match=name, reply="x") for name in ("zoo", "help")]
         names = [responder.name for responder in load(*settings, bundled=True)]
-        self.assertEqual(names, ["zoo", "help", "ping", "whoami"])
+        names, bundled = names[:2], names[2:]
+        self.assertEqual(names, ["zoo", "help"])
+        self.assertEqual(bundled, [name for name in OPEN if name != "help"])
 
     def test_ping(self) -> None:
         """ping answers in the asker's tone, through its pattern."""
@@ -373,18 +376,23 @@ class BundledTests(LoaderCase):
         groups = found(ping, "PING")
         self.assertEqual(self.said(ping, groups=groups), ["PONG"])
 
-    def test_help(self) -> None:
-        """help lists who may answer in the room where it was asked."""
-        room = "ops@rooms.example"
-        rooms = {room: frozenset({"tea", "help"})}
-        tea = ResponderSettings("tea", match="tea", reply="x", help="make tea")
-        responders = load(tea, bundled=True, rooms=rooms)
-        help = next(each for each in responders if each.name == "help")
-        self.assertEqual(
-            self.said(help, evolve(MESSAGE, room=room), found(help, "help")),
-            ["tea          make tea\nhelp [WORD]  what I can do"],
-        )
-        self.assertEqual(
-            self.said(help, MESSAGE, found(help, "help Ping")), ["ping  see whether I am there"]
-        )
-        self.assertIn("whoami", self.said(help, MESSAGE, found(help, "help"))[0])
+    def test_sections(self) -> None:
+        """A section opens a closed one, or sets one, in its place among them; any can be off."""
+        tea = ResponderSettings("tea", match="tea", reply="x")
+        settings = [
+            ResponderSettings("fallback", use=BUNDLED["fallback"], timeout=5.0),
+            ResponderSettings("rooms", use=BUNDLED["rooms"]),
+            ResponderSettings("ping", use=BUNDLED["ping"], enabled=False),
+            tea,
+            evolve(tea, name="coffee", enabled=False),
+        ]
+        found = load(*settings, bundled=True)
+        names = ["tea", "help", "whoami", "status", "rooms", "remember", "fallback"]
+        self.assertEqual([each.name for each in found], names)
+        self.assertEqual(found[-1].timeout, 5.0)
+        self.assertEqual([each.name for each in load(*settings)], ["tea", "rooms", "fallback"])
+
+    def test_own_options(self) -> None:
+        """A wrong option of a bundled one is a mistake in the ini, as any."""
+        for options in ({"timezone": "Mars/Base"}, {"time-zone": "UTC"}):
+            self.problem(ResponderSettings("jobs", use=BUNDLED["jobs"], settings=options))

@@ -18,6 +18,12 @@ allow = alice@example.org
 
 [responder count]
 use = tests.testing.shop:count
+
+[responder fallback]
+enabled = no
+
+[responder remember]
+enabled = no
 """
 
 

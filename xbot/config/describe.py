@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from xbot.config.options import BUNDLED
+from xbot.config.options import OPEN
 from xbot.settings import EMBEDDED, Config, ResponderSettings, RoomSettings, XmppSettings
 
 
-def describe(config: Config, bundled: Collection[str] = BUNDLED) -> str:
+def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
     """What would be joined and loaded, as plain text that shows no secret.
 
     Of a program only the path is shown, and of a Python responder's own
@@ -69,7 +69,7 @@ def _room(room: RoomSettings) -> str:
 
 
 def _responder(responder: ResponderSettings) -> str:
-    facts = []
+    facts = [] if responder.enabled else ["switched off"]
     if responder.match is not None:
         facts.append(f"on command {responder.match}")
     if responder.hear is not None:

@@ -351,8 +351,25 @@ _PASSWORD = OptionKind(
     "password", secret, "", "The password itself; only in an ini that no other user can read."
 )
 
-#: The responders that come with xbot.
-BUNDLED = ("ping", "help", "whoami")
+#: The responders that come with xbot, and where their code is; as ``use`` they are asked last,
+#: in this order.
+BUNDLED = {
+    "ping": "xbot.responders.ping:ping",
+    "help": "xbot.responders.help:help",
+    "whoami": "xbot.responders.whoami:whoami",
+    "status": "xbot.responders.status:status",
+    "rooms": "xbot.responders.rooms:Rooms",
+    "jobs": "xbot.responders.jobs:Jobs",
+    "remember": "xbot.responders.remember:Remember",
+    "alias": "xbot.responders.alias:Alias",
+    "fallback": "xbot.responders.fallback:suggest",
+}
+
+#: Those of them that are there only when the ini says for whom.
+CLOSED = frozenset({"rooms", "jobs", "alias"})
+
+#: Those that need no section.
+OPEN = tuple(name for name in BUNDLED if name not in CLOSED)
 
 KINDS = (
     SectionKind(
@@ -502,6 +519,7 @@ KINDS = (
                 "",
                 "A Python responder: module:object, module or entry-point:NAME.",
             ),
+            OptionKind("enabled", yes_or_no, "yes", "With no, it is as if it were not there."),
             OptionKind("timeout", duration, "30s", "How long it may take."),
             OptionKind(
                 "effect",

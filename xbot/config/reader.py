@@ -13,7 +13,7 @@ from pathlib import Path
 from xbot.access import Access
 from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
-from xbot.config.options import BUNDLED, suggest
+from xbot.config.options import BUNDLED, CLOSED, suggest
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.errors import InvalidConfig, Problem
@@ -351,13 +351,18 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
     # In the file's order, so that the second is the one too many.
     kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
     file = section.source.files.get(section.name)
+    has_pattern = section.has("match") or section.has("hear")
+    is_bundled = not kinds and not has_pattern and file is None and section.name in BUNDLED
+    if is_bundled and section.name in CLOSED and not section.has("allow"):
+        section.blame("", "allow is missing: it is there only for those whom the ini names")
     if file is not None:
         for kind in kinds:
             section.blame(kind, f"{file} is the responder of that name already")
-    elif len(kinds) != 1:
+    elif len(kinds) != 1 and not is_bundled:
         blamed = kinds[1] if kinds else ""
         section.blame(blamed, "exactly one of reply, run and use must be set")
-    if "use" not in kinds and file is None and not (section.has("match") or section.has("hear")):
+    has_code = is_bundled or file is not None or "use" in kinds
+    if not has_code and not has_pattern:
         section.blame("", "neither match nor hear is set: it would never answer")
     _check_fields(section)
     return ResponderSettings(
@@ -368,7 +373,7 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
         values.get("help"),
         values.get("reply"),
         _find_program(section, values["run"]) if "run" in values else None,
-        values.get("use"),
+        BUNDLED[section.name] if is_bundled else values.get("use"),
         values.get("timeout", 30.0),
         section.own,
         section.source.path,
@@ -385,6 +390,7 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
         rate=values.get("rate"),
         runs=values.get("runs", MAX_RUNS),
         output=values.get("output", MAX_OUTPUT),
+        enabled=values.get("enabled", True),
         file=file,
         lines={name: option.line for name, option in section.section.options.items()},
     )

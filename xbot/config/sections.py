@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from xbot.config import ini
-from xbot.config.options import KINDS, SectionKind, suggest
+from xbot.config.options import BUNDLED, KINDS, SectionKind, suggest
 from xbot.errors import InvalidJid, Problem
 from xbot.jid import Jid
 
@@ -105,7 +105,8 @@ def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
 
 
 def _is_python(section: ConvertedSection) -> bool:
-    return section.has("use") or section.name in section.source.files
+    is_bundled = section.name in BUNDLED and not section.has("reply") and not section.has("run")
+    return section.has("use") or section.name in section.source.files or is_bundled
 
 
 def _check_name(section: ConvertedSection) -> None:

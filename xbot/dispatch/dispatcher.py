@@ -291,7 +291,7 @@ class Dispatcher:
         """Whoever waits for just this from just this person."""
         if not (self._questions or self._approvals or self._more):
             return []
-        text = self._addressed(message)
+        text = self.addressed(message)
         found = (
             self._questions.find(message, text)
             or self._approvals.find(text)
@@ -408,7 +408,7 @@ class Dispatcher:
     def _may_use(self, responder: Responder, message: Message) -> bool:
         """Whether it is for whoever said this there, by the rules as they are now."""
         # Another one of that name, which a reload made, may do something else.
-        is_there = any(each is responder for each in self._responders)
+        is_there = any(each is responder for each in self.responders)
         is_here = is_there and self.answers_at(responder, message)
         return is_here and responder.access.allows(message)
 

@@ -41,14 +41,6 @@ def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -
         raise
 
 
-def responder_of_object(
-    settings: ResponderSettings, target: object, surroundings: Surroundings
-) -> Responder:
-    """One that is there already: a function, or an object with decorated methods."""
-    scope = Scope(settings.name, surroundings, settings.timeout)
-    return _assembled(settings, [target], [{}], surroundings, scope)
-
-
 def _parameters(target: object, settings: ResponderSettings) -> list[Parameter]:
     """What of a class, or of a function, the ini can set."""
     if isinstance(target, type):

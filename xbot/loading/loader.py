@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from types import MappingProxyType
 
 from attrs import evolve
 
+from xbot.config.options import BUNDLED, OPEN
 from xbot.errors import InvalidConfig, Problem
-from xbot.filters import Rooms, may_answer
 from xbot.loading import finding
-from xbot.loading.code import responder_of_code, responder_of_object
+from xbot.loading.code import responder_of_code
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.templates import call_of_program, call_of_reply
 from xbot.loading.wrong import Wrong
-from xbot.message import Message
 from xbot.responder import Declared, Responder
-from xbot.responders.help import Help
-from xbot.responders.ping import ping
-from xbot.responders.whoami import whoami
 from xbot.scope import Surroundings
 from xbot.settings import MAX_RUNS, ResponderSettings
 
@@ -29,18 +24,19 @@ def load_responders(
     surroundings: Surroundings,
     *,
     bundled: bool = True,
-    rooms: Rooms = MappingProxyType({}),
 ) -> tuple[Responder, ...]:
     """The responders of ``settings`` in their order, then the bundled ones not replaced by name.
 
+    Of the bundled ones those come whose section says so, and those that need none.
+
     Imports what ``use`` names: anew within :func:`~xbot.loading.fresh.fresh_modules`
     of :func:`modules_of`. Raises :class:`~xbot.errors.InvalidConfig` with every
-    mistake. ``rooms`` is what ``help`` goes by: the dispatcher's own. Whoever
-    loads them starts their scopes, begins them, and closes them in the end.
+    mistake. Whoever loads them starts their scopes, begins them, and closes them
+    in the end.
     """
     loaded: list[Responder] = []
     problems: list[Problem] = []
-    for each in settings:
+    for each in _in_turn(settings, bundled):
         try:
             loaded.append(_load(each, surroundings))
         except Wrong as wrong:
@@ -48,26 +44,22 @@ def load_responders(
     if problems:
         close_all(loaded)
         raise InvalidConfig(problems)
-    if bundled:
-        taken = {responder.name for responder in loaded}
-
-        def listed(message: Message) -> Sequence[Responder]:
-            return [
-                each
-                for each in loaded
-                if may_answer(rooms, message, each.name)
-                and each.access.is_here(message)
-                and each.access.allows(message)
-            ]
-
-        own: dict[str, Callable[..., object]]
-        own = {"ping": ping, "help": Help(listed), "whoami": whoami}
-        for name, target in own.items():
-            if name not in taken:
-                # They only answer.
-                only_answers = ResponderSettings(name, effect=False)
-                loaded.append(responder_of_object(only_answers, target, surroundings))
     return tuple(loaded)
+
+
+def _in_turn(settings: Sequence[ResponderSettings], bundled: bool) -> list[ResponderSettings]:
+    """All that are to be loaded, the bundled ones last."""
+    named = {each.name: each for each in settings}
+    own: list[ResponderSettings] = []
+    rest: list[ResponderSettings] = []
+    for each in settings:
+        is_bundled = each.use is not None and each.use == BUNDLED.get(each.name)
+        (rest if is_bundled else own).append(each)
+    if bundled:
+        rest += [ResponderSettings(name, use=BUNDLED[name]) for name in OPEN if name not in named]
+    places = list(BUNDLED)
+    rest.sort(key=lambda each: places.index(each.name))
+    return [each for each in (*own, *rest) if each.enabled]
 
 
 def modules_of(settings: Sequence[ResponderSettings]) -> set[str]:

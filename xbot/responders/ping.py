@@ -3,7 +3,13 @@
 from xbot import Message, respond
 
 
-@respond(r"(?P<word>ping)", usage="ping", help="see whether I am there", example=("ping", "pong"))
+@respond(
+    r"(?P<word>ping)",
+    usage="ping",
+    help="see whether I am there",
+    example=("Ping", "Pong"),
+    effect=False,
+)
 async def ping(message: Message, word: str) -> str:
     """ping is answered pong, Ping Pong, and PING PONG."""
     if word.isupper():

@@ -3,7 +3,13 @@
 from xbot import Message, respond
 
 
-@respond(r"who ?am ?i\??", usage="whoami", help="what I know of you", example=("whoami", "You "))
+@respond(
+    r"who ?am ?i\??",
+    usage="whoami",
+    help="what I know of you",
+    example=("whoami", "You"),
+    effect=False,
+)
 async def whoami(message: Message) -> str:
     """Nick, address, and real address. The last is not told to a whole room."""
     lines = [f"You are {message.nick}."] if message.nick else []

@@ -1,0 +1,82 @@
+"""What :mod:`xbot.own_bot` and :mod:`xbot.itself` promise beyond what the bundled ones use."""
+
+import threading
+
+from tests.responders.talk import ALICE, ROOM, Talk
+from xbot import bot
+from xbot.message import Message
+from xbot.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
+from xbot.testing.surroundings import Around
+
+MESSAGE = Message(f"{ROOM}/alice", "xbot@example.org", "x", {"type": "groupchat"}, room=ROOM)
+
+
+class WhereTests(Talk):
+    def setUp(self) -> None:
+        super().setUp()
+        self.begin()
+        scope = self.dispatcher.responders[0].scope
+        assert scope is not None
+        self.scope: Scope = scope
+
+    def test_outside(self) -> None:
+        """Where no responder's code runs, or no bot is, there is nobody to ask."""
+        self.assertRaises(OutsideResponder, bot.overview)
+        lonely = Scope("tea", Around().surroundings())
+        self.assertRaises(OutsideResponder, lonely.run, bot.overview)
+
+    def test_in_a_thread(self) -> None:
+        """In a thread it does not work, and says so."""
+        problems: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                self.scope.run(bot.overview)
+            except Exception as error:
+                problems.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        self.assertEqual([type(each) for each in problems], [NotInThread])
+
+    def test_unloaded(self) -> None:
+        """What was unloaded has no bot any more."""
+        self.end()
+        self.assertRaises(Unloaded, self.scope.run, bot.overview)
+
+    def test_too_much(self) -> None:
+        """What is obeyed counts as said by the responder."""
+
+        def obey() -> None:
+            for number in range(MAX_SAID + 1):
+                bot.obey_as(ALICE, "ping", key=str(number))
+
+        self.assertRaises(SaysTooMuch, self.scope.run, obey)
+        self.assertEqual(len(self.said()), MAX_SAID)
+
+    def test_as_somebody(self) -> None:
+        """It is said by that person, in private or in the room, and once for a key."""
+
+        def obey() -> None:
+            for room in (None, ROOM):
+                for _ in range(2):
+                    bot.obey_as(ALICE, "whoami", room=room, key=f"{room}")
+
+        self.scope.run(obey)
+        private, public = self.said()
+        self.assertIn(f"Your real address is {ALICE}", private)
+        self.assertIn("I can see your real address", public)
+
+    def test_facts(self) -> None:
+        """The time is a datetime, and what speaks to the bot is known by name and prefix."""
+
+        def ask() -> None:
+            self.assertEqual(bot.now().isoformat(), "2026-11-21T09:00:00+00:00")
+            for text, found in {"xbot: go": "go", "!go": "go", "go": None}.items():
+                self.assertEqual(bot.addressed(text, ROOM), found)
+                self.assertEqual(bot.addressed(text), found)
+            self.assertTrue(bot.allows(ALICE, ROOM))
+            self.assertEqual(bot.commands(MESSAGE)[0].usage, "ping")
+
+        self.scope.run(ask)

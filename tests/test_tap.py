@@ -228,7 +228,7 @@ class LogTests(unittest.TestCase):
         """The log of a daemon that gives up at once."""
         path = Path(self.mktemp())
         path.write_text(
-            f"[xbot]\n{level}\n[xmpp]\nserver = embedded\nport = 1\n"
+            f"[xbot]\nstate = {path}-state\n{level}\n[xmpp]\nserver = embedded\nport = 1\n"
             "[responder a]\nmatch = a\nuse = tests.test_tap:GiveUp\n"
         )
         path.chmod(0o600)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration import contract, mechanisms, misbehaviour, reliability, reload, rooms
+from tests.integration import (
+    commands,
+    contract,
+    mechanisms,
+    misbehaviour,
+    reliability,
+    reload,
+    rooms,
+)
 from tests.integration.ejabberd import Ejabberd
 
 
@@ -69,4 +77,8 @@ class RoomLife(rooms.RoomLifeContract, unittest.TestCase):
 
 
 class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Commands(commands.CommandContract, unittest.TestCase):
     kind = Ejabberd

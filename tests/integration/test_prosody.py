@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import unittest
 
-from tests.integration import contract, mechanisms, misbehaviour, reliability, reload, rooms
+from tests.integration import (
+    commands,
+    contract,
+    mechanisms,
+    misbehaviour,
+    reliability,
+    reload,
+    rooms,
+)
 from tests.integration.prosody import Prosody
 
 
@@ -69,4 +77,8 @@ class GivenNick(rooms.GivenNickContract, unittest.TestCase):
 
 
 class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Commands(commands.CommandContract, unittest.TestCase):
     kind = Prosody

@@ -25,6 +25,8 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
 from tests.integration.server import ACCOUNTS, Server, free_port, shared
 from tests.leaks import forms
+from xbot.dispatch.saying import PAGE
+from xbot.texts import pages
 
 #: Seconds that the bot has to be back in its rooms once the server is.
 RETURN = 10.0
@@ -204,7 +206,7 @@ class AnswerContract(Scene):
         self.assertEqual(bob.count(room, "pong"), 0)
 
     def test_texts_survive_the_round_trip(self) -> None:
-        """New lines, markup, quotes, emoji and 10 KiB come back as they were said."""
+        """New lines, markup, quotes, emoji and 10 KiB come back as they were said, in pages."""
         room = self.room()
         alice = self.person()
         alice.create(room)
@@ -212,11 +214,12 @@ class AnswerContract(Scene):
         line = (
             "<b>&amp; \"double\" 'single' ]]> {nick} %s \\ \U0001f389\U0001f469\u200d\U0001f680 äß"
         )
-        long = "echo " + "äß\U0001f389 <&>\n" * 800
+        long = "echo " + "äß\U0001f389\U0001f389\U0001f389 <&>\n" * 580
         self.assertGreater(len(long.encode()), 10 * 1024)
         for text in (f"echo one\ntwo\n\n  three {line}", f"echo {line}", long + "end"):
             alice.say(room, text)
-            alice.expect(f"{room}/xbot", text)
+            for page in pages(text, PAGE):
+                alice.expect(f"{room}/xbot", page)
 
     def test_a_program_answers(self) -> None:
         """``run`` starts the program without a shell, and its output is the answer."""
@@ -229,7 +232,7 @@ class AnswerContract(Scene):
         extra = f"[responder tell]\nmatch = tell (?P<what>.+)\nrun = {run}\n"
         self.bot([room], extra=extra).start_and_join()
         alice.say(room, "xbot: tell $HOME; `id` *")
-        alice.expect(f"{room}/xbot", "alice\n$HOME; `id` *")
+        alice.expect(f"{room}/xbot", "```\nalice\n$HOME; `id` *\n```")
 
     def test_a_program_that_hangs_is_ended(self) -> None:
         """After its time limit a program gets an apology said, and all its processes end."""

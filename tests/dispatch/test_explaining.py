@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
+from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from xbot import Message, fallback, hear, respond
+from xbot.dispatch.dispatcher import Dispatcher
 from xbot.testing import Bot
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
@@ -75,6 +77,32 @@ class ExplainTests(unittest.TestCase):
         told = reasons(bot, "coffee", room=ROOM)
         self.assertEqual(told["ping"], "it is a command, and nothing was said to the bot")
         self.assertEqual(told[""], "it answers what is said to the bot alone")
+
+    def test_several_patterns_of_one(self) -> None:
+        """Of one responder the first pattern that fits answers, and the others say so."""
+
+        @respond("b.*", usage="any")
+        @respond("bo+", usage="bo")
+        async def several(message: Message) -> str:
+            return "x"
+
+        told = reasons(Bot([several]), "boo")
+        self.assertEqual(told["bo"], "another pattern of it comes first")
+
+    def test_without_a_journal(self) -> None:
+        """Where nothing is journalled it does not say so."""
+        responder = Bot([secret]).responders[0]
+        dispatcher = Dispatcher(
+            [responder],
+            print,
+            Clock(),
+            name="xbot",
+            prefix="",
+            nick_in=lambda room: None,
+            rooms={},
+        )
+        message = Message(ALICE, "xbot@example.org", "secret", {"type": "chat"})
+        self.assertFalse(dispatcher.explain(message).answering[0].journalled)
 
     def test_where_not(self) -> None:
         """The room's responders, and a responder's rooms and direct, are told apart."""

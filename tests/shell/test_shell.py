@@ -33,6 +33,9 @@ allow = alice@example.org
 match = slow
 run = echo done
 
+[responder tell]
+use = tests.testing.shop:tell
+
 [responder careful]
 match = careful
 run = echo done
@@ -90,6 +93,10 @@ class PipeTests(ShellCase):
             ended.stdout.splitlines(),
             [sure, "xbot> done", sure, 'xbot> "careful" is not done.', "xbot> pong", sure],
         )
+
+    def test_elsewhere(self) -> None:
+        """What the bot says elsewhere is shown with where it says it."""
+        self.assertEqual(self.shell("tell\n").stdout, f"xbot to {ROOM}> news\n")
 
     def test_state(self) -> None:
         """What is remembered is gone in the end, unless a folder is named."""

@@ -1,6 +1,6 @@
 """A module of responders, for the tests of the kit."""
 
-from xbot import Message, brain, respond
+from xbot import Message, brain, respond, say
 
 
 @respond(r"price (?P<count>\d+)")
@@ -11,3 +11,8 @@ def price(message: Message, count: int) -> str:
 @respond("count")
 def count(message: Message) -> str:
     return str(brain.increment("count"))
+
+
+@respond("tell")
+async def tell(message: Message) -> None:
+    say("ops@conference.example.org", "news")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.trial import unittest
 
 from tests.testing import shop
 from xbot import Failed, Message, brain, every, hear, respond, say
-from xbot.errors import InvalidConfig
+from xbot.errors import InvalidConfig, XbotError
 from xbot.testing import Bot, NotAnswered
+from xbot.testing import given as names
 
 ALICE = "alice@example.org"
 ROOM = "ops@conference.example.org"
@@ -120,6 +122,32 @@ class SayTests(unittest.TestCase):
         self.successResultOf(idle)
         self.assertEqual(bot.replies, ["at last"])
 
+    def test_what_is_due_at_once(self) -> None:
+        """What is to be done at this very moment is done when say returns."""
+
+        @respond("soon")
+        async def soon(message: Message) -> str:
+            waiting: Deferred[str] = Deferred()
+            bot.clock.callLater(0, waiting.callback, "now")
+            return await waiting
+
+        bot = Bot([soon])
+        self.assertEqual(bot.say("soon"), ["now"])
+
+    def test_the_log(self) -> None:
+        """Warnings are the bot's own, of what happens in it."""
+        bot = Bot([deploy], allow=ALICE)
+        Logger("xbot").warn("of another one")
+        bot.say("deploy web", ALICE)
+        self.assertEqual(bot.log, [])
+
+    def test_the_time(self) -> None:
+        """What is journalled has the clock's time."""
+        bot = Bot([deploy])
+        bot.clock.advance(5)
+        bot.say("deploy web")
+        self.assertEqual([each.accepted for each in bot.journal.entries.values()], [5.0])
+
     def test_time_limit(self) -> None:
         """A responder's time limit is the clock's."""
 
@@ -166,8 +194,9 @@ class SayTests(unittest.TestCase):
         bot = Bot()
         bot.say("xbot: ping", ALICE, ROOM)
         bot.adapter.leave(ROOM)
-        with self.assertRaisesRegex(ValueError, "has left"):
-            bot.say("xbot: ping", ALICE, ROOM)
+        for ask in (bot.say, bot.explain):
+            with self.assertRaisesRegex(ValueError, "has left"):
+                ask("xbot: ping", ALICE, room=ROOM)
         bot.join(ROOM, "bo")
         self.assertEqual(bot.say("bo: ping", ALICE, ROOM), ["pong"])
 
@@ -253,7 +282,8 @@ class ClockTests(unittest.TestCase):
             clock.callLater(0.25, tick)
 
         clock.callLater(0.25, tick)
-        clock.advance(1.1)
+        clock.advance(1.0)
+        clock.advance(0.1)
         self.assertEqual((times, clock.seconds()), ([0.25, 0.5, 0.75, 1.0], 1.1))
 
     def test_close(self) -> None:
@@ -261,6 +291,22 @@ class ClockTests(unittest.TestCase):
         bot = Bot([Counter])
         bot.close()
         self.assertEqual(bot.clock.getDelayedCalls(), [])
+        with self.assertRaises(XbotError):
+            bot.brain.namespace("counter")["count"] = 1
+
+    def test_close_while_at_work(self) -> None:
+        """What is at work when the bot is closed says nothing more."""
+        waiting: Deferred[str] = Deferred()
+
+        @respond("wait")
+        async def wait(message: Message) -> str:
+            return await waiting
+
+        bot = Bot([wait])
+        bot.say("wait")
+        bot.close()
+        self.assertEqual(bot.replies, [])
+        self.assertEqual([each.outcome for each in bot.journal.entries.values()], ["interrupted"])
 
 
 class OptionsTests(unittest.TestCase):
@@ -289,6 +335,7 @@ class OptionsTests(unittest.TestCase):
         """An object that was made already is taken as it is; several get their own sections."""
         counter = Counter()
         bot = Bot([counter, deploy, coffee])
+        self.assertFalse(hasattr(names, "given_0"))
         self.assertEqual(bot.say("count"), ["1"])
         self.assertEqual(bot.say("deploy web"), ["web is on production"])
 
@@ -343,7 +390,7 @@ class CheckTests(unittest.TestCase):
     def test_wrong_answers(self) -> None:
         """What differs is told: what was expected, what was answered."""
         bot = Bot([deploy])
-        for answers in ((), ("web is off",), ("web", "and more"), (..., ...)):
+        for answers in ((), ("web is off",), ("is on",), ("web", "and more"), (..., ...)):
             with self.assertRaises(NotAnswered) as caught:
                 bot.check("deploy web", *answers)
             self.assertIn("answered: 'web is on production'", str(caught.exception))
@@ -380,6 +427,13 @@ class ExamplesTests(unittest.TestCase):
             Bot([one, two]).check_examples()
         self.assertIn("one: said: a", str(caught.exception))
         self.assertIn("two: said: d", str(caught.exception))
+
+    def test_none(self) -> None:
+        """A bot without any example is no success."""
+        bot = Bot()
+        self.patch(Bot, "responders", ())
+        with self.assertRaises(NotAnswered):
+            bot.check_examples()
 
     def test_bundled(self) -> None:
         """Every bundled responder's examples are true, and each of them has one."""

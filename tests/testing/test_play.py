@@ -70,6 +70,13 @@ class PlayTests(unittest.TestCase):
         self.assertEqual(played(talk), [])
         self.assertEqual(len(played(f"limits\n{talk}")), 1)
 
+    def test_each_bot_is_closed(self) -> None:
+        """The bot of a scene is closed after it, though a step was wrong."""
+        closed: list[Bot] = []
+        self.patch(Bot, "close", lambda bot: closed.append(bot))
+        self.assertEqual(len(played("a@x> ping\n---\na@x> ping\nxbot< pong\n")), 1)
+        self.assertEqual(len(closed), 2)
+
     def test_report(self) -> None:
         """The report names the line, what was expected, what was said, and why."""
         (difference,) = played("a@x> deploy \x1bweb\nxbot to b@x< web\n  is out\n...\n")

@@ -58,8 +58,8 @@ class ParseTests(unittest.TestCase):
 
     def test_scenes(self) -> None:
         """--- begins anew, with the same people; limits hold in their own scene."""
-        first, second = parse("a = a@x\na> 1\n---\nlimits\na> 2\n", PATH)
-        self.assertEqual((first.limits, second.limits), (False, True))
+        first, second, third = parse("a = a@x\na> 1\n---\nlimits\na> 2\n---\na> 3\n", PATH)
+        self.assertEqual((first.limits, second.limits, third.limits), (False, True, False))
         self.assertEqual((first.steps[0].text, second.steps[0].text), ("1", "2"))
         self.assertIsInstance(first, Scene)
 

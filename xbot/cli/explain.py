@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
 def _explain(options: argparse.Namespace) -> int:
     from xbot.testing.bot import Bot
 
-    bot = Bot.from_ini(options.config or config.find(), starts=False)
+    bot = Bot.from_ini(options.config or config.find(), limits=True, starts=False)
     try:
         explanation = bot.explain(
             options.text,

@@ -285,6 +285,7 @@ class Dispatcher:
             self.responders,
             self._rooms,
             has_journal=self._accepting is not None,
+            rates=self._limits.rates(message) if self._limits is not None else (),
         )
 
     def _expected(self, message: Message) -> list[Chosen]:

@@ -19,7 +19,8 @@ class Answering:
     ``objection`` is why it is not for whoever said this, None when it is.
     ``confirm`` and ``approve`` are who is asked before, ``journalled`` whether
     it waits until it is noted that it runs. ``rate`` is how often it answers,
-    None for as often as it is asked.
+    None for as often as it is asked; at most ``runs`` are under way at once, and
+    each of them takes ``timeout`` seconds and says ``output`` characters at most.
     """
 
     responder: str
@@ -31,6 +32,8 @@ class Answering:
     journalled: bool
     timeout: float
     rate: str | None
+    runs: int
+    output: int
 
 
 @frozen
@@ -46,13 +49,15 @@ class Silent:
 class Explanation:
     """What becomes of a message. ``fate``: as the dispatcher counts it.
 
-    ``addressed`` is what of it is said to the bot, None for nothing.
+    ``addressed`` is what of it is said to the bot, None for nothing. ``rates``
+    are those of the whole bot that count it, in words.
     """
 
     fate: str
     addressed: str | None
     answering: tuple[Answering, ...]
     silent: tuple[Silent, ...]
+    rates: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The same in dicts, lists and texts."""
@@ -80,6 +85,8 @@ class Explanation:
             yield from _answering_lines(each)
         if not self.answering:
             yield "nobody answers"
+        elif self.rates:
+            yield f"rates: {', '.join(self.rates)}"
 
 
 #: What the words of :func:`xbot.filters.reason_to_drop` mean.
@@ -99,6 +106,7 @@ def explain(
     rooms: Rooms,
     *,
     has_journal: bool,
+    rates: Sequence[str] = (),
 ) -> Explanation:
     """What the dispatcher's choice comes to, and why the others were not chosen."""
     answering = tuple(
@@ -112,6 +120,8 @@ def explain(
             has_journal and route.effect,
             responder.timeout,
             str(responder.rate) if responder.rate is not None else None,
+            responder.runs,
+            responder.output,
         )
         for responder, route, groups in chosen
     )
@@ -128,7 +138,8 @@ def explain(
         for route in responder.routes
         if not any(route is each for each in routes)
     )
-    return Explanation("dispatched" if chosen else "unmatched", addressed, answering, silent)
+    fate = "dispatched" if chosen else "unmatched"
+    return Explanation(fate, addressed, answering, silent, tuple(rates))
 
 
 def dropped(reason: str) -> Explanation:
@@ -183,7 +194,10 @@ def _answering_lines(answering: Answering) -> Iterator[str]:
         yield f"  asks for the approval of {answering.approve} other(s) who may use it"
     if answering.journalled:
         yield "  is journalled before it runs"
-    yield f"  may take {answering.timeout:g} s"
+    yield (
+        f"  may take {answering.timeout:g} s, say {answering.output:,} characters, and run"
+        f" {answering.runs} times at once"
+    )
     if answering.rate is not None:
         yield f"  answers no more often than {answering.rate}"
 

@@ -44,6 +44,13 @@ class Limits:
         self._sender = sender
         self._room = room
 
+    def rates(self, message: Message) -> list[str]:
+        """Those of ``[xbot]`` that count this, in words."""
+        rates = [f"{self._sender} of one sender"] if self._sender is not None else []
+        if self._room is not None and message.room is not None:
+            rates.append(f"{self._room} in one room")
+        return rates
+
     def over(self, message: Message) -> Over | None:
         """Whether this is too much of its sender or its room; None if it is not."""
         # Whoever has a real address is one person under every nick and resource.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.logger import (
@@ -69,11 +69,24 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
             with ExitStack() as stack:
                 state = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 await _talk(Shell(reactor, settings, you, state), reactor, kept)
+        except CancelledError:
+            pass  # Interrupted.
         except Exception as error:
             failures.append(error)
 
+    def main(reactor: Any) -> Deferred[None]:
+        talking = Deferred.fromCoroutine(talk(reactor))
+
+        def interrupt() -> Deferred[None]:
+            # Else the terminal would be left as it is while somebody writes.
+            talking.cancel()
+            return talking
+
+        reactor.addSystemEventTrigger("before", "shutdown", interrupt)
+        return talking
+
     try:
-        react(lambda reactor: Deferred.fromCoroutine(talk(reactor)))
+        react(main)
     except SystemExit as ended:
         if ended.code:
             return int(ended.code)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import stat
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -153,6 +155,19 @@ class TerminalTests(ShellCase):
 
     def type(self, text: str) -> None:
         os.write(self.terminal, text.encode())
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends it, and the terminal is as it was before."""
+        before = termios.tcgetattr(self.terminal)
+        self.until(b"you> ")
+        self.type("hel")
+        self.until(b"hel")
+        self.assertNotEqual(termios.tcgetattr(self.terminal), before)
+        # What Ctrl-C does: this terminal is nobody's controlling one.
+        self.process.send_signal(signal.SIGINT)
+        self.until(b"\n")
+        self.assertIn(self.process.wait(PATIENCE), (0, -signal.SIGINT))
+        self.assertEqual(termios.tcgetattr(self.terminal), before)
 
     def test_history_and_completion(self) -> None:
         """Tab completes a command, the line above comes back, and the history is private."""

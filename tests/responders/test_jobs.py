@@ -7,6 +7,7 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from tests.responders.talk import ALICE, BOB, NOW, ROOM, Talk, bundled, only
+from xbot import Message, respond
 from xbot.access import Access, Whom
 from xbot.responders import jobs
 from xbot.responders._schedule import Schedule
@@ -17,6 +18,12 @@ JOBS = bundled("jobs", only(ALICE, BOB), timezone="UTC")
 DEPLOY = ResponderSettings(
     "deploy", match=r"deploy (?P<app>.+)", reply="{app} for {nick}", access=only(ALICE), effect=True
 )
+
+
+@respond("which", effect=False)
+async def asks(message: Message) -> str:
+    answer = await message.ask("Which?", timeout=600.0)
+    return f"You want {answer.body}."
 
 
 def instant(text: str) -> datetime:
@@ -269,6 +276,18 @@ class JobsTests(Talk):
         self.begin(DEPLOY, JOBS)
         self.assertEqual(self.pass_time(11 * MINUTE), [])
         self.assertEqual(self.pass_time(10 * MINUTE), ["web for alice"])
+
+    def test_answers_no_question(self) -> None:
+        """What a job says in its author's place is not taken for what the author says."""
+        self.end()
+        asks = ResponderSettings("asks", use="tests.responders.test_jobs:asks")
+        self.begin(DEPLOY, JOBS, asks)
+        self.say('add job "5 9 * * *" xbot: deploy web')
+        self.adapter.people[ROOM, ALICE] = "alice", "none"
+        self.pass_time(4 * MINUTE)
+        self.assertEqual(self.say("which"), ["Which?"])
+        self.assertEqual(self.pass_time(2 * MINUTE), ["web for alice"])
+        self.assertEqual(self.say("that one"), ["You want that one."])
 
     def test_failure(self) -> None:
         """A job that fails is one entry in the log, and the others are done."""

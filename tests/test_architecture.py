@@ -18,7 +18,7 @@ LAYERS = [
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
-    {"xmpp", "shell", "pattern_process", "web", "saying", "listening"},
+    {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
     {"tap", "hangup", "systemd", "demo", "talk"},
     {"cli"},

@@ -94,7 +94,7 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
     ]
     xmpp = _differing(old.xmpp, new.xmpp)
     bot = _differing(old.bot, new.bot)
-    http = ["http"] if old.http != new.http else []
+    http = [name for name in ("http", "webhooks") if getattr(old, name) != getattr(new, name)]
     return Plan(
         join=tuple(room for jid, room in after.items() if jid not in before),
         leave=tuple(jid for jid in before if jid not in after),

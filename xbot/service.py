@@ -50,6 +50,10 @@ from xbot.scope import Surroundings
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import command, skill, survey
 from xbot.threads import InThread
+from xbot.webhooks.door import Door
+from xbot.webhooks.file import FILE_NAME as SPOOL_NAME
+from xbot.webhooks.file import UnusableSpool
+from xbot.webhooks.spool import Spool
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State, Status
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
@@ -139,6 +143,14 @@ class BotService(Service):
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self.adapter = self._adapter(config)
+        spool = Spool(
+            config.bot.state / SPOOL_NAME,
+            str(config.xmpp.jid),
+            self._say_durably,
+            reactor,
+            wall_clock=wall_clock,
+        )
+        self.webhooks = Door(spool, reactor)
         self.web = self._web(config)
         self.say: SayServer | None = None
 
@@ -234,6 +246,7 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.open()
         await self.brain.open()
+        await self.webhooks.change(self.config.webhooks)
         if self.web is not None:
             self.web.start()
         if self.say is not None:
@@ -254,11 +267,15 @@ class BotService(Service):
         self._reloading.end()
         self.dispatcher.stop()
         self._worker.stop()
+        if self.web is not None:
+            await self.web.stop()
+        self.webhooks.hold()
         await self._within(CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time")
         # While the link is down too: it may come back in time.
         await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
-        if len(self.outbox):
-            self._log.error("{count} answers are lost", count=len(self.outbox))
+        # What webhooks say is on the disk, too.
+        if (lost := len(self.outbox) - self.webhooks.under_way) > 0:
+            self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
         await self.adapter.stop()
@@ -268,8 +285,7 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.close()
         await self.brain.close()
-        if self.web is not None:
-            await self.web.stop()
+        await self.webhooks.close()
         if self.embedded is not None:
             await self.embedded.stop()
 
@@ -320,6 +336,7 @@ class BotService(Service):
             await self._connect_anew()
         else:
             self._apply(plan)
+        await self._change_webhooks()
         await self._listen_anew()
         if has_new_journal:
             self.dispatcher.report_interrupted(self.outbox.put)
@@ -375,6 +392,12 @@ class BotService(Service):
         for room in (*plan.join, *plan.change):
             self.adapter.join(room)
 
+    async def _change_webhooks(self) -> None:
+        try:
+            await self.webhooks.change(self.config.webhooks)
+        except UnusableSpool as unusable:
+            self._log.error("webhooks cannot be used: {problem}", problem=str(unusable))
+
     async def _listen_anew(self) -> None:
         before = self.web.settings if self.web is not None else None
         if before == self.config.http:
@@ -427,13 +450,22 @@ class BotService(Service):
         adapter.connection.changed = self._got_status
         return adapter
 
+    def _say_durably(self, message: Message, delivered: Callable[[], None]) -> bool:
+        """For who keeps what the outbox has no room for."""
+        if not self.outbox.has_room_for(message):
+            return False
+        self.outbox.put(message, delivered)
+        return True
+
     def _web(self, config: Config) -> StatusServer | None:
         if config.http is None:
             return None
         # Few bots have it, and none of the others pays for it.
         from xbot.web.service import StatusServer
 
-        return StatusServer(config.http, self.overview, self._reactor, self._wall_clock)
+        return StatusServer(
+            config.http, self.overview, self._reactor, self._wall_clock, self.webhooks
+        )
 
     def _surround(self, config: Config) -> Surroundings:
         return Surroundings(

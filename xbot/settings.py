@@ -54,6 +54,9 @@ SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 #: What reads the stream: the fast parser, or the one it is held against; the default first.
 PARSERS = ("fast", "domish")
 
+#: What a webhook's ``template`` can name, besides being one.
+WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
+
 
 @frozen
 class Secret:
@@ -186,6 +189,11 @@ class Listen:
         """Whether only this machine can connect, by an address."""
         return self.path is None and ipaddress.ip_address(self.host).is_loopback
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine can connect, by an address or a socket."""
+        return self.path is not None or self.is_loopback
+
 
 @frozen
 class HttpSettings:
@@ -193,6 +201,27 @@ class HttpSettings:
 
     listen: Listen
     hosts: frozenset[str] = frozenset()
+
+
+@frozen
+class WebhookSettings:
+    """``[webhook NAME]``: what may be posted to ``path``, and what is said of it in ``rooms``.
+
+    ``template`` is one of :data:`WEBHOOK_TEMPLATES`, or a text with fields such as
+    ``{alert.title}``; only for such a text ``dedupe_key`` may name a field. The same is
+    not said again for ``dedupe`` seconds. ``rate`` is how many posts a minute
+    are taken. ``secret`` is None only where nobody else can post.
+    """
+
+    name: str
+    path: str
+    rooms: tuple[str, ...]
+    template: str
+    secret: Secret | None = None
+    dedupe: float = 86400.0
+    dedupe_key: str | None = None
+    rate: int = 60
+    code: bool = False
 
 
 @frozen
@@ -205,3 +234,4 @@ class Config:
     rooms: tuple[RoomSettings, ...] = ()
     responders: tuple[ResponderSettings, ...] = ()
     http: HttpSettings | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
@@ -12,6 +12,9 @@ from xbot.errors import XbotError
 #: The fields that every template has, besides the named groups of its pattern.
 FACTS = frozenset({"nick", "sender", "room", "body"})
 
+
+#: A field that lies in others: ``alert.labels.severity``, ``items.0.name``.
+DOTTED = re.compile(r"[\w@-]+(?:\.[\w@-]+){0,9}")
 
 _TOKEN = re.compile(r"(?P<literal>\{\{|\}\}|[^{}]+)|\{(?P<field>[^{}]*)\}")
 
@@ -43,8 +46,11 @@ class Template:
     parts: tuple[str | Field, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Template:
-        """Make a template of its text, or raise :class:`InvalidTemplate`."""
+    def parse(cls, text: str, is_name: Callable[[str], object] = str.isidentifier) -> Template:
+        """Make a template of its text, or raise :class:`InvalidTemplate`.
+
+        ``is_name`` tells what a field may be called.
+        """
         parts: list[str | Field] = []
         position = 0
         while position < len(text):
@@ -56,7 +62,7 @@ class Template:
             if name is None:
                 literal = token["literal"]
                 parts.append(literal[0] if literal in ("{{", "}}") else literal)
-            elif name.isidentifier():
+            elif is_name(name):
                 parts.append(Field(name))
             else:
                 raise InvalidTemplate(

@@ -89,8 +89,8 @@ def read_password(path: Path, environ: Mapping[str, str], us: int) -> Secret:
     return Secret(text)
 
 
-def default_password_file(environ: Mapping[str, str]) -> Path | None:
-    """The account's password file as systemd hands it over, if it does."""
+def default_file(environ: Mapping[str, str], name: str = "xmpp.password") -> Path | None:
+    """The file of that name as systemd hands it over, if it does."""
     directory = environ.get(DIRECTORY)
-    path = Path(directory, "xmpp.password").absolute() if directory else None
+    path = Path(directory, name).absolute() if directory else None
     return path if path and os.path.exists(path) else None

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from xbot.config.options import OPEN
-from xbot.settings import EMBEDDED, Config, ResponderSettings, RoomSettings, XmppSettings
+from xbot.settings import (
+    EMBEDDED,
+    WEBHOOK_TEMPLATES,
+    Config,
+    ResponderSettings,
+    RoomSettings,
+    WebhookSettings,
+    XmppSettings,
+)
 
 
 def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
@@ -38,6 +46,8 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     yield f"state      {bot.state}"
     if config.http is not None:
         yield f"status at  {config.http.listen}"
+    for webhook in config.webhooks:
+        yield f"webhook    {_webhook(webhook)}"
     yield ""
     yield "rooms" if config.rooms else "no rooms"
     for room in config.rooms:
@@ -50,6 +60,12 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     for name in bundled:
         if name not in configured:
             yield f"  {name}: bundled"
+
+
+def _webhook(webhook: WebhookSettings) -> str:
+    template = webhook.template if webhook.template in WEBHOOK_TEMPLATES else "its own template"
+    proof = "with a secret" if webhook.secret else "without a secret"
+    return f"{webhook.name} at {webhook.path}: {template}, {proof}, in {', '.join(webhook.rooms)}"
 
 
 def _server(xmpp: XmppSettings) -> str:

@@ -33,7 +33,7 @@ from xbot.settings import (
     Listen,
     Secret,
 )
-from xbot.template import Template
+from xbot.template import DOTTED, Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
 MAX_DURATION = 7 * 86400.0
@@ -49,6 +49,12 @@ MIN_OUTPUT = 100
 
 #: The longest time that anything is kept, in seconds.
 MAX_KEEP = 3650 * 86400.0
+
+#: The same is not said again for no longer than this, in seconds.
+MAX_DEDUPE = 30 * 86400.0
+
+#: So many posts a minute are more than anyone could read.
+MAX_RATE = 6000
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
@@ -334,6 +340,40 @@ def command(value: str) -> tuple[str, ...]:
     return arguments
 
 
+def web_path(value: str) -> str:
+    """The path of a URL, as it stands in requests."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+){2,8}", value) or len(value) > 200:
+        raise ValueError(f"{value!r} is no path of two names or more, such as /webhook/alerts")
+    return value
+
+
+def no_secret(value: str) -> None:
+    if value != "none":
+        raise ValueError("only none is possible; a secret stands in a file (secret-file)")
+
+
+def webhook_template(value: str) -> str:
+    if not value.startswith("file:"):
+        Template.parse(value, DOTTED.fullmatch)
+    return value
+
+
+def dotted(value: str) -> str:
+    if not DOTTED.fullmatch(value):
+        raise ValueError(f"{value!r} is no field such as alert.id")
+    return value
+
+
+def dedupe(value: str) -> float:
+    return 0.0 if value == "no" else duration(value, MAX_DEDUPE)
+
+
+def rate(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= MAX_RATE:
+        raise ValueError(f"{value!r} is no number from 1 to {MAX_RATE}")
+    return int(value)
+
+
 def python_object(value: str) -> str:
     name = value.removeprefix("entry-point:")
     if name != value:
@@ -489,6 +529,39 @@ KINDS = (
                 "listen", listen, "", "Where: 127.0.0.1:8088, or the path of a unix socket."
             ),
             OptionKind("hosts", hosts, "its own", "Further names by which it may be asked for."),
+        ),
+    ),
+    SectionKind(
+        "webhook",
+        "NAME",
+        "What others post over HTTP, and the bot says in a room.",
+        (
+            OptionKind("path", web_path, "/webhook/NAME", "Where it is posted to."),
+            OptionKind("room", rooms, "", "The room, or the rooms, in which it is said."),
+            OptionKind(
+                "template",
+                webhook_template,
+                "",
+                "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
+                " or file:NAME.",
+            ),
+            OptionKind(
+                "secret-file",
+                path,
+                "$CREDENTIALS_DIRECTORY/webhook.NAME",
+                "The file with what the sender signs with, or sends as a bearer token.",
+            ),
+            OptionKind(
+                "secret", no_secret, "", "none: anybody on this machine may post without one."
+            ),
+            OptionKind(
+                "dedupe", dedupe, "1d", "How long the same is not said again; no: it always is."
+            ),
+            OptionKind(
+                "dedupe-key", dotted, "the whole text", "The field that tells one from another."
+            ),
+            OptionKind("rate", rate, "60", "How many posts a minute are taken."),
+            OptionKind("code", yes_or_no, "no", "Whether it is shown as a preformatted block."),
         ),
     ),
     SectionKind(

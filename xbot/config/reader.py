@@ -15,6 +15,7 @@ from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED, suggest
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
+from xbot.config.webhooks import read_webhooks
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.errors import InvalidConfig, Problem
 from xbot.jid import Jid
@@ -112,7 +113,14 @@ def load(
     ]
     known = {*bundled, *named, *source.files}
     rooms = [_room(section, bot.name, known) for section in sections if section.kind.name == "room"]
-    http = _http(source, _first(sections, "http"))
+    http_section = _first(sections, "http")
+    http = _http(source, http_section)
+    webhooks = read_webhooks(
+        (section for section in sections if section.kind.name == "webhook"),
+        http,
+        http_section is not None,
+        [room for room in rooms if room is not None],
+    )
     if not connects:
         source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
     if source.problems or xmpp is None:
@@ -124,6 +132,7 @@ def load(
         tuple(room for room in rooms if room is not None),
         tuple(responder for responder in responders if responder is not None),
         http,
+        webhooks,
     )
 
 
@@ -272,7 +281,7 @@ def _account_password(section: ConvertedSection) -> Secret | None:
     if section.has("password") or section.has("password-file") or section.has("server"):
         password = _password(section)
     else:
-        path = credentials.default_password_file(section.source.environ)
+        path = credentials.default_file(section.source.environ)
         if path is not None:
             password = _read_password(section, path)
         else:

@@ -10,14 +10,18 @@ CSS, SVG, JSON = "text/css; charset=utf-8", "image/svg+xml", "application/json"
 
 @frozen
 class Answer:
-    """A status code, a body and what it is. ``max_age``: so many seconds it may be kept."""
+    """A status code, a body and what it is. ``max_age``: so many seconds it may be kept.
+
+    ``allow`` are the methods that would do, where this one does not.
+    """
 
     body: bytes
     kind: str = TEXT
     status: int = 200
     max_age: int = 0
+    allow: str = ""
 
     @classmethod
-    def text(cls, text: str, status: int = 200) -> Answer:
+    def text(cls, text: str, status: int = 200, allow: str = "") -> Answer:
         """A line for people."""
-        return cls(f"{text}\n".encode("utf-8", "replace"), TEXT, status)
+        return cls(f"{text}\n".encode("utf-8", "replace"), TEXT, status, allow=allow)

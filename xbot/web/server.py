@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -19,12 +20,13 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPFactory, Request
 
 from xbot.web.answer import Answer
+from xbot.web.posting import Posted, TakesPosts
 
 #: So many connections are open at once, and so long, in seconds.
 MAX_CONNECTIONS, MAX_SECONDS = 50, 30.0
 
-#: Nothing here takes a body. Some is read all the same, to answer politely.
-MAX_BODY = 65536
+#: No body is longer. Where none is taken it is read all the same, to answer politely.
+MAX_BODY = 1 << 20
 
 #: Sent with everything: nothing from elsewhere, no scripts, in nobody's frame, kept by nobody.
 HEADERS = {
@@ -45,27 +47,36 @@ Pages = Mapping[str, Callable[[], Answer]]
 class _Request(Request):
     """One request. It is answered in one piece, and the connection is closed."""
 
-    is_too_large = False
+    has_chunks = is_too_large = is_gone = False
 
     def gotLength(self, length: int | None) -> None:
-        # Twisted would write a body of any length to the disk. None: it has chunks.
-        self.is_too_large = length is None or length > MAX_BODY
+        # Twisted would write a body of any length to the disk.
+        self.has_chunks = length is None
+        self.is_too_large = length is not None and length > MAX_BODY
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        if not self.is_too_large:
+        if not self.is_too_large and not self.has_chunks:
             super().handleContentChunk(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.is_gone = True
+        super().connectionLost(reason)
 
     def process(self) -> None:
         factory: HttpServer = self.channel.factory
-        answer = factory.answer(self)
         # What is still on its way, nobody reads.
         self.channel.persistent = False
+        factory.answer(self).addCallback(self._got_answer)
+
+    def _got_answer(self, answer: Answer) -> None:
+        if self.is_gone:
+            return
         self.setResponseCode(answer.status)
         for name, value in HEADERS.items():
             self.setHeader(name, value)
         if answer.status == 405:
-            self.setHeader("allow", "GET, HEAD")
+            self.setHeader("allow", answer.allow)
         keep = f"max-age={answer.max_age}" if answer.max_age else "no-store"
         self.setHeader("cache-control", keep)
         self.setHeader("connection", "close")
@@ -79,17 +90,25 @@ class HttpServer(HTTPFactory):
     """Answers with ``pages``.
 
     ``hosts`` are the names by which we may be asked for, any when it is None.
+    ``door``, where there is one, takes what is posted.
     """
 
     noisy = False
     _log = Logger("xbot.web")
 
-    def __init__(self, pages: Pages, hosts: frozenset[str] | None, reactor: Any) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        hosts: frozenset[str] | None,
+        reactor: Any,
+        door: TakesPosts | None = None,
+    ) -> None:
         # A limit for the whole connection is kept by Bounded.
         super().__init__(timeout=cast(Any, None), reactor=reactor)
         self.requestFactory = _Request
         self._pages = pages
         self._hosts = hosts
+        self._door = door
 
     def startFactory(self) -> None:
         """Nothing: Twisted would begin a log of requests, and a timer for it."""
@@ -103,22 +122,37 @@ class HttpServer(HTTPFactory):
             protocol.requestFactory = self.requestFactory
         return protocol
 
-    def answer(self, request: _Request) -> Answer:
-        """What ``request`` is answered, whatever it is."""
+    def answer(self, request: _Request) -> Deferred[Answer]:
+        """Fires with what ``request`` is answered, whatever it is; never fails."""
+        answer: Deferred[Answer] = maybeDeferred(self._answer, request)
+        return answer.addErrback(self._got_failure)
+
+    def _answer(self, request: _Request) -> Any:
         if request.is_too_large:
             return Answer.text("nothing here takes that much", 413)
+        if request.has_chunks:
+            return Answer.text("say how long it is: send a Content-Length", 411)
         if not self._is_asked_for(request.requestHeaders.getRawHeaders("host", [])):
             return Answer.text("this is not the host that was asked for", 421)
-        page = self._pages.get(request.path.decode("latin-1"))
-        if page is None:
-            return Answer.text("there is nothing here", 404)
-        if request.method not in (b"GET", b"HEAD"):
-            return Answer.text("this can only be read", 405)
-        try:
+        path = request.path.decode("latin-1")
+        page = self._pages.get(path)
+        if page is not None:
+            if request.method not in (b"GET", b"HEAD"):
+                return Answer.text("this can only be read", 405, "GET, HEAD")
             return page()
-        except Exception:
-            self._log.failure("cannot answer a request")
-            return Answer.text("this failed; the log says why", 500)
+        if self._door is None or not self._door.is_path(path):
+            return Answer.text("there is nothing here", 404)
+        if request.method != b"POST":
+            return Answer.text("this can only be posted to", 405, "POST")
+        headers = {
+            name.decode("latin-1").lower(): values[-1].decode("latin-1")
+            for name, values in request.requestHeaders.getAllRawHeaders()
+        }
+        return self._door.post(Posted(path, headers, cast(BytesIO, request.content).read()))
+
+    def _got_failure(self, failure: Failure) -> Answer:
+        self._log.failure("cannot answer a request", failure)
+        return Answer.text("this failed; the log says why", 500)
 
     def _is_asked_for(self, hosts: Sequence[str]) -> bool:
         """A page whose name suddenly leads to us would be read by its author (DNS rebinding)."""

@@ -21,6 +21,7 @@ from xbot.settings import HttpSettings
 from xbot.web.answer import CSS, JSON, SVG, Answer
 from xbot.web.metrics import Metrics
 from xbot.web.page import page
+from xbot.web.posting import TakesPosts
 from xbot.web.samples import PERIOD, Samples
 from xbot.web.server import Bounded, HttpServer
 
@@ -38,6 +39,7 @@ class StatusServer:
 
     A unix socket and an address of the network are asked for by any name,
     unless ``hosts`` says which; the loopback interface by its own and those.
+    ``door`` takes what is posted.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class StatusServer:
         look: Callable[[], Overview],
         reactor: Any,
         wall_clock: Callable[[], float] = time.time,
+        door: TakesPosts | None = None,
     ) -> None:
         self.settings = settings
         self._look = look
@@ -56,7 +59,7 @@ class StatusServer:
         self._beats = _loop(self._beat, reactor)
         self._taking = _loop(lambda: self._samples.take(look()), reactor)
         self._began = self._expected = 0.0
-        server = HttpServer(self._pages(), _hosts(settings), reactor)
+        server = HttpServer(self._pages(), _hosts(settings), reactor, door)
         # A proxy in the socket's group may connect.
         self.listening = Listening(settings.listen, Bounded(server, reactor), reactor, mode=0o660)
 

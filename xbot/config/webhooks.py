@@ -1,0 +1,146 @@
+"""``[webhook NAME]`` sections, checked against the rest of the ini."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from xbot.config import credentials
+from xbot.config.options import suggest
+from xbot.config.sections import ConvertedSection
+from xbot.settings import (
+    WEBHOOK_TEMPLATES,
+    HttpSettings,
+    RoomSettings,
+    Secret,
+    WebhookSettings,
+)
+from xbot.template import DOTTED, InvalidTemplate, Template
+
+#: More than any template, in bytes.
+MAX_TEMPLATE = 16_384
+
+
+def read_webhooks(
+    sections: Iterable[ConvertedSection],
+    http: HttpSettings | None,
+    has_http: bool,
+    rooms: Sequence[RoomSettings],
+) -> tuple[WebhookSettings, ...]:
+    """The webhooks of those ``sections``, for a bot that listens as ``http`` says.
+
+    ``has_http`` tells whether the ini has that section, rightly or wrongly.
+    """
+    found = []
+    paths: dict[str, int] = {}
+    for section in sections:
+        if not has_http:
+            section.blame("", "needs an [http] section that says where to listen")
+        webhook = _webhook(section, http, {str(room.jid) for room in rooms})
+        if webhook is None:
+            continue
+        first = paths.setdefault(webhook.path, section.line)
+        if first != section.line:
+            section.blame("path", f"{webhook.path} is the one of line {first} already")
+        found.append(webhook)
+    return tuple(found)
+
+
+def _webhook(
+    section: ConvertedSection, http: HttpSettings | None, rooms: Collection[str]
+) -> WebhookSettings | None:
+    values = section.values
+    path = values.get("path", f"/webhook/{section.name}")
+    said_in = tuple(sorted(values.get("room", ())))
+    if not section.has("room"):
+        section.blame("", "room is missing: where to say it")
+    for room in said_in:
+        if room not in rooms:
+            section.blame("room", f"there is no [room {room}]{suggest(room, rooms)}")
+    template = _template(section)
+    if section.has("dedupe-key") and template in WEBHOOK_TEMPLATES:
+        section.blame("dedupe-key", f"{template} knows by itself what tells one from another")
+    secret = _secret(section, http)
+    if template is None or not said_in:
+        return None
+    return WebhookSettings(
+        section.name,
+        path,
+        said_in,
+        template,
+        secret,
+        values.get("dedupe", 86400.0),
+        values.get("dedupe-key"),
+        values.get("rate", 60),
+        values.get("code", False),
+    )
+
+
+def _template(section: ConvertedSection) -> str | None:
+    """The name of a bundled one, or a text that is a template."""
+    value = section.values.get("template")
+    known = ", ".join(WEBHOOK_TEMPLATES)
+    if value is None:
+        if not section.has("template"):
+            section.blame("", f"template is missing: {known}, or a text with fields")
+        return None
+    text: str = value
+    if text.startswith("file:"):
+        path = section.source.locate(Path(text.removeprefix("file:").strip()))
+        try:
+            text = credentials.read_file(path, MAX_TEMPLATE)[0].decode("utf-8")
+        except credentials.Unusable as error:
+            section.blame("template", error.reason)
+            return None
+        except UnicodeDecodeError:
+            section.blame("template", f"{path} is not UTF-8")
+            return None
+    elif re.fullmatch(r"[\w-]+", text):
+        if text not in WEBHOOK_TEMPLATES:
+            near = suggest(text, WEBHOOK_TEMPLATES)
+            section.blame("template", f"{text} is none of {known}, and no text with fields{near}")
+            return None
+        return text
+    try:
+        Template.parse(text, DOTTED.fullmatch)
+    except InvalidTemplate as error:
+        section.blame("template", str(error))
+        return None
+    if not text.strip():
+        section.blame("template", "is empty")
+        return None
+    return text
+
+
+def _secret(section: ConvertedSection, http: HttpSettings | None) -> Secret | None:
+    values, source = section.values, section.source
+    if section.has("secret"):
+        if section.has("secret-file"):
+            section.blame("secret", "secret-file is set as well; only one of them can be")
+        elif http is not None and not http.listen.is_private:
+            section.blame(
+                "secret",
+                f"anybody who reaches {http.listen} could post: listen at 127.0.0.1 or a socket,"
+                " or set secret-file",
+            )
+        return None
+    if "secret-file" in values:
+        path = source.locate(values["secret-file"])
+    elif section.has("secret-file"):
+        return None
+    else:
+        found = credentials.default_file(source.environ, f"webhook.{section.name}")
+        if found is None:
+            section.blame(
+                "",
+                "secret-file is missing: a file that only you can read (chmod 600), with what"
+                " the sender knows, too; or secret = none, where only this machine can post",
+            )
+            return None
+        path = found
+    try:
+        return credentials.read_password(path, source.environ, source.us)
+    except credentials.Unusable as error:
+        section.blame("secret-file", error.reason)
+        return None

@@ -1,0 +1,1 @@
+"""What other programs post to us over HTTP, and we say in a room."""

@@ -1,0 +1,81 @@
+"""Alertmanager's messages and Grafana's, which took after them. Pure.
+
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config (version 4),
+https://grafana.com/docs/grafana/latest/alerting/ (the webhook contact point).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from xbot.webhooks.payload import Part, WrongPayload, line
+from xbot.webhooks.report import MAX_ITEMS, Item, Report, key_of
+
+#: What an alert is, in the end.
+STATUSES = ("firing", "resolved")
+
+#: So many labels are told, and so much of each.
+MAX_LABELS, MAX_LABEL = 6, 80
+
+# Shown already, or of interest to the one who wrote the rule alone.
+_UNTOLD = frozenset({"alertname", "severity", "prometheus", "monitor", "grafana_folder"})
+
+
+def alertmanager(headers: Mapping[str, str], payload: Part) -> Report:
+    """What a message of Alertmanager says."""
+    return _report(payload, "Alertmanager", lambda alert: alert["generatorURL"].link())
+
+
+def grafana(headers: Mapping[str, str], payload: Part) -> Report:
+    """What a message of Grafana's unified alerting says."""
+    return _report(payload, "Grafana", _grafana_link)
+
+
+def _grafana_link(alert: Part) -> str:
+    links = (alert[name].link() for name in ("panelURL", "dashboardURL", "generatorURL"))
+    return next(filter(None, links), "")
+
+
+def _report(payload: Part, sender: str, link: Callable[[Part], str]) -> Report:
+    if not isinstance(payload["alerts"].value, list):
+        raise WrongPayload(f"alerts is missing, or not a list: this is not from {sender}")
+    alerts = payload["alerts"].parts()
+    items = tuple(_item(alert.an_object(), link(alert)) for alert in alerts[:MAX_ITEMS])
+    left_out = payload["truncatedAlerts"].value
+    unseen = left_out if isinstance(left_out, int) and left_out > 0 else 0
+    return Report(items, _labels(payload["groupLabels"], frozenset()), unseen)
+
+
+def _item(alert: Part, link: str) -> Item:
+    status = alert["status"].value
+    if status not in STATUSES:
+        raise WrongPayload(f"{alert.path}.status is neither {' nor '.join(STATUSES)}")
+    labels, annotations = alert["labels"].an_object(), alert["annotations"]
+    told = annotations["summary"].text() or annotations["description"].text()
+    told = told or annotations["message"].text()
+    name = labels["alertname"].text(MAX_LABEL) or "an alert without a name"
+    severity = labels["severity"].text(MAX_LABEL)
+    shown = f"{name} ({severity})" if severity else name
+    parts = [f"{shown}: {told}" if told else shown]
+    if rest := _labels(labels, _UNTOLD):
+        parts.append(f"[{rest}]")
+    if link and status == "firing":
+        parts.append(link)
+    # A fingerprint is of the labels; before 0.19 there was none.
+    who = alert["fingerprint"].text(64) or key_of(sorted(_all_labels(labels)))
+    key = key_of("alert", who, status, alert["startsAt"].text(64))
+    return Item(key, (" ".join(parts),), str(status).upper())
+
+
+def _all_labels(labels: Part) -> list[tuple[str, str]]:
+    return [(name, value.text()) for name, value in labels.items()]
+
+
+def _labels(labels: Part, untold: frozenset[str]) -> str:
+    told = [
+        f"{line(name, MAX_LABEL)}={value.text(MAX_LABEL)}"
+        for name, value in sorted(labels.items(), key=lambda each: each[0])
+        if name not in untold and not name.startswith("__")
+    ]
+    more = [f"{len(told) - MAX_LABELS} more"] if len(told) > MAX_LABELS else []
+    return ", ".join([*told[:MAX_LABELS], *more])

@@ -1,0 +1,40 @@
+"""What a webhook says by its own template, whoever posts. Pure."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from xbot.template import Template
+from xbot.webhooks.payload import Part, WrongPayload, line
+from xbot.webhooks.report import Item, Report, key_of
+
+
+@frozen
+class Own:
+    """Fills in ``template``, whose fields are paths such as ``alert.title``.
+
+    ``key`` is the path of what tells one message from another; without one, its
+    text does.
+    """
+
+    template: Template
+    key: str | None = None
+
+    def read(self, payload: Part) -> Report:
+        """What it makes of ``payload``."""
+        if self.template.fields and not any(
+            payload.at(name).text() for name in self.template.fields
+        ):
+            names = ", ".join(sorted(self.template.fields))
+            raise WrongPayload(f"none of the fields of the template is there: {line(names)}")
+        text = self.template.fill({name: payload.at(name).text() for name in self.template.fields})
+        lines = tuple(line(each, 4 * len(each)) for each in text.strip().split("\n"))
+        return Report((Item(self._key(payload, lines), lines),))
+
+    def _key(self, payload: Part, lines: tuple[str, ...]) -> str:
+        if self.key is None:
+            return key_of("text", lines)
+        value = payload.at(self.key).text()
+        if not value:
+            raise WrongPayload(f"{self.key} is missing; it tells one message from another")
+        return key_of("key", value)

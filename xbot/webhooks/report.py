@@ -1,0 +1,79 @@
+"""What is to be said of one post, as a value: items that are each said once. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from attrs import frozen
+
+from xbot.texts import code
+
+#: One post has no more items, and says no more lines and characters of them.
+MAX_ITEMS, MAX_LINES, MAX_LENGTH = 1000, 12, 3000
+
+
+@frozen
+class Item:
+    """One thing to be said: lines of text, each harmless, and what tells it from others.
+
+    ``status`` is a word such as FIRING, by which several are counted.
+    """
+
+    key: str
+    lines: tuple[str, ...]
+    status: str = ""
+
+
+@frozen
+class Report:
+    """All that one post says. ``heading`` is what its items have in common.
+
+    ``unseen`` of them the sender left out.
+    """
+
+    items: tuple[Item, ...]
+    heading: str = ""
+    unseen: int = 0
+
+    def said(self, name: str, items: Sequence[Item], is_code: bool = False) -> str:
+        """``items`` of it, as the webhook ``name`` says them.
+
+        Every line that begins at the margin begins with ``[name]``, so that
+        nobody else's words can look like a line of their own, a command, a
+        fence or what another webhook says.
+        """
+        lines = _one(items[0]) if len(items) == 1 else self._several(items)
+        lines = lines[: MAX_LINES + 1]
+        if is_code:
+            return f"[{name}]\n{code(_fitting(lines, ''))}"
+        return f"[{name}] {_fitting(lines, '  ')}"
+
+    def _several(self, items: Sequence[Item]) -> list[str]:
+        counts = Counter(item.status for item in items)
+        told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
+        lines = [": ".join(filter(None, [told.strip(), self.heading]))]
+        for item in items:
+            if len(lines) == MAX_LINES:
+                break
+            lines.append(" ".join(_one(item)))
+        more = len(items) - (len(lines) - 1) + self.unseen
+        return [*lines, f"and {more} more"] if more else lines
+
+
+def _one(item: Item) -> list[str]:
+    first, *others = item.lines
+    return [f"{item.status} {first}".strip(), *others]
+
+
+def _fitting(lines: Iterable[str], margin: str) -> str:
+    text = f"\n{margin}".join(lines)
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1].rstrip() + "\u2026"
+
+
+def key_of(*parts: object) -> str:
+    """A short name for what these parts say together."""
+    text = json.dumps(parts, sort_keys=True)
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,266 @@
+"""What webhooks have to say: kept durably, then said, and forgotten once it has arrived."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from xbot.durable.file import BrokenFile, move_aside, take_lock
+from xbot.durable.one_thread import OneThread, RunsInOrder
+from xbot.durable.writer import Writer
+from xbot.file_state import FileState
+from xbot.message import Message
+from xbot.webhooks.file import KIND, SpoolFile, Waiting
+from xbot.webhooks.report import Item
+
+#: What comes for one room within so many seconds is said as one message.
+GATHER = 1.0
+
+#: One message has no more texts, and no more characters.
+MAX_TEXTS, MAX_LENGTH = 20, 6000
+
+#: So many messages to one room are under way at once.
+MAX_UNDER_WAY = 5
+
+#: Seconds until the outbox, which was full, is asked again.
+RETRY = 10.0
+
+#: What nobody could be told for so long, in seconds, is no news.
+MAX_AGE = 7 * 86400.0
+
+#: The oldest keys are forgotten after so many new ones.
+FORGET_AFTER = 1000
+
+Say = Callable[[Message, Callable[[], None]], bool]
+"""Takes a message and what is called once it has arrived; whether it was taken."""
+
+
+class Spool:
+    """Keeps texts in the file ``path``, and gives them to ``say`` until they have arrived.
+
+    After a crash all that has not arrived is said again, each message with
+    the id that it had: at least once, and recognisable.
+    """
+
+    _log = Logger("xbot.webhooks")
+
+    def __init__(
+        self,
+        path: Path,
+        address: str,
+        say: Say,
+        reactor: Any,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        in_thread: RunsInOrder | None = None,
+    ) -> None:
+        self._path = path
+        self._address = address
+        self._say = say
+        self._reactor = reactor
+        self._wall_clock = wall_clock
+        in_thread = in_thread or OneThread(reactor, "xbot webhooks")
+        self._writer = Writer(KIND, path, self._open, self._unlock, reactor, in_thread, wall_clock)
+        self._lock: int | None = None
+        # Per room: what waits, how many messages are under way, and what happens next.
+        self._waiting: dict[str, deque[Waiting]] = {}
+        self._under_way: dict[str, int] = {}
+        self._timers: dict[str, IDelayedCall] = {}
+        self._new_keys = 0
+        self._is_held = False
+
+    @property
+    def under_way(self) -> int:
+        """How many messages were given to ``say`` and have not arrived."""
+        return sum(self._under_way.values())
+
+    @property
+    def state(self) -> FileState:
+        """Whether the file works now."""
+        return self._writer.state
+
+    def open(self, rooms: Collection[str]) -> Deferred[None]:
+        """Fires once it was tried, even in vain. What an earlier process left is said again.
+
+        Unless it was for none of these ``rooms``, or is too old.
+        """
+        opened = self._writer.open()
+        return opened.addCallback(lambda _: self._say_again(frozenset(rooms)))
+
+    def keep(
+        self,
+        source: str,
+        rooms: Sequence[str],
+        items: Sequence[Item],
+        said: Callable[[Sequence[Item]], str],
+        window: float,
+    ) -> Deferred[bool]:
+        """Fires, once it is durable, with whether there was any news in ``items``.
+
+        :raises SpoolUnavailable: (by the Deferred) when it cannot be kept.
+        :raises TooMuchWaits: (by the Deferred) when no more is taken.
+        """
+        now = self._wall_clock()
+
+        def keep(file: SpoolFile) -> list[Waiting]:
+            kept = [file.keep(source, room, items, said, now, window) for room in rooms]
+            return [each for each in kept if each is not None]
+
+        return self._writer.do(keep).addCallback(self._got_kept, len(items) * len(rooms))
+
+    def hold(self) -> None:
+        """Say no more; what arrives is still noted."""
+        self._is_held = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def close(self) -> Deferred[None]:
+        """Say no more, and let go of the file once all is noted."""
+        self.hold()
+        return self._writer.close()
+
+    # In the thread
+
+    def _open(self) -> tuple[SpoolFile, Path | None]:
+        if self._lock is None:
+            self._lock = take_lock(KIND, self._path)
+        try:
+            return SpoolFile(self._path), None
+        except BrokenFile as broken:
+            lost = move_aside(KIND, self._path)
+            self._log.critical(
+                "the webhook spool {path} is broken ({reason}) and was moved to {lost}. What"
+                " webhooks had to say and was not said yet is lost",
+                path=str(self._path),
+                reason=str(broken),
+                lost=str(lost),
+            )
+            return SpoolFile(self._path), lost
+
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    # On the reactor
+
+    def _say_again(self, rooms: Collection[str]) -> None:
+        # A file that fails says so itself; this waits for it.
+        self._writer.do(lambda file: file.forget(), is_kept=True).addErrback(self._got_problem)
+        left = self._writer.do(lambda file: file.waiting(), is_kept=True)
+        left.addCallback(self._got_left, rooms).addErrback(self._got_problem)
+
+    def _got_left(self, left: list[Waiting], rooms: Collection[str]) -> None:
+        oldest = self._wall_clock() - MAX_AGE
+        stale = [each for each in left if each.room not in rooms or each.accepted < oldest]
+        if stale:
+            self._log.warn(
+                "{count} texts of webhooks are not said any more: they are too old, or no webhook"
+                " says anything in {rooms}",
+                count=len(stale),
+                rooms=", ".join(sorted({each.room for each in stale})),
+            )
+            self._remove([each.number for each in stale])
+        gone = {each.number for each in stale}
+        batches: dict[str, list[Waiting]] = {}
+        for each in left:
+            if each.number in gone:
+                continue
+            if each.batch is None:
+                self._waiting.setdefault(each.room, deque()).append(each)
+            else:
+                batches.setdefault(each.batch, []).append(each)
+        for batch, texts in batches.items():
+            self._hand_over(texts, batch)
+        for room in self._waiting:
+            self._later(room, GATHER)
+
+    def _got_kept(self, kept: list[Waiting], keys: int) -> bool:
+        self._new_keys += keys
+        if self._new_keys >= FORGET_AFTER:
+            self._new_keys = 0
+            self._writer.do(lambda file: file.forget()).addErrback(self._got_problem)
+        for each in kept:
+            self._waiting.setdefault(each.room, deque()).append(each)
+            self._later(each.room, GATHER)
+        return bool(kept)
+
+    def _later(self, room: str, seconds: float) -> None:
+        if room not in self._timers and not self._is_held:
+            self._timers[room] = self._reactor.callLater(seconds, self._gathered, room)
+
+    def _gathered(self, room: str) -> None:
+        del self._timers[room]
+        waiting = self._waiting.get(room)
+        if not waiting or self._under_way.get(room, 0) >= MAX_UNDER_WAY:
+            return
+        texts = [waiting.popleft()]
+        length = len(texts[0].body)
+        while waiting and len(texts) < MAX_TEXTS:
+            length += 1 + len(waiting[0].body)
+            if length > MAX_LENGTH:
+                break
+            texts.append(waiting.popleft())
+        if waiting:
+            self._later(room, GATHER)
+        else:
+            del self._waiting[room]
+        batch = f"webhook-{secrets.token_urlsafe(9)}"
+        self._under_way[room] = self._under_way.get(room, 0) + 1
+        numbers = [each.number for each in texts]
+        noted = self._writer.do(lambda file: file.say(numbers, batch))
+        # If its id cannot be kept, it is said all the same.
+        noted.addErrback(self._got_problem)
+        noted.addCallback(lambda _: self._give(texts, batch))
+
+    def _hand_over(self, texts: list[Waiting], batch: str) -> None:
+        room = texts[0].room
+        self._under_way[room] = self._under_way.get(room, 0) + 1
+        self._give(texts, batch)
+
+    def _give(self, texts: list[Waiting], batch: str) -> None:
+        if self._is_held:
+            return
+        room = texts[0].room
+        message = Message(
+            self._address,
+            room,
+            "\n".join(each.body for each in texts),
+            {"type": "groupchat", "id": batch},
+            room=room,
+        )
+        if not self._say(message, lambda: self._got_delivered(texts)):
+            self._timers[batch] = self._reactor.callLater(RETRY, self._give_again, texts, batch)
+
+    def _give_again(self, texts: list[Waiting], batch: str) -> None:
+        del self._timers[batch]
+        self._give(texts, batch)
+
+    def _got_delivered(self, texts: list[Waiting]) -> None:
+        room = texts[0].room
+        self._remove([each.number for each in texts])
+        self._under_way[room] -= 1
+        if not self._under_way[room]:
+            del self._under_way[room]
+        if room in self._waiting:
+            self._later(room, GATHER)
+
+    def _remove(self, numbers: Collection[int]) -> None:
+        removed = self._writer.do(lambda file: file.remove(numbers), is_kept=True)
+        removed.addErrback(self._got_problem)
+
+    def _got_problem(self, failure: Failure) -> None:
+        self._log.warn(
+            "what webhooks said is not noted: {reason}", reason=failure.getErrorMessage()
+        )

@@ -54,6 +54,9 @@ SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 #: What reads the stream: the fast parser, or the one it is held against; the default first.
 PARSERS = ("fast", "domish")
 
+#: How much is taken from those who post to one webhook, unless the ini says otherwise.
+WEBHOOK_RATE = Rate(60, 60.0)
+
 #: What a webhook's ``template`` can name, besides being one.
 WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
 
@@ -209,8 +212,8 @@ class WebhookSettings:
 
     ``template`` is one of :data:`WEBHOOK_TEMPLATES`, or a text with fields such as
     ``{alert.title}``; only for such a text ``dedupe_key`` may name a field. The same is
-    not said again for ``dedupe`` seconds. ``rate`` is how many posts a minute
-    are taken. ``secret`` is None only where nobody else can post.
+    not said again for ``dedupe`` seconds. ``rate`` is how many posts
+    are taken, None for all. ``secret`` is None only where nobody else can post.
     """
 
     name: str
@@ -220,7 +223,7 @@ class WebhookSettings:
     secret: Secret | None = None
     dedupe: float = 86400.0
     dedupe_key: str | None = None
-    rate: int = 60
+    rate: Rate | None = WEBHOOK_RATE
     code: bool = False
 
 

@@ -12,6 +12,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    webhooks,
 )
 from tests.integration.prosody import Prosody
 
@@ -33,6 +34,10 @@ class Status(contract.StatusContract, unittest.TestCase):
 
 
 class Say(contract.SayContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Webhooks(webhooks.WebhookContract, unittest.TestCase):
     kind = Prosody
 
 

@@ -1,6 +1,7 @@
 """HTTP at the edge, in memory."""
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
@@ -122,6 +123,80 @@ class AnyHostTests(ServerCase):
     def test_any_name(self):
         """Where nobody said by which names, any will do."""
         self.assertEqual(self.get(host="status.example.org")[0], 200)
+
+
+class FalseDoor:
+    """Takes what is posted to /webhook/x, and answers when told to."""
+
+    def __init__(self):
+        self.posted = []
+
+    def is_path(self, path):
+        return path == "/webhook/x"
+
+    def post(self, posted):
+        answer = Deferred()
+        self.posted.append((posted, answer))
+        return answer
+
+
+class PostTests(ServerCase):
+    def setUp(self):
+        super().setUp()
+        self.door = FalseDoor()
+        self.factory = Bounded(
+            HttpServer(self.pages, self.hosts, self.clock, self.door), self.clock
+        )
+
+    def send(self, body: bytes = b"body", more: str = "", path: str = "/webhook/x"):
+        """A connection over which this was posted."""
+        length = f"Content-Length: {len(body)}"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n{more}\r\n"
+        protocol, transport = self.connect()
+        protocol.dataReceived(head.encode() + body)
+        return protocol, transport
+
+    def test_answered_later(self):
+        """What is posted is handed over as it came, and answered once that is known."""
+        body = bytes(range(256)) * 4096
+        protocol, transport = self.send(body, "X-Hub-Signature-256: sha256=00\r\n")
+        posted, answer = self.door.posted[0]
+        self.assertEqual((posted.path, posted.body), ("/webhook/x", body))
+        self.assertEqual(posted.headers["x-hub-signature-256"], "sha256=00")
+        self.assertEqual(transport.value(), b"")
+        answer.callback(Answer.text("this will be said", 202))
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 202 "))
+        self.assertTrue(transport.disconnecting)
+        protocol.connectionLost()
+
+    def test_gone(self):
+        """Who has gone meanwhile is answered nothing."""
+        protocol, transport = self.send()
+        protocol.connectionLost()
+        self.door.posted[0][1].callback(Answer.text("said", 202))
+        self.assertEqual(transport.value(), b"")
+
+    def test_mistake(self):
+        """A mistake of ours is a 500 and a line in the log."""
+        _, transport = self.send()
+        self.door.posted[0][1].errback(ZeroDivisionError())
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 500 "))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_refused(self):
+        """Nothing else is posted, read, or of a length that nobody told."""
+        self.assertEqual(self.ask(b"POST /x HTTP/1.1\r\nHost: localhost\r\n\r\n")[0], 404)
+        status, headers, _ = self.get("/webhook/x")
+        self.assertEqual((status, headers["allow"]), (405, "POST"))
+        status, headers, _ = self.get("/", "POST")
+        self.assertEqual((status, headers["allow"]), (405, "GET, HEAD"))
+        self.assertEqual(self.get("/webhook/x", "POST", host="evil.example")[0], 421)
+        chunks = b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+        head = b"POST /webhook/x HTTP/1.1\r\nHost: localhost\r\n"
+        self.assertEqual(self.ask(head + chunks)[0], 411)
+        big = head + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1)
+        self.assertEqual(self.ask(big + b"x" * (MAX_BODY + 1))[0], 413)
+        self.assertEqual(self.door.posted, [])
 
 
 class BoundTests(ServerCase):

@@ -53,9 +53,6 @@ MAX_KEEP = 3650 * 86400.0
 #: The same is not said again for no longer than this, in seconds.
 MAX_DEDUPE = 30 * 86400.0
 
-#: So many posts a minute are more than anyone could read.
-MAX_RATE = 6000
-
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -368,12 +365,6 @@ def dedupe(value: str) -> float:
     return 0.0 if value == "no" else duration(value, MAX_DEDUPE)
 
 
-def rate(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= MAX_RATE:
-        raise ValueError(f"{value!r} is no number from 1 to {MAX_RATE}")
-    return int(value)
-
-
 def python_object(value: str) -> str:
     name = value.removeprefix("entry-point:")
     if name != value:
@@ -560,7 +551,7 @@ KINDS = (
             OptionKind(
                 "dedupe-key", dotted, "the whole text", "The field that tells one from another."
             ),
-            OptionKind("rate", rate, "60", "How many posts a minute are taken."),
+            OptionKind("rate", rate, "60/1m", "How many posts are taken: so many in how long."),
             OptionKind("code", yes_or_no, "no", "Whether it is shown as a preformatted block."),
         ),
     ),

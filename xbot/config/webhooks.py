@@ -10,6 +10,7 @@ from xbot.config import credentials
 from xbot.config.options import suggest
 from xbot.config.sections import ConvertedSection
 from xbot.settings import (
+    WEBHOOK_RATE,
     WEBHOOK_TEMPLATES,
     HttpSettings,
     RoomSettings,
@@ -59,7 +60,7 @@ def _webhook(
         if room not in rooms:
             section.blame("room", f"there is no [room {room}]{suggest(room, rooms)}")
     template = _template(section)
-    if section.has("dedupe-key") and template in WEBHOOK_TEMPLATES:
+    if "dedupe-key" in values and template in WEBHOOK_TEMPLATES:
         section.blame("dedupe-key", f"{template} knows by itself what tells one from another")
     secret = _secret(section, http)
     if template is None or not said_in:
@@ -72,7 +73,7 @@ def _webhook(
         secret,
         values.get("dedupe", 86400.0),
         values.get("dedupe-key"),
-        values.get("rate", 60),
+        values.get("rate", WEBHOOK_RATE),
         values.get("code", False),
     )
 

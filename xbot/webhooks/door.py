@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 
 from twisted.internet.defer import Deferred, succeed
@@ -10,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from xbot.file_state import FileUnavailable
+from xbot.rates import Buckets, Verdict
 from xbot.settings import WebhookSettings
 from xbot.template import DOTTED, Template
 from xbot.throttle import Throttle
@@ -32,9 +32,6 @@ READERS = {
     "gitea": gitea,
 }
 
-#: The seconds that ``rate`` is for.
-PERIOD = 60.0
-
 
 class Door:
     """Answers what is posted to the paths of webhooks.
@@ -47,9 +44,8 @@ class Door:
 
     def __init__(self, spool: Spool, clock: IReactorTime) -> None:
         self._spool = spool
-        self._clock = clock
         self._refusals = Throttle(clock)
-        self._taken: dict[str, deque[float]] = {}
+        self._taken = Buckets(clock.seconds)
         self._webhooks: dict[str, WebhookSettings] = {}
         self._is_open = False
 
@@ -79,8 +75,6 @@ class Door:
 
     def _set(self, webhooks: Iterable[WebhookSettings]) -> None:
         self._webhooks = {webhook.path: webhook for webhook in webhooks}
-        names = {webhook.name for webhook in self._webhooks.values()}
-        self._taken = {name: taken for name, taken in self._taken.items() if name in names}
 
     def is_path(self, path: str) -> bool:
         """Whether something can be posted there."""
@@ -129,19 +123,10 @@ class Door:
         # A page in a browser cannot send these without asking first.
         if kind != "application/json" and not kind.endswith("+json"):
             return Answer.text("the content type must be application/json", 415)
-        if not self._is_in_rate(webhook):
-            return Answer.text(f"no more than {webhook.rate} a minute; try again later", 429)
+        rate = webhook.rate
+        if rate is not None and self._taken.take(webhook.name, rate) is not Verdict.WITHIN:
+            return Answer.text(f"more than {rate}; try again later", 429)
         return None
-
-    def _is_in_rate(self, webhook: WebhookSettings) -> bool:
-        now = self._clock.seconds()
-        taken = self._taken.setdefault(webhook.name, deque())
-        while taken and now - taken[0] >= PERIOD:
-            taken.popleft()
-        if len(taken) >= webhook.rate:
-            return False
-        taken.append(now)
-        return True
 
     def _told(self, webhook: WebhookSettings, answer: Answer) -> Answer:
         """Say in the log that it was refused, not too often."""

@@ -14,6 +14,9 @@ from xbot.texts import code
 #: One post has no more items, and says no more lines and characters of them.
 MAX_ITEMS, MAX_LINES, MAX_LENGTH = 1000, 12, 3000
 
+# What is kept for the line that tells how many more there are.
+_MORE = 40
+
 
 @frozen
 class Item:
@@ -45,7 +48,8 @@ class Report:
         nobody else's words can look like a line of their own, a command, a
         fence or what another webhook says.
         """
-        lines = _one(items[0]) if len(items) == 1 else self._several(items)
+        is_one = len(items) == 1 and not self.unseen
+        lines = _one(items[0]) if is_one else self._several(items)
         lines = lines[: MAX_LINES + 1]
         if is_code:
             return f"[{name}]\n{code(_fitting(lines, ''))}"
@@ -55,10 +59,13 @@ class Report:
         counts = Counter(item.status for item in items)
         told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
         lines = [": ".join(filter(None, [told.strip(), self.heading]))]
+        length = len(lines[0])
         for item in items:
-            if len(lines) == MAX_LINES:
+            told = " ".join(_one(item))
+            length += len(told) + 3
+            if len(lines) == MAX_LINES or length > MAX_LENGTH - _MORE:
                 break
-            lines.append(" ".join(_one(item)))
+            lines.append(told)
         more = len(items) - (len(lines) - 1) + self.unseen
         return [*lines, f"and {more} more"] if more else lines
 

@@ -1,0 +1,212 @@
+"""What is answered to who posts."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.webhooks.samples import FOLDER, sample
+from tests.webhooks.test_payload import anything
+from xbot.rates import Rate
+from xbot.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
+from xbot.web.posting import Posted
+from xbot.webhooks.door import READERS, Door, read
+from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits
+from xbot.webhooks.payload import Part, WrongPayload
+
+ROOM = "ops@rooms.example"
+SECRET = Secret("hunter2")
+JSON = {"content-type": "application/json"}
+GITHUB = WebhookSettings("code", "/webhook/code", (ROOM,), "github", SECRET)
+OPEN = WebhookSettings("own", "/webhook/own", (ROOM,), "{alert.title}")
+
+
+class FalseSpool:
+    """Remembers what it was to keep; ``problem`` is what it fails with."""
+
+    under_way = 0
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, tuple[str, ...], str]] = []
+        self.problem: Exception | None = None
+        self.is_news = True
+
+    def open(self, rooms: object) -> Deferred[None]:
+        return succeed(None)
+
+    def keep(self, source: str, rooms: Any, items: Any, said: Any, window: float) -> Deferred[bool]:
+        if self.problem is not None:
+            return fail(self.problem)
+        self.kept.append((source, rooms, said(items)))
+        return succeed(self.is_news)
+
+
+class DoorCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.spool = FalseSpool()
+        self.door = Door(self.spool, self.clock)  # type: ignore[arg-type]
+        self.successResultOf(self.door.change([GITHUB, OPEN]))
+
+    def post(self, body: bytes, path: str = OPEN.path, **headers: str) -> tuple[int, str]:
+        """The status and the line that it is answered."""
+        named = {**JSON, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        answer = self.successResultOf(self.door.post(Posted(path, named, body)))
+        return answer.status, answer.body.decode().rstrip("\n")
+
+    def post_signed(self, name: str, **more: str) -> tuple[int, str]:
+        body = sample(f"github-{name}")
+        digest = hmac.new(b"hunter2", body, "sha256").hexdigest()
+        headers = {"x_hub_signature_256": f"sha256={digest}", "x_github_event": name, **more}
+        return self.post(body, GITHUB.path, **headers)
+
+
+class AnswerTests(DoorCase):
+    def test_accepted(self) -> None:
+        """202 once it is kept; 200 for what is no news, or says nothing."""
+        self.assertEqual(self.post(sample("generic")), (202, "this will be said"))
+        self.assertEqual(self.spool.kept, [("own", (ROOM,), "[own] Backup failed")])
+        self.assertEqual(self.post_signed("push"), (202, "this will be said"))
+        self.spool.is_news = False
+        self.assertEqual(self.post_signed("push"), (200, "this was said before"))
+        body = b'{"issue": {}, "action": "labeled"}'
+        digest = hmac.new(b"hunter2", body, "sha256").hexdigest()
+        told = self.post(body, GITHUB.path, x_gitea_signature=digest, x_github_event="issues")
+        self.assertEqual(told, (200, "there is nothing to say of this"))
+
+    def test_secret(self) -> None:
+        """Without the secret nothing is kept, and nothing else is told."""
+        told = self.post(b"no JSON", GITHUB.path)
+        self.assertEqual(told, (401, "a signature, or Authorization: Bearer SECRET, is missing"))
+        told = self.post(b"no JSON", GITHUB.path, authorization="Bearer x")
+        self.assertEqual(told, (403, "the signature, or the token, is wrong"))
+        self.assertEqual(self.spool.kept, [])
+        told = self.post(b"no JSON", GITHUB.path, authorization="Bearer hunter2")
+        self.assertEqual(told[0], 400)
+
+    def test_wrong(self) -> None:
+        """What is wrong is told in one line that names the place."""
+        self.assertEqual(self.post(b"{}", "/webhook/none")[0], 404)
+        self.assertEqual(
+            self.post(b"{}"), (400, "none of the fields of the template is there: alert.title")
+        )
+        for kind in ("", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
+            told = self.post(b"{}", content_type=kind)
+            self.assertEqual(told, (415, "the content type must be application/json"))
+
+    def test_kinds(self) -> None:
+        """JSON may say its character set, and may be one of its relatives."""
+        for kind in ("Application/JSON; charset=utf-8", "application/cloudevents+json"):
+            self.assertEqual(self.post(sample("generic"), content_type=kind)[0], 202)
+
+    def test_rate(self) -> None:
+        """So many posts a minute are taken; those that prove nothing use nothing up."""
+        self.door.change([evolve(GITHUB, rate=Rate(1, 60.0))])
+        for _ in range(5):
+            self.assertEqual(self.post(b"", GITHUB.path, authorization="Bearer x")[0], 403)
+        self.assertEqual(self.post_signed("push")[0], 202)
+        self.assertEqual(
+            self.post_signed("push"), (429, "more than 1 in 60 s; try again later")
+        )
+        self.clock.advance(60)
+        self.assertEqual(self.post_signed("push")[0], 202)
+
+    def test_unkept(self) -> None:
+        """503 when it cannot be kept now."""
+        for problem in (TooMuchWaits(), SpoolUnavailable(FOLDER, "disk full")):
+            self.spool.problem = problem
+            status, told = self.post(sample("generic"))
+            self.assertEqual(status, 503)
+            self.assertTrue(told.endswith("try again later"))
+            self.assertNotIn("disk", told)
+
+    def test_change(self) -> None:
+        """Other webhooks count at once."""
+        self.door.change([OPEN])
+        self.assertEqual(
+            [self.door.is_path(path) for path in (OPEN.path, GITHUB.path, "/")],
+            [True, False, False],
+        )
+        self.assertEqual(self.post(b"{}", GITHUB.path)[0], 404)
+
+    def test_templates(self) -> None:
+        """Every template that an ini can name is there."""
+        self.assertEqual(tuple(READERS), WEBHOOK_TEMPLATES)
+
+
+#: What payloads of the vendors are made of, so that hostile ones get far.
+NAMES = st.sampled_from(
+    """
+    alerts status labels annotations alertname severity summary startsAt fingerprint groupLabels
+    truncatedAlerts ref before after commits id message author url action issue pull_request
+    comment release workflow_run repository full_name sender login number title html_url
+    merged conclusion head_commit total_commits
+    """.split()  # noqa: SIM905
+)
+EVENTS = st.sampled_from(
+    ["push", "pull_request", "issues", "issue_comment", "release", "workflow_run", "create", "ping"]
+)
+VALUES = anything | st.sampled_from(["firing", "opened", "closed", "created", "completed", "x"])
+HOSTILE = st.dictionaries(
+    NAMES,
+    st.recursive(
+        VALUES,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
+        max_leaves=20,
+    ),
+    max_size=8,
+)
+
+
+class HostileTests(SynchronousTestCase):
+    def check(self, template: str, event: str, payload: Part) -> None:
+        webhook = WebhookSettings("hook", "/webhook/hook", (ROOM,), template)
+        headers = {"x-github-event": event, "x-gitea-event": event}
+        try:
+            report = read(webhook, headers, payload)
+        except WrongPayload as wrong:
+            self.assertEqual(wrong.reason.splitlines(), [wrong.reason])
+            wrong.reason.encode()
+            return
+        if report.items:
+            text = report.said("hook", report.items)
+            text.encode()
+            self.assertLess(len(text), 4000)
+            first, *others = text.split("\n")
+            self.assertTrue(first.startswith("[hook] "))
+            self.assertTrue(all(line.startswith("  ") for line in others))
+            self.assertEqual(len(text.splitlines()), len(text.split("\n")))
+
+    @given(
+        st.sampled_from([*WEBHOOK_TEMPLATES, "{a.b} {status} {alerts.0.labels}"]), EVENTS, HOSTILE
+    )
+    @settings(max_examples=200)
+    def test_any(self, template: str, event: str, value: Any) -> None:
+        """Whatever is posted, it is a harmless text or a reason, on lines of our own making."""
+        self.check(template, event, Part(json.loads(json.dumps(value))))
+
+    @given(st.sampled_from(sorted(FOLDER.glob("*.json"))), st.data())
+    @settings(max_examples=150)
+    def test_nearly_right(self, path: Any, data: Any) -> None:
+        """A vendor's message with anything in the place of anything is no surprise, too."""
+        value = json.loads(path.read_bytes())
+        place = value
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = data.draw(st.sampled_from(keys))
+            inner = place[key]
+            if not isinstance(inner, (dict, list)) or not inner or data.draw(st.booleans()):
+                break
+            place = inner
+        place[key] = data.draw(VALUES)
+        vendor, _, event = path.stem.partition("-")
+        template = vendor if vendor in WEBHOOK_TEMPLATES else "{alert.title} {alert.tags}"
+        self.check(template, event or "push", Part(value))

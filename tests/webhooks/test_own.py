@@ -1,0 +1,66 @@
+"""Templates of one's own."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.webhooks.samples import part
+from xbot.template import DOTTED, InvalidTemplate, Template
+from xbot.webhooks.own import Own
+from xbot.webhooks.payload import Part, WrongPayload
+
+
+def own(text: str, key: str | None = None) -> Own:
+    return Own(Template.parse(text, DOTTED.fullmatch), key)
+
+
+class OwnTests(SynchronousTestCase):
+    def said(self, text: str, payload: Part | None = None, is_code: bool = False) -> str:
+        report = own(text).read(payload or part("generic"))
+        return report.said("backup", report.items, is_code)
+
+    def test_fields(self):
+        """Fields are found by their paths; one that is not there leaves nothing."""
+        self.assertEqual(
+            self.said(
+                "{alert.title} on {alert.host}, {alert.age} h {{ {alert.tags}{no.such}\n{url}"
+            ),
+            "[backup] Backup failed on db1, 26.5 h { nightly, full\n  https://backup.example.org/77",
+        )
+
+    def test_nothing_of_it_is_there(self):
+        """A post without any of the fields is refused; a template without fields takes all."""
+        wrong = self.assertRaises(WrongPayload, own("{a.b} {c}").read, Part({}))
+        self.assertEqual(wrong.reason, "none of the fields of the template is there: a.b, c")
+        self.assertEqual(self.said("It happened.", Part({})), "[backup] It happened.")
+
+    def test_forged(self):
+        """What is filled in is never looked at again, and makes no line."""
+        payload = Part({"a": "{b}\n[ops] x\u2029```", "b": "secret"})
+        self.assertEqual(self.said("{a}", payload), "[backup] {b} [ops] x ```")
+
+    def test_code(self):
+        """A block is closed by nobody but us."""
+        payload = Part({"a": "```"})
+        told = self.said("{a}\nrest", payload, is_code=True).split("\n")
+        self.assertEqual(told[:2], ["[backup]", "```"])
+        self.assertEqual([told[2].strip("\u200b"), *told[3:]], ["```", "rest", "```"])
+        self.assertNotEqual(told[2], "```")
+
+    def test_key(self):
+        """The key field, where there is one, tells one from another; else the text does."""
+
+        def key(text, name, value):
+            return own(text, name).read(Part(value)).items[0].key
+
+        self.assertEqual(key("{a}", "b", {"a": "1", "b": 2}), key("{a}", "b", {"a": "9", "b": 2}))
+        self.assertNotEqual(
+            key("{a}", "b", {"a": "1", "b": 2}), key("{a}", "b", {"a": "1", "b": 3})
+        )
+        self.assertNotEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "2"}))
+        self.assertEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "1"}))
+        wrong = self.assertRaises(WrongPayload, own("{a}", "b").read, Part({"a": 1}))
+        self.assertEqual(wrong.reason, "b is missing; it tells one message from another")
+
+    def test_format_language(self):
+        """Nothing of Python's format language is understood."""
+        for text in ("{a!r}", "{a:>9}", "{a[0]}", "{a..b}", "{a.}", "{}", "{a"):
+            self.assertRaises(InvalidTemplate, own, text)

@@ -1,0 +1,271 @@
+"""What webhooks have to say, on a real disk and a false clock."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from tests.journal.test_journal import InTurn
+from xbot.durable.writer import RETRY as FILE_RETRY
+from xbot.message import Message
+from xbot.webhooks import file, spool
+from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
+from xbot.webhooks.report import Item, Report
+from xbot.webhooks.spool import GATHER, MAX_TEXTS, MAX_UNDER_WAY, RETRY, Spool
+
+ROOM = "ops@rooms.example"
+OTHER = "dev@rooms.example"
+
+
+class SpoolCase(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.now = 1000.0
+        self.path = Path(self.mktemp()) / "state" / file.FILE_NAME
+        self.in_turn = InTurn()
+        self.said: list[tuple[Message, Any]] = []
+        self.is_full = False
+        self.spool = self.start()
+
+    def start(self, rooms: tuple[str, ...] = (ROOM, OTHER)) -> Spool:
+        """The spool of one process, opened."""
+
+        def say(message: Message, delivered: Any) -> bool:
+            if not self.is_full:
+                self.said.append((message, delivered))
+            return not self.is_full
+
+        started = Spool(
+            self.path,
+            "xbot@example",
+            say,
+            self.clock,
+            wall_clock=lambda: self.now,
+            in_thread=self.in_turn,
+        )
+        self.successResultOf(started.open(rooms))
+        self.addCleanup(lambda: self.successResultOf(started.close()))
+        return started
+
+    def kill(self) -> None:
+        """The process ends without a word, and another one begins."""
+        self.spool.hold()
+        lock, self.spool._lock = self.spool._lock, None
+        os.close(lock or -1)
+        self.said.clear()
+        self.spool = self.start()
+
+    def keep(self, *keys: str, rooms: tuple[str, ...] = (ROOM,), window: float = 60.0) -> bool:
+        """One post with an item for each key: whether any was news."""
+        report = Report(tuple(Item(key, (key,)) for key in keys))
+        kept = self.spool.keep(
+            "hook", rooms, report.items, lambda items: report.said("hook", items), window
+        )
+        return self.successResultOf(kept)
+
+    def bodies(self) -> list[str]:
+        return [message.body for message, _ in self.said]
+
+    def arrive(self) -> None:
+        """All that was said arrives."""
+        said, self.said = self.said, []
+        for _, delivered in said:
+            delivered()
+
+    def waiting(self) -> int:
+        """How much is on the disk."""
+        return len(self.successResultOf(self.spool._writer.do(lambda file: file.waiting())))
+
+
+class SayTests(SpoolCase):
+    def test_said(self) -> None:
+        """What was kept is said a moment later, and forgotten once it has arrived."""
+        self.assertTrue(self.keep("a"))
+        self.assertEqual((self.said, self.waiting()), ([], 1))
+        self.clock.advance(GATHER)
+        message = self.said[0][0]
+        self.assertEqual((message.recipient, message.body), (ROOM, "[hook] a"))
+        self.assertEqual((message.room, message.payload["type"]), (ROOM, "groupchat"))
+        self.assertEqual((self.waiting(), self.spool.under_way), (1, 1))
+        self.arrive()
+        self.assertEqual((self.waiting(), self.spool.under_way), (0, 0))
+
+    def test_together(self) -> None:
+        """What comes for one room within a second is one message; each room has its own."""
+        self.keep("a")
+        self.keep("b", rooms=(ROOM, OTHER))
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] a\n[hook] b", "[hook] b"])
+
+    def test_bounded(self) -> None:
+        """A flood is said in messages of a bounded length, one a second, and not all at once."""
+        for number in range(MAX_TEXTS * (MAX_UNDER_WAY + 1)):
+            self.keep(f"{number}")
+        self.keep("x" * spool.MAX_LENGTH)
+        self.keep("y" * spool.MAX_LENGTH)
+        self.clock.advance(GATHER)
+        self.assertEqual(len(self.said), 1)
+        self.assertEqual(len(self.bodies()[0].splitlines()), MAX_TEXTS)
+        for _ in range(20):
+            self.clock.advance(GATHER)
+        self.assertEqual(len(self.said), MAX_UNDER_WAY)
+        for _ in range(4):
+            self.arrive()
+            self.clock.advance(GATHER)
+            self.clock.advance(GATHER)
+        self.assertEqual(self.waiting(), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_full_outbox(self) -> None:
+        """What the outbox has no room for is given to it again."""
+        self.is_full = True
+        self.keep("a")
+        self.clock.advance(GATHER)
+        self.is_full = False
+        self.clock.advance(RETRY)
+        self.assertEqual(self.bodies(), ["[hook] a"])
+
+
+class DedupeTests(SpoolCase):
+    def test_once(self) -> None:
+        """The same is not said twice within its window, also by another process."""
+        self.assertTrue(self.keep("a"))
+        self.assertFalse(self.keep("a"))
+        self.kill()
+        self.assertFalse(self.keep("a"))
+        self.now += 60
+        self.assertTrue(self.keep("a"))
+
+    def test_news_only(self) -> None:
+        """Of several items those are said that are news."""
+        self.keep("a")
+        self.keep("a", "b")
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] a\n[hook] b"])
+
+    def test_rooms(self) -> None:
+        """What was said in one room is news in another."""
+        self.keep("a")
+        self.assertTrue(self.keep("a", rooms=(ROOM, OTHER)))
+        self.clock.advance(GATHER)
+        self.assertEqual(sorted(m.recipient for m, _ in self.said), [OTHER, ROOM])
+
+    def test_no_window(self) -> None:
+        """Without a window everything is said."""
+        self.assertTrue(self.keep("a", window=0))
+        self.assertTrue(self.keep("a", window=0))
+
+    def test_clock_goes_back(self) -> None:
+        """A wall clock that goes back a little makes nothing news."""
+        self.keep("a")
+        self.now -= 50
+        self.assertFalse(self.keep("a"))
+
+    def test_bounded(self) -> None:
+        """Only so many keys are remembered, and the oldest are forgotten first."""
+        self.patch(file, "MAX_KNOWN", 3)
+        self.patch(spool, "FORGET_AFTER", 5)
+        for number in range(5):
+            self.now += 1
+            self.keep(f"{number}")
+        self.assertFalse(self.keep("4"))
+        self.assertTrue(self.keep("0"))
+
+
+class CrashTests(SpoolCase):
+    def test_before_it_is_said(self) -> None:
+        """What was kept is said by the next process."""
+        self.keep("a")
+        self.kill()
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] a"])
+
+    def test_before_it_arrives(self) -> None:
+        """What was said and has not arrived is said again, as the same message with the same id."""
+        self.keep("a")
+        self.keep("b")
+        self.clock.advance(GATHER)
+        self.keep("c")
+        before = self.said[0][0]
+        self.kill()
+        self.assertEqual([message for message, _ in self.said], [before])
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies()[1:], ["[hook] c"])
+
+    def test_after_it_has_arrived(self) -> None:
+        """What has arrived is not said again."""
+        self.keep("a")
+        self.clock.advance(GATHER)
+        self.arrive()
+        self.kill()
+        self.clock.advance(GATHER)
+        self.assertEqual(self.said, [])
+
+    def test_no_news_any_more(self) -> None:
+        """What is a week old, or for a room that no webhook knows, is dropped with a warning."""
+        self.keep("a")
+        self.now += spool.MAX_AGE + 1
+        self.keep("b", rooms=("gone@rooms.example",))
+        self.keep("c")
+        self.kill()
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] c"])
+        self.assertEqual(self.waiting(), 1)
+
+    def test_held(self) -> None:
+        """On the way out nothing more is said, but what arrives is noted."""
+        self.keep("a")
+        self.clock.advance(GATHER)
+        self.keep("b")
+        self.spool.hold()
+        self.clock.advance(GATHER)
+        self.arrive()
+        self.assertEqual((self.said, self.waiting()), ([], 1))
+
+
+class TroubleTests(SpoolCase):
+    def fail_to_keep(self) -> Any:
+        kept = self.spool.keep("hook", (ROOM,), [Item("z", ("z",))], lambda items: "z", 60.0)
+        return self.failureResultOf(kept).value
+
+    def test_too_much(self) -> None:
+        """When too much waits no more is taken, and what was refused is news later."""
+        self.patch(file, "MAX_WAITING", 2)
+        self.keep("a")
+        self.keep("b")
+        self.assertIsInstance(self.fail_to_keep(), TooMuchWaits)
+        self.clock.advance(GATHER)
+        self.arrive()
+        self.assertTrue(self.keep("z"))
+
+    def test_disk(self) -> None:
+        """While the file fails nothing is taken, and what was kept before is said once it works."""
+        self.keep("a")
+        os.rename(self.path, f"{self.path}.away")
+        self.assertIsInstance(self.fail_to_keep(), SpoolUnavailable)
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] a"])
+        self.arrive()
+        self.clock.advance(FILE_RETRY)
+        self.assertIsNone(self.spool.state.problem)
+        self.assertTrue(self.keep("z"))
+
+    def test_broken(self) -> None:
+        """A broken file is moved aside, and another one begun."""
+        self.successResultOf(self.spool.close())
+        self.path.write_bytes(b"no database" * 1000)
+        self.spool = self.start()
+        self.assertTrue(self.spool.state.lost)
+        self.assertTrue(self.keep("a"))
+        self.assertEqual(len(self.flushLoggedErrors()), 0)
+
+    def test_private(self) -> None:
+        """Nobody else can read the file, and no other bot can use it."""
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        other = Spool(self.path, "", lambda *a: True, self.clock, in_thread=InTurn())
+        self.assertIsInstance(self.failureResultOf(other.open(())).value, UnusableSpool)

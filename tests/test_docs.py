@@ -69,6 +69,9 @@ class ExamplesTests(unittest.TestCase):
                 (folder / "xmpp.password").chmod(0o600)
             elif "embedded" not in text:
                 text = text.replace("[xmpp]", "[xmpp]\npassword = x")
+            for name in re.findall("^secret-file = (.+)$", text, re.MULTILINE):
+                (folder / name).write_text("x")
+                (folder / name).chmod(0o600)
             path = folder / "xbot.ini"
             path.write_text(text)
             path.chmod(0o600)

@@ -113,9 +113,7 @@ class AnswerTests(DoorCase):
         for _ in range(5):
             self.assertEqual(self.post(b"", GITHUB.path, authorization="Bearer x")[0], 403)
         self.assertEqual(self.post_signed("push")[0], 202)
-        self.assertEqual(
-            self.post_signed("push"), (429, "more than 1 in 60 s; try again later")
-        )
+        self.assertEqual(self.post_signed("push"), (429, "more than 1 in 60 s; try again later"))
         self.clock.advance(60)
         self.assertEqual(self.post_signed("push")[0], 202)
 

@@ -1,15 +1,16 @@
 """xbot: the chat-bot daemon for XMPP. This is the public face for people who write responders.
 
->>> from xbot import Message, bot, brain, code, every, fallback, hear, on_close, respond, say, table
+>>> from xbot import Message, bot, brain, code, every, fallback, hear, on_close, respond, say
+>>> from xbot import table, webhook
 
-``respond``, ``hear`` and ``fallback`` say what a function answers to, and
-``every`` how often it is called by itself. ``Message`` is what it gets. ``say``
-says something elsewhere, ``brain`` remembers, ``bot`` is asked about the bot
-itself, ``on_close`` cleans up. ``Failed`` is how it says that it cannot, and
-``Misused`` that it was asked in a wrong way. ``NoAnswer`` is what
-``message.ask`` raises. ``code`` and ``table`` make preformatted texts. ``Jid``
-is an address, and ``Responder`` what all of it becomes. The manual is
-docs/responders.md.
+``respond``, ``hear`` and ``fallback`` say what a function answers to, ``every``
+how often it is called by itself, and ``webhook`` which posts it takes.
+``Message`` is what it gets. ``say`` says something elsewhere, ``brain``
+remembers, ``bot`` is asked about the bot itself, ``on_close`` cleans up.
+``Failed`` is how it says that it cannot, and ``Misused`` that it was asked in a
+wrong way. ``NoAnswer`` is what ``message.ask`` raises. ``code`` and ``table``
+make preformatted texts. ``Jid`` is an address, and ``Responder`` what all of it
+becomes. The manual is docs/responders.md.
 """
 
 # First, for importing the package of that name later would take the name ``brain`` away.
@@ -18,7 +19,17 @@ from xbot.here import brain, on_close, say
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.own_bot import bot
-from xbot.responder import Failed, Misused, NoAnswer, Responder, every, fallback, hear, respond
+from xbot.responder import (
+    Failed,
+    Misused,
+    NoAnswer,
+    Responder,
+    every,
+    fallback,
+    hear,
+    respond,
+    webhook,
+)
 from xbot.texts import code, table
 
 __all__ = [
@@ -38,5 +49,6 @@ __all__ = [
     "respond",
     "say",
     "table",
+    "webhook",
 ]
 __version__ = "0.1.0"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DECLARED = "__xbot_routes__"
 _EVERY = "__xbot_every__"
+_POSTED = "__xbot_posted__"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -315,13 +316,51 @@ def repeated_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Ever
             yield getattr(target, name), every
 
 
+def webhook(name: str) -> Callable[[F], F]:
+    """The decorated function or method takes what is posted to ``[webhook NAME]`` of the ini.
+
+    That section says ``template = responder``, and where, with which secret and
+    in which room. It takes the JSON object that was posted and the headers, by
+    their names in small letters and without the proof of the secret. What it
+    returns (a str, a list of them, or None) is said in the webhook's room, by the
+    same rules as all that webhooks say. ::
+
+        @webhook("orders")
+        def ordered(payload, headers):
+            if payload.get("total", 0) > 1000:
+                return f"A large order: {payload['total']}"
+
+    A coroutine function runs on the reactor and a plain one in a thread, with
+    the responder's time limit. To raise :class:`Failed` refuses the post, with
+    its text for who posted. **Whatever was posted is a stranger's**: any part of
+    it may be missing, or of another type.
+    """
+
+    def attach(target: F) -> F:
+        setattr(target, _POSTED, (name, *getattr(target, _POSTED, ())))
+        return target
+
+    return attach
+
+
+def posted_to(target: object) -> Iterator[tuple[Callable[..., Any], tuple[str, ...]]]:
+    """Each callable of ``target`` that takes posts, and the names of the webhooks."""
+    if inspect.isroutine(target):
+        if names := getattr(target, _POSTED, ()):
+            yield target, names
+        return
+    for name, method in _methods(target):
+        if names := getattr(method, _POSTED, ()):
+            yield getattr(target, name), names
+
+
 def is_responder(value: object) -> bool:
     """Whether a function, an object or a class answers to something, or is done by itself."""
     parts = [value]
     if not inspect.isroutine(value):
         cls = value if isinstance(value, type) else type(value)
         parts += [method for base in cls.__mro__ for method in vars(base).values()]
-    return any(hasattr(part, _DECLARED) or hasattr(part, _EVERY) for part in parts)
+    return any(hasattr(part, mark) for part in parts for mark in (_DECLARED, _EVERY, _POSTED))
 
 
 def _methods(target: object) -> Iterator[tuple[str, object]]:

@@ -46,6 +46,9 @@ STOP_LIMIT = 5.0
 Work = Callable[[], Deferred[object]]
 """Something of a responder's, on the reactor or in a thread: fires when it is done."""
 
+TakesPost = Callable[[dict[str, Any], Mapping[str, str]], Deferred[Answers]]
+"""Takes what was posted to a webhook, and the headers: fires with what is to be said."""
+
 T = TypeVar("T")
 
 
@@ -145,6 +148,8 @@ class Scope:
     def __init__(self, name: str, surroundings: Surroundings, limit: float = 30.0) -> None:
         self.name = name
         self.state = State.LOADED
+        #: What takes what is posted, by the webhook's name.
+        self.posts: dict[str, TakesPost] = {}
         self._surroundings = surroundings
         self._limit = limit
         self._timers: list[Timer] = []
@@ -293,6 +298,19 @@ class Scope:
     def add_life(self, start: Work | None, stop: Work | None) -> None:
         """Something of its is to be started, and stopped if it was."""
         self._lives.append((start, stop))
+
+    def add_post(self, name: str, take: TakesPost) -> None:
+        """While it is ready, ``take`` gets what is posted to the webhook ``name``."""
+
+        def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Deferred[Answers]:
+            if self.state is not State.READY:
+                return fail(Unloaded(self.name))
+            answers = maybeDeferred(self.run, take, payload, headers)
+            answers.addTimeout(self._limit, self._surroundings.clock)
+            self._under_way += 1
+            return answers.addBoth(self._got_end)
+
+        self.posts[name] = run
 
     def start(self) -> Deferred[None]:
         """Run its ``start`` method; fails with whatever that did. Who asks meanwhile waits."""

@@ -46,7 +46,7 @@ from xbot.reloading import Reloading
 from xbot.responder import Responder
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
-from xbot.scope import Surroundings
+from xbot.scope import Surroundings, TakesPost
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import command, skill, survey
 from xbot.threads import InThread
@@ -150,7 +150,7 @@ class BotService(Service):
             reactor,
             wall_clock=wall_clock,
         )
-        self.webhooks = Door(spool, reactor)
+        self.webhooks = Door(spool, reactor, self._taker)
         self.web = self._web(config)
         self.say: SayServer | None = None
 
@@ -449,6 +449,11 @@ class BotService(Service):
         )
         adapter.connection.changed = self._got_status
         return adapter
+
+    def _taker(self, webhook: str) -> TakesPost | None:
+        """What takes the posts of the webhook of this name, which is left to a responder."""
+        scopes = (each.scope for each in self._responders if each.scope is not None)
+        return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
 
     def _say_durably(self, message: Message, delivered: Callable[[], None]) -> bool:
         """For who keeps what the outbox has no room for."""

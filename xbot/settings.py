@@ -60,6 +60,9 @@ WEBHOOK_RATE = Rate(60, 60.0)
 #: What a webhook's ``template`` can name, besides being one.
 WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
 
+#: The ``template`` of a webhook that a responder takes the posts of.
+RESPONDER = "responder"
+
 
 @frozen
 class Secret:
@@ -210,9 +213,9 @@ class HttpSettings:
 class WebhookSettings:
     """``[webhook NAME]``: what may be posted to ``path``, and what is said of it in ``rooms``.
 
-    ``template`` is one of :data:`WEBHOOK_TEMPLATES`, or a text with fields such as
-    ``{alert.title}``; only for such a text ``dedupe_key`` may name a field. The same is
-    not said again for ``dedupe`` seconds. ``rate`` is how many posts
+    ``template`` is one of :data:`WEBHOOK_TEMPLATES`, :data:`RESPONDER`, or a text
+    with fields such as ``{alert.title}``; only for such a text ``dedupe_key`` may
+    name a field. The same is not said again for ``dedupe`` seconds. ``rate`` is how many posts
     are taken, None for all. ``secret`` is None only where nobody else can post.
     """
 

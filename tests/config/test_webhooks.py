@@ -109,7 +109,7 @@ class WebhookTests(Folder):
     def test_mistakes(self) -> None:
         """What is wrong is told with the option and the cure."""
         good = "template = github\nsecret = none\n"
-        names = "alertmanager, grafana, github, gitea"
+        names = "alertmanager, grafana, github, gitea, responder"
         for text, told in (
             (BASE + HOOK + good, ["needs an [http] section that says where to listen"]),
             (HTTP + "[webhook alerts]\n" + good, ["room is missing: where to say it"]),

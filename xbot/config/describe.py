@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from xbot.config.options import OPEN
 from xbot.settings import (
     EMBEDDED,
+    RESPONDER,
     WEBHOOK_TEMPLATES,
     Config,
     ResponderSettings,
@@ -63,7 +64,8 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
 
 
 def _webhook(webhook: WebhookSettings) -> str:
-    template = webhook.template if webhook.template in WEBHOOK_TEMPLATES else "its own template"
+    is_named = webhook.template in (*WEBHOOK_TEMPLATES, RESPONDER)
+    template = webhook.template if is_named else "its own template"
     proof = "with a secret" if webhook.secret else "without a secret"
     return f"{webhook.name} at {webhook.path}: {template}, {proof}, in {', '.join(webhook.rooms)}"
 

@@ -534,7 +534,7 @@ KINDS = (
                 webhook_template,
                 "",
                 "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
-                " or file:NAME.",
+                " file:NAME; or responder.",
             ),
             OptionKind(
                 "secret-file",

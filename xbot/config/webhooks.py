@@ -10,6 +10,7 @@ from xbot.config import credentials
 from xbot.config.options import suggest
 from xbot.config.sections import ConvertedSection
 from xbot.settings import (
+    RESPONDER,
     WEBHOOK_RATE,
     WEBHOOK_TEMPLATES,
     HttpSettings,
@@ -21,6 +22,8 @@ from xbot.template import DOTTED, InvalidTemplate, Template
 
 #: More than any template, in bytes.
 MAX_TEMPLATE = 16_384
+
+_NAMES = (*WEBHOOK_TEMPLATES, RESPONDER)
 
 
 def read_webhooks(
@@ -60,7 +63,7 @@ def _webhook(
         if room not in rooms:
             section.blame("room", f"there is no [room {room}]{suggest(room, rooms)}")
     template = _template(section)
-    if "dedupe-key" in values and template in WEBHOOK_TEMPLATES:
+    if "dedupe-key" in values and template in _NAMES:
         section.blame("dedupe-key", f"{template} knows by itself what tells one from another")
     secret = _secret(section, http)
     if template is None or not said_in:
@@ -81,7 +84,7 @@ def _webhook(
 def _template(section: ConvertedSection) -> str | None:
     """The name of a bundled one, or a text that is a template."""
     value = section.values.get("template")
-    known = ", ".join(WEBHOOK_TEMPLATES)
+    known = ", ".join(_NAMES)
     if value is None:
         if not section.has("template"):
             section.blame("", f"template is missing: {known}, or a text with fields")
@@ -98,8 +101,8 @@ def _template(section: ConvertedSection) -> str | None:
             section.blame("template", f"{path} is not UTF-8")
             return None
     elif re.fullmatch(r"[\w-]+", text):
-        if text not in WEBHOOK_TEMPLATES:
-            near = suggest(text, WEBHOOK_TEMPLATES)
+        if text not in _NAMES:
+            near = suggest(text, _NAMES)
             section.blame("template", f"{text} is none of {known}, and no text with fields{near}")
             return None
         return text

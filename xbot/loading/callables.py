@@ -47,7 +47,7 @@ def call_of(
     """
     accepts = _accepted_groups(function, patterns, own)
     converts = _converters(function, accepts)
-    on_reactor = _runs_on_reactor(function)
+    on_reactor = runs_on_reactor(function)
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(_call, function)
     spoken = partial(say_each)
@@ -93,7 +93,7 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
         signature(function).bind()
     except (TypeError, ValueError) as error:
         raise BadSignature(f"{_name(function)} is called without arguments: {error}") from error
-    if _runs_on_reactor(function):
+    if runs_on_reactor(function):
 
         async def run() -> object:
             result = function()
@@ -231,7 +231,8 @@ def _is_generator(function: Callable[..., object]) -> bool:
     return inspect.isgeneratorfunction(_called(function))
 
 
-def _runs_on_reactor(function: Callable[..., object]) -> bool:
+def runs_on_reactor(function: Callable[..., object]) -> bool:
+    """Whether it does not block, by what it is or says that it returns."""
     called = _called(function)
     for each in (function, called):
         if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):

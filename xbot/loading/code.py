@@ -12,9 +12,10 @@ from xbot.loading.callables import BadSignature, call_of, own_parameters, work_o
 from xbot.loading.finding import find
 from xbot.loading.own_options import OwnOptions
 from xbot.loading.parameters import Parameter, parameters_of
+from xbot.loading.posts import post_of
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.wrong import Wrong, blaming
-from xbot.responder import Call, Declared, Responder, declared_by, repeated_by
+from xbot.responder import Call, Declared, Responder, declared_by, posted_to, repeated_by
 from xbot.scope import Scope, Surroundings, Work
 from xbot.settings import ResponderSettings
 
@@ -124,8 +125,14 @@ def _bind_life(target: object, surroundings: Surroundings, scope: Scope) -> bool
         for every in several:
             has_timers = True
             scope.add_timer(name, every.period, every.at_start, work_of(function, in_thread))
+    for function, names in posted_to(target):
+        for name in names:
+            if name in scope.posts:
+                raise Wrong(("use", f"two of its functions take what is posted to {name}"))
+            scope.add_post(name, post_of(function, in_thread))
+    is_asked = has_timers or bool(scope.posts)
     if inspect.isroutine(target):
-        return has_timers
+        return is_asked
     routes = [function for function, _ in declared_by(target)]
     works: dict[str, Work] = {}
     for name in ("start", "stop"):
@@ -133,7 +140,7 @@ def _bind_life(target: object, surroundings: Surroundings, scope: Scope) -> bool
         if inspect.ismethod(method) and method not in routes:
             works[name] = work_of(method, in_thread)
     scope.add_life(works.get("start"), works.get("stop"))
-    return has_timers or bool(works)
+    return is_asked or bool(works)
 
 
 def _summary(documented: object) -> str:

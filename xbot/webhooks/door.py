@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from xbot.errors import XbotError
 from xbot.file_state import FileUnavailable
 from xbot.rates import Buckets, Verdict
-from xbot.settings import WebhookSettings
+from xbot.responder import Failed
+from xbot.scope import TakesPost, Unloaded
+from xbot.settings import RESPONDER, WebhookSettings
 from xbot.template import DOTTED, Template
+from xbot.threads import Busy
 from xbot.throttle import Throttle
 from xbot.web.answer import Answer
 from xbot.web.posting import Posted
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
-from xbot.webhooks.own import Own
-from xbot.webhooks.payload import Part, WrongPayload, parse
+from xbot.webhooks.own import Own, returned
+from xbot.webhooks.payload import Part, WrongPayload, line, parse
 from xbot.webhooks.proof import Proof, prove
 from xbot.webhooks.report import Report
 from xbot.webhooks.spool import Spool
@@ -33,17 +37,46 @@ READERS = {
 }
 
 
+class NobodyTakesIt(XbotError):
+    """No loaded responder takes what is posted to a webhook that is left to one."""
+
+    def __init__(self) -> None:
+        super().__init__("no responder takes this")
+
+
+#: What passes, so that who posts may try again.
+_LATER = (TooMuchWaits, FileUnavailable, NobodyTakesIt, Busy, Unloaded, TimeoutError)
+
+# No responder sees them.
+_PROOFS = frozenset(
+    {
+        "authorization",
+        "x-hub-signature",
+        "x-hub-signature-256",
+        "x-gitea-signature",
+        "x-gogs-signature",
+    }
+)
+
+
 class Door:
     """Answers what is posted to the paths of webhooks.
 
     202 once what it says is durable in the ``spool``, 200 when it says nothing
-    new, and an error with one line that says what is wrong.
+    new, and an error with one line that says what is wrong. ``taker`` gives what,
+    of a responder, takes what is posted to the webhook of this name.
     """
 
     _log = Logger("xbot.webhooks")
 
-    def __init__(self, spool: Spool, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        clock: IReactorTime,
+        taker: Callable[[str], TakesPost | None] = lambda name: None,
+    ) -> None:
         self._spool = spool
+        self._taker = taker
         self._refusals = Throttle(clock)
         self._taken = Buckets(clock.seconds)
         self._webhooks: dict[str, WebhookSettings] = {}
@@ -82,33 +115,46 @@ class Door:
 
     def post(self, posted: Posted) -> Deferred[Answer]:
         """What ``posted`` is answered, whatever it is."""
+        return Deferred.fromCoroutine(self._post(posted))
+
+    async def _post(self, posted: Posted) -> Answer:
         webhook = self._webhooks.get(posted.path)
         if webhook is None:
-            return succeed(Answer.text("there is nothing here", 404))
+            return Answer.text("there is nothing here", 404)
         refusal = self._refuse(webhook, posted)
         if refusal is not None:
-            return succeed(self._told(webhook, refusal))
+            return self._told(webhook, refusal)
         try:
-            report = read(webhook, posted.headers, parse(posted.body))
-        except WrongPayload as wrong:
-            return succeed(self._told(webhook, Answer.text(wrong.reason, 400)))
-        if not report.items:
-            return succeed(Answer.text("there is nothing to say of this"))
-        kept = self._spool.keep(
-            webhook.name,
-            webhook.rooms,
-            report.items,
-            lambda items: report.said(webhook.name, items, webhook.code),
-            webhook.dedupe,
-        )
-        return kept.addCallbacks(
-            lambda is_news: (
-                Answer.text("this will be said", 202)
-                if is_news
-                else Answer.text("this was said before")
-            ),
-            lambda failure: self._told(webhook, _unkept(failure.value)),
-        )
+            payload = parse(posted.body)
+            if webhook.template == RESPONDER:
+                report = await self._ask(webhook, payload, posted.headers)
+            else:
+                report = read(webhook, posted.headers, payload)
+            if not report.items:
+                return Answer.text("there is nothing to say of this")
+            is_news = await self._spool.keep(
+                webhook.name,
+                webhook.rooms,
+                report.items,
+                lambda items: report.said(webhook.name, items, webhook.code),
+                webhook.dedupe,
+            )
+        except (WrongPayload, Failed, *_LATER) as error:
+            return self._told(webhook, _refusal(error))
+        return Answer.text(*(("this will be said", 202) if is_news else ("this was said before",)))
+
+    async def _ask(
+        self, webhook: WebhookSettings, payload: Part, headers: Mapping[str, str]
+    ) -> Report:
+        """What the responder that takes these posts says."""
+        take = self._taker(webhook.name)
+        if take is None:
+            raise NobodyTakesIt
+        shown = {name: text for name, text in headers.items() if name not in _PROOFS}
+        answers = await take(payload.value, shown)
+        if answers.failure is not None:
+            answers.failure.raiseException()
+        return returned(answers.said)
 
     def _refuse(self, webhook: WebhookSettings, posted: Posted) -> Answer | None:
         """Why its contents are no matter, if so."""
@@ -149,9 +195,13 @@ def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) ->
     return Own(template, webhook.dedupe_key).read(payload)
 
 
-def _unkept(error: BaseException) -> Answer:
+def _refusal(error: Exception) -> Answer:
+    if isinstance(error, WrongPayload):
+        return Answer.text(error.reason, 400)
+    if isinstance(error, Failed):
+        return Answer.text(line(error.answer), 400)
     if isinstance(error, TooMuchWaits):
         return Answer.text("too much waits to be said; try again later", 503)
-    if isinstance(error, FileUnavailable):
-        return Answer.text("this cannot be kept now; try again later", 503)
-    raise error
+    if isinstance(error, NobodyTakesIt):
+        return Answer.text("no responder takes this; try again later", 503)
+    return Answer.text("this cannot be done now; try again later", 503)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from xbot.template import Template
@@ -28,7 +30,7 @@ class Own:
             names = ", ".join(sorted(self.template.fields))
             raise WrongPayload(f"none of the fields of the template is there: {line(names)}")
         text = self.template.fill({name: payload.at(name).text() for name in self.template.fields})
-        lines = tuple(line(each, 4 * len(each)) for each in text.strip().split("\n"))
+        lines = _lines(text)
         return Report((Item(self._key(payload, lines), lines),))
 
     def _key(self, payload: Part, lines: tuple[str, ...]) -> str:
@@ -38,3 +40,13 @@ class Own:
         if not value:
             raise WrongPayload(f"{self.key} is missing; it tells one message from another")
         return key_of("key", value)
+
+
+def returned(texts: Sequence[str]) -> Report:
+    """What is said of texts that a responder made of a post: one thing each."""
+    several = [_lines(text) for text in texts]
+    return Report(tuple(Item(key_of("text", lines), lines) for lines in several))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line(each, 4 * len(each)) for each in text.strip().split("\n"))

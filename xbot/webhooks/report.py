@@ -56,17 +56,18 @@ class Report:
         return f"[{name}] {_fitting(lines, '  ')}"
 
     def _several(self, items: Sequence[Item]) -> list[str]:
-        counts = Counter(item.status for item in items)
+        counts = Counter(item.status for item in items if item.status)
         told = ", ".join(f"{count} {status.lower()}" for status, count in counts.items())
-        lines = [": ".join(filter(None, [told.strip(), self.heading]))]
-        length = len(lines[0])
+        lines = list(filter(None, [": ".join(filter(None, [told, self.heading]))]))
+        length, shown = sum(map(len, lines)), 0
         for item in items:
             told = " ".join(_one(item))
             length += len(told) + 3
-            if len(lines) == MAX_LINES or length > MAX_LENGTH - _MORE:
+            if len(lines) >= MAX_LINES or (shown and length > MAX_LENGTH - _MORE):
                 break
             lines.append(told)
-        more = len(items) - (len(lines) - 1) + self.unseen
+            shown += 1
+        more = len(items) - shown + self.unseen
         return [*lines, f"and {more} more"] if more else lines
 
 

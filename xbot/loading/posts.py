@@ -1,0 +1,51 @@
+"""How a Python callable takes what was posted to a webhook."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from xbot.answers import Answers, collect
+from xbot.loading.callables import BadSignature, runs_on_reactor
+from xbot.loading.parameters import signature
+from xbot.scope import TakesPost
+from xbot.threads import RunsInThread
+
+
+def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPost:
+    """What a webhook calls; :class:`BadSignature` if it cannot take a payload and headers."""
+    name = getattr(function, "__name__", "it")
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise BadSignature(f"{name} is a generator; a webhook takes what is returned")
+    try:
+        signature(function).bind({}, {})
+    except (TypeError, ValueError) as error:
+        raise BadSignature(f"{name} is called with a payload and headers: {error}") from error
+    on_reactor = runs_on_reactor(function)
+    # One object for all calls: by it the threads' owner tells who has how many.
+    in_its_thread = partial(_call, function)
+
+    async def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Answers:
+        result: object
+        if on_reactor:
+            result = function(payload, headers)
+        else:
+            result = (await in_thread(in_its_thread, payload, headers)).value
+        return collect(await result if inspect.isawaitable(result) else result)
+
+    return lambda payload, headers: Deferred.fromCoroutine(run(payload, headers))
+
+
+@frozen
+class _Returned:
+    # A Deferred cannot be the result of another one, so it travels in this.
+    value: object
+
+
+def _call(function: Callable[..., object], *args: object) -> _Returned:
+    return _Returned(function(*args))

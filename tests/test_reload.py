@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
+from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
 from xbot import service
@@ -18,6 +19,8 @@ from xbot.message import Message
 from xbot.reloading import SETTLE
 from xbot.service import BotService
 from xbot.testing.journal import MemoryJournal
+from xbot.web.posting import Posted
+from xbot.webhooks.spool import Spool
 from xbot.xmpp import ns
 from xbot.xmpp.connection import State
 
@@ -455,6 +458,50 @@ class StatusServerTests(ReloadCase):
             self.reload(ACCOUNT, HELLO.format("1"), parts)
             self.assertEqual([(each.port, each.is_open) for each in ports], told)
         self.assertTrue(any("options http" in str(event.get("plan")) for event in self.events))
+
+
+class WebhookTests(ReloadCase):
+    HTTP = "[http]\nlisten = 127.0.0.1:1\n"
+    HOOK = f"[webhook {{}}]\nroom = {ROOM}\ntemplate = {{{{a}}}}\nsecret = none\n"
+
+    def setUp(self):
+        super().setUp()
+        self.patch(service, "Spool", partial(Spool, in_thread=InTurn()))
+        self.clock.listenTCP = lambda *args, **more: Port()
+
+    def post(self, name, body=b'{"a": "b"}'):
+        headers = {"content-type": "application/json"}
+        posted = Posted(f"/webhook/{name}", headers, body)
+        return self.successResultOf(self.bot.webhooks.post(posted)).status
+
+    def test_they_come_and_go(self):
+        """The webhooks are those of the ini after a reload, and say what was posted."""
+        self.start(ACCOUNT, self.HTTP, f"[room {ROOM}]")
+        self.assertEqual(self.post("one"), 404)
+        self.reload(ACCOUNT, self.HTTP, f"[room {ROOM}]", self.HOOK.format("one"))
+        self.assertIn("options webhooks", self.plan())
+        self.assertEqual(self.post("one"), 202)
+        self.clock.advance(1)
+        self.assertEqual(self.answers(), ["[one] b"])
+        self.reload(ACCOUNT, self.HTTP, f"[room {ROOM}]", self.HOOK.format("two"))
+        self.assertEqual((self.post("one"), self.post("two")), (404, 202))
+
+    def test_kept_while_the_link_is_down(self):
+        """What is taken while the link is down is said once it is back."""
+        self.start(ACCOUNT, self.HTTP, f"[room {ROOM}]", self.HOOK.format("one"))
+        self.peer.lose()
+        self.assertEqual(self.post("one"), 202)
+        self.clock.advance(5)
+        self.peer = self.bot.adapter.connection._endpoint.accept()
+        self.peer.log_in("xbot@example.org/bot")
+        self.assertEqual(self.answers(), ["[one] b"])
+
+
+class Port:
+    """An open port."""
+
+    def stopListening(self):
+        """Nobody knows."""
 
 
 class OverviewTests(ReloadCase):

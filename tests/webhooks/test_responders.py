@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.test_door import JSON, ROOM, FalseSpool
 from xbot import Failed, say, webhook
-from xbot.loading.callables import BadSignature
-from xbot.loading.code import responder_of_object
+from xbot.loading import code
+from xbot.loading.wrong import Wrong
 from xbot.responder import Responder, is_responder
 from xbot.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
 from xbot.testing.surroundings import Around
@@ -36,8 +36,9 @@ class ResponderCase(SynchronousTestCase):
 
     def load(self, target: object) -> Responder:
         """The responder of this code, started."""
-        settings = ResponderSettings("shop", timeout=20.0)
-        loaded = responder_of_object(settings, target, self.around.surroundings())
+        self.patch(code, "find", lambda settings: [target])
+        settings = ResponderSettings("shop", use="shop", timeout=20.0)
+        loaded = code.responder_of_code(settings, self.around.surroundings())
         self.responders = [loaded]
         assert loaded.scope is not None
         self.successResultOf(loaded.scope.start())
@@ -132,4 +133,4 @@ class DeclaredTests(ResponderCase):
             yield "x"
 
         for function in (lambda payload: None, lambda a, b, c: None, yields):
-            self.assertRaises(BadSignature, self.load, webhook("orders")(function))
+            self.assertRaises(Wrong, self.load, webhook("orders")(function))

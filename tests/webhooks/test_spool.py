@@ -114,11 +114,15 @@ class SayTests(SpoolCase):
         for _ in range(20):
             self.clock.advance(GATHER)
         self.assertEqual(len(self.said), MAX_UNDER_WAY)
+        longest = 0
         for _ in range(4):
+            longest = max([longest, *map(len, self.bodies())])
             self.arrive()
             self.clock.advance(GATHER)
             self.clock.advance(GATHER)
         self.assertEqual(self.waiting(), 0)
+        self.assertGreater(longest, spool.MAX_LENGTH / 2)
+        self.assertLessEqual(longest, spool.MAX_LENGTH)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_full_outbox(self) -> None:

@@ -27,6 +27,11 @@ class Process:
         # The kernel's clock of another process: all of its threads, in nanoseconds.
         self._clock = (~self._child.pid << 3) | 2
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._child.pid
+
     def cpu(self) -> float:
         """Seconds of CPU time so far, in user and kernel."""
         return time.clock_gettime_ns(self._clock) / 1e9

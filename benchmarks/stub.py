@@ -131,6 +131,10 @@ class Client:
         joined = b"".join(pieces)
         self._to_write += [joined[at : at + CHUNK] for at in range(0, len(joined), CHUNK)]
 
+    def flush(self, timeout: float = 60.0) -> None:
+        """Serve until all that was queued is written."""
+        self._serve(lambda: not self._to_write, timeout, "the client does not read")
+
     def drop(self) -> None:
         """Cut the connection as a broken network does: with a reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

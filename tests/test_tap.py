@@ -1,5 +1,6 @@
 """twistd's side of the bot."""
 
+import gc
 import io
 import shutil
 import signal
@@ -221,6 +222,20 @@ class ClockTests(unittest.TestCase):
         clock = Clock()
         BotService(options.loaded, clock, self.fail)
         self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_what_stays_is_not_looked_through(self):
+        """Once begun, the garbage collector leaves alone what was there from the start."""
+        frozen = []
+        self.patch(gc, "freeze", lambda: frozen.append(True))
+        options = tap.Options()
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver=embedded")
+        options.parseOptions(["--config", str(path)])
+        daemon = tap._Daemon(options)
+        self.assertEqual(frozen, [])
+        daemon.startService()
+        self.addCleanup(daemon.stopService)
+        self.assertEqual(frozen, [True])
 
 
 class LogTests(unittest.TestCase):

@@ -7,6 +7,7 @@ import unittest
 from tests.integration import (
     commands,
     contract,
+    hostile,
     mechanisms,
     misbehaviour,
     reliability,
@@ -81,4 +82,8 @@ class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
 
 
 class Commands(commands.CommandContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Hostile(hostile.HostileContract, unittest.TestCase):
     kind = Ejabberd

@@ -7,6 +7,7 @@ import unittest
 from tests.integration import (
     commands,
     contract,
+    hostile,
     mechanisms,
     misbehaviour,
     reliability,
@@ -86,4 +87,8 @@ class ManyRooms(rooms.ManyRoomsContract, unittest.TestCase):
 
 
 class Commands(commands.CommandContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Hostile(hostile.HostileContract, unittest.TestCase):
     kind = Prosody

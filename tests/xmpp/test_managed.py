@@ -378,6 +378,14 @@ class ManagedTests(unittest.TestCase):
         peer.transport.producer.resumeProducing()
         self.assertEqual(self.bodies(peer), ["a"])
 
+    def test_counts_what_is_dropped(self):
+        """A stanza that is dropped was sent all the same: else the last ones come again."""
+        peer = self.log_in()
+        for stanza in said(1, "<x xmlns='a b'/>"), said(2, "<a/>" * 9000), said(3):
+            peer.feed(stanza)
+        self.assertEqual((peer.stream.dropped, len(self.heard)), (2, 1))
+        self.assertEqual(self.ask(peer), 5)
+
     def test_asks_about_answers(self):
         """What we answer others is asked about too, so that it does not pile up for ever."""
         peer = self.log_in()

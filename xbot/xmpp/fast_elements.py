@@ -143,7 +143,10 @@ class FastElementStream(ElementStream):
         self._unfinished = 0
         dropped, self._dropped = self._dropped, ""
         self._elements = 0
-        if not (self._is_lean or self._has_marks):
+        if self._has_marks:
+            if dropped:
+                self._listen_carefully()
+        elif not self._is_lean:
             self._be_lean()
         if dropped:
             self.DroppedEvent(dropped)
@@ -172,9 +175,14 @@ class FastElementStream(ElementStream):
             return
         self._is_lean = False
         self._elements = _elements_in(self._open[1]) if len(self._open) > 1 else 0
-        self._parser.StartElementHandler = self._got_careful_start
-        self._parser.CharacterDataHandler = self._got_careful_text
-        self._parser.StartNamespaceDeclHandler = self._got_namespace
+        self._listen_carefully()
+
+    def _listen_carefully(self) -> None:
+        parser = self._parser
+        parser.StartElementHandler = self._got_careful_start
+        parser.EndElementHandler = self._lean_handlers[1]
+        parser.CharacterDataHandler = self._got_careful_text
+        parser.StartNamespaceDeclHandler = self._got_namespace
 
     def _got_careful_start(self, name: str, attributes: dict[Any, str]) -> None:
         self._prefixes = {}
@@ -198,12 +206,17 @@ class FastElementStream(ElementStream):
         if not self._dropped:
             self._open[-1].append(node)
         self._open.append(node)
+        if self._dropped:
+            self._be_deaf()
 
     def _got_namespace(self, prefix: str | None, uri: str | None) -> None:
         super()._got_namespace(prefix, uri)
         if self._open and prefix is None:
             # Nodes do not say which namespace is the default.
             self._default_namespaces.pop()
+        if self._open and self._dropped:
+            # A tag may declare thousands; the next stanza is listened to again.
+            self._parser.StartNamespaceDeclHandler = None
 
     def _got_careful_text(self, text: str) -> None:
         self._token = 0
@@ -211,6 +224,33 @@ class FastElementStream(ElementStream):
             self._got_text(text)
         elif not self._dropped:
             self._open[-1].append(text)
+
+    # The deaf way.
+
+    def _be_deaf(self) -> None:
+        """For the rest of a stanza that is dropped: it has an end, and is counted, no more.
+
+        Whoever sent it chose it to take long.
+        """
+        got_end = self._lean_handlers[1]
+        assert got_end is not None
+        below = 0
+
+        def count_start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal below
+            below += 1
+            self._elements += 1
+
+        def count_end(name: str) -> None:
+            nonlocal below
+            if below:
+                below -= 1
+            else:
+                got_end(name)
+
+        self._parser.StartElementHandler = count_start
+        self._parser.EndElementHandler = count_end
+        self._parser.StartNamespaceDeclHandler = None
 
     def _drop(self, reason: str) -> None:
         if self._open and not self._dropped:

@@ -367,7 +367,7 @@ class Stream(XmlStream):
     def _got_other(self, element: domish.Element) -> None:
         try:
             if self.managed is None or not self.managed.got_element(element):
-                self._got_dropped("no stanza")
+                self._count_dropped("no stanza")
         except ProtocolViolation as violation:
             self.end(violation)
 
@@ -379,6 +379,12 @@ class Stream(XmlStream):
             # Nobody else can write to us yet; to wait for another answer would be in vain.
             self.end(ProtocolViolation(f"the server sent what cannot be read: {reason}"))
             return
+        if self.managed is not None:
+            # The server counts it: it would send as many of the last ones again.
+            self.managed.received()(None)
+        self._count_dropped(reason)
+
+    def _count_dropped(self, reason: str) -> None:
         self.dropped += 1
         self._log.debug("dropped a stanza: {reason}", reason=reason)
 

@@ -1,0 +1,206 @@
+"""``python -m benchmarks.attack``: for how long an attack keeps the real daemon from others.
+
+In its process a timer is due every two milliseconds; how late it comes is how
+long the reactor was held. A stub server attacks over TLS on the loopback address.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks import bots, stanzas
+from benchmarks.bots import Server
+from benchmarks.stub import Client, Stub
+from tests.integration.certificates import make_certificate
+
+#: Seconds between two ticks of the probe.
+TICK = 0.002
+
+#: Messages a second, for so many seconds.
+RATE, SECONDS = 1000, 10
+
+OCCUPANTS = 10_000
+BODIES = 100
+
+#: No stanza of up to so many bytes holds the reactor for longer than so many seconds.
+LARGEST, LONGEST = 512 * 1024, 0.050
+
+
+def probe(path: str) -> None:
+    """In the bot's process: measure, and write what was measured to ``path`` at SIGUSR1."""
+    from twisted.internet import reactor
+
+    when, late = array("d"), array("d")
+    due = 0.0
+
+    def tick() -> None:
+        nonlocal due
+        now = time.monotonic()
+        when.append(now)
+        late.append(now - due)
+        due = now + TICK
+        reactor.callLater(TICK, tick)  # type: ignore[attr-defined]
+
+    def begin() -> None:
+        nonlocal due
+        due = time.monotonic()
+        tick()
+        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(write))  # type: ignore[attr-defined]
+
+    def write() -> None:
+        part = Path(f"{path}.part")
+        part.write_text(json.dumps([list(when), list(late)]))
+        part.rename(path)
+
+    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
+
+
+def fill(unit: str, around: str = "<message from='a@b'>{}</message>") -> str:
+    """A stanza of the largest size that is full of this."""
+    return around.format(unit * ((LARGEST - len(around)) // len(unit)))
+
+
+def nasty() -> dict[str, str]:
+    """Single stanzas, each the worst of its kind."""
+    said = f"<message type='groupchat' from='{stanzas.room()}/alice'><body>{{}}</body></message>"
+    return {
+        "siblings": fill("<a/>"),
+        "siblings with namespaces": fill("<a xmlns='b'/>"),
+        "siblings with text": fill("<a>x</a>"),
+        "siblings with attributes": fill("<a b='c' d='e'/>"),
+        "levels": "<message>" + "<a>" * 74_000 + "</a>" * 74_000 + "</message>",
+        "attributes": "<message " + " ".join(f"a{n}=''" for n in range(45_000)) + "/>",
+        "namespaces": "<message " + " ".join(f"xmlns:a{n}='u'" for n in range(25_000)) + "/>",
+        "one namespace": f"<message><x xmlns='{'u' * (LARGEST - 100)}'/></message>",
+        "one attribute": f"<message a='{'x' * (LARGEST - 100)}'/>",
+        "a JID": f"<message from='{'x' * (LARGEST - 100)}@b'><body>x</body></message>",
+        "a body": fill("x", said),
+        "a body of line feeds": fill("\n", said),
+        "a body of entities": fill("&lt;", said),
+        "a body of CDATA": fill("<![CDATA[]]>", said),
+        "bodies": fill("<body>x</body>"),
+        "delays": fill("<delay xmlns='urn:xmpp:delay'/>"),
+        "items": fill("<item/>", f"<presence from='{stanzas.room()}/x'><x xmlns='"
+                      f"{stanzas.MUC_USER}'>{{}}</x></presence>"),
+        "a request": fill("<q xmlns='u'/>", "<iq type='get' id='1' from='a@b/c'>{}</iq>"),
+        "a command": fill("x", said.replace("{}", f"{stanzas.NICK}: ping {{}}")),
+    }  # fmt: skip
+
+
+class Attack:
+    """A bot, a stub, and what they measured."""
+
+    def __init__(self, folder: Path) -> None:
+        certificate = make_certificate(folder, stanzas.DOMAIN)
+        self._stub = Stub(certificate.chain, certificate.key)
+        self._lags = folder / "lags.json"
+        before = f"from benchmarks.attack import probe; probe({str(self._lags)!r}); "
+        bot = bots.xbot(folder, before=before)
+        server = Server(self._stub.port, certificate.authority)
+        self._process = bot.start(server, 1, 0, folder / "bot.log")
+        self._client: Client = self._stub.accept()
+        self._client.until_joined()
+        self._client.say([])
+        self.windows: dict[str, tuple[float, float]] = {}
+
+    def during(self, name: str, begun: float) -> None:
+        """From ``begun`` until all is answered is a window of that name."""
+        self._client.say([], 120)
+        self.windows[name] = (begun, time.monotonic())
+
+    def idle(self) -> None:
+        """Nobody says anything."""
+        begun = time.monotonic()
+        time.sleep(2)
+        self.during("nobody says anything", begun)
+
+    def flood(self, name: str, extra: Iterable[tuple[int, list[bytes]]] = ()) -> None:
+        """So many messages a second, and at some seconds more; a fifth are commands."""
+        begun, more = time.monotonic(), dict(extra)
+        for number in range(SECONDS * 20):
+            if number % 20 == 0:
+                self._client.write(more.get(number // 20, []))
+            chatter = list(stanzas.chatter(RATE // 20 * 4 // 5))
+            commands = [stanzas.command(f"c{number}-{n}") for n in range(RATE // 20 // 5)]
+            self._client.write(chatter + commands)
+            self._client.flush()
+            time.sleep(max(0.0, begun + (number + 1) / 20 - time.monotonic()))
+        self.during(name, begun)
+
+    def single(self, name: str, stanza: str) -> None:
+        """One stanza by itself."""
+        begun = time.monotonic()
+        self._client.write([stanza.encode()])
+        self.during(name, begun)
+
+    def measured(self) -> dict[str, list[float]]:
+        """How late the probe was in each window, in order."""
+        os.kill(self._process.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + 30
+        while not self._lags.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        when, late = json.loads(self._lags.read_text())
+        return {
+            name: sorted(lag for at, lag in zip(when, late, strict=True) if begun <= at <= ended)
+            for name, (begun, ended) in self.windows.items()
+        }
+
+    def stop(self) -> None:
+        """End both."""
+        self._process.stop()
+        self._client.close()
+        self._stub.close()
+
+
+def main() -> None:
+    """Attack, and print a table."""
+    attack = Attack(Path(tempfile.mkdtemp(prefix="xbot-attack-")))
+    try:
+        attack.idle()
+        attack.flood(f"{RATE:,} messages a second")
+        newlines = f"<message type='groupchat' from='{stanzas.room()}/alice'><body>"
+        newlines += "\n" * 250 * 1024 + "</body></message>"
+        each = BODIES // (SECONDS - 2)
+        bodies = {second: [newlines.encode()] * each for second in range(1, SECONDS - 1)}
+        bodies[1] += [newlines.encode()] * (BODIES - each * (SECONDS - 2))
+        crowd = list(stanzas.occupants(OCCUPANTS))
+        bodies[2] = bodies[2] + crowd
+        attack.flood(
+            f"and {OCCUPANTS:,} joins, and {BODIES} x 250 KiB of line feeds", bodies.items()
+        )
+        singles = nasty()
+        for name, stanza in singles.items():
+            attack.single(name, stanza)
+        measured = attack.measured()
+    finally:
+        attack.stop()
+    out = sys.stdout.write
+    out(f"{'the reactor is held for, in ms':60} {'p50':>6} {'p99':>6} {'max':>6}\n")
+    for name, lags in measured.items():
+        if name not in singles:
+            p50, p99 = statistics.median(lags), lags[int(len(lags) * 0.99)]
+            out(f"{name:60} {p50 * 1e3:6.1f} {p99 * 1e3:6.1f} {lags[-1] * 1e3:6.1f}\n")
+    worst = 0.0
+    for name in singles:
+        longest = measured[name][-1]
+        worst = max(worst, longest)
+        size = len(singles[name].encode()) // 1024
+        out(f"one stanza of {size} KiB: {name:38} {'':6} {'':6} {longest * 1e3:6.1f}\n")
+    verdict = "within" if worst <= LONGEST else "beyond"
+    out(
+        f"no stanza held it for longer than {worst * 1e3:.1f} ms:"
+        f" {verdict} the {LONGEST * 1e3:.0f}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

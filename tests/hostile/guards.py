@@ -257,6 +257,11 @@ GUARDS = (
     Guard("so large", "X11", bound("MAX_STANZA_BYTES", MUCH)),
     Guard("so long without an end", "X13", bound("MAX_UNFINISHED_BYTES", 2**23)),
     Guard("no blank in a namespace", "X18", bound("WHITE_SPACE", re.compile("(?!)"))),
+    Guard(
+        "names are forgotten",
+        "xmpp.test_elements.NamesTests.test_forgotten",
+        put(elements.ElementStream, "_renew", nothing),
+    ),
     Guard("one header", "X22", _any_number_of_headers),
     Guard("attributes are escaped", "X19", put(serialize, "_attribute", same)),
     Guard("characters that XML forbids", "L09", put(serialize, "sanitize", same)),

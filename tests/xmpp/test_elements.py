@@ -8,6 +8,7 @@ from twisted.words.xish import domish
 from tests.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
 from xbot.xmpp import elements, ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.serialize import serialize
 
 INTACT = "<message id='next'><body>intact</body></message>"
@@ -280,3 +281,54 @@ class DroppedTests(unittest.TestCase):
             shape(sink.found[0]), (ns.CLIENT, "message", {}, [(ns.CLIENT, "body", {}, [])])
         )
         self.assertEqual(sink.found[0].localPrefixes, {})
+
+
+class NamesTests(unittest.TestCase):
+    """expat keeps every name for as long as its parser lives."""
+
+    def streams(self):
+        for make in ElementStream, FastElementStream:
+            yield Sink(make())
+
+    def named(self, number):
+        """Stanzas with names that nobody used before."""
+        tags = "".join(f"<n{number}x{each} a{number}x{each}=''/>" for each in range(2000))
+        return f"<message>{tags}</message><stream:x/>{INTACT}"
+
+    def test_forgotten(self):
+        """Names are forgotten, in whatever pieces the stream comes, and nothing else is."""
+        self.patch(elements, "MAX_PARSER_BYTES", 200_000)
+        for size in 65536, 4099, 16384:
+            for sink in self.streams():
+                first = sink.stream._parser
+                for number in range(40):
+                    sink.feed(self.named(number), size)
+                    self.assertLess(len(sink.stream._parser.intern), 40_000)
+                self.assertIsNot(sink.stream._parser, first)
+                self.assertEqual(len(sink.found), 120)
+                self.assertEqual(sink.dropped, [])
+                for intact in sink.found[2::3]:
+                    self.assertEqual(shape(intact), shape(sink.found[2]))
+                self.assertEqual(sink.found[1].uri, sink.found[-2].uri)
+                with self.assertRaises(StreamViolation):
+                    sink.feed("<!DOCTYPE x>")
+                self.assertEqual(sink.ends, 0)
+
+    def test_the_end(self):
+        """The end of the stream is known to the parser that took over."""
+        self.patch(elements, "MAX_PARSER_BYTES", 1000)
+        for sink in self.streams():
+            for _ in range(100):
+                sink.feed(INTACT)
+            sink.feed(END)
+            self.assertEqual((len(sink.found), sink.ends), (100, 1))
+
+    def test_too_many(self):
+        """A stream that leaves no place between its stanzas ends before the memory does."""
+        self.patch(elements, "MAX_PARSER_BYTES", 1000)
+        self.patch(elements, "MAX_NAMES", 10_000)
+        for sink in self.streams():
+            sink.feed("<message>")
+            with self.assertRaises(StreamViolation):
+                for number in range(10):
+                    sink.feed(self.named(number).partition("</message>")[0][len("<message>") :])

@@ -17,10 +17,11 @@ import re
 from collections.abc import Callable
 from pyexpat import ParserCreate, error
 from typing import Any, NoReturn
+from xml.sax.saxutils import quoteattr
 
 from twisted.words.xish import domish
 
-from xbot.xmpp.nodes import SEPARATOR, Node
+from xbot.xmpp.nodes import SEPARATOR, Node, split_name
 
 #: A stanza with more than this is dropped. Servers relay 256 KiB from anyone.
 MAX_STANZA_BYTES = 1024 * 1024
@@ -38,6 +39,24 @@ MAX_UNFINISHED_BYTES = 4 * 1024 * 1024
 
 #: A tag is not longer; each piece of one that is makes expat begin it anew.
 MAX_TOKEN_BYTES = 512 * 1024
+
+#: expat never forgets a name, and each costs 200 bytes until the parser goes. After
+#: so many bytes another one takes over between two stanzas; a stream that leaves
+#: no place for that ends with so many names.
+MAX_PARSER_BYTES = 1024 * 1024
+MAX_NAMES = 500_000
+
+#: What a parser tells, and hands on with the stream.
+_HANDLERS = (
+    "StartElementHandler",
+    "EndElementHandler",
+    "CharacterDataHandler",
+    "StartNamespaceDeclHandler",
+    "EndNamespaceDeclHandler",
+    "StartDoctypeDeclHandler",
+    "ProcessingInstructionHandler",
+    "CommentHandler",
+)
 
 WHITE_SPACE = re.compile(r"\s")
 
@@ -62,13 +81,7 @@ class ElementStream:
     NodeEvent: Callable[[Node], bool]
 
     def __init__(self) -> None:
-        parser = ParserCreate("UTF-8", SEPARATOR)
-        parser.buffer_text = True
-        # COMPAT: expat 2.6 holds back what it has until more comes, which in a
-        # stream may be never. What that guards against, MAX_TOKEN bounds. Older
-        # releases of Python neither do this nor know the name.
-        if hasattr(parser, "SetReparseDeferralEnabled"):
-            parser.SetReparseDeferralEnabled(False)
+        parser = _make_parser()
         parser.StartElementHandler = self._got_start
         parser.EndElementHandler = self._got_end
         parser.CharacterDataHandler = self._got_text
@@ -79,6 +92,7 @@ class ElementStream:
         parser.ProcessingInstructionHandler = self._refuse_instruction
         parser.CommentHandler = self._refuse_comment
         self._parser = parser
+        self._fed = 0
         self._superseded = False
         self._root_open = False
         self._root = ""
@@ -105,10 +119,47 @@ class ElementStream:
         self._check_lengths(self._depth > 0)
 
     def _feed(self, data: bytes) -> None:
+        self._give(data)
+        if self._fed > MAX_PARSER_BYTES and not self._superseded:
+            self._renew(data)
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether the root is open, and no stanza is."""
+        return self._root_open and not self._depth
+
+    def _renew(self, data: bytes) -> None:
+        """Go on with another parser, if all that this one has not taken is in ``data``."""
+        old = self._parser
+        rest = self._fed - old.CurrentByteIndex
+        if not self._is_between or rest > len(data):
+            if len(old.intern) > MAX_NAMES:
+                raise StreamViolation("too many names")
+            return
+        # It learns of the root, and tells nobody.
+        parser, root = _make_parser(), self._root_tag().encode()
+        parser.Parse(root)
+        for handler in _HANDLERS:
+            setattr(parser, handler, getattr(old, handler))
+        self._parser, self._fed = parser, len(root)
+        if rest:
+            self._give(data[len(data) - rest :])
+
+    def _give(self, data: bytes) -> None:
+        self._fed += len(data)
         try:
             self._parser.Parse(data)
         except error as reason:
             raise StreamViolation(str(reason)) from None
+
+    def _root_tag(self) -> str:
+        """The root's start, as far as it matters to what follows."""
+        uri, name = split_name(self._root)
+        default, prefixes = self._default_namespaces[-1], self._root_prefixes
+        declared = f" xmlns={quoteattr(default)}"
+        declared += "".join(f" xmlns:{key}={quoteattr(value)}" for key, value in prefixes.items())
+        prefix = next((f"{key}:" for key, value in prefixes.items() if value == uri), "")
+        return f"<{prefix}{name}{declared}>"
 
     def _check_lengths(self, is_in_stanza: bool) -> None:
         if self._token > MAX_TOKEN_BYTES:
@@ -253,3 +304,14 @@ def _qualified(name: str) -> tuple[str, str]:
     """The (namespace, local name) of a name as expat gives it."""
     namespace, _, local = name.rpartition(SEPARATOR)
     return namespace, local
+
+
+def _make_parser() -> Any:
+    parser = ParserCreate("UTF-8", SEPARATOR)
+    parser.buffer_text = True
+    # COMPAT: expat 2.6 holds back what it has until more comes, which in a
+    # stream may be never. What that guards against, MAX_TOKEN bounds. Older
+    # releases of Python neither do this nor know the name.
+    if hasattr(parser, "SetReparseDeferralEnabled"):
+        parser.SetReparseDeferralEnabled(False)
+    return parser

@@ -66,6 +66,10 @@ class FastElementStream(ElementStream):
             self._token = 0
         self._check_lengths(len(self._open) > 1)
 
+    @property
+    def _is_between(self) -> bool:
+        return self._root_open and len(self._open) == 1
+
     def _progress(self) -> object:
         """What differs when the parser told of a tag, or of text."""
         inside = self._open[-1] if self._open else ()

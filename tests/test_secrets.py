@@ -33,6 +33,7 @@ class Broken:
 
         import gc
 
+        gc.unfreeze()
         bots = [thing for thing in gc.get_objects() if isinstance(thing, BotService)]
         innermost(repr([(vars(b), vars(b.adapter), b.adapter._account) for b in bots]))
 

@@ -10,6 +10,7 @@ from xbot.access import Access, Whom
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.message import Message
+from xbot.people import People
 from xbot.rates import MAX_BUCKETS, Rate
 from xbot.responder import fallback, hear, respond
 from xbot.settings import ROOM_RATE, SENDER_RATE
@@ -49,6 +50,17 @@ class LimitsTests(DispatcherCase):
             dispatcher.got_message(evolve(IN_ROOM, sender=sender, identity="a@example.org"))
         dispatcher.got_message(evolve(DIRECT, sender="a@example.org/y", identity="a@example.org"))
         self.assertEqual(self.said(), ["went", TOO_MUCH])
+
+    def test_responder_of_others(self) -> None:
+        """Who may not use a responder uses up nothing of its rate."""
+        access = Access(allow=Whom(People.parse(["a@example.org"])))
+        mine = evolve(responder(go), rate=Rate(1, 10.0), access=access)
+        dispatcher = self.dispatcher(mine, limits=self.limits())
+        for number in range(3):
+            dispatcher.got_message(evolve(DIRECT, identity=f"eve{number}@example.org"))
+        self.said()
+        dispatcher.got_message(evolve(DIRECT, identity="a@example.org"))
+        self.assertEqual(self.said(), ["went"])
 
     def test_room(self) -> None:
         """A room has its own bound, however many speak there; what is said elsewhere has not."""

@@ -353,12 +353,13 @@ class Dispatcher:
         return self._begin(Run(responder, route, message, groups))
 
     def _begin(self, run: Run) -> Deferred[None] | None:
+        if not run.route.for_everyone and not run.responder.access.allows(run.message):
+            # Before its rate, of which those who may not use it could leave nothing to the others.
+            self._deny(run)
+            return None
         over = self._limits.over_of(run.responder) if self._limits is not None else None
         if over is not None:
             self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
-            return None
-        if not run.route.for_everyone and not run.responder.access.allows(run.message):
-            self._deny(run)
             return None
         if self._consent.is_needed(run):
             consent = self._consent.ask(run)

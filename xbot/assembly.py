@@ -61,6 +61,7 @@ class Assembly:
         self.brain = brain
         self.journal = journal
         self._clock = clock
+        self._began = clock.seconds()
         rooms: Rooms = {str(room.jid): room.responders for room in config.rooms}
         surroundings = Surroundings(
             clock,
@@ -119,7 +120,8 @@ class Assembly:
             Place(room, nick or "", "absent" if nick is None else "joined", "", 0.0)
             for room, nick in nicks.items()
         )
-        return Overview(Phase.RUNNING, Link("online", self._clock.seconds()), tuple(places))
+        link = Link("online", self._clock.seconds() - self._began)
+        return Overview(Phase.RUNNING, link, tuple(places))
 
     def connect(self) -> None:
         """Start the adapter alone, and join the rooms: what :meth:`start` does in the end."""

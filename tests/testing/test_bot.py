@@ -12,7 +12,9 @@ from tests.testing import shop
 from xbot import Failed, Message, brain, every, hear, respond, say
 from xbot.errors import InvalidConfig, XbotError
 from xbot.testing import Bot, NotAnswered
+from xbot.testing import bot as kit
 from xbot.testing import given as names
+from xbot.testing.clock import TestClock
 
 ALICE = "alice@example.org"
 ROOM = "ops@conference.example.org"
@@ -261,6 +263,15 @@ class RepliesTests(unittest.TestCase):
 
 
 class ClockTests(unittest.TestCase):
+    def test_connected_since(self) -> None:
+        """How long it is connected counts from its own beginning, not from its clock's."""
+        clock = TestClock()
+        clock.advance(1_700_000_000)
+        self.patch(kit, "TestClock", lambda: clock)
+        bot = Bot()
+        clock.advance(60)
+        self.assertIn("connected for 1 min.", bot.say("status")[0])
+
     def test_every(self) -> None:
         """What is done every minute is done at each of them, though an hour passes at once."""
         bot = Bot([Counter])

@@ -313,7 +313,8 @@ class BrainTests(CommandCase):
             self.assertIn("no JSON", errors)
             self.assertIn("nothing was changed", errors)
         status, _, errors = self.run_brain("import", str(self.state / "none.json"))
-        self.assertEqual((status, "No such file" in errors), (1, True))
+        told = f"{self.state / 'none.json'}: cannot be read: No such file or directory"
+        self.assertEqual((status, errors.splitlines()), (1, [told, "nothing was changed"]))
         self.assertFalse((self.state / BRAIN_NAME).exists())
         self.write(x=1)
         (self.state / BRAIN_NAME).write_text("something else")

@@ -55,8 +55,11 @@ def _export(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     try:
         path = state.state_of(options) / BRAIN_NAME
-        with options.file.open("rb") as file:
-            data = file.read(portable.MAX_SIZE + 1)
+        try:
+            with options.file.open("rb") as file:
+                data = file.read(portable.MAX_SIZE + 1)
+        except OSError as error:
+            raise InvalidExport([f"cannot be read: {error.strerror}"]) from None
         if len(data) > portable.MAX_SIZE:
             raise InvalidExport([f"it is longer than {portable.MAX_SIZE} bytes"])
         done = portable.import_into(path, portable.parse(data), clocks())

@@ -70,6 +70,10 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ),
     ("[xmpp]\nserver = embedded", "3: [xmpp]: is already there in line 1"),
     ("[xbot]\nnam = x", "4: [xbot] nam: there is no such option; did you mean name?"),
+    (
+        "[responder a]\nmatch = a\nreply = a\nbogus = 3",
+        "6: [responder a] bogus: there is no such option",
+    ),
     ("[xbot]\nqqq = x", "4: [xbot] qqq: there is no such option"),
     ("[xbot]\nname = a\nName = b", "5: [xbot] name: is already set in line 4"),
     ("[xbot]\nname =", "4: [xbot] name: has no value"),

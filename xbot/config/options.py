@@ -91,7 +91,7 @@ class SectionKind:
 
 def suggest(name: str, valid: Iterable[str]) -> str:
     """``; did you mean X?`` for the valid name nearest to ``name``, or nothing."""
-    near = get_close_matches(name[:64], sorted(valid), n=1, cutoff=0.5)
+    near = get_close_matches(name[:64], sorted(valid), n=1, cutoff=0.55)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic fuzz bench bench-attack lint docs man clean
+.PHONY: help run test hermetic fuzz bench bench-attack bench-matching lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile

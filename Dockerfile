@@ -15,5 +15,8 @@ RUN groupadd --gid 64023 xbot \
 USER xbot
 ENV PATH=/opt/xbot/bin:$PATH PYTHONUNBUFFERED=1 STATE_DIRECTORY=/var/lib/xbot
 VOLUME /var/lib/xbot
+# Whether it answers; its server may be away.
+HEALTHCHECK --interval=60s --timeout=15s --start-period=15s \
+  CMD ["sh", "-c", "xbot status --state /var/lib/xbot; test $? -ne 69"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["twistd", "--nodaemon", "--pidfile=", "xbot"]

@@ -191,7 +191,7 @@ class BotService(Service):
         )
 
     def for_scripts(self) -> SayBot:
-        """What ``xbot say`` can ask for."""
+        """What ``xbot say`` and ``xbot status`` can ask for."""
 
         def put(message: Message, delivered: Callable[[], None]) -> bool:
             if not self.outbox.has_room_for(message):
@@ -205,7 +205,11 @@ class BotService(Service):
             room = self.adapter.rooms.get(jid)
             return "" if room is None or room.state is RoomState.JOINED else room.reason
 
-        return SayBot(lambda jid: self.adapter.rooms.get(jid) is not None, put, hindrance)
+        def status() -> tuple[bool, str]:
+            overview = self.overview()
+            return overview.is_ready, overview.in_words()
+
+        return SayBot(lambda jid: self.adapter.rooms.get(jid) is not None, put, hindrance, status)
 
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())

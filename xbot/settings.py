@@ -28,7 +28,7 @@ MAX_RUNS = 4
 MAX_OUTPUT = 65_536
 
 #: How much one sender, and everyone in one room, are answered, where the ini does not say.
-SENDER_RATE = Rate(4, 4.0)
+SENDER_RATE = Rate(4, 20.0)
 ROOM_RATE = Rate(20, 10.0)
 
 #: The SASL mechanisms that xbot knows, best first. PLAIN hands the password over.

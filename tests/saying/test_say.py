@@ -33,6 +33,8 @@ class NobodyTests(SayCase):
         status, told = self.say("ops@rooms.example", "hello")
         self.assertEqual(status, 69)
         self.assertIn(f"no bot answers at {self.folder}/{SOCKET_NAME}", told)
+        ended = finish([*XBOT, "status", "--state", str(self.folder)])
+        self.assertEqual((ended.returncode, ended.stdout), (69, ""))
 
     def test_mistakes(self):
         """What can be said nowhere is told without asking anybody; the exit status is 65."""
@@ -97,6 +99,8 @@ class DaemonTests(SayCase):
         """What is said, or typed, is in the room when it exits with 0; other rooms are refused."""
         daemon = self.start("[xmpp]\nserver = embedded\nport = 1", "a@conference.localhost: joined")
         self.assertEqual((self.folder / SOCKET_NAME).stat().st_mode & 0o777, 0o600)
+        ended = finish([*XBOT, "status", "--state", str(self.folder)])
+        self.assertEqual((ended.returncode, ended.stdout), (0, "in 1 of 1 rooms\n"))
         self.assertEqual(self.say("a@conference.localhost", "hello"), (0, ""))
         self.assertEqual(self.say("a@conference.localhost", typed="two\nlines\n"), (0, ""))
         status, told = self.say("b@conference.localhost", "hello")
@@ -110,6 +114,9 @@ class DaemonTests(SayCase):
         """Without a server it is queued, and told why it is not said yet; the status is 75."""
         xmpp = "[xmpp]\njid = xbot@localhost\nhost = 127.0.0.1\nport = 1\npassword = x"
         self.start(xmpp, "no connection")
+        ended = finish([*XBOT, "status", "--state", str(self.folder)])
+        self.assertEqual(ended.returncode, 75)
+        self.assertIn("refused", ended.stdout)
         status, told = self.say("a@conference.localhost", "hello", "--timeout", "200ms")
         self.assertEqual(status, 75)
         self.assertRegex(told, "^xbot say: not said yet: .*refused.*; it will be as soon as it can")

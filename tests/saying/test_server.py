@@ -5,7 +5,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
 from xbot.jid import Jid
-from xbot.saying.protocol import MAX_LINE, Reply, Request, Result
+from xbot.saying.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
 from xbot.saying.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
 
 ROOM = Jid.parse("ops@rooms.example")
@@ -16,7 +16,9 @@ class ServerTests(unittest.TestCase):
         self.clock = Clock()
         self.said = []
         self.has_room, self.hindrance = True, ""
-        bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance)
+        self.status = True, "in 1 of 1 rooms"
+        bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
+                  lambda: self.status)  # fmt: skip
         self.factory = SayFactory(bot, self.clock)
 
     def put(self, message, delivered):
@@ -41,6 +43,15 @@ class ServerTests(unittest.TestCase):
         self.assertEqual(saying.transport.disconnecting, bool(data))
         return Reply.parse(data) if data else None
 
+    def test_status(self):
+        """How the bot is, is told at once, and nothing is said."""
+        for status, result in ((True, Result.READY), (False, Result.NOT_READY)):
+            self.status = status, "in words"
+            saying = self.connect()
+            saying.dataReceived(STATUS_LINE)
+            self.assertEqual(self.reply(saying), Reply(result, "in words"))
+        self.assertEqual((self.said, self.clock.getDelayedCalls()), ([], []))
+
     def test_delivered(self):
         """What is said in a room is answered once the server has it, and not before."""
         saying = self.ask()
@@ -55,7 +66,7 @@ class ServerTests(unittest.TestCase):
     def test_delivered_at_once(self):
         """A server that acknowledges nothing has what was written."""
         self.put = lambda message, delivered: delivered() or True
-        self.factory.bot = Bot(lambda room: True, self.put, lambda room: "")
+        self.factory.bot = Bot(lambda room: True, self.put, lambda room: "", lambda: self.status)
         self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from xbot import __version__
-from xbot.cli import brain, check, demo, explain, journal, say, shell, test
+from xbot.cli import brain, check, demo, explain, journal, say, shell, status, test
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 
 #: In the order in which ``--help`` lists them.
-COMMANDS = (check, explain, test, shell, demo, say, journal, brain)
+COMMANDS = (check, explain, test, shell, demo, say, journal, brain, status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -421,7 +421,10 @@ KINDS = (
             ),
             OptionKind("journal-keep", keep, "30d", "How long the journal of commands goes back."),
             OptionKind(
-                "sender-rate", rate, "4/4s", "How much one sender is answered: so many in how long."
+                "sender-rate",
+                rate,
+                "4/20s",
+                "How much one sender is answered: so many in how long.",
             ),
             OptionKind(
                 "room-rate", rate, "20/10s", "How much everyone in one room together is answered."

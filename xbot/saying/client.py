@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from xbot.errors import XbotError
-from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, Reply, Request, Result
+from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
 
 #: Seconds that the daemon has besides those of the request.
 GRACE = 10.0
@@ -21,15 +21,26 @@ def ask(state: Path, request: Request) -> Reply:
 
     :raises NotRunning: when there is none.
     """
-    path = state / SOCKET_NAME
+    return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
+
+
+def ask_status(state: Path) -> Reply:
+    """How the bot with this state folder is; ready, not ready, or lost.
+
+    :raises NotRunning: when there is none.
+    """
+    return _exchange(state / SOCKET_NAME, STATUS_LINE, GRACE)
+
+
+def _exchange(path: Path, asked: bytes, limit: float) -> Reply:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(request.timeout + GRACE)
+        line.settimeout(limit)
         try:
             line.connect(str(path))
         except OSError as error:
             raise NotRunning(f"no bot answers at {path}: {error.strerror or error}") from None
         try:
-            line.sendall(request.line())
+            line.sendall(asked)
             data = b""
             while not data.endswith(b"\n") and len(data) <= MAX_LINE:
                 more = line.recv(65536)

@@ -30,6 +30,12 @@ class Result(Enum):
     QUEUED = "queued"
     REFUSED = "refused"
     LOST = "lost"
+    READY = "ready"
+    NOT_READY = "not ready"
+
+
+#: The other thing that can be asked: how the bot is.
+STATUS_LINE = b'{"ask": "status"}\n'
 
 
 class BadRequest(XbotError, ValueError):

@@ -17,7 +17,15 @@ from twisted.python.failure import Failure
 from xbot.jid import Jid
 from xbot.listening import Listening
 from xbot.message import Message
-from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, BadRequest, Reply, Request, Result
+from xbot.saying.protocol import (
+    MAX_LINE,
+    SOCKET_NAME,
+    STATUS_LINE,
+    BadRequest,
+    Reply,
+    Request,
+    Result,
+)
 from xbot.settings import Listen
 
 #: So many may wait at once, and so many seconds have they to say what they want.
@@ -29,13 +37,15 @@ class Bot:
     """What a bot can be asked to do.
 
     ``knows`` tells whether a room is one of ours, ``put`` takes a message for
-    good or not, and calls its second argument once the server has it, and
-    ``hindrance`` says why nothing can be said in a room now, or nothing.
+    good or not, and calls its second argument once the server has it,
+    ``hindrance`` says why nothing can be said in a room now, or nothing, and
+    ``status`` whether people in all rooms can use it, and how it is in words.
     """
 
     knows: Callable[[Jid], bool]
     put: Callable[[Message, Callable[[], None]], bool]
     hindrance: Callable[[Jid], str]
+    status: Callable[[], tuple[bool, str]]
 
 
 class SayServer:
@@ -119,6 +129,10 @@ class Saying(LineOnlyReceiver):
             return
         self._has_asked = True
         self._stop_clock()
+        if line == STATUS_LINE.rstrip():
+            is_ready, words = self._bot.status()
+            self.answer(Reply(Result.READY if is_ready else Result.NOT_READY, words))
+            return
         try:
             request = Request.parse(line)
         except BadRequest as bad:

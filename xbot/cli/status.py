@@ -1,0 +1,38 @@
+"""``xbot status``: how the bot that runs is, in one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from xbot.cli import state
+from xbot.cli.say import EXIT_QUEUED, EXIT_UNAVAILABLE
+from xbot.saying.client import NotRunning, ask_status
+from xbot.saying.protocol import Result
+
+
+def add_to(commands: Any) -> None:
+    """The command and its options."""
+    status = commands.add_parser(
+        "status",
+        help="say how the bot that runs is",
+        description="Prints in one line how the bot that runs is. Exits with 0 when it is logged in"
+        f" and in all rooms of its ini, with {EXIT_QUEUED} when it is not, and with"
+        f" {EXIT_UNAVAILABLE} when no bot answers. Run it as the bot's user or as root.",
+    )
+    state.add_to(status)
+    status.set_defaults(command=_status)
+
+
+def _status(options: argparse.Namespace) -> int:
+    try:
+        reply = ask_status(state.state_of(options))
+    except NotRunning as error:
+        print(f"{error}; does it run, with this state folder (--state)?", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    if reply.result is Result.LOST:
+        print(reply.reason, file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    print(reply.reason)
+    return 0 if reply.result is Result.READY else EXIT_QUEUED

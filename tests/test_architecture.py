@@ -20,7 +20,7 @@ LAYERS = [
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
-    {"tap", "hangup", "systemd", "demo", "talk"},
+    {"tap", "hangup", "steady", "systemd", "demo", "talk"},
     {"cli"},
 ]
 

@@ -24,6 +24,7 @@ from xbot.logs.repeats import WINDOW
 from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.settings import BotSettings, Config
+from xbot.steady import make_steady
 from xbot.xmpp.trace import NAMESPACE as WIRE
 from xbot.xmpp.trace import Trace
 
@@ -75,6 +76,7 @@ def makeService(options: Options) -> IService:
     """The bot that the ini describes; SIGHUP makes it read the ini again."""
     from twisted.internet import reactor
 
+    make_steady(reactor)
     exit_status = _ExitStatus()
 
     def gave_up(reason: str) -> None:

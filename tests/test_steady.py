@@ -1,0 +1,31 @@
+"""What :mod:`xbot.steady` promises."""
+
+import time
+
+from twisted.internet.selectreactor import SelectReactor
+from twisted.trial import unittest
+
+from xbot.steady import make_steady
+
+
+class SteadyTests(unittest.SynchronousTestCase):
+    def setUp(self):
+        self.reactor = SelectReactor()
+        self.reactor.disconnectAll()
+        self.addCleanup(self.reactor.waker.connectionLost, None)
+
+    def test_wall_clock_set_back(self):
+        """What waits happens in its time, however the wall's clock is set meanwhile."""
+        self.assertTrue(make_steady(self.reactor))
+        done = []
+        self.reactor.callLater(0, done.append, "done")
+        self.patch(time, "time", lambda: 0.0)
+        self.reactor.runUntilCurrent()
+        self.assertEqual(done, ["done"])
+
+    def test_something_waits(self):
+        """What waits already was reckoned by the other clock, which stays."""
+        call = self.reactor.callLater(60, lambda: None)
+        self.addCleanup(call.cancel)
+        self.assertFalse(make_steady(self.reactor))
+        self.assertGreater(call.getTime(), time.time())

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.webhooks.payload import MAX_FIELD, MAX_LINK, Part, WrongPayload, line, parse
+from xbot.webhooks.payload import (
+    MAX_FIELD,
+    MAX_LINK,
+    MAX_NAMES,
+    MAX_PARTS,
+    Part,
+    WrongPayload,
+    line,
+    parse,
+)
 
 #: Anything that JSON can say, and a little more.
 anything = st.recursive(
@@ -72,6 +81,13 @@ class PartTests(SynchronousTestCase):
             ({"a": "b", "c": None, "d": [1], "e": 2}, "a=b, e=2"),
         ):
             self.assertEqual(Part(value).text(), told)
+
+    def test_many(self):
+        """Of a list or an object without end only the first are looked at, and all are counted."""
+        part = Part({"a": [1] * 500_000, "b": dict.fromkeys(map(str, range(100_000)))})
+        self.assertEqual((len(part["a"].parts()), len(part["a"])), (MAX_PARTS, 500_000))
+        self.assertEqual((len(list(part["b"].items())), len(part["b"])), (MAX_NAMES, 100_000))
+        self.assertTrue(part["c"])
 
     def test_first_line(self):
         """Of a text of several lines the first that says something stands for all of it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from xbot.webhooks.payload import Part, WrongPayload, line
-from xbot.webhooks.report import MAX_ITEMS, Item, Report, key_of
+from xbot.webhooks.report import Item, Report, key_of
 
 #: What an alert is, in the end.
 STATUSES = ("firing", "resolved")
@@ -40,9 +40,10 @@ def _report(payload: Part, sender: str, link: Callable[[Part], str]) -> Report:
     if not isinstance(payload["alerts"].value, list):
         raise WrongPayload(f"alerts is missing, or not a list: this is not from {sender}")
     alerts = payload["alerts"].parts()
-    items = tuple(_item(alert.an_object(), link(alert)) for alert in alerts[:MAX_ITEMS])
+    items = tuple(_item(alert.an_object(), link(alert)) for alert in alerts)
     left_out = payload["truncatedAlerts"].value
     unseen = left_out if isinstance(left_out, int) and left_out > 0 else 0
+    unseen += len(payload["alerts"]) - len(alerts)
     return Report(items, _labels(payload["groupLabels"], frozenset()), unseen)
 
 

@@ -67,7 +67,8 @@ def _push(payload: Part) -> Lines:
         what = f"made the {kind} {name}" if is_new else f"moved the {kind} {name}"
         return (_sentence(payload, what, link),)
     total = payload["total_commits"].value
-    count = total if isinstance(total, int) and total > len(commits) else len(commits)
+    count = len(payload["commits"])
+    count = total if isinstance(total, int) and total > count else count
     how = "force-pushed" if _is_true(payload["forced"]) else "pushed"
     new = f"the new {kind} " if is_new else ""
     what = f"{how} {count} commit{'s' * (count != 1)} to {new}{name}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ MAX_FIELD, MAX_LINK = 400, 500
 
 #: Of a list or an object in a field, so many items are looked at.
 MAX_ITEMS = 20
+
+#: Of a list no more parts are looked at, and of an object no more names.
+MAX_PARTS, MAX_NAMES = 1000, 100
 
 #: Longer numbers stay the text that they were.
 _MAX_DIGITS = 20
@@ -95,10 +99,18 @@ class Part:
         return text if where.scheme in ("http", "https") and where.netloc else ""
 
     def items(self) -> Iterator[tuple[str, Part]]:
-        """The names and parts of an object; nothing where it is none."""
+        """The first names and parts of an object; nothing where it is none."""
         if isinstance(self.value, dict):
-            for name in self.value:
+            for name in islice(self.value, MAX_NAMES):
                 yield name, self[name]
+
+    def __len__(self) -> int:
+        """How many items a list has, or an object; 0 where it is neither."""
+        return len(self.value) if isinstance(self.value, (dict, list)) else 0
+
+    def __bool__(self) -> bool:
+        # Empty or not, it is one.
+        return True
 
     # What has to be there
 
@@ -115,10 +127,13 @@ class Part:
         return self
 
     def parts(self) -> list[Part]:
-        """The items of the list that it has to be."""
+        """The first items of the list that it has to be."""
         if not isinstance(self.value, list):
             self._blame("a list")
-        return [Part(value, f"{self.path}.{number}") for number, value in enumerate(self.value)]
+        return [
+            Part(value, f"{self.path}.{number}")
+            for number, value in enumerate(self.value[:MAX_PARTS])
+        ]
 
     def _blame(self, what: str) -> NoReturn:
         where = line(self.path, 80) or "all of it"

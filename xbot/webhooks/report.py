@@ -11,8 +11,8 @@ from attrs import frozen
 
 from xbot.texts import code
 
-#: One post has no more items, and says no more lines and characters of them.
-MAX_ITEMS, MAX_LINES, MAX_LENGTH = 1000, 12, 3000
+#: One post says no more lines and characters.
+MAX_LINES, MAX_LENGTH = 12, 3000
 
 # What is kept for the line that tells how many more there are.
 _MORE = 40

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.responders.talk import ALICE, BOB, NOW, ROOM, Talk, bundled, only
 from xbot import Message, respond
 from xbot.access import Access, Whom
-from xbot.responders import jobs
+from xbot.responders import _kept_jobs
 from xbot.responders._schedule import Schedule
 from xbot.settings import ResponderSettings
 
@@ -306,12 +306,12 @@ class JobsTests(Talk):
         """Jobs are bounded in a room, for a person, in all; and so are their texts."""
         self.assertIn("too long", self.say(f'add job "0 9 * * *" {"x" * 501}')[0])
         self.assertIn("that is too often", self.say('add job "* * * * *" x')[0])
-        self.patch(jobs, "MAX_EACH", 2)
+        self.patch(_kept_jobs, "MAX_EACH", 2)
         for _ in range(3):
             said = self.say('add job "0 9 * * *" x')
         self.assertEqual(said, ["There are too many jobs already; delete one first."])
         self.assertEqual(self.say('add job "0 9 * * *" x', BOB), said)
         self.assertEqual(self.say('add job "0 9 * * *" x', ALICE, None), said)
         self.assertIn("job 3:", self.say('add job "0 9 * * *" x', BOB, None)[0])
-        self.patch(jobs, "MAX_JOBS", 3)
+        self.patch(_kept_jobs, "MAX_JOBS", 3)
         self.assertEqual(self.say('add job "0 9 * * *" x', BOB, None), said)

@@ -4,6 +4,8 @@ import re
 
 from xbot import Failed, Message, brain, fallback, respond
 
+from ._notes import notes_of, told
+
 #: Notes in one room or of one person, and characters of a name and of what it is.
 MAX_NOTES, MAX_NAME, MAX_TEXT = 100, 60, 400
 
@@ -23,7 +25,7 @@ class Remember:
     )
     async def remember(self, message: Message, name: str, text: str) -> str:
         """Replaces what was there."""
-        place, notes = _notes(message)
+        place, notes = notes_of(message)
         if len(name) > MAX_NAME or len(text) > MAX_TEXT:
             raise Failed(f"Too long: {MAX_NAME} characters for what, {MAX_TEXT} for what it is.")
         if len(notes) >= MAX_NOTES and name.casefold() not in notes:
@@ -42,13 +44,13 @@ class Remember:
     )
     async def recall(self, message: Message, name: str) -> str:
         """As it was said."""
-        return _told(message, name) or f"I remember nothing of {name!r}."
+        return told(message, name) or f"I remember nothing of {name!r}."
 
     @fallback
     async def what_is(self, message: Message) -> str | None:
         """A question that nobody else answers; if we do not know, others may."""
         asked = re.search(r"(?i)\bwhat('s| is) (?P<name>\S.*?)\s*\?*\s*\Z", message.body)
-        return _told(message, asked["name"]) if asked else None
+        return told(message, asked["name"]) if asked else None
 
     @respond(
         r"forget (?P<name>\S.*)",
@@ -59,7 +61,7 @@ class Remember:
     )
     async def forget(self, message: Message, name: str) -> str:
         """For good."""
-        place, notes = _notes(message)
+        place, notes = notes_of(message)
         if notes.pop(name.casefold(), None) is None:
             return f"I remember nothing of {name!r}."
         if notes:
@@ -68,30 +70,8 @@ class Remember:
             del brain[place]
         return f"I forgot {name}."
 
-    @respond(
-        "memories",
-        help="all that I remember here",
-        effect=False,
-    )
+    @respond("memories", help="all that I remember here", effect=False)
     async def memories(self, message: Message) -> str:
         """The names alone."""
-        _, notes = _notes(message)
+        _, notes = notes_of(message)
         return ", ".join(sorted(name for name, _ in notes.values())) or "I remember nothing here."
-
-
-def _notes(message: Message) -> tuple[str, dict[str, list[str]]]:
-    """Where these notes are kept, and what they are. Privately nobody's but the person's."""
-    if message.is_public and message.room:
-        place = f"room {message.room}"
-    elif message.identity is None:
-        raise Failed("I cannot see who you are; ask me in the room, or directly.")
-    else:
-        place = f"person {message.identity}"
-    return place, brain.get(place, {})
-
-
-def _told(message: Message, name: str) -> str | None:
-    _, notes = _notes(message)
-    if (note := notes.get(name.casefold())) is None:
-        return None
-    return f"{note[0]} is {note[1]}"

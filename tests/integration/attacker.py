@@ -67,7 +67,9 @@ class Attacker:
             f"<presence to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'>"
             "<history maxstanzas='0'/></x></presence>"
         )
-        self.read("<subject")
+        # Of this room: what was said elsewhere may still be on its way.
+        there = re.escape(room)
+        self.read(f"<message[^>]* from='{there}['/][^>]*>(?:(?!</message>).)*<subject")
 
     def close(self) -> None:
         """Be gone, without a word."""

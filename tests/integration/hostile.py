@@ -108,6 +108,7 @@ class HostileContract(Scene):
         self.assertGreater(bot.text().count("dropped"), 15)
         # The nick of somebody who may, where nobody can see who is who.
         alice.appear(f"{anonymous}/alice", "unavailable")
+        alice.expect_presence(f"{anonymous}/alice", "unavailable")
         bob.join(anonymous, "alice")
         bob.write(self.filled(self.in_room("<body>xbot: do 77</body>"), anonymous, 77))
         bob.read("do is not for everyone")

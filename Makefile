@@ -34,7 +34,7 @@ test: $(VENV)/ready-test
 	$(BIN)/trial tests
 
 hermetic: $(VENV)/ready-test
-	$(BIN)/trial $$($(BIN)/python -m tests.hermetic)
+	$(BIN)/trial $(TRIAL) $$($(BIN)/python -m tests.hermetic)
 
 fuzz: $(VENV)/ready-test
 	$(BIN)/python -m tests.hostile.fuzz $(or $(N),1000000) $(SEED)

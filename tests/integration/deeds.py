@@ -84,5 +84,7 @@ async def behind(message: Message, nick: str) -> str:
 
 
 def _tables() -> list[Occupants]:
-    # No responder is shown them; these live in the bot's own process.
+    # No responder is shown them; these live in the bot's own process, which takes
+    # what was there at its start out of the collector's sight.
+    gc.unfreeze()
     return [each for each in gc.get_objects() if isinstance(each, Occupants)]

@@ -79,7 +79,7 @@ class WebhookTests(Folder):
         )
         self.assertEqual(self.refused(HTTP + hook), [missing])
         self.load(HTTP + hook + "secret = none\n")
-        socket = BASE + "[http]\nlisten = ./http\n"
+        socket = BASE + "[http]\nlisten = /run/xbot/http\n"
         self.load(socket + hook + "secret = none\n")
         anywhere = BASE + "[http]\nlisten = 0.0.0.0:80\n"
         self.assertEqual(

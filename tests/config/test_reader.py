@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -634,6 +636,9 @@ class SettingsTests(Folder):
 
     def test_http(self) -> None:
         """The status server listens at an address, or at a socket seen from the ini's folder."""
+        # Not below trial's folder: a socket's path has 107 bytes.
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
         for text, told in (
             ("127.0.0.1:8088", Listen("127.0.0.1", 8088)),
             ("localhost:1", Listen("127.0.0.1", 1)),

@@ -55,8 +55,7 @@ class SpoolCase(TestCase):
     def kill(self) -> None:
         """The process ends without a word, and another one begins."""
         self.spool.hold()
-        lock, self.spool._lock = self.spool._lock, None
-        os.close(lock or -1)
+        self.spool._file.release()
         self.said.clear()
         self.spool = self.start()
 

@@ -5,7 +5,6 @@ Blocking: all of it belongs into the brain's one thread.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,7 +17,7 @@ from twisted.python.failure import Failure
 from xbot.brain.contents import Contents, Place
 from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
 from xbot.brain.lasting import Clocks, elapsed
-from xbot.durable.file import BrokenFile, move_aside, take_lock
+from xbot.durable.owned import OwnedFile
 from xbot.file_state import FileUnavailable
 
 
@@ -46,9 +45,8 @@ class Filing:
         self._path = path
         self._contents = contents
         self._clocks = clocks
-        self._open_file = open_file
+        self._file = OwnedFile(KIND, path, open_file, self._got_broken)
         self._under_way = under_way
-        self._lock: int | None = None
         self._is_read = False
 
     def store(self, places: Iterable[Place], file: BrainFile) -> Stamp:
@@ -68,23 +66,7 @@ class Filing:
             raise
 
     def _open_to_write(self) -> tuple[BrainFile, Path | None]:
-        if self._lock is None:
-            self._lock = take_lock(KIND, self._path)
-        lost = None
-        try:
-            file = self._open_file(self._path)
-        except BrokenFile as broken:
-            lost = move_aside(KIND, self._path)
-            self._log.critical(
-                "the brain {path} is broken ({reason}) and was moved to {lost}; {consequence}",
-                path=str(self._path),
-                reason=str(broken),
-                lost=str(lost),
-                consequence="what is in memory is saved again"
-                if self._is_read
-                else "what responders remembered is forgotten",
-            )
-            file = self._open_file(self._path)
+        file, lost = self._file.open()
         content = _last_result(file.commit([BrainFile.content]))
         if not self._is_read:
             self._adopt(content)
@@ -139,9 +121,18 @@ class Filing:
 
     def release(self) -> None:
         """Let another bot have it."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        self._file.release()
+
+    def _got_broken(self, reason: str, lost: Path) -> None:
+        self._log.critical(
+            "the brain {path} is broken ({reason}) and was moved to {lost}; {consequence}",
+            path=str(self._path),
+            reason=reason,
+            lost=str(lost),
+            consequence="what is in memory is saved again"
+            if self._is_read
+            else "what responders remembered is forgotten",
+        )
 
 
 def _last_result(results: list[Any]) -> Any:

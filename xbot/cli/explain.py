@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from xbot import config
+from xbot.cli import ini
 from xbot.errors import EXIT_CONFIG
 from xbot.terminal import safe
 
@@ -39,16 +38,14 @@ def add_to(commands: Any) -> None:
         "--private", action="store_true", help="through the room, to the bot alone"
     )
     explain.add_argument("--json", action="store_true", help="as one JSON object")
-    explain.add_argument(
-        "--config", type=Path, help="the ini (default: the one the daemon would read)"
-    )
+    ini.add_to(explain)
     explain.set_defaults(command=_explain)
 
 
 def _explain(options: argparse.Namespace) -> int:
     from xbot.testing.bot import Bot
 
-    bot = Bot.from_ini(options.config or config.find(), limits=True, starts=False)
+    bot = Bot.from_ini(ini.path_of(options), limits=True, starts=False)
     try:
         explanation = bot.explain(
             options.text,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xbot import config
+from xbot.cli import ini
 from xbot.jid import Jid
 from xbot.shell.adapter import You
 
@@ -22,9 +23,7 @@ def add_to(commands: Any) -> None:
         " end, or in the one that --state names. With input from a pipe each line is said, its"
         " answers are printed, and the shell ends.",
     )
-    shell.add_argument(
-        "--config", type=Path, help="the ini (default: the one the daemon would read)"
-    )
+    ini.add_to(shell)
     shell.add_argument(
         "--as",
         dest="jid",
@@ -64,6 +63,6 @@ def _jid(text: str) -> str:
 def _shell(options: argparse.Namespace) -> int:
     from xbot.talk import run
 
-    settings = config.load(options.config or config.find(), connects=False)
+    settings = config.load(ini.path_of(options), connects=False)
     you = You(options.jid, options.room, options.nick, options.affiliation)
     return run(settings, you, options.state, verbose=options.verbose)

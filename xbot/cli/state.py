@@ -6,14 +6,13 @@ import argparse
 from pathlib import Path
 
 from xbot import config
+from xbot.cli import ini
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """The two options, of which one at most can be given."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--config", type=Path, help="the ini (default: the one the daemon would read)"
-    )
+    ini.add_to(where)
     where.add_argument("--state", type=Path, help="the state folder, without any ini")
 
 
@@ -22,6 +21,6 @@ def state_of(options: argparse.Namespace) -> Path:
 
     :raises xbot.errors.InvalidConfig: when the ini is none.
     """
-    state = options.state or config.load(options.config or config.find()).bot.state
+    state = options.state or config.load(ini.path_of(options)).bot.state
     assert isinstance(state, Path)
     return state

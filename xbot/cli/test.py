@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xbot import config
+from xbot.cli import ini
 from xbot.errors import EXIT_CONFIG
 
 
@@ -22,9 +22,7 @@ def add_to(commands: Any) -> None:
         f" and with {EXIT_CONFIG} when the ini or a transcript cannot be used.",
     )
     test.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a transcript")
-    test.add_argument(
-        "--config", type=Path, help="the ini (default: the one the daemon would read)"
-    )
+    ini.add_to(test)
     test.set_defaults(command=_test)
 
 
@@ -34,12 +32,12 @@ def _test(options: argparse.Namespace) -> int:
     from xbot.testing.report import as_text, summary
     from xbot.testing.transcript import read
 
-    ini = options.config or config.find()
+    of_bot = ini.path_of(options)
     # All are read first: what cannot be read is told before anything runs.
     transcripts = {path: read(path) for path in options.files}
     wrong = 0
     for path, scenes in transcripts.items():
-        for difference in play(scenes, lambda limits: Bot.from_ini(ini, limits=limits)):
+        for difference in play(scenes, lambda limits: Bot.from_ini(of_bot, limits=limits)):
             wrong += 1
             print(as_text(path, difference))
     print(summary(transcripts.values(), wrong))

@@ -5,7 +5,6 @@ It is why a command runs at most once.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +15,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from xbot.durable.file import BrokenFile, move_aside, take_lock
 from xbot.durable.one_thread import OneThread, RunsInOrder
+from xbot.durable.owned import OwnedFile
 from xbot.durable.writer import Writer
 from xbot.entry import INTERRUPTED, REFUSED, Entry
 from xbot.file_state import FileState
@@ -55,10 +54,11 @@ class Journal:
         self._reactor = reactor
         self._wall_clock = wall_clock
         self._keep = keep
-        self._open_file = open_file
+        self._file = OwnedFile(KIND, path, open_file, self._got_broken)
         in_thread = in_thread or OneThread(reactor, "xbot journal")
-        self._writer = Writer(KIND, path, self._open, self._unlock, reactor, in_thread, wall_clock)
-        self._lock: int | None = None
+        self._writer = Writer(
+            KIND, path, self._open, self._file.release, reactor, in_thread, wall_clock
+        )
         # The last number of the processes before us; None until it was read.
         self._before: int | None = None
         # Accepted by us, and without an outcome in the file.
@@ -130,21 +130,7 @@ class Journal:
 
     def _open(self) -> tuple[JournalFile, Path | None]:
         """In the thread, while nothing is accepted: the file, and where a broken one went."""
-        if self._lock is None:
-            self._lock = take_lock(KIND, self._path)
-        lost = None
-        try:
-            file = self._open_file(self._path)
-        except BrokenFile as broken:
-            lost = move_aside(KIND, self._path)
-            self._log.critical(
-                "the journal {path} is broken ({reason}) and was moved to {lost}. What was accepted"
-                " before is forgotten: if it is sent once more, it runs once more",
-                path=str(self._path),
-                reason=str(broken),
-                lost=str(lost),
-            )
-            file = self._open_file(self._path)
+        file, lost = self._file.open()
         # What processes before us left was interrupted. Of our own there can be
         # what was written although the disk said that it was not.
         outcome = INTERRUPTED if self._before is None else REFUSED
@@ -159,10 +145,14 @@ class Journal:
             self._before = last
         return file, lost
 
-    def _unlock(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+    def _got_broken(self, reason: str, lost: Path) -> None:
+        self._log.critical(
+            "the journal {path} is broken ({reason}) and was moved to {lost}. What was accepted"
+            " before is forgotten: if it is sent once more, it runs once more",
+            path=str(self._path),
+            reason=reason,
+            lost=str(lost),
+        )
 
     def _got_accepted(self, number: int | None) -> int | None:
         if number is not None:

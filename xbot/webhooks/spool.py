@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections import deque
@@ -15,8 +14,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.durable.file import BrokenFile, move_aside, take_lock
 from xbot.durable.one_thread import OneThread, RunsInOrder
+from xbot.durable.owned import OwnedFile
 from xbot.durable.writer import Writer
 from xbot.file_state import FileState
 from xbot.message import Message
@@ -70,8 +69,10 @@ class Spool:
         self._reactor = reactor
         self._wall_clock = wall_clock
         in_thread = in_thread or OneThread(reactor, "xbot webhooks")
-        self._writer = Writer(KIND, path, self._open, self._unlock, reactor, in_thread, wall_clock)
-        self._lock: int | None = None
+        self._file = OwnedFile(KIND, path, SpoolFile, self._got_broken)
+        self._writer = Writer(
+            KIND, path, self._file.open, self._file.release, reactor, in_thread, wall_clock
+        )
         # Per room: what waits, how many messages are under way, and what happens next.
         self._waiting: dict[str, deque[Waiting]] = {}
         self._under_way: dict[str, int] = {}
@@ -132,26 +133,14 @@ class Spool:
 
     # In the thread
 
-    def _open(self) -> tuple[SpoolFile, Path | None]:
-        if self._lock is None:
-            self._lock = take_lock(KIND, self._path)
-        try:
-            return SpoolFile(self._path), None
-        except BrokenFile as broken:
-            lost = move_aside(KIND, self._path)
-            self._log.critical(
-                "the webhook spool {path} is broken ({reason}) and was moved to {lost}. What"
-                " webhooks had to say and was not said yet is lost",
-                path=str(self._path),
-                reason=str(broken),
-                lost=str(lost),
-            )
-            return SpoolFile(self._path), lost
-
-    def _unlock(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+    def _got_broken(self, reason: str, lost: Path) -> None:
+        self._log.critical(
+            "the webhook spool {path} is broken ({reason}) and was moved to {lost}. What"
+            " webhooks had to say and was not said yet is lost",
+            path=str(self._path),
+            reason=reason,
+            lost=str(lost),
+        )
 
     # On the reactor
 

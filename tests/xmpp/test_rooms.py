@@ -75,9 +75,9 @@ class RoomsTests(unittest.TestCase):
         left = self.peer.stanza()
         self.assertEqual((left["to"], left["type"]), (f"{three}/other", "unavailable"))
         self.assertIsNone(self.rooms.get(three))
-        self.assertIs(self.rooms.at(three).state, State.LEAVING)
+        self.assertIs(self.rooms.at(str(three)).state, State.LEAVING)
         self.peer.feed(f"<presence type='unavailable' from='{three}/other'>{USER}</presence>")
-        self.assertIsNone(self.rooms.at(three))
+        self.assertIsNone(self.rooms.at(str(three)))
         self.assertEqual(self.states(), {"two": "joining", "one": "joining"})
 
     def test_wanted_again_while_leaving(self):

@@ -183,7 +183,7 @@ class XmppAdapter:
         :raises InvalidJid: when the recipient is no address.
         """
         recipient = read_address(message.recipient)
-        room = self.rooms.at(recipient.bare)
+        room = self.rooms.at(recipient.bare_text)
         if room is not None and room.state is not State.JOINED:
             raise NotConnected(recipient.jid, f"not in the room ({room.reason})")
         stream = self.connection.stream

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xbot.errors import InvalidJid
-from xbot.jid import Jid, check_resource
+from xbot.jid import check_resource
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import Address, read_address
 from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN, NAME, Node, full_name
@@ -110,8 +110,8 @@ def glance_at_message(node: Node) -> Glance | None:
     )
 
 
-def glance_at_presence(node: Node) -> tuple[Jid, RoomPresence] | None:
-    """The room, and what the plain presence of an occupant tells; None for all else."""
+def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
+    """The room's bare JID, and what the plain presence of an occupant tells; None for all else."""
     attributes = node[ATTRIBUTES]
     if "type" in attributes:
         return None
@@ -134,7 +134,7 @@ def glance_at_presence(node: Node) -> tuple[Jid, RoomPresence] | None:
     if item[NAME] != _ITEM or len(item) != CHILDREN:
         return None
     try:
-        room = read_address(bare).bare
+        room = read_address(bare).bare_text
         check_resource(text, nick)
     except InvalidJid:
         return None

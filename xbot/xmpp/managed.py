@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
@@ -159,10 +160,15 @@ class Managed:
             # What is under way stays; on another stream the server has to count anew.
             self._stream.end(ProtocolViolation("the server acknowledges nothing"))
 
-    def received(self) -> Callable[[object], None]:
-        """A stanza came. What this gives is to be called once it is safe, with anything."""
+    def received(self, safe: Deferred[Any] | None = None) -> None:
+        """A stanza came, and is safe once ``safe`` fires; with None it is already."""
         session = self._session
-        assert session is not None
+        if session is None:
+            # It ended while that one was dealt with.
+            return
+        if safe is None:
+            session.inbound.passed()
+            return
         ticket = session.inbound.received()
 
         def handled(_: object) -> None:
@@ -171,7 +177,7 @@ class Managed:
             if grew and self._owes_answer and session is self._session:
                 self._answer()
 
-        return handled
+        safe.addBoth(handled)
 
     def got_element(self, element: domish.Element) -> bool:
         """Whether the element was ours: a question for, or the answer to, a count."""

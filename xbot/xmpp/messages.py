@@ -13,7 +13,7 @@ from twisted.words.xish import domish
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp.delay import is_delayed, is_resent
-from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message
+from xbot.xmpp.glance import MESSAGE, glance_at_message
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.occupants import NOBODY
@@ -30,10 +30,6 @@ class Ignores(Protocol):
 
     def __call__(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
         """``nick`` is ours."""
-
-
-Heard = tuple[Glance, Room]
-"""What was said in which room."""
 
 
 class Messages(Handler):
@@ -67,45 +63,35 @@ class Messages(Handler):
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/message", self.got_stanza)
-        self.xmlstream.shortcuts[MESSAGE] = self
+        self.xmlstream.shortcuts[MESSAGE] = self.take
 
     # The short way of what is plain (xbot.xmpp.stream.Shortcut). All that it does
     # is done on the long way too, where it is easier to see.
 
-    def look(self, node: Node) -> Heard | None:
-        """What the node says, and in which of our rooms; None if it takes the long way."""
+    def take(self, node: Node) -> bool:
+        """Deal with something plain that was said in one of our rooms; False if it is not."""
         seen = glance_at_message(node)
         if seen is None or (seen.delayed and self.xmlstream.is_resumed):
-            return None
-        room = self._rooms.at(seen.sender.bare)
-        return None if room is None else (seen, room)
-
-    def got(self, heard: Heard) -> None:
-        """Something plain was said in a room."""
-        seen, room = heard
+            return False
+        sender, _, body, delayed, _, _ = seen
+        room = self._rooms.at(sender.bare_text)
+        if room is None:
+            return False
         room.heard()
-        nick = seen.sender.jid.resource
+        nick = sender.jid.resource
         assert nick is not None
-        if self._ignores is not None and self._ignores(
-            seen.body,
-            seen.sender.bare_text,
+        if self._ignores is None or not self._ignores(
+            body,
+            sender.bare_text,
             room.nick,
-            delayed=seen.delayed or not room.caught_up,
+            delayed=delayed or not room.caught_up,
             echo=nick == room.nick,
         ):
-            return
-        sender = seen.sender.text
-        message = self._in_room(
-            room,
-            nick,
-            sender,
-            "groupchat",
-            seen.id,
-            seen.body,
-            message_key(sender, seen.body, seen.origin_id or seen.id, seen.stanza_id),
-            seen.delayed,
-        )
-        self._pass_on(message)
+            key = message_key(sender.text, body, seen.origin_id or seen.id, seen.stanza_id)
+            self._pass_on(
+                self._in_room(room, nick, sender.text, "groupchat", seen.id, body, key, delayed)
+            )
+        return True
 
     # The long way.
 
@@ -138,7 +124,7 @@ class Messages(Handler):
     def _read(self, stanza: domish.Element) -> Message | None:
         """The message that a stanza makes; None for a subject, which the room takes."""
         spoken = read_message(stanza, Jid(None, self._account.domain))
-        room = self._rooms.at(spoken.sender.bare)
+        room = self._rooms.at(str(spoken.sender.bare))
         if spoken.kind == "groupchat":
             if room is None:
                 raise NotSpoken("unknown-room")

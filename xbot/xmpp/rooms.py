@@ -21,7 +21,7 @@ from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.room import Room, State, Surroundings
-from xbot.xmpp.room_presence import RoomPresence, read_presence
+from xbot.xmpp.room_presence import read_presence
 from xbot.xmpp.turns import Turns
 
 
@@ -52,8 +52,9 @@ class Rooms(Handler):
         self.ping_interval = ping_interval
         self.dropped = 0
         self._in_session = False
-        self._rooms: dict[Jid, Room] = {}
-        self._leaving: dict[Jid, Room] = {}
+        # By the text of their JIDs, which every stanza bears.
+        self._rooms: dict[str, Room] = {}
+        self._leaving: dict[str, Room] = {}
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         for settings in rooms:
             self._add(settings)
@@ -63,17 +64,18 @@ class Rooms(Handler):
 
     def get(self, jid: Jid) -> Room | None:
         """The room with this bare JID, if we want to be in it."""
-        return self._rooms.get(jid)
+        return self._rooms.get(str(jid))
 
-    def at(self, jid: Jid) -> Room | None:
-        """The same, or the room there that we are about to leave."""
-        return self._rooms.get(jid) or self._leaving.get(jid)
+    def at(self, bare: str) -> Room | None:
+        """The same, or the room there that we are about to leave; by the text of its JID."""
+        return self._rooms.get(bare) or self._leaving.get(bare)
 
     def join(self, settings: RoomSettings) -> None:
         """Be in one more room, or in the same one with other settings, from now on."""
-        room = self._rooms.get(settings.jid)
-        if room is None and (room := self._leaving.pop(settings.jid, None)) is not None:
-            self._rooms[settings.jid] = room
+        text = str(settings.jid)
+        room = self._rooms.get(text)
+        if room is None and (room := self._leaving.pop(text, None)) is not None:
+            self._rooms[text] = room
         if room is None:
             room = self._add(settings)
         elif not self._in_session:
@@ -86,14 +88,15 @@ class Rooms(Handler):
 
     def leave(self, jid: Jid) -> None:
         """Leave a room for good; none of that name is no matter."""
-        room = self._rooms.pop(jid, None)
+        text = str(jid)
+        room = self._rooms.pop(text, None)
         if room is not None:
-            self._leaving[jid] = room
+            self._leaving[text] = room
             room.leave()
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/presence", self.got_presence)
-        self.xmlstream.shortcuts[PRESENCE] = self
+        self.xmlstream.shortcuts[PRESENCE] = self.take
         # Before those who act on what is said: that it is said is a sign of life.
         self.xmlstream.addObserver("/message", self.got_message, 1)
         if self.xmlstream.is_resumed:
@@ -115,19 +118,17 @@ class Rooms(Handler):
 
     # The short way of those who are there (xbot.xmpp.stream.Shortcut).
 
-    def look(self, node: Node) -> tuple[Room, RoomPresence] | None:
-        """Somebody who is in one of our rooms; None for what takes the long way."""
+    def take(self, node: Node) -> bool:
+        """Deal with the plain presence of somebody in one of our rooms; False if it is not."""
         seen = glance_at_presence(node)
         if seen is None:
-            return None
+            return False
         room = self.at(seen[0])
         # Others act on what comes from a room that refused us.
-        return None if room is None or room.state is State.REFUSED else (room, seen[1])
-
-    def got(self, seen: tuple[Room, RoomPresence]) -> None:
-        """A plain presence came."""
-        room, presence = seen
-        room.got_presence(presence)
+        if room is None or room.state is State.REFUSED:
+            return False
+        room.got_presence(seen[1])
+        return True
 
     # The long way.
 
@@ -137,7 +138,7 @@ class Rooms(Handler):
         if sender is None:
             self.dropped += 1
             return
-        room = self.at(sender.bare)
+        room = self.at(str(sender.bare))
         if room is None:
             return
         presence = read_presence(stanza, sender.resource)
@@ -147,7 +148,7 @@ class Rooms(Handler):
     def got_message(self, stanza: domish.Element) -> None:
         """A message arrived, from a room or from anyone else."""
         sender = self._sender(stanza)
-        room = self.at(sender.bare) if sender is not None else None
+        room = self.at(str(sender.bare)) if sender is not None else None
         if room is None:
             return
         if stanza.getAttribute("type") != "error":
@@ -177,11 +178,11 @@ class Rooms(Handler):
             self._joined,
             self._left,
         )
-        room = self._rooms[settings.jid] = Room(settings, around)
+        room = self._rooms[str(settings.jid)] = Room(settings, around)
         return room
 
     def _left(self, room: Room) -> None:
-        self._leaving.pop(room.jid, None)
+        self._leaving.pop(str(room.jid), None)
 
     def _ping(self, address: str) -> Deferred[Any]:
         return self._iq.request("get", address, domish.Element((ns.PING, "ping")))

@@ -81,6 +81,8 @@ class SelfPing:
         self._backoff = Backoff(FIRST_AGAIN, LAST_AGAIN, uniform)
         self._question: Deferred[Any] | None = None
         self._was_renamed = False
+        # What a room says is often the only thing that is done with it.
+        self._seconds = clock.seconds
         self.heard_at = clock.seconds()
 
     @property
@@ -100,7 +102,7 @@ class SelfPing:
     def heard(self) -> None:
         """The room spoke: a message, or a presence."""
         # Called for every stanza: the alarm is looked after when it rings.
-        self.heard_at = self._clock.seconds()
+        self.heard_at = self._seconds()
 
     def doubt(self) -> None:
         """Something says that we may be outside: ask soon, silent or not."""

@@ -7,8 +7,7 @@ one who negotiates, in turn, and one that nobody waits for ends the stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport
@@ -54,17 +53,9 @@ WRITABLE_EVENT = "//event/xbot/writable"
 Expected = Callable[[domish.Element], bool]
 """Whether an element is the answer that is waited for."""
 
-T = TypeVar("T")
 
-
-class Shortcut(Protocol[T]):
-    """A way for the stanzas that come most, past elements and observers."""
-
-    def look(self, node: Node) -> T | None:
-        """What the node says; None when it takes the long way. Changes nothing."""
-
-    def got(self, seen: T) -> None:
-        """What :meth:`look` saw has come."""
+Shortcut = Callable[[Node], bool]
+"""Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
 
 
 MakeElements = Callable[[], ElementStream]
@@ -100,7 +91,7 @@ class Stream(XmlStream):
         self.domain = domain
         self.negotiating = True
         # By the full name of the stanzas; there are none before the login.
-        self.shortcuts: dict[str, Shortcut[Any]] = {}
+        self.shortcuts: dict[str, Shortcut] = {}
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -268,7 +259,9 @@ class Stream(XmlStream):
         elements.ElementEvent = self.onElement
         elements.DocumentEndEvent = self.onDocumentEnd
         elements.DroppedEvent = self._got_dropped
-        elements.NodeEvent = self._got_node
+        if self._trace is None:
+            # A trace shows elements.
+            elements.NodeEvent = self._got_node
         self.stream = elements
 
     def dataReceived(self, data: bytes) -> None:
@@ -299,25 +292,19 @@ class Stream(XmlStream):
             self.sid = root.getAttribute("id")
 
     def _got_node(self, node: Node) -> bool:
-        """Whether a stanza goes the short way, which begins after the login."""
-        if self.problem is not None:
-            return True
+        """Whether a stanza went the short way, which begins after the login."""
         shortcut = self.shortcuts.get(node[NAME])
-        # A trace shows elements.
-        if shortcut is None or self._trace is not None:
-            return False
-        seen = shortcut.look(node)
-        if seen is None:
-            return False
-        self._count(partial(self._take, shortcut), seen)
-        return True
-
-    def _take(self, shortcut: Shortcut[T], seen: T) -> None:
+        if shortcut is None:
+            # Nothing is taken any more after the end.
+            return self.problem is not None
         try:
-            shortcut.got(seen)
+            if not shortcut(node):
+                return False
         except Exception:
             # As it is with observers.
             self._log.failure("a stanza could not be taken")
+        self._count()
+        return True
 
     def onElement(self, element: domish.Element) -> None:
         if self.problem is not None:
@@ -329,7 +316,8 @@ class Stream(XmlStream):
         elif self.negotiating:
             self._got_answer(element)
         elif element.uri == ns.CLIENT and element.name in _STANZAS:
-            self._count(self.dispatch, element)
+            self.dispatch(element)
+            self._count()
         else:
             self._got_other(element)
 
@@ -350,19 +338,11 @@ class Stream(XmlStream):
         elif not self._take_turn(element):
             self.end(ProtocolViolation("the server spoke out of turn"))
 
-    def _count(self, deal_with: Callable[[Any], object], stanza: object) -> None:
-        """Every stanza passes here: a managed server is told that we have it, in time."""
-        if self.managed is None:
-            deal_with(stanza)
-            return
-        handled = self.managed.received()
-        self._hold = None
-        deal_with(stanza)
+    def _count(self) -> None:
+        """Of every stanza, once it is dealt with, a managed server is told that we have it."""
         hold, self._hold = self._hold, None
-        if hold is None:
-            handled(None)
-        else:
-            hold.addBoth(handled)
+        if self.managed is not None:
+            self.managed.received(hold)
 
     def _got_other(self, element: domish.Element) -> None:
         try:
@@ -381,7 +361,7 @@ class Stream(XmlStream):
             return
         if self.managed is not None:
             # The server counts it: it would send as many of the last ones again.
-            self.managed.received()(None)
+            self.managed.received()
         self._count_dropped(reason)
 
     def _count_dropped(self, reason: str) -> None:
@@ -398,6 +378,7 @@ class Stream(XmlStream):
             self.write(b"</stream:stream>")
         self._flush()
         self.problem = problem
+        self.shortcuts.clear()
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.
             self.transport.unregisterProducer()

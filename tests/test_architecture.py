@@ -13,7 +13,17 @@ PACKAGE = Path(xbot.__file__).parent
 LAYERS = [
     {"errors", "jid", "message", "settings", "matching", "template", "backoff", "filters"}
     | {"saslprep", "entry", "people", "access", "throttle", "private_file", "plan", "logs"}
-    | {"file_state", "overview", "durations", "texts", "rates", "speech", "terminal", "recent"}
+    | {
+        "file_state",
+        "overview",
+        "durations",
+        "idents",
+        "texts",
+        "rates",
+        "speech",
+        "terminal",
+        "recent",
+    }
     | {"usage"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}

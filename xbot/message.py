@@ -14,7 +14,8 @@ from xbot.texts import code as block
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(value))
+    # One that is frozen came from here: nobody has another way to it.
+    return value if type(value) is MappingProxyType else MappingProxyType(dict(value))
 
 
 class Voice(Protocol):
@@ -170,12 +171,14 @@ class Message:
         return self._voice.ask(reply_to(self, text), timeout)
 
 
-def reply_to(message: Message, text: str) -> Message:
-    """An answer to ``message``: from and to swapped, its type kept.
+def reply_to(message: Message, text: str, *, id: str | None = None) -> Message:
+    """An answer to ``message``: from and to swapped, its type kept; ``id`` is its own.
 
     What was said in a room is answered to the room, what was said to the
     bot alone (directly or through a room) to its sender.
     """
     recipient = message.room if message.is_public and message.room else message.sender
     payload = {"type": message.payload["type"]} if "type" in message.payload else {}
+    if id is not None:
+        payload["id"] = id
     return Message(message.recipient, recipient, text, payload, room=message.room)

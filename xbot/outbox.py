@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
@@ -11,6 +10,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.errors import NotConnected
+from xbot.idents import new_ident
 from xbot.interfaces import IReceipts
 from xbot.message import Message
 
@@ -62,7 +62,7 @@ class Outbox:
     def put(self, message: Message, delivered: Callable[[], None] | None = None) -> None:
         """Say this as soon as it can be said; ``delivered`` is called once it has arrived."""
         weight = _weight(message)
-        if not self.has_room_for(message):
+        if self._bytes + weight > self._max_bytes or self._messages >= self._max_messages:
             self.counts["overflow"] += 1
             self._log.error(
                 "the outbox is full ({messages} messages): dropped one to {recipient}",
@@ -73,13 +73,18 @@ class Outbox:
         self._messages += 1
         self._bytes += weight
         # The id stays the same if it has to be sent again.
-        identity = message.payload.get("id") or secrets.token_urlsafe(9)
-        message = message.with_id(identity)
+        if "id" not in message.payload:
+            message = message.with_id(new_ident())
         if delivered is not None:
-            self._told[identity] = delivered
+            self._told[message.payload["id"]] = delivered
         place = _place(message)
-        self._waiting.setdefault(place, deque()).append(message)
-        self._flush(place)
+        waiting = self._waiting.get(place)
+        if waiting is not None:
+            # Nothing overtakes what waits.
+            waiting.append(message)
+            self._flush(place)
+        elif not self._leaves(message, place):
+            self._waiting[place] = deque([message])
 
     def got_ready(self, place: str | None = None) -> None:
         """What waits for this place (a bare address; None: for any) may leave now."""
@@ -110,19 +115,24 @@ class Outbox:
     def _flush(self, place: str) -> None:
         queue = self._waiting.get(place)
         while queue:
-            message = queue[0]
-            try:
-                self._send(message)
-            except NotConnected as reason:
-                self._log.debug("waiting: {reason}", reason=str(reason))
+            if not self._leaves(queue[0], place):
                 return
-            except Exception:
-                self.counts["failed"] += 1
-                self._log.failure("cannot say something to {place}", place=place)
-                self._told.pop(message.payload["id"], None)
-                self._forget(message)
             queue.popleft()
         self._waiting.pop(place, None)
+
+    def _leaves(self, message: Message, place: str) -> bool:
+        """Send it; whether it need not wait any more."""
+        try:
+            self._send(message)
+        except NotConnected as reason:
+            self._log.debug("waiting: {reason}", reason=str(reason))
+            return False
+        except Exception:
+            self.counts["failed"] += 1
+            self._log.failure("cannot say something to {place}", place=place)
+            self._told.pop(message.payload["id"], None)
+            self._forget(message)
+        return True
 
     def _forget(self, message: Message) -> None:
         self._messages -= 1

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from xbot import durations
 from xbot.access import EVERYONE, Access
-from xbot.answers import MAX_LENGTH, Answers, cut
+from xbot.answers import MAX_LENGTH, Answers, collect, cut
 from xbot.errors import XbotError
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
@@ -72,6 +72,15 @@ class Misused(XbotError):
 Call = Callable[[Message, Mapping[str, str]], Deferred[Answers]]
 """Takes a message and the named groups that its pattern found."""
 
+Fill = Callable[[Message, Mapping[str, str]], str]
+"""Takes the same, and gives the answer itself; it neither fails nor takes time."""
+
+
+def call_of(fill: Fill) -> Call:
+    """The same as a call."""
+    return lambda message, groups: succeed(collect(fill(message, groups)))
+
+
 Kind = Literal["match", "hear", "fallback"]
 
 #: One thing that is said, and the beginning of each answer to it.
@@ -86,7 +95,8 @@ class Route:
     answers to. ``usage`` and ``help`` are what people read about it; ``example``
     is a command and what it is answered. ``effect`` is False for what only
     answers: to run it twice does no harm, so it does not wait for the journal.
-    What is ``for_everyone`` is so whomever the responder is for.
+    What is ``for_everyone`` is so whomever the responder is for. Where the answer
+    is a text and nothing else, ``fill`` gives it without more ado, and ``call`` the same.
     """
 
     pattern: Pattern | None
@@ -96,6 +106,7 @@ class Route:
     example: Example = ()
     effect: bool = True
     for_everyone: bool = False
+    fill: Fill | None = field(default=None, kw_only=True)
 
     @property
     def kind(self) -> Kind:

@@ -271,7 +271,7 @@ GUARDS = (
     Guard(
         "ids that nobody guesses",
         "xmpp.test_iq.AskingTests.test_question",
-        put(iq.secrets, "token_urlsafe", lambda size: "H_0123456789"),
+        put(iq, "new_ident", lambda: "H_0123456789"),
     ),
     Guard("the roster is the server's", "I05", put(iq.Iq, "is_from_account", yes)),
     Guard("our own words", "L04", _said_by_us),

@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from xbot.answers import MAX_ANSWERS, Answers, cut
 from xbot.dispatch.held import Held
 from xbot.dispatch.saying import Saying
+from xbot.idents import new_ident
 from xbot.message import AskedInThread, Message, reply_to
-from xbot.responder import Failed, Misused, NoAnswer, Responder, Route
+from xbot.responder import Failed, Fill, Misused, NoAnswer, Responder, Route
 from xbot.threads import Busy
 
 #: Seconds that a thread has to wait for each thing that it says in vain.
@@ -122,6 +123,10 @@ class Runs:
 
     def start(self, run: Run) -> None:
         """Call the responder; its time limit begins now."""
+        fill = run.route.fill
+        if fill is not None and run.responder.scope is None:
+            self._answer_at_once(run, fill)
+            return
         self._under_way.add(run)
         self._stop_clock(run)
         if self._at_work[run.responder.name] >= run.responder.runs:
@@ -137,6 +142,15 @@ class Runs:
         if run.fate is None and not run._asked and not run.has_limit:
             run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
 
+    def _answer_at_once(self, run: Run, fill: Fill) -> None:
+        """The whole of a run that takes no time, cannot fail, and remembers nothing."""
+        run.began = self.clock.seconds()
+        message = run.message
+        for text in run.saying.answer(fill(message, run.groups)):
+            # With an id from the beginning: to give it one later is to make it twice.
+            self._say(reply_to(message, text, id=new_ident()))
+        self.end(run, "answered" if run.saying.count else "silent")
+
     def end(self, run: Run, fate: str, answer: str = "") -> None:
         """``run`` is over, whatever it still does; say ``answer`` if there is one."""
         run.fate = fate
@@ -147,8 +161,8 @@ class Runs:
         if fate != "cancelled":
             self._offer(run)
         self._got_end(run)
-        for asked in list(run._asked):
-            asked.cancel()
+        while run._asked:
+            run._asked.pop().cancel()
         if not self._under_way:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:

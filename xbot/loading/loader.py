@@ -12,9 +12,9 @@ from xbot.errors import InvalidConfig, Problem
 from xbot.loading import finding
 from xbot.loading.code import responder_of_code
 from xbot.loading.routes import patterns_of, responder_of
-from xbot.loading.templates import call_of_program, call_of_reply
+from xbot.loading.templates import call_of_program, fill_of_reply
 from xbot.loading.wrong import Wrong
-from xbot.responder import Declared, Responder
+from xbot.responder import Declared, Responder, call_of
 from xbot.scope import Surroundings
 from xbot.settings import MAX_RUNS, ResponderSettings
 
@@ -90,9 +90,11 @@ def _load(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
         return responder_of_code(settings, surroundings)
     patterns = patterns_of(settings)
     if settings.run is not None:
-        call, effect = call_of_program(settings, patterns, surroundings.in_thread), True
-    else:
-        call, effect = call_of_reply(settings, patterns), False
+        call = call_of_program(settings, patterns, surroundings.in_thread)
+        return responder_of(settings, [(call, Declared(pattern)) for pattern in patterns])
+    fill = fill_of_reply(settings, patterns)
     return responder_of(
-        settings, [(call, Declared(pattern, effect=effect)) for pattern in patterns]
+        settings,
+        [(call_of(fill), Declared(pattern, effect=False)) for pattern in patterns],
+        fill=fill,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.matching.readable import readable
-from xbot.responder import Call, Declared, Responder, Route
+from xbot.responder import Call, Declared, Fill, Responder, Route
 from xbot.scope import Scope
 from xbot.settings import ResponderSettings
 
@@ -25,8 +25,9 @@ def responder_of(
     scope: Scope | None = None,
     *,
     may_be_silent: bool = False,
+    fill: Fill | None = None,
 ) -> Responder:
-    """One of these settings, which answers to what is ``declared``."""
+    """One of these settings, which answers to what is ``declared``; ``fill`` does so at once."""
     if not declared and not may_be_silent:
         option = "match" if settings.use is None and settings.file is None else "use"
         raise Wrong((option, "nothing says what it answers to; give it match or hear"))
@@ -45,7 +46,16 @@ def responder_of(
         if scope is not None:
             call = scope.bound(call, each.kind)
         routes.append(
-            Route(each.pattern, call, usage, help or "", each.example, effect, each.for_everyone)
+            Route(
+                each.pattern,
+                call,
+                usage,
+                help or "",
+                each.example,
+                effect,
+                each.for_everyone,
+                fill=fill,
+            )
         )
     return Responder(
         settings.name,

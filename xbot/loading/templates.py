@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from xbot.answers import Answers, collect
@@ -14,7 +14,7 @@ from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.program import ProgramResult, answer_of, run_program
-from xbot.responder import Call
+from xbot.responder import Call, Fill
 from xbot.settings import ResponderSettings
 from xbot.template import FACTS, Template
 from xbot.threads import RunsInThread
@@ -22,14 +22,13 @@ from xbot.threads import RunsInThread
 _log = Logger()
 
 
-def call_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Call:
+def fill_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Fill:
     """Answers with the filled template ``reply``."""
     template = _template("reply", settings.reply or "", patterns)
-
-    def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
-        return succeed(collect(template.fill(_values(message, groups))))
-
-    return run
+    if not template.fields & FACTS:
+        # Nothing but what the pattern found.
+        return lambda message, groups: template.fill(groups)
+    return lambda message, groups: template.fill(_values(message, groups))
 
 
 def call_of_program(

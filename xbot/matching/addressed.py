@@ -18,7 +18,7 @@ def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | N
     longest first; the bare name says the empty text.
     """
     text = body.strip()
-    for name in sorted({name.strip() for name in names} - {""}, key=len, reverse=True):
+    for name in _longest_first(tuple(names)):
         rest = _after_name(text, name)
         if rest is None and text.startswith("@"):
             rest = _after_name(text[1:], name)
@@ -45,8 +45,15 @@ def _beginnings(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset({"@", *(name[:length] for name in folded for length in (1, 2, 3) if name)})
 
 
-def _after_name(text: str, name: str) -> str | None:
-    end = _end_of_name(text, name.casefold())
+@lru_cache(maxsize=1024)
+def _longest_first(names: tuple[str, ...]) -> list[str]:
+    """The names, folded."""
+    longest = sorted({name.strip() for name in names} - {""}, key=len, reverse=True)
+    return [name.casefold() for name in longest]
+
+
+def _after_name(text: str, folded_name: str) -> str | None:
+    end = _end_of_name(text, folded_name)
     if end is None:
         return None
     separator = _SEPARATOR.match(text, end)
@@ -54,6 +61,9 @@ def _after_name(text: str, name: str) -> str | None:
 
 
 def _end_of_name(text: str, folded_name: str) -> int | None:
+    beginning = text[: len(folded_name)]
+    if beginning.isascii() and folded_name.isascii():
+        return len(folded_name) if beginning.lower() == folded_name else None
     # Folding can lengthen a text (a sharp s becomes two letters), so that the
     # name's own length does not say where it ends in the text.
     rest = folded_name

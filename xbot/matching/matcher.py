@@ -70,12 +70,17 @@ class Matcher(Generic[K]):
 
     def heard(self, body: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
         """Everyone with a ``hear`` pattern that fits the beginning of ``body``, in order."""
+        if self._heard.is_empty:
+            return []
         text = body[:MAX_SEARCHED]
         return self._find(self._heard.candidates(folded(text)), text)
 
     def may_hear(self, body: str) -> bool:
         """Whether anybody could be found by :meth:`heard`; no pattern is tried for it."""
-        return bool(self._heard.candidates(folded(body[:MAX_SEARCHED])))
+        # Most bots hear nothing.
+        return not self._heard.is_empty and bool(
+            self._heard.candidates(folded(body[:MAX_SEARCHED]))
+        )
 
     def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Way]]:
         for number, (_, way) in enumerate(self._entries):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 
 class Prefixes:
@@ -20,9 +21,13 @@ class Prefixes:
 
     def candidates(self, text: str) -> list[int]:
         """The numbers that ``text`` may be for, in order."""
-        numbers = set(self._always)
+        found = [self._always] if self._always else []
         for length in self._lengths:
             if length > len(text):
                 break
-            numbers.update(self._table.get(text[:length], ()))
-        return sorted(numbers)
+            if (numbers := self._table.get(text[:length])) is not None:
+                found.append(numbers)
+        if len(found) < 2:
+            # Each is in order.
+            return found[0] if found else []
+        return sorted(set(chain.from_iterable(found)))

@@ -22,6 +22,8 @@ class Sieve:
             for text in texts or ():
                 self._numbers.setdefault(text, []).append(number)
         self._all = sorted({*self._always, *(n for each in self._numbers.values() for n in each)})
+        #: Whether there are no candidates for any text.
+        self.is_empty = not self._all
         # re2 numbers them so, in the order of the table.
         self._by_index = list(self._numbers.values())
         self._set = _set_of(list(self._numbers)) if self._numbers else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.errors import NotConnected
+from xbot.idents import new_ident
 from xbot.jid import Jid
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
@@ -88,7 +88,7 @@ class Iq(Handler):
             return fail(NotConnected(to or "the server", "too many questions are unanswered"))
         iq = domish.Element((ns.CLIENT, "iq"))
         iq["type"] = kind
-        iq["id"] = identity = secrets.token_urlsafe(9)
+        iq["id"] = identity = new_ident()
         if to is not None:
             iq["to"] = to
         iq.addChild(payload)

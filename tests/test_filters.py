@@ -3,7 +3,7 @@
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-from xbot.filters import may_answer, reason_to_drop
+from xbot.filters import may_answer, may_have_effects, reason_to_drop
 from xbot.message import Message
 
 SAID = Message(
@@ -31,6 +31,14 @@ class ReasonToDropTests(TestCase):
             ({"delayed": True, "echo": True, "body": ""}, "delayed"),
         ):
             self.assertEqual(reason_to_drop(evolve(SAID, **changes)), reason)
+
+
+class MayHaveEffectsTests(TestCase):
+    def test_types(self) -> None:
+        """What stands outside a conversation is answered, and no more; so is nothing else."""
+        for kind, may in (("chat", True), ("groupchat", True), ("normal", False)):
+            self.assertEqual(may_have_effects(evolve(SAID, payload={"type": kind})), may)
+        self.assertTrue(may_have_effects(evolve(SAID, payload={})), "of another adapter")
 
 
 class MayAnswerTests(TestCase):

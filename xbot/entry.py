@@ -19,6 +19,9 @@ INTERRUPTED = "interrupted"
 REFUSED = "refused"
 
 
+#: What came of a command that was said while the bot was away.
+MISSED = "missed"
+
 #: What an entry of somebody who approved another's command says.
 APPROVED = "approved"
 

@@ -1,4 +1,4 @@
-"""Why a message is not obeyed, and who may answer where. Pure, and in one place."""
+"""Why a message is not obeyed, or only answered, and who may answer where. Pure."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def reason_to_drop(message: Message) -> str | None:
     if not message.body.strip():
         return "empty"
     return None
+
+
+def may_have_effects(message: Message) -> bool:
+    """Whether what ``message`` asks for may be more than an answer.
+
+    RFC 6121 5.2.2: a message of type ``normal``, or of none, stands outside any
+    conversation. People's clients say ``chat``; what is left are notices of
+    servers and programs, which may quote anything.
+    """
+    return message.payload.get("type") != "normal"
 
 
 def may_answer(rooms: Rooms, message: Message, responder: str) -> bool:

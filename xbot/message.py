@@ -66,9 +66,11 @@ class Message:
     ``affiliation`` is the speaker's in ``room`` (``owner``, ``admin``,
     ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
     where nothing is known. ``occupant`` is another one whenever somebody else has
-    the nick; None where nobody can tell. ``key`` tells this message from every other, for
-    good; with None it could not be recognised if it came again. ``hops`` is 0 for
-    what was said; what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
+    the nick; None where nobody can tell. ``missed`` marks what was delayed because
+    we were away: said to us alone, and kept by our server until now. ``key`` tells
+    this message from every other, for good; with None it could not be recognised
+    if it came again. ``hops`` is 0 for what was said; what the bot was told instead
+    of that has one more (:meth:`xbot.bot.obey`).
     """
 
     sender: str
@@ -84,6 +86,7 @@ class Message:
     affiliation: str = "none"
     occupant: str | None = field(default=None, kw_only=True)
     hops: int = field(default=0, kw_only=True)
+    missed: bool = field(default=False, kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -110,6 +113,7 @@ class Message:
             self.affiliation,
             occupant=self.occupant,
             hops=self.hops,
+            missed=self.missed,
             voice=voice,
         )
 

@@ -126,6 +126,22 @@ class ConfirmTests(ConsentCase):
         self.assertIn("not for you", *self.said())
         self.assertEqual((self.ran, bot.fates["denied"]), ([], 2))
 
+    def test_outside_a_conversation(self) -> None:
+        """A word of type normal starts nothing with effects: it neither asks nor agrees."""
+        bot = self.bot(confirm=True, approve=1)
+        outside = {"payload": {"type": "normal"}, "room": None}
+        bot.got_message(evolve(ALICE, body="deploy web", **outside))
+        self.assertIn("say it again as a chat message", *self.said())
+        bot.got_message(ALICE)
+        self.said()
+        bot.got_message(YES)
+        (asked,) = self.said()
+        code = re.search("approve ([A-Z]+)", asked)
+        assert code is not None
+        bot.got_message(person("bob", code[0], **outside))
+        self.assertEqual((len(self.said()), self.ran), (1, []))
+        self.assertEqual({outcome for _, outcome in self.outcomes()}, {"denied"})
+
     def test_reload(self) -> None:
         """What was confirmed is not done by another responder of that name."""
         bot = self.bot(confirm=True)

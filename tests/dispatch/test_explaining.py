@@ -122,6 +122,17 @@ class ExplainTests(unittest.TestCase):
         self.assertEqual((buying.groups, buying.timeout), ({"what": "tea"}, 5.0))
         self.assertEqual(buying.rate, "3 in 60 s")
 
+    def test_outside_a_conversation(self) -> None:
+        """Only answers are given there, and the others say why they are not."""
+        dispatcher = Bot([Shop])._assembly.dispatcher
+        for text, objection in (
+            ("buy tea", "it has effects, and this was said outside a conversation (type normal)"),
+            ("coffee", None),
+        ):
+            message = Message(ALICE, "xbot@example.org", text, {"type": "normal"})
+            (answering,) = dispatcher.explain(message).answering
+            self.assertEqual(answering.objection, objection)
+
     def test_dropped(self) -> None:
         """What nobody is asked about says so."""
         explanation = Bot().explain(" ")

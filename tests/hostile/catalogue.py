@@ -92,12 +92,12 @@ I19 D   occupant two bodies in two languages that say two things
 I20 DO  occupant a body with elements in it, in CDATA, or beside XHTML
 I21 D   owner    a subject together with a body
 I22 D   stranger an error with a body
-I23 D   stranger a headline
+I23 DK  stranger a headline; a message of type normal, or of none
 T01 D   occupant a room's history
 T02 D   occupant a delay that an occupant made up, in five forms
 T03 O   server   what the server sends again after a resumption
 T04 D   owner    a server's delay made up beside the room's
-T05 D   stranger what was said while we were away, kept by the server
+T05 D   stranger what was said while we were away, kept by the server: not run, but answered
 T06 D   occupant stamps that are none
 T07 O   operator a wall clock that jumps by an hour or ten years, either way
 T08 D   occupant a delay in the old form

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve, frozen
+from twisted.internet.defer import succeed
 
 from xbot import access, answers, filters, jid, outbox
 from xbot.dispatch import accepting, dispatcher, runs, saying
@@ -207,6 +208,10 @@ class _Uncounted(Counter[str]):
         return 0
 
 
+def _succeeds(*arguments: Any) -> Any:
+    return succeed(True)
+
+
 def _begin_at_once(self: Any, run: Any) -> None:
     self._runs.start(run)
 
@@ -283,6 +288,7 @@ GUARDS = (
     Guard("who may invite", "I17", put(invitations.Invitations, "_is_welcome", yes)),
     Guard("corrections are not said", "I18", _no_correction),
     Guard("bodies that differ", "I19", put(stanza, "_body", _first_body)),
+    Guard("no effects outside a conversation", "I23", put(dispatcher, "may_have_effects", yes)),
     # When
     Guard("a delay is the past", "T02", _no_delay),
     Guard(
@@ -290,6 +296,7 @@ GUARDS = (
         "T01",
         _caught_up,
     ),
+    Guard("what was missed is told once", "T05", put(accepting.Accepting, "is_new", _succeeds)),
     Guard("what is sent again is fresh", "T04", put(messages, "is_resent", yes)),
     Guard(
         "journalled before it runs",

@@ -263,5 +263,14 @@ class IdentityTests(HostileCase):
         self.dropped(said("bot: deploy", kind="error"), told("deploy", kind="error"))
 
     def test_I23(self):
-        """A headline is nothing that anybody waits for an answer to."""
+        """A headline is nobody's word; outside a conversation there are answers, and no effects."""
         self.dropped(told("deploy", kind="headline"), said("bot: deploy", kind="headline"))
+        for stanza in (
+            told("deploy", kind="normal"),
+            told("deploy").replace(" type='chat'", ""),
+            told("deploy", kind="no-such-type"),
+            said("deploy", kind="normal"),
+        ):
+            self.refused(stanza)
+            self.peer.feed(stanza.replace("deploy", "ping"))
+            self.assertEqual(str(self.peer.stanza().body), "pong")

@@ -15,6 +15,7 @@ from tests.hostile.bot import (
     said,
     told,
 )
+from xbot.dispatch.missed import GATHER
 from xbot.xmpp import ns
 
 DAY = 86_400.0
@@ -37,6 +38,10 @@ class TimeTests(HostileCase):
     def dropped(self, *stanzas):
         for stanza in stanzas:
             self.drops(self.world, self.peer, stanza)
+
+    def messages(self):
+        """What the bot has said since."""
+        return [stanza for stanza in self.peer.stanzas() if stanza.name == "message"]
 
     def resume(self, *stanzas):
         """The link is cut and comes back, with these sent again."""
@@ -105,8 +110,31 @@ class TimeTests(HostileCase):
         self.is_well(self.world, self.peer)
 
     def test_T05(self):
-        """What the server kept for us while we were away is not obeyed."""
-        self.dropped(told("deploy", more=delay("example.org")))
+        """What the server kept for us is not obeyed; who said a command hears so, once."""
+        kept = delay("example.org")
+        missed = told("deploy", more=kept).replace("<message", "<message id='m1'")
+        self.dropped(missed)
+        self.world.clock.advance(GATHER)
+        (answer,) = self.messages()
+        self.assertEqual(answer["to"], "alice@example.org/x")
+        self.assertIn("please repeat", str(answer.body))
+        # The next processes are given it again; then there is nobody else to be told.
+        for _ in range(2):
+            self.world = self.bot(journal=self.world.journal.restarted())
+            self.peer = self.world.online(managed=True)
+            self.dropped(
+                missed,
+                told("deploy", "mallory@example.net/x", kept),
+                told("nothing", more=kept),
+                told("ping", "xbot@example.org/other", kept),
+                told("ping", "mallory@example.net/x", delay("example.net")),
+                said("ping", more=kept, kind="chat"),
+                said("bot: ping", more=kept),
+            )
+            self.world.clock.advance(GATHER)
+            self.assertEqual(self.messages(), [])
+            self.is_well(self.world, self.peer)
+            self.assertEqual(self.world.runs, ["deploy"] * 8)
 
     def test_T06(self):
         """A stamp is not read unless it must be, and then only if it is one."""

@@ -284,21 +284,34 @@ class RoomContract(Scene):
         self.assertEqual(alice.count(f"{room}/xbot", "pong"), 1)
 
     def test_offline_messages_are_not_obeyed(self) -> None:
-        """A command that the server kept for the bot until its login is left alone."""
+        """Commands that the server kept for the bot do not run; that is told once."""
         account, room = f"xbot@{self.server.domain}", self.room()
         alice = self.person()
         alice.create(room)
-        bot = self.bot([room])
+        bot = self.bot([room], extra="[responder do]\nuse = tests.integration.deeds:do\n")
         bot.start_and_join()
         bot.stop()
         alice.expect_presence(f"{room}/xbot", "unavailable")
-        alice.tell(account, "ping")
+        for text in "ping", "do 1", "thank you":
+            alice.tell(account, text)
         self.flush(alice)
         bot.start_and_join()
         bot.await_log(f"dropped, delayed: from {alice.jid}")
-        alice.tell(account, "echo live")
-        alice.expect(account, "echo live", "chat")
+        alice.expect(
+            account,
+            '"ping", "do 1": I was away and missed that; please repeat what you still want.',
+            "chat",
+        )
+        alice.tell(account, "do 2")
+        alice.expect(account, "done 2", "chat")
+        bot.stop()
+        bot.start_and_join()
+        alice.tell(account, "do 3")
+        alice.expect(account, "done 3", "chat")
         self.assertEqual(alice.count(account, "pong"), 0)
+        missed = [heard for heard in alice.messages if "missed" in heard.body]
+        self.assertEqual(len(missed), 1)
+        self.assertEqual((bot.folder / "deeds").read_text().split(), ["2", "3"])
 
     def flush(self, person: Person) -> None:
         """Returns once the server has handled what ``person`` sent."""

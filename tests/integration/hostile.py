@@ -54,6 +54,7 @@ TO_THE_BOT = {
     "<x xmlns='jabber:x:conference' jid='evil@conference.xbot.test'/></message>",
     "I22": "<message to='{full}' type='error'><body>do {n}</body></message>",
     "I23": "<message to='{jid}' type='headline'><body>do {n}</body></message>",
+    "I23 without a type": "<message to='{jid}'><body>do {n}</body></message>",
     "T05": "<message to='{jid}' type='chat'><body>do {n}</body>"
     + DELAY.format("xbot.test")
     + "</message>",
@@ -126,8 +127,15 @@ class HostileContract(Scene):
         request = self.filled(TO_THE_BOT["X19 in a text"], open_room, 0)
         with contextlib.suppress(OSError):
             flood.write(request * 500)
+        # Outside a conversation nothing is done, whoever says it.
+        alice.tell(f"xbot@{self.server.domain}", "do 998", "normal")
         alice.say(open_room, "xbot: do 999")
         alice.expect(f"{open_room}/xbot", "done 999")
+        alice.expect(
+            f"xbot@{self.server.domain}",
+            "do is not for messages outside a conversation; say it again as a chat message.",
+            "normal",
+        )
         self.assertEqual((bot.folder / "deeds").read_text().split(), ["999"])
         text = bot.text()
         self.assertEqual(text.count("logged in as"), 1, text)

@@ -82,9 +82,9 @@ class Person:
         """Say ``text`` in a room."""
         self._send(to, text, "groupchat")
 
-    def tell(self, to: str, text: str) -> None:
+    def tell(self, to: str, text: str, kind: str = "chat") -> None:
         """Say ``text`` to one JID alone."""
-        self._send(to, text, "chat")
+        self._send(to, text, kind)
 
     def invite(self, room: str, jid: str) -> None:
         """Have the room invite ``jid`` in our name (XEP-0045, section 7.8.2)."""

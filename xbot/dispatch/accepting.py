@@ -55,6 +55,24 @@ class Accepting:
         """Keep what somebody said about a responder, and what came of that."""
         self._journal.note(message, responder, outcome).addErrback(self.got_problem)
 
+    def is_new(self, message: Message, responder: str, outcome: str) -> Deferred[bool]:
+        """Keep what came of something that does not run, if it is not known yet.
+
+        Fires with whether it was not, and never fails: what the journal cannot
+        tell is taken for new.
+        """
+
+        def got(number: int | None) -> bool:
+            if number is not None:
+                self._journal.finish(number, outcome).addErrback(self.got_problem)
+            return number is not None
+
+        def got_problem(failure: Failure) -> bool:
+            self.got_problem(failure)
+            return True
+
+        return self._journal.accept(message, responder).addCallbacks(got, got_problem)
+
     def got_end(self, run: Run) -> None:
         """Note the fate of a run that is over."""
         if run.entry is not None:

@@ -28,18 +28,22 @@ from xbot.dispatch.explaining import Explanation, dropped, explain
 from xbot.dispatch.in_order import InOrder, pass_on
 from xbot.dispatch.interrupted import Report, reports
 from xbot.dispatch.limits import Limits, Over
+from xbot.dispatch.missed import Missed
 from xbot.dispatch.more import More
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import APPROVED, Entry
+from xbot.entry import APPROVED, MISSED, Entry
 from xbot.errors import NotConnected
-from xbot.filters import Rooms, may_answer, reason_to_drop
+from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen, Failed, Responder
 from xbot.throttle import Throttle
+
+GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
+"""Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
 
 Deliver = Callable[[Message, Callable[[], None]], None]
 """Says a message, and calls the second argument once it has arrived."""
@@ -117,6 +121,7 @@ class Dispatcher:
             self._questions, self._approvals, self._say, self._command, self._may_use
         )
         self._denials = Throttle(clock, most=MAX_DENIALS)
+        self._missed = Missed(clock, self._say, self._command, self._is_new)
         self._recent = RecentKeys()
         # By key: the fallbacks that come next, should the one under way say nothing.
         self._next: dict[str, list[Chosen]] = {}
@@ -163,16 +168,18 @@ class Dispatcher:
         if reason is None and self._in_order.is_full(place):
             reason = "crowded-out"
         if reason is not None:
+            if message.missed and not self._in_order.is_full(place):
+                self._in_order.deal(place, lambda: self._deal(message, place, self._missed.got))
             return self._answer(message, [], reason)
-        return self._in_order.deal(place, lambda: self._deal(message, place))
+        return self._in_order.deal(place, lambda: self._deal(message, place, self._answer))
 
-    def _deal(self, message: Message, place: str) -> Deferred[None] | None:
+    def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
         chosen = [] if self._is_stopped else self._choose(message, self._choosing)
         if not isinstance(chosen, Deferred):
-            return self._answer(message, chosen)
+            return got_chosen(message, chosen)
         go_on = self._in_order.wait(place)
         safe: Deferred[None] = Deferred()
-        chosen.addCallback(lambda chosen: pass_on(self._answer(message, chosen), safe))
+        chosen.addCallback(lambda chosen: pass_on(got_chosen(message, chosen), safe))
         chosen.addErrback(lambda failure: self._log.failure("cannot choose", failure))
         chosen.addCallback(lambda _: go_on())
         return safe
@@ -252,6 +259,7 @@ class Dispatcher:
         Who asked for what the journal knows is told by the next start.
         """
         self._is_stopped = True
+        self._missed.stop()
         self._runs.stop()
 
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
@@ -353,9 +361,16 @@ class Dispatcher:
         return self._begin(Run(responder, route, message, groups))
 
     def _begin(self, run: Run) -> Deferred[None] | None:
+        # Before its rate, of which those who may not use it could leave nothing to the others.
         if not run.route.for_everyone and not run.responder.access.allows(run.message):
-            # Before its rate, of which those who may not use it could leave nothing to the others.
-            self._deny(run)
+            self._deny(run, refusal(run.responder.name, run.message))
+            return None
+        if run.route.effect and not may_have_effects(run.message):
+            self._deny(
+                run,
+                f"{run.responder.name} is not for messages outside a conversation; say it again"
+                " as a chat message.",
+            )
             return None
         over = self._limits.over_of(run.responder) if self._limits is not None else None
         if over is not None:
@@ -379,15 +394,15 @@ class Dispatcher:
         if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
             self._say(reply_to(message, over.notice))
 
-    def _deny(self, run: Run) -> None:
-        """It is not for whoever said this, who is told so, unless nothing was asked of us."""
+    def _deny(self, run: Run, answer: str) -> None:
+        """It is not done for whoever said this, who is told so, unless nothing was asked of us."""
         name, sender = run.responder.name, run.message.sender
         if not self._denials.allows(f"{name} {run.message.identity or sender}"):
             self._runs.end(run, "denied")
             return
         self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
         is_asked = run.route.kind == "match"
-        self._runs.end(run, "denied", refusal(name, run.message) if is_asked else "")
+        self._runs.end(run, "denied", answer if is_asked else "")
         if self._accepting is not None and run.route.effect:
             self._accepting.got_refused(run)
 
@@ -412,7 +427,22 @@ class Dispatcher:
         # Another one of that name, which a reload made, may do something else.
         is_there = any(each is responder for each in self.responders)
         is_here = is_there and self.answers_at(responder, message)
-        return is_here and responder.access.allows(message)
+        # It is asked about what has effects only.
+        return is_here and may_have_effects(message) and responder.access.allows(message)
+
+    def _is_new(self, message: Message, chosen: Chosen) -> Deferred[bool]:
+        """Whether nothing is known of a command that came too late; from now on it is.
+
+        It may have been obeyed, before our server knew that we had it.
+        """
+        responder, route, _ = chosen
+        if message.key is not None and not self._recent.add(message.key):
+            return succeed(False)
+        if self._accepting is None or not route.effect:
+            return succeed(True)
+        if message.key is None:
+            message = evolve(message, key=uuid.uuid4().hex)
+        return self._accepting.is_new(message, responder.name, MISSED)
 
     def _got_end(self, run: Run) -> None:
         self.fates[str(run.fate)] += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from xbot.filters import Rooms, may_answer
+from xbot.filters import Rooms, may_answer, may_have_effects
 from xbot.message import Message
 from xbot.responder import Chosen, Responder, Route
 
@@ -114,7 +114,7 @@ def explain(
             responder.name,
             route.usage,
             groups,
-            responder.access.objection(message),
+            _objection(responder, route, message),
             route.effect and responder.confirm,
             responder.approve if route.effect else 0,
             has_journal and route.effect,
@@ -145,6 +145,14 @@ def explain(
 def dropped(reason: str) -> Explanation:
     """Of a message that nobody is asked about."""
     return Explanation(reason, None, (), ())
+
+
+def _objection(responder: Responder, route: Route, message: Message) -> str | None:
+    if not route.for_everyone and (objection := responder.access.objection(message)):
+        return objection
+    if route.effect and not may_have_effects(message):
+        return "it has effects, and this was said outside a conversation (type normal)"
+    return None
 
 
 def _absence(responder: Responder, message: Message, rooms: Rooms) -> str | None:

@@ -34,6 +34,15 @@ def is_delayed(stanza: domish.Element) -> bool:
     return bool(delays(stanza))
 
 
+def is_kept(stanza: domish.Element, servers: set[str]) -> bool:
+    """Whether our server says that it kept this for us (XEP-0160).
+
+    It is one of the names ``servers``; anybody can write that, so that nothing
+    may follow from it but a word to the sender.
+    """
+    return any(delay.getAttribute("from") in servers for delay in delays(stanza))
+
+
 def is_resent(stanza: domish.Element, servers: set[str], now: float, max_age: float) -> bool:
     """Whether our server sends this again after a resumption, and it is fresh.
 

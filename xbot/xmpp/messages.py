@@ -12,7 +12,7 @@ from twisted.words.xish import domish
 
 from xbot.jid import Jid
 from xbot.message import Message
-from xbot.xmpp.delay import is_delayed, is_resent
+from xbot.xmpp.delay import is_delayed, is_kept, is_resent
 from xbot.xmpp.glance import MESSAGE, glance_at_message
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import Node
@@ -54,6 +54,8 @@ class Messages(Handler):
         super().__init__()
         self._own_jid = own_jid
         self._account = account
+        # Prosody writes our own bare JID where it sends something again, else its domain.
+        self._servers = {str(account), account.domain}
         self._rooms = rooms
         self._got_message = got_message
         self._wall_clock = wall_clock
@@ -136,7 +138,10 @@ class Messages(Handler):
         delayed = spoken.delayed and not self._is_resent(stanza)
         if room is None:
             return self._message(
-                spoken, spoken.key(stanza_id(stanza, self._account)), delayed=delayed
+                spoken,
+                spoken.key(stanza_id(stanza, self._account)),
+                delayed=delayed,
+                missed=delayed and is_kept(stanza, self._servers),
             )
         nick = spoken.sender.resource
         if nick is None:
@@ -188,12 +193,12 @@ class Messages(Handler):
         """The one exception to the rule that what is delayed is past."""
         return self.xmlstream.is_resumed and is_resent(
             stanza,
-            {str(self._account), self._account.domain},
+            self._servers,
             self._wall_clock(),
             self.resume_max_age,
         )
 
-    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool) -> Message:
+    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool, missed: bool) -> Message:
         """What was said to us alone."""
         identity = spoken.sender.bare
         payload = {"type": spoken.kind}
@@ -208,4 +213,5 @@ class Messages(Handler):
             delayed=delayed,
             echo=identity == self._account,
             key=key,
+            missed=missed,
         )

@@ -53,6 +53,8 @@ class Limits:
 
     def over(self, message: Message) -> Over | None:
         """Whether this is too much of its sender or its room; None if it is not."""
+        if self._sender is None and self._room is None:
+            return None
         # Whoever has a real address is one person under every nick and resource.
         who = message.identity or message.sender
         return self._take(
@@ -71,6 +73,8 @@ class Limits:
     def over_of(self, responder: Responder) -> Over | None:
         """Whether this is too much of the responder."""
         name = responder.name
+        if responder.rate is None:
+            return None
         notice = f"{name} is asked too often; try again in a moment."
         return self._take(self._responders, name, responder.rate, notice)
 

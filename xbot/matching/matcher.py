@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from xbot.matching.linear import NotLinear
@@ -19,8 +18,7 @@ from xbot.matching.worker import Asked, Groups
 K = TypeVar("K", bound=Hashable)
 
 
-@frozen
-class Found(Generic[K]):
+class Found(NamedTuple, Generic[K]):
     """Whose pattern fits, and its named groups that took part."""
 
     key: K

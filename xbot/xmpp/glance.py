@@ -70,8 +70,9 @@ def glance_at_message(node: Node) -> Glance | None:
         # The room itself speaks.
         return None
     body: str | None = None
-    origin_ids: list[str | None] = []
-    stanza_ids: list[str | None] = []
+    origin_id: str | None = None
+    stanza_id: str | None = None
+    origins = stanza_ids = 0
     delayed = False
     for child in node[CHILDREN:]:
         name = child[NAME]
@@ -90,9 +91,12 @@ def glance_at_message(node: Node) -> Glance | None:
                 return None
         elif name == _STANZA_ID:
             if child[ATTRIBUTES].get("by") == sender.bare_text:
-                stanza_ids.append(child[ATTRIBUTES].get("id"))
+                stanza_id = child[ATTRIBUTES].get("id")
+                stanza_ids += 1
         elif name == _ORIGIN_ID:
-            origin_ids.append(child[ATTRIBUTES].get("id"))
+            if not origins:
+                origin_id = child[ATTRIBUTES].get("id")
+            origins += 1
         elif name in _DELAYS:
             delayed = True
         else:
@@ -104,9 +108,9 @@ def glance_at_message(node: Node) -> Glance | None:
         attributes.get("id"),
         body,
         delayed,
-        origin_ids[0] if origin_ids else None,
+        origin_id,
         # Two that bear the room's name say nothing.
-        stanza_ids[0] if len(stanza_ids) == 1 else None,
+        stanza_id if stanza_ids == 1 else None,
     )
 
 

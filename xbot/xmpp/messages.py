@@ -179,7 +179,7 @@ class Messages(Handler):
             recipient=str(self._own_jid()),
             body=body,
             payload={"type": kind} if id is None else {"type": kind, "id": id},
-            room=str(room.jid),
+            room=room.address,
             nick=nick,
             identity=str(identity) if identity is not None else None,
             delayed=delayed or not room.caught_up,

@@ -109,6 +109,8 @@ class Room:
     def __init__(self, settings: RoomSettings, around: Surroundings) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
+        #: The text of it, which every message from here bears.
+        self.address = str(settings.jid)
         self.state = State.ABSENT
         self.reason = "not joined yet"
         self.since: float = around.clock.seconds()

@@ -8,6 +8,7 @@ Everything the bot sends passes here instead.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 from twisted.words.xish import domish
@@ -51,10 +52,15 @@ def serialize_message(to: str, kind: str, id: str | None, body: str) -> bytes:
     try:
         identity = "" if id is None else f" id='{_attribute(id)}'"
         content = f"<body>{_text(body)}</body>" if body else "<body/>"
-        head = f"<message to='{_attribute(to)}' type='{_attribute(kind)}'{identity}>"
-        return f"{head}{content}</message>".encode()
+        return f"{_message_to(to, kind)}{identity}>{content}</message>".encode()
     except TypeError as error:
         raise Unserializable(str(error)) from None
+
+
+@lru_cache(maxsize=1024)
+def _message_to(to: str, kind: str) -> str:
+    # The same few rooms and people are spoken to all day.
+    return f"<message to='{_attribute(to)}' type='{_attribute(kind)}'"
 
 
 def serialize(element: domish.Element, default_namespace: str) -> bytes:

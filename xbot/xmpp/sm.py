@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Generic, TypeVar
-
-from attrs import frozen
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -21,8 +19,7 @@ class BadAcknowledgement(ValueError):
     """The peer acknowledges more than was sent, or takes an acknowledgement back."""
 
 
-@frozen
-class Sent(Generic[T]):
+class Sent(NamedTuple, Generic[T]):
     """One stanza under way: its bytes, and what the sender wants to know it by."""
 
     data: bytes

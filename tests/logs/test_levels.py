@@ -1,6 +1,6 @@
 """What is logged."""
 
-from twisted.logger import LogLevel, PredicateResult
+from twisted.logger import LogLevel
 from twisted.trial import unittest
 
 from xbot.logs.levels import LEVELS, MAX_NAMESPACES, Levels
@@ -9,7 +9,7 @@ from xbot.logs.levels import LEVELS, MAX_NAMESPACES, Levels
 class LevelsTests(unittest.TestCase):
     def logs(self, levels, namespace, level):
         event = {"log_namespace": namespace, "log_level": LogLevel.levelWithName(level)}
-        return levels.predicate()(event) is not PredicateResult.no
+        return levels.filter()(event)
 
     def test_one_level(self):
         """Only what is at least as grave as the level is logged."""

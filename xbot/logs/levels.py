@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 from attrs import evolve, frozen
-from twisted.logger import LogLevel, LogLevelFilterPredicate
+from twisted.logger import LogEvent, LogLevel, LogLevelFilterPredicate, PredicateResult
 
 #: How the ini names the levels, the most talkative first.
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -61,9 +62,16 @@ class Levels:
         """The same with this level for this namespace."""
         return evolve(self, special=(*self.special, (namespace, level)))
 
-    def predicate(self) -> LogLevelFilterPredicate:
+    def filter(self) -> Callable[[LogEvent], bool]:
         """What tells whether an event is logged."""
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(self.usual))
         for namespace, level in self.special:
             predicate.setLogLevelForNamespace(namespace, LogLevel.levelWithName(level))
-        return predicate
+
+        # There are as many answers as there are places in the code that log.
+        @lru_cache(maxsize=1024)
+        def lets_through(level: object, namespace: object) -> bool:
+            event = {"log_level": level, "log_namespace": namespace}
+            return predicate(event) is not PredicateResult.no
+
+        return lambda event: lets_through(event.get("log_level"), event.get("log_namespace"))

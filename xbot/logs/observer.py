@@ -10,7 +10,7 @@ from threading import Lock
 from typing import IO
 
 from attrs import evolve
-from twisted.logger import ILogObserver, LogEvent, PredicateResult
+from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
 from xbot.logs.levels import Levels
@@ -50,14 +50,14 @@ class LogWriter:
 
     def change(self, levels: Levels, form: str) -> None:
         """From the next event on."""
-        self._lets_through = levels.predicate()
+        self._lets_through = levels.filter()
         self._form = form
 
     def __call__(self, event: LogEvent) -> None:
         """Called by Twisted for every event."""
-        if self._lets_through(event) is PredicateResult.no:
+        if not self._lets_through(event):
             return
-        record = Record.of(event)
+        record = Record.of(event, with_fields=self._form == "json")
         if record is None:
             return
         self._waiting.append((record, event.get("log_time")))

@@ -22,6 +22,8 @@ def escape(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     """``text``, or as much of it as fits into ``limit`` bytes of UTF-8 with a mark that says so."""
+    if len(text) <= (limit if text.isascii() else limit // 4):
+        return text
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= limit:
         return text

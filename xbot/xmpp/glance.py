@@ -24,6 +24,7 @@ PRESENCE = full_name(ns.CLIENT, "presence")
 
 _X = full_name(ns.MUC_USER, "x")
 _ITEM = full_name(ns.MUC_USER, "item")
+_STATUS = full_name(ns.MUC_USER, "status")
 _OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _BODY = full_name(ns.CLIENT, "body")
 _STANZA_ID = full_name(ns.STANZA_ID, "stanza-id")
@@ -131,16 +132,25 @@ def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
             x = child
         elif name == _OCCUPANT_ID and occupant_id is None:
             occupant_id = child[ATTRIBUTES]
-    # One item, with nothing in it, is all that x may hold.
-    if x is None or len(x) != CHILDREN + 1 or not nick:
+    if x is None or not nick:
         return None
-    item = x[CHILDREN]
-    if item[NAME] != _ITEM or len(item) != CHILDREN:
+    # One item, with nothing in it, and status codes are all that x may hold.
+    item = None
+    codes: frozenset[str] = frozenset()
+    for child in x[CHILDREN:]:
+        name = child[NAME]
+        if name == _ITEM and item is None and len(child) == CHILDREN:
+            item = child[ATTRIBUTES]
+        elif name == _STATUS:
+            codes |= {child[ATTRIBUTES].get("code", "")}
+        else:
+            return None
+    if item is None:
         return None
     try:
         room = read_address(bare).bare_text
         check_resource(text, nick)
     except InvalidJid:
         return None
-    occupant = make_occupant(item[ATTRIBUTES].get, occupant_id.get("id") if occupant_id else None)
-    return room, RoomPresence(nick, True, occupant=occupant)
+    occupant = make_occupant(item.get, occupant_id.get("id") if occupant_id else None)
+    return room, RoomPresence(nick, True, codes=codes, occupant=occupant)

@@ -59,6 +59,9 @@ class State(Enum):
     REFUSED = "refused"
 
 
+#: How a room tells that it is there now. What comes of a wish to join is told in any case.
+_LOUDNESS = {State.JOINING: Logger.debug, State.REFUSED: Logger.warn}
+
 #: Where we are inside, as far as we know.
 _INSIDE = (State.JOINED, State.STALE)
 
@@ -438,8 +441,9 @@ class Room:
     def _become(self, state: State, reason: str, outlook: str = "") -> None:
         """Every transition passes here: nothing of the old state stays behind."""
         if state is not self.state:
-            log = self._log.warn if state is State.REFUSED else self._log.info
+            log = _LOUDNESS.get(state, Logger.info)
             log(
+                self._log,
                 "{room}: {state}: {reason}{outlook}",
                 room=str(self.jid),
                 state=state.value,

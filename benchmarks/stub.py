@@ -151,17 +151,26 @@ class Client:
         while not done():
             if time.monotonic() > ends:
                 raise Stalled(otherwise)
-            while self._to_write:
-                try:
-                    sent = self._socket.send(self._to_write[0])
-                except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
-                    break
-                if sent < len(self._to_write[0]):
-                    self._to_write[0] = self._to_write[0][sent:]
-                else:
-                    del self._to_write[0]
+            self._write()
             select.select([self._socket], [self._socket] if self._to_write else [], [], 0.5)
             self._read()
+
+    def _write(self) -> None:
+        while self._to_write:
+            # What is ready leaves together, and each client has as few pieces to read.
+            size = last = 0
+            while last < len(self._to_write) and size < CHUNK:
+                size += len(self._to_write[last])
+                last += 1
+            self._to_write[:last] = [b"".join(self._to_write[:last])]
+            try:
+                sent = self._socket.send(self._to_write[0])
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
+                return
+            if sent < len(self._to_write[0]):
+                self._to_write[0] = self._to_write[0][sent:]
+            else:
+                del self._to_write[0]
 
     def _read(self) -> None:
         while True:

@@ -27,6 +27,7 @@ _ITEM = full_name(ns.MUC_USER, "item")
 _STATUS = full_name(ns.MUC_USER, "status")
 _OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _BODY = full_name(ns.CLIENT, "body")
+_SUBJECT = full_name(ns.CLIENT, "subject")
 _STANZA_ID = full_name(ns.STANZA_ID, "stanza-id")
 _ORIGIN_ID = full_name(ns.STANZA_ID, "origin-id")
 
@@ -34,11 +35,14 @@ _DELAYS = {full_name(ns.DELAY, "delay"), full_name(ns.LEGACY_DELAY, "x")}
 
 #: Children of which the long way decides: subjects, corrections, invitations.
 _LONG_WAY = {
-    full_name(ns.CLIENT, "subject"),
+    _SUBJECT,
     full_name(ns.CORRECTION, "replace"),
     full_name(ns.CONFERENCE, "x"),
     _X,
 }
+
+#: Children with which a message is more than a subject.
+_NO_SUBJECT = {_BODY, full_name(ns.CONFERENCE, "x"), _X}
 
 #: All children that are looked at; whatever else there is means nothing to us.
 _LOOKED_AT = {_BODY, _STANZA_ID, _ORIGIN_ID} | _DELAYS | _LONG_WAY
@@ -113,6 +117,20 @@ def glance_at_message(node: Node) -> Glance | None:
         # Two that bear the room's name say nothing.
         stanza_id if stanza_ids == 1 else None,
     )
+
+
+def glance_at_subject(node: Node) -> str | None:
+    """The bare JID of the room whose subject a message tells, and nothing else; None for all else."""
+    attributes = node[ATTRIBUTES]
+    if attributes.get("type") != "groupchat":
+        return None
+    names = {child[NAME] for child in node[CHILDREN:]}
+    if _SUBJECT not in names or not names.isdisjoint(_NO_SUBJECT):
+        return None
+    try:
+        return read_address(attributes["from"]).bare_text
+    except (KeyError, InvalidJid):
+        return None
 
 
 def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:

@@ -65,6 +65,9 @@ _LOUDNESS = {State.JOINING: Logger.debug, State.REFUSED: Logger.warn}
 #: Where we are inside, as far as we know.
 _INSIDE = (State.JOINED, State.STALE)
 
+#: Where the room's word leads that answers our wish to join, unless it is "not now".
+_ANSWERS = (*_INSIDE, State.REFUSED)
+
 
 @frozen
 class Status:
@@ -463,4 +466,4 @@ class Room:
             self.occupants.clear()
             self._self_ping.stop()
         if state is not State.JOINING:
-            self._around.turns.end(self)
+            self._around.turns.end(self, answered=state in _ANSWERS)

@@ -85,6 +85,11 @@ class Ear:
         (room,) = self.rooms
         return room._self_ping.heard_at
 
+    @property
+    def caught_up(self):
+        (room,) = self.rooms
+        return room.caught_up
+
 
 class SameTests(unittest.TestCase):
     @settings(PROPERTY, max_examples=600)
@@ -119,6 +124,7 @@ class SameTests(unittest.TestCase):
             self.assertEqual(short.messages, long.messages, stanza)
             self.assertEqual(short.handler.dropped, long.handler.dropped, stanza)
             self.assertEqual(short.heard_at, long.heard_at, stanza)
+            self.assertEqual(short.caught_up, long.caught_up, stanza)
             self.assertEqual(short.peer.stream.dropped, long.peer.stream.dropped, stanza)
 
     def test_every_pair(self):
@@ -197,6 +203,45 @@ class SamePresenceTests(unittest.TestCase):
         ear.presence("dave", "<item role='participant'/>")
         self.assertEqual(seen, [])
         ear.peer.feed("<presence from='dave@example.org/x'/>")
+        self.assertEqual(len(seen), 1)
+
+
+class SubjectTests(unittest.TestCase):
+    def test_both_ways(self):
+        """What ends the history, and what does not, is the same both ways."""
+        ears = [Ear(make) for make in (FastElementStream, ElementStream)]
+        ended = []
+        for kind, sender, one, other in product(
+            ("groupchat", "normal", "error"),
+            FROM[::3],
+            CHILDREN,
+            ["", *CHILDREN[::4], "<subject/>"],
+        ):
+            stanza = f"<message type='{kind}' from='{sender}'>{one}{other}</message>"
+            for ear in ears:
+                (room,) = ear.rooms
+                room.caught_up = False
+                ear.clock.advance(1.0)
+                ear.peer.feed(stanza)
+            states = [
+                (ear.caught_up, ear.heard_at, ear.handler.dropped, len(ear.messages))
+                for ear in ears
+            ]
+            self.assertEqual(*states, stanza)
+            ended.append(ears[0].caught_up)
+        self.assertEqual(set(ended), {True, False})
+
+    def test_it_is_short(self):
+        """The subject of a room of ours becomes no element, nor does our own presence there."""
+        ear = Ear(FastElementStream, joined=False)
+        seen = []
+        for path in "/message", "/presence":
+            ear.peer.stream.addObserver(path, seen.append)
+        ear.presence("bot", "<item role='participant'/><status code='110'/>")
+        subject = f"<message type='groupchat' from='{ROOM}/alice'><subject>s</subject></message>"
+        ear.peer.feed(subject)
+        self.assertEqual((ear.caught_up, seen), (True, []))
+        ear.peer.feed(subject.replace("room@", "other@"))
         self.assertEqual(len(seen), 1)
 
 

@@ -161,7 +161,7 @@ class PaceTests(unittest.TestCase):
 
     def test_a_window(self):
         """At most so many joins are under way, in the ini's order, whatever their fate is."""
-        jids = [f"r{number}@muc.example.org" for number in range(3 * WINDOW)]
+        jids = [f"r{number}@muc.example.org" for number in range(4 * WINDOW)]
         self.make(jids)
         asked = self.wishes()
         self.assertEqual(asked, jids[:WINDOW])
@@ -173,7 +173,8 @@ class PaceTests(unittest.TestCase):
         for number in range(WINDOW):
             self.peer.feed(fates[number % 2].format(asked[number]))
             asked += self.wishes()
-            self.assertEqual(len(asked), WINDOW + number + 1)
+            # Each answer lets one more go at a time.
+            self.assertEqual(len(asked), WINDOW + 2 * (number + 1))
         self.clock.advance(30)
         asked += self.wishes()
         self.assertEqual(asked, jids)

@@ -17,6 +17,8 @@ CUT = " [cut]"
 
 def escape(text: str) -> str:
     """``text`` on one line, with all that could act written as Python would write it."""
+    if text.isascii() and text.isprintable():
+        return text
     return _ACTS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

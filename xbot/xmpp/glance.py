@@ -120,7 +120,7 @@ def glance_at_message(node: Node) -> Glance | None:
 
 
 def glance_at_subject(node: Node) -> str | None:
-    """The bare JID of the room whose subject a message tells, and nothing else; None for all else."""
+    """The bare JID of the room whose subject a message tells, and no more; None for all else."""
     attributes = node[ATTRIBUTES]
     if attributes.get("type") != "groupchat":
         return None

@@ -73,7 +73,9 @@ class Messages(Handler):
     def take(self, node: Node) -> bool:
         """Deal with something plain that was said in one of our rooms; False if it is not."""
         seen = glance_at_message(node)
-        if seen is None or (seen.delayed and self.xmlstream.is_resumed):
+        if seen is None:
+            return self._rooms.take_subject(node)
+        if seen.delayed and self.xmlstream.is_resumed:
             return False
         sender, _, body, delayed, _, _ = seen
         room = self._rooms.at(sender.bare_text)

@@ -59,9 +59,6 @@ class State(Enum):
     REFUSED = "refused"
 
 
-#: How a room tells that it is there now. What comes of a wish to join is told in any case.
-_LOUDNESS = {State.JOINING: Logger.debug, State.REFUSED: Logger.warn}
-
 #: Where we are inside, as far as we know.
 _INSIDE = (State.JOINED, State.STALE)
 
@@ -290,7 +287,7 @@ class Room:
             self._renaming_until = self._clock.seconds()
             self._log.info(
                 "{room}: stays {nick!r}: {condition}",
-                room=str(self.jid),
+                room=self.jid,
                 nick=self.nick,
                 condition=condition,
             )
@@ -304,7 +301,7 @@ class Room:
                 self._join(self.jid.with_resource(nick))
                 return
             except InvalidJid:
-                self._log.debug("{room}: no longer nick is possible", room=str(self.jid))
+                self._log.debug("{room}: no longer nick is possible", room=self.jid)
         self._may_be_inside = False
         self._stay_out(refusal(condition))
 
@@ -337,7 +334,7 @@ class Room:
     def _catch_up(self) -> None:
         self._alarm.stop()
         self.caught_up = True
-        self._log.debug("{room}: caught up, listening", room=str(self.jid))
+        self._log.debug("{room}: caught up, listening", room=self.jid)
         waiting, self._waiting = self._waiting, []
         for listening in waiting:
             listening.callback(None)
@@ -367,7 +364,7 @@ class Room:
 
     def _be_called(self, nick: str) -> None:
         if nick != self.nick and self.state in _INSIDE:
-            self._log.info("{room}: now as {nick!r}", room=str(self.jid), nick=nick)
+            self._log.info("{room}: now as {nick!r}", room=self.jid, nick=nick)
         self.nick = nick
 
     def _nick(self, text: str | None) -> str | None:
@@ -444,11 +441,12 @@ class Room:
     def _become(self, state: State, reason: str, outlook: str = "") -> None:
         """Every transition passes here: nothing of the old state stays behind."""
         if state is not self.state:
-            log = _LOUDNESS.get(state, Logger.info)
+            # What comes of a wish to join is told in any case.
+            quiet = self._log.debug if state is State.JOINING else self._log.info
+            log = self._log.warn if state is State.REFUSED else quiet
             log(
-                self._log,
                 "{room}: {state}: {reason}{outlook}",
-                room=str(self.jid),
+                room=self.jid,
                 state=state.value,
                 reason=reason,
                 outlook=outlook,

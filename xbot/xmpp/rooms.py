@@ -16,7 +16,7 @@ from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import ns
-from xbot.xmpp.glance import PRESENCE, glance_at_presence
+from xbot.xmpp.glance import PRESENCE, glance_at_presence, glance_at_subject
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
@@ -128,6 +128,16 @@ class Rooms(Handler):
         if room is None or room.state is State.REFUSED:
             return False
         room.got_presence(seen[1])
+        return True
+
+    def take_subject(self, node: Node) -> bool:
+        """Deal with the subject of one of our rooms, which each join ends with; else False."""
+        bare = glance_at_subject(node)
+        room = self.at(bare) if bare is not None else None
+        if room is None:
+            return False
+        room.heard()
+        room.got_subject()
         return True
 
     # The long way.

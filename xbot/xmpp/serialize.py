@@ -131,6 +131,8 @@ def _attribute(value: str) -> str:
     return escape(sanitize(value), _ATTRIBUTE_ENTITIES) if _UNSAFE.search(value) else value
 
 
+# The bot's own code chooses them: there are few.
+@lru_cache(maxsize=256)
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Unserializable(f"{name!r} is no name")

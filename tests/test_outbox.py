@@ -97,11 +97,19 @@ class OutboxTests(unittest.TestCase):
     def test_what_cannot_be_sent_at_all(self):
         """A message that is no stanza is dropped, logged, and holds nobody up."""
         self.link.up.add(ROOM)
-        self.outbox.put(to_room("broken"))
+        told = []
+        self.outbox.put(to_room("broken"), lambda: told.append("ok"), lambda: told.append("no"))
+        self.assertEqual(told, ["no"])
         self.outbox.put(to_room("b"))
         self.assertEqual(self.link.sent, ["b"])
         self.assertEqual(len(self.outbox), 1)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.link.up.clear()
+        for text in "broken", "c":
+            self.outbox.put(to_room(text), None, lambda: told.append("later"))
+        self.link.up.add(ROOM)
+        self.outbox.got_ready(ROOM)
+        self.assertEqual((self.link.sent, told), (["b", "c"], ["no", "later"]))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
 
     def test_told_when_delivered(self):
         """Who asks is told when the message has arrived, however often it had to be sent."""

@@ -21,6 +21,10 @@ MAX_BYTES = 4 * 1024 * 1024
 OVERHEAD = 200
 
 
+Told = Callable[[], None]
+NOBODY = (None, None)
+
+
 @implementer(IReceipts)
 class Outbox:
     """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
@@ -47,7 +51,8 @@ class Outbox:
         self._messages = 0
         self._bytes = 0
         self._waiting: dict[str, deque[Message]] = {}
-        self._told: dict[str, Callable[[], None]] = {}
+        # By id: who is told that it arrived, and that it never will.
+        self._told: dict[str, tuple[Told | None, Told | None]] = {}
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
@@ -59,8 +64,14 @@ class Outbox:
         fits = self._bytes + _weight(message) <= self._max_bytes
         return fits and self._messages < self._max_messages
 
-    def put(self, message: Message, delivered: Callable[[], None] | None = None) -> None:
-        """Say this as soon as it can be said; ``delivered`` is called once it has arrived."""
+    def put(
+        self, message: Message, delivered: Told | None = None, failed: Told | None = None
+    ) -> None:
+        """Say this as soon as it can be said; ``delivered`` is called once it has arrived.
+
+        ``failed`` is called instead, perhaps at once, if the adapter cannot say
+        it at all; it puts nothing in here before it has returned.
+        """
         weight = _weight(message)
         if self._bytes + weight > self._max_bytes or self._messages >= self._max_messages:
             self.counts["overflow"] += 1
@@ -75,8 +86,8 @@ class Outbox:
         # The id stays the same if it has to be sent again.
         if "id" not in message.payload:
             message = message.with_id(new_ident())
-        if delivered is not None:
-            self._told[message.payload["id"]] = delivered
+        if delivered is not None or failed is not None:
+            self._told[message.payload["id"]] = delivered, failed
         place = _place(message)
         waiting = self._waiting.get(place)
         if waiting is not None:
@@ -95,7 +106,7 @@ class Outbox:
         """The other side has it; it is forgotten here."""
         self.counts["delivered"] += 1
         self._forget(message)
-        delivered = self._told.pop(message.payload["id"], None)
+        delivered, _ = self._told.pop(message.payload["id"], NOBODY)
         if delivered is not None:
             delivered()
 
@@ -130,8 +141,10 @@ class Outbox:
         except Exception:
             self.counts["failed"] += 1
             self._log.failure("cannot say something to {place}", place=place)
-            self._told.pop(message.payload["id"], None)
             self._forget(message)
+            _, failed = self._told.pop(message.payload["id"], NOBODY)
+            if failed is not None:
+                failed()
         return True
 
     def _forget(self, message: Message) -> None:

@@ -146,7 +146,7 @@ class BotService(Service):
         spool = Spool(
             config.bot.state / SPOOL_NAME,
             str(config.xmpp.jid),
-            self._say_durably,
+            self._put,
             reactor,
             wall_clock=wall_clock,
         )
@@ -193,12 +193,6 @@ class BotService(Service):
     def for_scripts(self) -> SayBot:
         """What ``xbot say`` and ``xbot status`` can ask for."""
 
-        def put(message: Message, delivered: Callable[[], None]) -> bool:
-            if not self.outbox.has_room_for(message):
-                return False
-            self.outbox.put(message, delivered)
-            return True
-
         def hindrance(jid: Jid) -> str:
             if self.adapter.connection.stream is None:
                 return self.overview().in_words()
@@ -209,7 +203,9 @@ class BotService(Service):
             overview = self.overview()
             return overview.is_ready, overview.in_words()
 
-        return SayBot(lambda jid: self.adapter.rooms.get(jid) is not None, put, hindrance, status)
+        return SayBot(
+            lambda jid: self.adapter.rooms.get(jid) is not None, self._put, hindrance, status
+        )
 
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())
@@ -459,11 +455,13 @@ class BotService(Service):
         scopes = (each.scope for each in self._responders if each.scope is not None)
         return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
 
-    def _say_durably(self, message: Message, delivered: Callable[[], None]) -> bool:
-        """For who keeps what the outbox has no room for."""
+    def _put(
+        self, message: Message, delivered: Callable[[], None], failed: Callable[[], None]
+    ) -> bool:
+        """For who has to know what becomes of it, and whether the outbox has room for it."""
         if not self.outbox.has_room_for(message):
             return False
-        self.outbox.put(message, delivered)
+        self.outbox.put(message, delivered, failed)
         return True
 
     def _web(self, config: Config) -> StatusServer | None:

@@ -15,14 +15,16 @@ class ServerTests(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
         self.said = []
-        self.has_room, self.hindrance = True, ""
+        self.has_room, self.hindrance, self.is_broken = True, "", False
         self.status = True, "in 1 of 1 rooms"
         bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
                   lambda: self.status)  # fmt: skip
         self.factory = SayFactory(bot, self.clock)
 
-    def put(self, message, delivered):
-        if self.has_room:
+    def put(self, message, delivered, failed):
+        if self.is_broken:
+            failed()
+        elif self.has_room:
             self.said.append((message, delivered))
         return self.has_room
 
@@ -63,9 +65,17 @@ class ServerTests(unittest.TestCase):
         self.assertEqual(self.reply(saying), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_what_cannot_be_said(self):
+        """A text that the bot cannot say is answered at once."""
+        self.is_broken = True
+        reply = self.reply(self.ask())
+        self.assertIs(reply.result, Result.REFUSED)
+        self.assertIn("log", reply.reason)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_delivered_at_once(self):
         """A server that acknowledges nothing has what was written."""
-        self.put = lambda message, delivered: delivered() or True
+        self.put = lambda message, delivered, failed: delivered() or True
         self.factory.bot = Bot(lambda room: True, self.put, lambda room: "", lambda: self.status)
         self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])

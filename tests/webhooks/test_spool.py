@@ -16,7 +16,7 @@ from xbot.message import Message
 from xbot.webhooks import file, spool
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
 from xbot.webhooks.report import Item, Report
-from xbot.webhooks.spool import GATHER, MAX_TEXTS, MAX_UNDER_WAY, RETRY, Spool
+from xbot.webhooks.spool import GATHER, MAX_TEXTS, MAX_TRIES, MAX_UNDER_WAY, RETRY, Spool
 
 ROOM = "ops@rooms.example"
 OTHER = "dev@rooms.example"
@@ -29,15 +29,19 @@ class SpoolCase(TestCase):
         self.path = Path(self.mktemp()) / "state" / file.FILE_NAME
         self.in_turn = InTurn()
         self.said: list[tuple[Message, Any]] = []
+        #: Texts that the adapter chokes on.
+        self.unsayable = ""
         self.is_full = False
         self.spool = self.start()
 
     def start(self, rooms: tuple[str, ...] = (ROOM, OTHER)) -> Spool:
         """The spool of one process, opened."""
 
-        def say(message: Message, delivered: Any) -> bool:
+        def say(message: Message, delivered: Any, failed: Any) -> bool:
             if not self.is_full:
                 self.said.append((message, delivered))
+                if self.unsayable and self.unsayable in message.body:
+                    failed()
             return not self.is_full
 
         started = Spool(
@@ -132,6 +136,46 @@ class SayTests(SpoolCase):
         self.is_full = False
         self.clock.advance(RETRY)
         self.assertEqual(self.bodies(), ["[hook] a"])
+
+    def test_what_cannot_be_said(self) -> None:
+        """It is tried a few times, then in nobody's way, and left to the next process."""
+        self.unsayable = "bad"
+        for number in range(2 * MAX_UNDER_WAY):
+            self.keep(f"bad {number}")
+            self.clock.advance(GATHER)
+            for _ in range(MAX_TRIES + 1):
+                self.clock.advance(RETRY)
+        self.assertEqual(len(self.said), 2 * MAX_UNDER_WAY * MAX_TRIES)
+        self.assertEqual((self.spool.under_way, self.clock.getDelayedCalls()), (0, []))
+        self.said.clear()
+        self.keep("good")
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["[hook] good"])
+        self.arrive()
+        self.assertEqual(self.waiting(), 2 * MAX_UNDER_WAY)
+        self.unsayable = ""
+        self.kill()
+        self.assertEqual(len(self.said), 2 * MAX_UNDER_WAY)
+        self.arrive()
+        self.assertEqual(self.waiting(), 0)
+
+    def test_what_can_be_said_after_all(self) -> None:
+        """A failure that passes costs a moment, and nothing is said twice."""
+        self.unsayable = "a"
+        self.keep("a")
+        self.clock.advance(GATHER)
+        self.unsayable = ""
+        self.said.clear()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.bodies(), ["[hook] a"])
+        self.arrive()
+        self.assertEqual((self.waiting(), self.clock.getDelayedCalls()), (0, []))
+        # Nor is it tried once we stop.
+        self.unsayable = "b"
+        self.keep("b")
+        self.clock.advance(GATHER)
+        self.spool.hold()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class DedupeTests(SpoolCase):

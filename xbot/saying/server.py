@@ -37,13 +37,14 @@ class Bot:
     """What a bot can be asked to do.
 
     ``knows`` tells whether a room is one of ours, ``put`` takes a message for
-    good or not, and calls its second argument once the server has it,
-    ``hindrance`` says why nothing can be said in a room now, or nothing, and
-    ``status`` whether people in all rooms can use it, and how it is in words.
+    good or not, and calls its second argument once the server has it, or the
+    third if it cannot be said, ``hindrance`` says why nothing can be said in a
+    room now, or nothing, and ``status`` whether people in all rooms can use it,
+    and how it is in words.
     """
 
     knows: Callable[[Jid], bool]
-    put: Callable[[Message, Callable[[], None]], bool]
+    put: Callable[[Message, Callable[[], None], Callable[[], None]], bool]
     hindrance: Callable[[Jid], str]
     status: Callable[[], tuple[bool, str]]
 
@@ -144,7 +145,7 @@ class Saying(LineOnlyReceiver):
         self._log.info("told to say something in {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},
                           room=str(request.room))  # fmt: skip
-        if not self._bot.put(message, self._got_delivered):
+        if not self._bot.put(message, self._got_delivered, self._got_failed):
             self.answer(Reply(Result.REFUSED, "too much waits to be said already"))
         elif not self._is_over:
             self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)
@@ -169,6 +170,9 @@ class Saying(LineOnlyReceiver):
 
     def _got_delivered(self) -> None:
         self.answer(Reply(Result.DELIVERED))
+
+    def _got_failed(self) -> None:
+        self.answer(Reply(Result.REFUSED, "the bot cannot say it; its log says why"))
 
     def _got_limit(self, room: Jid) -> None:
         self._limit = None

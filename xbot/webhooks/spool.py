@@ -40,8 +40,14 @@ MAX_AGE = 7 * 86400.0
 #: The oldest keys are forgotten after so many new ones.
 FORGET_AFTER = 1000
 
-Say = Callable[[Message, Callable[[], None]], bool]
-"""Takes a message and what is called once it has arrived; whether it was taken."""
+#: What the bot cannot say, which is a mistake of ours, is tried so often by one process.
+MAX_TRIES = 3
+
+Say = Callable[[Message, Callable[[], None], Callable[[], None]], bool]
+"""Takes a message, and what is called once it has arrived, or if it cannot be said.
+
+Gives whether it was taken.
+"""
 
 
 class Spool:
@@ -77,6 +83,8 @@ class Spool:
         self._waiting: dict[str, deque[Waiting]] = {}
         self._under_way: dict[str, int] = {}
         self._timers: dict[str, IDelayedCall] = {}
+        # By batch: how often it could not be said.
+        self._failures: dict[str, int] = {}
         self._new_keys = 0
         self._is_held = False
 
@@ -229,16 +237,42 @@ class Spool:
             {"type": "groupchat", "id": batch},
             room=room,
         )
-        if not self._say(message, lambda: self._got_delivered(texts)):
+        if not self._say(
+            message,
+            lambda: self._got_delivered(texts, batch),
+            lambda: self._got_failed(texts, batch),
+        ):
+            self._give_later(texts, batch)
+
+    def _give_later(self, texts: list[Waiting], batch: str) -> None:
+        if not self._is_held:
             self._timers[batch] = self._reactor.callLater(RETRY, self._give_again, texts, batch)
 
     def _give_again(self, texts: list[Waiting], batch: str) -> None:
         del self._timers[batch]
         self._give(texts, batch)
 
-    def _got_delivered(self, texts: list[Waiting]) -> None:
-        room = texts[0].room
+    def _got_delivered(self, texts: list[Waiting], batch: str) -> None:
         self._remove([each.number for each in texts])
+        self._end(texts[0].room, batch)
+
+    def _got_failed(self, texts: list[Waiting], batch: str) -> None:
+        self._failures[batch] = self._failures.get(batch, 0) + 1
+        if self._failures[batch] < MAX_TRIES:
+            self._give_later(texts, batch)
+            return
+        room = texts[0].room
+        # They stay in the file, and in nobody's way.
+        self._log.error(
+            "{count} texts of webhooks cannot be said in {room}; the next start tries again",
+            count=len(texts),
+            room=room,
+        )
+        self._end(room, batch)
+
+    def _end(self, room: str, batch: str) -> None:
+        """A message is not under way any more; another one may be."""
+        self._failures.pop(batch, None)
         self._under_way[room] -= 1
         if not self._under_way[room]:
             del self._under_way[room]

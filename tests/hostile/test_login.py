@@ -51,6 +51,12 @@ class LoginTests(HostileCase):
         remembered.got_login(JID, Choice("SCRAM-SHA-256"))
         bot, peer = self.offered(mechanisms("PLAIN"), remembered=remembered)
         self.closes(bot, peer, "sasl = ...", credentials=False)
+        # Nor to one that we know nothing of any more, because the file is broken.
+        path = Path(self.mktemp())
+        path.write_text("{")
+        for content in mechanisms("PLAIN"), mechanisms("SCRAM-SHA-1"):
+            bot, peer = self.offered(content, remembered=Remembered(path))
+            self.closes(bot, peer, "sasl = ...", credentials=False)
         # Where the ini says so, it is the operator's word.
         bot, peer = self.offered(mechanisms("PLAIN"), remembered=remembered, mechanisms=("PLAIN",))
         self.assertIn("<auth", peer.sent())

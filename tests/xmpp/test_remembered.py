@@ -1,7 +1,9 @@
 """What an account once used is asked for from then on."""
 
+import errno
 import json
 import os
+import stat
 from pathlib import Path
 
 from twisted.logger import globalLogPublisher
@@ -9,7 +11,7 @@ from twisted.trial import unittest
 
 from xbot.jid import Jid
 from xbot.xmpp.mechanisms import Choice
-from xbot.xmpp.remembered import Downgrade, Remembered
+from xbot.xmpp.remembered import MAX_SIZE, Downgrade, MemoryUnreadable, Remembered
 
 JID = Jid.parse("xbot@example.org/bot")
 PLAIN, EXTERNAL = Choice("PLAIN"), Choice("EXTERNAL")
@@ -116,20 +118,73 @@ class RememberedTests(unittest.TestCase):
             remembered.got_login(JID, choice)
         self.assertEqual(list(self.path.parent.iterdir()), [])
 
+    def refuses(self, remembered, choice):
+        """It is not known whether that is enough, and the operator reads what to do."""
+        problem = self.assertRaises(MemoryUnreadable, remembered.check, JID, choice, TLS_13)
+        self.assertIn(str(self.path), str(problem))
+        self.assertIn("sasl = ...", str(problem))
+        self.assertNotIn("\n", str(problem))
+        return problem
+
     def test_broken_files(self):
-        """A file that cannot be understood is a line in the log, and is written anew."""
+        """While a file cannot be understood, only the best will do; then it is written anew."""
         self.path.parent.mkdir(parents=True)
         for content in (
             "", "{", "[]", "1", "[" * 50_000, '{"a": 1}', '{"a": {"mechanism": 1}}',
-            '{"a": {"mechanism": "PLAIN", "binding": []}}', "\ud800", "x" * 100_000,
+            '{"a": {"mechanism": "PLAIN", "binding": []}}', "\ud800",
         ):  # fmt: skip
             self.path.write_bytes(content.encode("utf-8", "surrogatepass"))
             del self.logged[:]
             remembered = Remembered(self.path)
-            self.assertTrue(self.allows(remembered, PLAIN), content[:40])
-            self.assertEqual(len(self.logged), 1, content[:40])
-            remembered.got_login(JID, SCRAM)
-            self.assertFalse(self.allows(Remembered(self.path), PLAIN), content[:40])
+            for choice in PLAIN, SCRAM:
+                self.assertTrue(self.refuses(remembered, choice).is_broken, content[:40])
+            self.assertEqual(self.logged, [])
+            for choice in EXTERNAL, EXPORTER, END_POINT:
+                self.assertTrue(self.allows(remembered, choice))
+            remembered.got_login(JID, EXPORTER)
+            self.assertEqual([e["log_level"].name for e in self.logged], ["error"], content[:40])
+            for known in remembered, Remembered(self.path):
+                self.assertFalse(self.allows(known, SCRAM), content[:40])
+
+    def test_files_that_cannot_be_read(self):
+        """What stands there may be right: it is left alone, and read once it can be."""
+        self.after(SCRAM)
+        content = self.path.read_bytes()
+        for spoil in (
+            lambda: self.path.mkdir(),
+            lambda: os.mkfifo(self.path),
+            lambda: self.path.symlink_to(self.path),
+            lambda: self.path.symlink_to(self.path.parent / "nothing"),
+            lambda: self.path.write_bytes(content + b" " * MAX_SIZE),
+        ):
+            self.path.unlink()
+            spoil()
+            before = self.path.lstat()
+            remembered = Remembered(self.path)
+            for choice in PLAIN, SCRAM:
+                self.assertFalse(self.refuses(remembered, choice).is_broken)
+            remembered.got_login(JID, EXPORTER)
+            self.assertEqual(self.path.lstat(), before)
+            if stat.S_ISDIR(before.st_mode):
+                self.path.rmdir()
+            else:
+                self.path.unlink()
+            self.path.write_bytes(content)
+            self.assertFalse(self.allows(remembered, PLAIN))
+            self.assertTrue(self.allows(remembered, SCRAM))
+
+    def test_a_moment_without_descriptors(self):
+        """What cannot be read now is read at the next try."""
+        self.after(SCRAM)
+        remembered = Remembered(self.path)
+
+        def no_more(*arguments):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        opened = self.patch(os, "open", no_more)
+        self.refuses(remembered, PLAIN)
+        opened.restore()
+        self.assertFalse(self.allows(remembered, PLAIN))
 
     def test_a_state_folder_that_cannot_be_written(self):
         """It is a line in the log; what was used still counts in this process."""

@@ -14,7 +14,7 @@ from xbot.config.credentials import Unusable, read_file
 from xbot.jid import Jid
 from xbot.xmpp.channel_binding import EXPORTER
 from xbot.xmpp.mechanisms import Choice
-from xbot.xmpp.problems import ProtocolViolation
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation
 
 #: More than this file ever holds, in bytes.
 MAX_SIZE = 64 * 1024
@@ -22,6 +22,25 @@ MAX_SIZE = 64 * 1024
 
 class Downgrade(ProtocolViolation):
     """The server offers less than this account used before: perhaps somebody is in between."""
+
+
+class MemoryUnreadable(ConnectionProblem):
+    """Nobody knows how this account logged in before: less than the best could be less than that.
+
+    Mend the file or remove it; it is read again at the next try.
+    ``is_broken``: it was read, and holds something else.
+    """
+
+    kind = "login-memory"
+
+    def __init__(self, path: Path, reason: object, *, is_broken: bool) -> None:
+        super().__init__(
+            f"refused to log in by less than channel binding: cannot read in {path} how this"
+            f" account logged in before ({reason}); mend the file, remove it if you trust the"
+            " server once more, or set sasl = ... in [xmpp]"
+        )
+        self.reason = reason
+        self.is_broken = is_broken
 
 
 @frozen
@@ -56,8 +75,10 @@ class Remembered:
     downgrade. Nothing is ever forgotten: the operator removes the file, or sets
     ``sasl``, which overrides both the choice and this memory.
 
-    The file is read once and written when something better was used. One that
-    cannot be read or written is told in the log; the memory then lasts as long
+    The file is read once and written when something better was used. While it
+    cannot be read, only what could not be better is allowed: EXTERNAL, and what
+    is bound to the connection. After such a login a broken one is written anew.
+    One that cannot be written is told in the log; the memory then lasts as long
     as the process.
     """
 
@@ -71,9 +92,12 @@ class Remembered:
         """Whether ``jid`` may log in so, on a connection that has these ``bindings``.
 
         :raises Downgrade: when it logged in better before.
+        :raises MemoryUnreadable: when it may have.
         """
+        if choice.mechanism == "EXTERNAL" or choice.binding_type is not None:
+            return
         best = self._read().get(str(jid.bare))
-        if best is None or choice.mechanism == "EXTERNAL" or choice.binding_type is not None:
+        if best is None:
             return
         if best.binding is not None and (best.binding == EXPORTER or best.binding in bindings):
             raise Downgrade(self._words(best, "no channel binding"))
@@ -83,7 +107,17 @@ class Remembered:
     def got_login(self, jid: Jid, choice: Choice) -> None:
         """``jid`` has logged in so, and the server has proved itself."""
         best = Best(choice.mechanism, choice.binding_type)
-        known = self._read()
+        try:
+            known = self._read()
+        except MemoryUnreadable as problem:
+            self._log.error(
+                "cannot read how we logged in before: {path}: {reason}",
+                path=str(self._path),
+                reason=str(problem.reason),
+            )
+            if not problem.is_broken:
+                return
+            known = self._known = {}
         before = known.get(str(jid.bare))
         if best.rank > (before.rank if before is not None else 0):
             known[str(jid.bare)] = best
@@ -97,17 +131,22 @@ class Remembered:
 
     def _read(self) -> dict[str, Best]:
         if self._known is None:
-            self._known = {}
             try:
-                if self._path.exists():
-                    data, _ = read_file(self._path, MAX_SIZE)
-                    self._known = _parsed(data)
-            except (OSError, Unusable, ValueError, RecursionError) as error:
-                self._log.warn(
-                    "cannot read how we logged in before, so any login will do: {path}: {error}",
-                    path=str(self._path),
-                    error=str(error),
-                )
+                # lstat: a link to nothing is no file that never was.
+                self._path.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                self._known = {}
+                return self._known
+            except OSError as error:
+                raise MemoryUnreadable(self._path, error.strerror, is_broken=False) from error
+            try:
+                data, _ = read_file(self._path, MAX_SIZE)
+            except Unusable as error:
+                raise MemoryUnreadable(self._path, error, is_broken=False) from error
+            try:
+                self._known = _parsed(data)
+            except (ValueError, RecursionError) as error:
+                raise MemoryUnreadable(self._path, error, is_broken=True) from error
         return self._known
 
     def _write(self, known: dict[str, Best]) -> None:

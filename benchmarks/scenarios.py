@@ -1,7 +1,7 @@
 """The scenarios: each starts a bot, has it do something, and gives figures.
 
 =====  =====================================================================  =================
-start  from the start of the process until it asks to be let into its room    seconds, bytes
+S1     from the start of the process until it asks to be let into its room    seconds, bytes
 S2     commands, each answered, so many under way at a time                   CPU a command
 S3     chatter that no bot minds                                              CPU a message
 S4     delayed commands, which nobody may answer                              CPU a message
@@ -9,7 +9,7 @@ S5a    1,000 rooms to join                                                    se
 S5b    the presences of a room of 10,000                                      CPU, bytes each
 S6     S3 with 1,000 patterns                                                 CPU a message
 S7     the connection is reset: back in the room                              seconds
-LAT    50 commands a second through a real Prosody: see ``latency``           seconds
+LAT    50 commands a second through a real Prosody: see ``latency``           seconds, twice
 =====  =====================================================================  =================
 
 CPU is that of the bot's process, user and kernel, in seconds.
@@ -67,12 +67,12 @@ class Bench:
 
 
 def talk(bench: Bench, bot: Bot) -> Figures:
-    """S2, S3 and S4 on one connection, how it began, and S7, which ends it."""
+    """S1 to S4 on one connection, and S7, which ends it."""
     process, client = bench.begin(bot)
     try:
-        figures = {"start s": client.joined_at[0] - process.started_at}
+        figures = {"S1 s": client.joined_at[0] - process.started_at}
         client.say([])
-        figures["start bytes"] = process.memory()
+        figures["S1 bytes"] = process.memory()
         client.converse(500)
         figures["S2 cpu"] = _cpu_of(process, COMMANDS, lambda: client.converse(COMMANDS))
         warm = list(stanzas.chatter(2000))

@@ -17,7 +17,7 @@ daemonize = false
 run_as_root = {root}
 pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
-log = {{ debug = "{folder}/server.log" }}
+log = {{ {log_level} = "{folder}/server.log" }}
 modules_enabled = {{ {modules} }}
 modules_disabled = {{ "s2s", "s2s_auth_certs" }}
 interfaces = {{ "127.0.0.1" }}
@@ -45,8 +45,6 @@ Component "{muc}" "muc"
 
 _TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}"{versions} }}'
 
-_MODULES = ("roster", "saslauth", "disco", "ping", "posix", "smacks", "carbons", "admin_telnet")
-
 _ACCOUNT = (
     'return {{ ["iteration_count"] = {rounds}; ["salt"] = "{salt}";'
     ' ["stored_key"] = "{stored}"; ["server_key"] = "{server}"; }};\n'
@@ -66,16 +64,31 @@ class Prosody(Server):
     attempt_mark = "<auth "
     proof_mark = "<response "
 
+    #: What it loads besides STARTTLS, and the least that it logs; only with "debug" are
+    #: the marks above in its log.
+    modules: tuple[str, ...] = (
+        "roster",
+        "saslauth",
+        "disco",
+        "ping",
+        "posix",
+        "smacks",
+        "carbons",
+        "admin_telnet",
+    )
+    log_level = "debug"
+
     def configure(self) -> None:
         self.console_port = free_port()
         files = self.certificate
         versions = '; protocol = "tlsv1_2"' if self.tls12 else ""
         tls = _TLS.format(chain=files.chain, key=files.key, versions=versions)
-        modules = [*_MODULES, "tls"] if self.starttls else _MODULES
+        modules = [*self.modules, "tls"] if self.starttls else self.modules
         text = _CONFIG.format(
             modules=", ".join(f'"{module}"' for module in modules),
             root="true" if os.geteuid() == 0 else "false",
             folder=self.folder,
+            log_level=self.log_level,
             port=self.port,
             console_port=self.console_port,
             direct_port=self.direct_port if self.starttls else "",

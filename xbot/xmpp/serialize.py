@@ -19,8 +19,9 @@ MAX_DEPTH = 64
 NS_XML = "http://www.w3.org/XML/1998/namespace"
 NS_XMLNS = "http://www.w3.org/2000/xmlns/"
 
-# XML 1.0, section 2.2: Char. Everything else, lone surrogates included, is forbidden.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML 1.0, section 2.2: all that is no Char, lone surrogates included. Named by what
+# is forbidden: of what is allowed there is so much that compiling it takes 10 ms.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # A safe part of XML's NCName: what XMPP's element and attribute names are made of.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")

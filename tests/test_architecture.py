@@ -30,7 +30,7 @@ LAYERS = [
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
-    {"tap", "hangup", "steady", "systemd", "demo", "talk"},
+    {"tap", "daemon", "garbage", "hangup", "steady", "systemd", "demo", "talk"},
     {"cli"},
 ]
 

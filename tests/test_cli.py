@@ -1,5 +1,6 @@
 """The xbot command."""
 
+import importlib.metadata
 import io
 import json
 import os
@@ -55,7 +56,7 @@ class CheckTests(CommandCase):
     def test_offers(self):
         """What installed packages offer is listed where the ini does not use it."""
         offer = EntryPoint("weather", "xbot.responders.ping:ping", finding.GROUP)
-        self.patch(finding, "entry_points", lambda group, name=None: [offer])
+        self.patch(importlib.metadata, "entry_points", lambda group, name=None: [offer])
         path = Path(self.mktemp())
         line = "  entry-point:weather is installed, and not used: xbot.responders.ping:ping"
         for more, lines in (("", [line]), ("[responder x]\nuse = entry-point:weather\n", [])):

@@ -20,6 +20,7 @@ from xbot.reloading import SETTLE
 from xbot.service import BotService
 from xbot.testing.journal import MemoryJournal
 from xbot.web.posting import Posted
+from xbot.webhooks import spool
 from xbot.webhooks.spool import Spool
 from xbot.xmpp import ns
 from xbot.xmpp.connection import State
@@ -466,7 +467,7 @@ class WebhookTests(ReloadCase):
 
     def setUp(self):
         super().setUp()
-        self.patch(service, "Spool", partial(Spool, in_thread=InTurn()))
+        self.patch(spool, "Spool", partial(Spool, in_thread=InTurn()))
         self.clock.listenTCP = lambda *args, **more: Port()
 
     def post(self, name, body=b'{"a": "b"}'):

@@ -16,6 +16,7 @@ from twisted.trial import unittest
 
 from tests.daemon import TWISTD, environment, finish
 from xbot import tap
+from xbot.daemon import Daemon
 from xbot.service import BotService
 
 
@@ -232,7 +233,7 @@ class ClockTests(unittest.TestCase):
         path = Path(self.mktemp())
         path.write_text("[xmpp]\nserver=embedded")
         options.parseOptions(["--config", str(path)])
-        daemon = tap._Daemon(options)
+        daemon = Daemon(options.loaded.bot, {})
         self.assertEqual(frozen, [])
         daemon.startService()
         self.addCleanup(daemon.stopService)

@@ -39,8 +39,6 @@ from xbot.message import Message
 from xbot.outbox import Outbox
 from xbot.overview import Overview, Phase
 from xbot.pattern_process import spawn_on
-from xbot.plan import Plan
-from xbot.plan import plan as plan_between
 from xbot.recent import Change, Recent
 from xbot.reloading import Reloading
 from xbot.responder import Responder
@@ -50,10 +48,6 @@ from xbot.scope import Surroundings, TakesPost
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import command, skill, survey
 from xbot.threads import InThread
-from xbot.webhooks.door import Door
-from xbot.webhooks.file import FILE_NAME as SPOOL_NAME
-from xbot.webhooks.file import UnusableSpool
-from xbot.webhooks.spool import Spool
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State, Status
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
@@ -63,7 +57,9 @@ from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
+    from xbot.plan import Plan
     from xbot.web.service import StatusServer
+    from xbot.webhooks.door import Door
 
 #: Seconds that the answers under way have to leave when we do.
 DRAIN_TIMEOUT = 10.0
@@ -143,14 +139,8 @@ class BotService(Service):
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self.adapter = self._adapter(config)
-        spool = Spool(
-            config.bot.state / SPOOL_NAME,
-            str(config.xmpp.jid),
-            self._put,
-            reactor,
-            wall_clock=wall_clock,
-        )
-        self.webhooks = Door(spool, reactor, self._taker)
+        # Since the bot first listened.
+        self.webhooks: Door | None = None
         self.web = self._web(config)
         self.say: SayServer | None = None
 
@@ -246,7 +236,8 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.open()
         await self.brain.open()
-        await self.webhooks.change(self.config.webhooks)
+        if self.webhooks is not None:
+            await self.webhooks.change(self.config.webhooks)
         if self.web is not None:
             self.web.start()
         if self.say is not None:
@@ -269,12 +260,14 @@ class BotService(Service):
         self._worker.stop()
         if self.web is not None:
             await self.web.stop()
-        self.webhooks.hold()
+        if self.webhooks is not None:
+            self.webhooks.hold()
         await self._within(CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time")
         # While the link is down too: it may come back in time.
         await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
         # What webhooks say is on the disk, too.
-        if (lost := len(self.outbox) - self.webhooks.under_way) > 0:
+        kept = self.webhooks.under_way if self.webhooks is not None else 0
+        if (lost := len(self.outbox) - kept) > 0:
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
@@ -285,7 +278,8 @@ class BotService(Service):
         if self.journal is not None:
             await self.journal.close()
         await self.brain.close()
-        await self.webhooks.close()
+        if self.webhooks is not None:
+            await self.webhooks.close()
         if self.embedded is not None:
             await self.embedded.stop()
 
@@ -336,7 +330,6 @@ class BotService(Service):
             await self._connect_anew()
         else:
             self._apply(plan)
-        await self._change_webhooks()
         await self._listen_anew()
         if has_new_journal:
             self.dispatcher.report_interrupted(self.outbox.put)
@@ -345,6 +338,8 @@ class BotService(Service):
         self,
     ) -> tuple[Config, Plan, tuple[Responder, ...], IJournal | None]:
         """Everything that can fail, before anything changes."""
+        from xbot.plan import plan as plan_between
+
         path = self.config.path
         config = self._load(path)
         files = file_digests(config.xmpp)
@@ -392,23 +387,27 @@ class BotService(Service):
         for room in (*plan.join, *plan.change):
             self.adapter.join(room)
 
-    async def _change_webhooks(self) -> None:
-        try:
-            await self.webhooks.change(self.config.webhooks)
-        except UnusableSpool as unusable:
-            self._log.error("webhooks cannot be used: {problem}", problem=str(unusable))
-
     async def _listen_anew(self) -> None:
         before = self.web.settings if self.web is not None else None
         if before == self.config.http:
+            await self._change_webhooks()
             return
         web, self.web = self.web, None
         if web is not None:
             await web.stop()
         if self.running:
             self.web = self._web(self.config)
-            if self.web is not None:
-                self.web.start()
+        await self._change_webhooks()
+        if self.running and self.web is not None:
+            self.web.start()
+
+    async def _change_webhooks(self) -> None:
+        if self.webhooks is None:
+            return
+        try:
+            await self.webhooks.change(self.config.webhooks)
+        except UnusableFile as unusable:
+            self._log.error("webhooks cannot be used: {problem}", problem=str(unusable))
 
     async def _connect_anew(self) -> None:
         """Another account, or another way to it. What waits in the outbox waits on."""
@@ -470,9 +469,25 @@ class BotService(Service):
         # Few bots have it, and none of the others pays for it.
         from xbot.web.service import StatusServer
 
+        if self.webhooks is None:
+            self.webhooks = self._door(config)
         return StatusServer(
             config.http, self.overview, self._reactor, self._wall_clock, self.webhooks
         )
+
+    def _door(self, config: Config) -> Door:
+        from xbot.webhooks.door import Door
+        from xbot.webhooks.file import FILE_NAME
+        from xbot.webhooks.spool import Spool
+
+        spool = Spool(
+            config.bot.state / FILE_NAME,
+            str(config.xmpp.jid),
+            self._put,
+            self._reactor,
+            wall_clock=self._wall_clock,
+        )
+        return Door(spool, self._reactor, self._taker)
 
     def _surround(self, config: Config) -> Surroundings:
         return Surroundings(

@@ -1,34 +1,23 @@
-"""``twistd xbot``: the options and the service (the only place that takes the global reactor)."""
+"""``twistd xbot``: the options and the service (the only place that takes the global reactor).
+
+twistd reads this module before it reads the command line. What the bot is made of
+is imported by what makes it, while the garbage collector looks at new things only.
+"""
 
 from __future__ import annotations
 
-import atexit
-import gc
-import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from twisted.application.internet import TimerService
-from twisted.application.service import IService, MultiService
-from twisted.logger import ILogObserver, Logger
+from twisted.application.service import IService
 from twisted.python import usage
-from twisted.python.components import Componentized
 
-from xbot import config, systemd
 from xbot.errors import EXIT_CONFIG, InvalidConfig
-from xbot.hangup import HangUp
-from xbot.logs.levels import Levels
-from xbot.logs.observer import LogWriter, is_journal
-from xbot.logs.repeats import WINDOW
-from xbot.saying.server import SayServer
-from xbot.service import BotService
-from xbot.settings import BotSettings, Config
-from xbot.steady import make_steady
-from xbot.xmpp.trace import NAMESPACE as WIRE
-from xbot.xmpp.trace import Trace
+from xbot.garbage import only_young
 
-_log = Logger("xbot")
+if TYPE_CHECKING:
+    from xbot.settings import Config
 
 
 class Options(usage.Options):
@@ -55,7 +44,10 @@ class Options(usage.Options):
         """Read the ini: a mistake in it is told before anything starts."""
         path = self["config"]
         try:
-            self.loaded = config.load(Path(path) if path else config.find())
+            with only_young():
+                from xbot import config
+
+                self.loaded = config.load(Path(path) if path else config.find())
         except InvalidConfig as invalid:
             refuse(invalid)
         parent = getattr(self, "parent", None)
@@ -74,97 +66,14 @@ def refuse(invalid: InvalidConfig) -> None:
 
 def makeService(options: Options) -> IService:
     """The bot that the ini describes; SIGHUP makes it read the ini again."""
-    from twisted.internet import reactor
-
-    make_steady(reactor)
-    exit_status = _ExitStatus()
-
-    def gave_up(reason: str) -> None:
-        _log.critical("xbot stops, and comes back only after a change: {reason}", reason=reason)
-        exit_status.value = EXIT_CONFIG
-        _stop(reactor)
-
     try:
-        trace = Trace() if options["trace"] else None
-        bot = BotService(options.loaded, reactor, gave_up, trace=trace)
+        with only_young():
+            from twisted.internet import reactor
+
+            from xbot.daemon import make_daemon
+
+            twistd = getattr(options, "parent", None) or {}
+            return make_daemon(options.loaded, reactor, twistd, is_traced=bool(options["trace"]))
     except InvalidConfig as invalid:
         refuse(invalid)
         raise
-    daemon = _Daemon(options)
-    bot.got_config = daemon.got_config
-    bot.say = SayServer(options.loaded.bot.state, bot.for_scripts(), reactor)
-    reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
-    # Before the bot, which says when it is ready to be told to reload.
-    HangUp(reactor, bot.reload).setServiceParent(daemon)
-    bot.setServiceParent(daemon)
-    notifier = systemd.notifier()
-    if notifier is not None:
-        told = systemd.Systemd(notifier, reactor, bot.overview)
-        told.setServiceParent(daemon)
-        bot.got_phase = told.got_phase
-    return daemon
-
-
-class _Daemon(MultiService):
-    """The top of the services; it brings our log to twistd, unless twistd was told of another."""
-
-    def __init__(self, options: Options) -> None:
-        super().__init__()
-        self._options = options
-        self._log: LogWriter | None = None
-
-    def setServiceParent(self, parent: Any) -> None:
-        """Called with the application, before its logging begins."""
-        twistd = getattr(self._options, "parent", None) or {}
-        asked_for_another = any(twistd.get(name) for name in ("logfile", "logger", "syslog"))
-        if isinstance(parent, Componentized) and not asked_for_another:
-            bot = self._options.loaded.bot
-            for_journal = is_journal(sys.stdout, os.environ)
-            self._log = LogWriter(
-                sys.stdout, self._levels(bot), bot.log_format, for_journal=for_journal
-            )
-            parent.setComponent(ILogObserver, self._log)
-            TimerService(WINDOW, self._log.flush).setServiceParent(self)
-        super().setServiceParent(parent)
-
-    def startService(self) -> None:
-        """Begin."""
-        super().startService()
-        # What is there by now stays. To look through all of it again and again for
-        # what is not needed any more would hold the reactor for a twentieth of a
-        # second each time, whenever somebody sends enough.
-        gc.freeze()
-
-    def got_config(self, config: Config) -> None:
-        """The ini was read again."""
-        if self._log is not None:
-            self._log.change(self._levels(config.bot), config.bot.log_format)
-
-    def _levels(self, bot: BotSettings) -> Levels:
-        return bot.log_level.also(WIRE, "debug") if self._options["trace"] else bot.log_level
-
-    def got_end(self) -> None:
-        """Nothing runs any more."""
-        if self._log is not None:
-            self._log.flush(everything=True)
-
-
-class _ExitStatus:
-    """What the process exits with. COMPAT: twistd exits 0 after any ``reactor.stop()``."""
-
-    value = 0
-
-    def __init__(self) -> None:
-        # Registered first and so run last, when all else that exits has exited.
-        atexit.register(self._exit)
-
-    def _exit(self) -> None:
-        if self.value:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(self.value)
-
-
-def _stop(reactor: Any) -> None:
-    # Before the reactor runs it cannot be stopped, and after it stopped neither.
-    reactor.callLater(0, lambda: reactor.running and reactor.stop())

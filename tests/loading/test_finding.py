@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import textwrap
 from importlib.metadata import EntryPoint
@@ -108,7 +109,7 @@ class EntryPointTests(FindingCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(finding, "entry_points", self.entry_points)
+        self.patch(importlib.metadata, "entry_points", self.entry_points)
 
     def entry_points(self, *, group: str, name: str | None = None) -> list[Any]:
         self.assertEqual(group, "xbot.responders")

@@ -52,13 +52,9 @@ def legacy_twisted() -> Iterator[None]:
 
 
 with legacy_twisted():
-    from wokkel.disco import DiscoFeature, DiscoIdentity, DiscoInfo
     from wokkel.subprotocols import StreamManager, XMPPHandler
 
 __all__ = [
-    "DiscoFeature",
-    "DiscoIdentity",
-    "DiscoInfo",
     "StreamManager",
     "XMPPHandler",
     "legacy_twisted",

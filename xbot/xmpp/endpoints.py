@@ -10,7 +10,6 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
-from twisted.names import dns
 from twisted.names.error import (
     AuthoritativeDomainError,
     DNSNameError,
@@ -136,6 +135,9 @@ class DomainEndpoint:
         name server answers that it failed: then nobody knows what the domain
         wants, and its owner may want us elsewhere. We ask again later.
         """
+        # Only who looks servers up pays for the messages of DNS.
+        from twisted.names import dns
+
         asked = [
             self._resolver.lookupService(f"{service}._tcp.{self._domain}")
             for service, _ in _SERVICES

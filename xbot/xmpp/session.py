@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp._wokkel import DiscoFeature, DiscoIdentity, DiscoInfo
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq, IqRefused
 from xbot.xmpp.problems import ConnectionProblem
@@ -74,9 +73,9 @@ class Session(Handler):
         self._log.info("no roster: {reason}", reason=failure.getErrorMessage())
 
     def _disco_info(self, iq: domish.Element) -> domish.Element:
-        info = DiscoInfo()
-        info.append(DiscoIdentity("client", "bot", "xbot"))
+        answer = domish.Element((ns.DISCO_INFO, "query"))
+        identity = {"category": "client", "type": "bot", "name": "xbot"}
+        answer.addElement("identity").attributes.update(identity)
         for feature in FEATURES:
-            info.append(DiscoFeature(feature))
-        answer: domish.Element = info.toElement()
+            answer.addElement("feature")["var"] = feature
         return answer

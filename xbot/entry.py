@@ -15,6 +15,12 @@ MAX_BODY = 1000
 #: What came of a command that was under way when its process ended.
 INTERRUPTED = "interrupted"
 
+#: Of a command about which people are asked before it runs.
+WAITING = "waiting"
+
+#: What came of one that still waited when its process ended. It did not run.
+LAPSED = "lapsed"
+
 #: What came of a command that could not be journalled in time, and did not run.
 REFUSED = "refused"
 
@@ -40,7 +46,8 @@ class Entry:
 
     ``message`` is what remains of it: no key, no payload but its type, and the
     beginning of its body. Times are seconds since 1970. ``outcome`` is None
-    until there is one: a run's fate, or :data:`INTERRUPTED`.
+    until there is one: a run's fate, or :data:`INTERRUPTED`; before it runs
+    it may be :data:`WAITING`.
     """
 
     number: int

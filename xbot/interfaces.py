@@ -120,10 +120,19 @@ class IJournal(Interface):
     def change(keep: float) -> None:
         """From now on entries are kept for so many seconds."""
 
-    def accept(message: Message, responder: str) -> Deferred[int | None]:
+    def accept(
+        message: Message, responder: str, outcome: str | None = None
+    ) -> Deferred[int | None]:
         """The new entry's number, once it is durable; None for what was accepted before.
 
         It goes by the message's ``key``, which is not None, and the responder.
+        With the ``outcome`` ``waiting`` it must not run before :meth:`agree`.
+
+        :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
+        """
+
+    def agree(number: int) -> Deferred[None]:
+        """What waited may run, once this fires.
 
         :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
@@ -135,7 +144,7 @@ class IJournal(Interface):
         """Note what came of an entry. Its first outcome counts."""
 
     def interrupted() -> Deferred[list[Entry]]:
-        """What an earlier process accepted, did not finish, and nobody was told of yet."""
+        """What an earlier process did not finish, or not begin, and nobody was told of yet."""
 
     def reported(number: int) -> Deferred[None]:
         """Somebody was told that this entry was interrupted."""

@@ -140,7 +140,7 @@ class ConfirmTests(ConsentCase):
         assert code is not None
         bot.got_message(person("bob", code[0], **outside))
         self.assertEqual((len(self.said()), self.ran), (1, []))
-        self.assertEqual({outcome for _, outcome in self.outcomes()}, {"denied"})
+        self.assertEqual(self.outcomes(), [("alice", "denied"), ("alice", "waiting")])
 
     def test_reload(self) -> None:
         """What was confirmed is not done by another responder of that name."""
@@ -151,7 +151,7 @@ class ConfirmTests(ConsentCase):
         self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "denied")]))
 
     def test_stop(self) -> None:
-        """What waits for a word when we stop is not done, and nobody is told."""
+        """What waits for a word when we stop is not done; it is told by the next process."""
         bot = self.bot(confirm=True)
         bot.got_message(ALICE)
         self.said()
@@ -159,6 +159,76 @@ class ConfirmTests(ConsentCase):
         self.assertEqual((self.said(), self.ran), ([], []))
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.successResultOf(bot.idle())
+        self.assertEqual(self.outcomes(), [("alice", "lapsed")])
+
+    def after_restart(self) -> list[str]:
+        """What the next process says by itself."""
+        self.journal = self.journal.restarted()
+        bot = self.bot(confirm=True)
+        told: list[str] = []
+        bot.report_interrupted(lambda message, delivered: (told.append(message.body), delivered()))
+        return told
+
+    def test_restart(self) -> None:
+        """Whoever was asked hears that it was not run, once, however the process ended."""
+        for is_clean in True, False:
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(is_clean)))
+            self.said()
+            if is_clean:
+                bot.stop()
+            (told,) = self.after_restart()
+            self.assertIn('"deploy web" (alice, ', told)
+            self.assertIn("was not run: a restart came before it was confirmed", told)
+            self.assertEqual(self.after_restart(), [])
+        # What was confirmed is another matter.
+        for outcome in "yes", "no":
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=outcome))
+            bot.got_message(evolve(YES, body=outcome))
+            self.assertEqual(self.after_restart(), [])
+
+    def test_slow_journal(self) -> None:
+        """Whatever is said before the journal has noted that it was asked, counts."""
+        self.journal.is_slow = True
+        for number, (word, ran, outcome) in enumerate(
+            (("yes", ["web"], "answered"), ("no", [], "declined"))
+        ):
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(number)))
+            bot.got_message(evolve(YES, body=word))
+            self.assertEqual(self.ran, [])
+            self.journal.catch_up()
+            self.assertEqual((self.ran, self.outcomes()[-1][1]), (ran, outcome))
+            self.ran.clear()
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="stopped"))
+        bot.stop()
+        self.journal.catch_up()
+        self.assertEqual(self.outcomes()[-1][1], "lapsed")
+
+    def test_journal_that_fails(self) -> None:
+        """People are asked all the same, and it runs if it can be journalled by then."""
+        for before, after, ran in (("full", None, ["web"]), (None, "full", [])):
+            self.journal.problem = before
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(before)))
+            self.journal.problem = after
+            bot.got_message(YES)
+            self.assertEqual(self.ran, ran)
+            self.assertIs("journal is not writable" in self.said()[-1], not ran)
+            self.ran.clear()
+        self.assertEqual([outcome for _, outcome in self.outcomes()], ["answered", "refused"])
+
+    def test_again_after_a_restart(self) -> None:
+        """The same message, sent again, is asked about, and does not run."""
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="1"))
+        self.after_restart()
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="1"))
+        bot.got_message(YES)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "lapsed")]))
 
     def test_words_of_others(self) -> None:
         """What was said is repeated in quotes and on one line, so that it is no command of ours."""
@@ -192,7 +262,7 @@ class ApproveTests(ConsentCase):
         self.assertEqual(self.ran, ["web"])
         self.assertEqual(
             self.outcomes(),
-            [("bob", "approved"), ("carol", "approved"), ("alice", "answered")],
+            [("alice", "answered"), ("bob", "approved"), ("carol", "approved")],
         )
 
     def test_words(self) -> None:
@@ -335,10 +405,11 @@ class ApproveTests(ConsentCase):
         self.assertEqual(self.ran, [])
 
     def test_stop(self) -> None:
-        """What waits for approval when we stop is forgotten."""
+        """What waits for approval when we stop is not done; it is told by the next process."""
         bot, _ = self.request()
         bot.stop()
         self.assertEqual((self.said(), self.clock.getDelayedCalls()), ([], []))
+        self.assertEqual(self.outcomes(), [("alice", "lapsed")])
 
     def test_log(self) -> None:
         """Each approval is a line in the log."""

@@ -34,6 +34,15 @@ class ReportsTests(SynchronousTestCase):
             self.text(MESSAGE, NOON - 86400), f'"deploy web" (al, 2026-11-20 12:00) {after}'
         )
 
+    def test_lapsed(self) -> None:
+        """What only waited for a word is told as what it is: not run."""
+        (report,) = told(Entry(1, MESSAGE, "deploy", NOON, outcome="lapsed"))
+        self.assertEqual(
+            report.message.body,
+            '"deploy web" (al, 12:00) was not run: a restart came before it was confirmed or'
+            " approved; say it again to run it",
+        )
+
     def test_bounded(self) -> None:
         """However long and on however many lines it was said, the report is short, in one."""
         text = self.text(evolve(MESSAGE, body="a\nb\r\n\tc" + "x" * 500, nick="y" * 500))

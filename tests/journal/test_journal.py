@@ -159,6 +159,32 @@ class Contract:
         journal = self.restarted(journal)
         self.assertEqual(len(self.successResultOf(journal.interrupted())), 1)
 
+    def test_waiting(self: Any) -> None:
+        """What only waited lapses, unless it was agreed to; it is told, and never runs again."""
+        journal = self.make()
+        waiting, agreed, declined = (
+            self.successResultOf(journal.accept(evolve(MESSAGE, key=key), "deploy", "waiting"))
+            for key in "123"
+        )
+        self.successResultOf(journal.agree(agreed))
+        self.successResultOf(journal.finish(declined, "declined"))
+        outcomes = [entry.outcome for entry in self.successResultOf(journal.recent(3))]
+        self.assertEqual(outcomes, ["waiting", None, "declined"])
+        # Nothing is agreed to once it is over.
+        self.successResultOf(journal.agree(declined))
+        for _ in range(2):
+            journal = self.restarted(journal)
+            entries = self.successResultOf(journal.interrupted())
+            self.assertEqual(
+                [(entry.number, entry.outcome) for entry in entries],
+                [(waiting, "lapsed"), (agreed, "interrupted")],
+            )
+        for key in "123":
+            self.assertIsNone(self.accept(journal, key, "deploy"))
+        for entry in entries:
+            self.successResultOf(journal.reported(entry.number))
+        self.assertEqual(self.successResultOf(journal.interrupted()), [])
+
     def test_state(self: Any) -> None:
         """One that works says so."""
         self.assertEqual(str(self.make().state), "ok")

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import INTERRUPTED, REFUSED, JournalUnavailable
+from xbot.entry import INTERRUPTED, LAPSED, REFUSED, WAITING, JournalUnavailable
 from xbot.interfaces import IJournal
 from xbot.message import Message
 
@@ -43,9 +43,43 @@ class Accepting:
                     decided.callback(None)
 
         self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
-        answer = self._journal.accept(run.message, run.responder.name)
+        run.is_waiting = False
+        answer = self._accepted(run)
         answer.addBoth(decide).addErrback(self.got_problem)
         return decided
+
+    def got_asked(self, run: Run) -> None:
+        """People are asked before ``run``; should we end meanwhile, the next process tells so."""
+
+        def got(number: int | None) -> int | None:
+            if number is not None:
+                run.entry = number
+                if run.fate is not None:
+                    # It was over sooner than it was noted.
+                    self.got_end(run)
+            return number
+
+        def got_problem(failure: Failure) -> int:
+            self.got_problem(failure)
+            return 0
+
+        run.is_waiting = True
+        noted = self._journal.accept(run.message, run.responder.name, WAITING)
+        run.noted = noted.addCallbacks(got, got_problem)
+
+    def _accepted(self, run: Run) -> Deferred[int | None]:
+        """As of the journal; what was noted already needs a word only."""
+
+        def got(number: int | None) -> int | Deferred[int | None] | None:
+            if number == 0:
+                return self._journal.accept(run.message, run.responder.name)
+            if number is None:
+                return None
+            return self._journal.agree(number).addCallback(lambda _: number)
+
+        if run.noted is None:
+            return self._journal.accept(run.message, run.responder.name)
+        return run.noted.addCallback(got)
 
     def got_refused(self, run: Run) -> None:
         """Note the fate of a run that was refused before it came here."""
@@ -77,7 +111,8 @@ class Accepting:
         """Note the fate of a run that is over."""
         if run.entry is not None:
             # Cancelled is what a clean stop makes of it; to who asked it is the same.
-            outcome = INTERRUPTED if run.fate == "cancelled" else str(run.fate)
+            stopped = LAPSED if run.is_waiting else INTERRUPTED
+            outcome = stopped if run.fate == "cancelled" else str(run.fate)
             self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
 
     def got_problem(self, failure: Failure) -> None:

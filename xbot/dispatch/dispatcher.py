@@ -379,6 +379,8 @@ class Dispatcher:
         if self._consent.is_needed(run):
             consent = self._consent.ask(run)
             self._runs.await_consent(run, consent)
+            if self._accepting is not None:
+                self._accepting.got_asked(run)
             consent.addCallbacks(lambda _: self._run(run), self._got_no_consent, errbackArgs=(run,))
             return None
         return self._run(run)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import evolve, frozen
 
-from xbot.entry import Entry
+from xbot.entry import LAPSED, Entry
 from xbot.message import Message, reply_to
 
 #: What a command is called where we cannot know who will read it.
@@ -70,7 +70,13 @@ def _text(entry: Entry, now: float, command: str) -> str:
     quoted = command if command == UNNAMED else f'"{command}"'
     speaker = one_line(entry.message.speaker, MAX_NAME)
     said_at = _local_time(entry.accepted, now)
-    return f"{quoted} ({speaker}, {said_at}) was interrupted by a restart; say it again to run it"
+    what = f"{quoted} ({speaker}, {said_at})"
+    if entry.outcome == LAPSED:
+        return (
+            f"{what} was not run: a restart came before it was confirmed or approved; say it"
+            " again to run it"
+        )
+    return f"{what} was interrupted by a restart; say it again to run it"
 
 
 def one_line(text: str, length: int) -> str:

@@ -30,7 +30,9 @@ PAUSE = 0.001
 class Run:
     """A responder at one message. ``fate`` is None while it is under way.
 
-    ``entry`` is its number in the journal, if it has one. ``began`` is the
+    ``entry`` is its number in the journal, if it has one; ``noted`` fires with it
+    where that was asked for before it may run, which it waits for while ``is_waiting``:
+    with 0 if it could not be noted, None if it was before. ``began`` is the
     clock's time when its responder was called.
     """
 
@@ -41,6 +43,8 @@ class Run:
     entry: int | None = None
     fate: str | None = None
     began: float | None = None
+    noted: Deferred[int | None] | None = None
+    is_waiting: bool = False
     saying: Saying = field(
         init=False, default=Factory(lambda run: Saying(run.responder.output), takes_self=True)
     )

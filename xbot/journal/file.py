@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from xbot.durable.file import DurableFile, Kind, reading
-from xbot.entry import Entry, JournalUnavailable, UnusableJournal, digest, kept
+from xbot.entry import (
+    INTERRUPTED,
+    LAPSED,
+    WAITING,
+    Entry,
+    JournalUnavailable,
+    UnusableJournal,
+    digest,
+    kept,
+)
 from xbot.message import Message
 
 #: What it is called in the state folder.
@@ -72,17 +81,21 @@ class JournalFile(DurableFile):
 
     # What actions do, each in one statement.
 
-    def accept(self, message: Message, responder: str, now: float) -> int | None:
+    def accept(
+        self, message: Message, responder: str, now: float, outcome: str | None = None
+    ) -> int | None:
         """A new entry's number; None when there is one of this key and responder."""
         assert message.key is not None
         entry = kept(message)
         done = self._connection.execute(
-            "INSERT INTO entry (key, responder, accepted, sender, recipient, type, room, nick,"
-            " identity, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO entry (key, responder, accepted, outcome, sender, recipient, type, room,"
+            " nick, identity, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (
                 digest(message.key),
                 responder,
                 now,
+                outcome,
                 entry.sender,
                 entry.recipient,
                 entry.payload.get("type"),
@@ -100,29 +113,43 @@ class JournalFile(DurableFile):
         if number is not None:
             self.finish(number, outcome, now)
 
+    def agree(self, number: int) -> None:
+        """What waited runs from now on."""
+        self._connection.execute(
+            "UPDATE entry SET outcome = NULL WHERE number = ? AND outcome = 'waiting'", (number,)
+        )
+
     def finish(self, number: int, outcome: str, now: float) -> None:
         """Note what came of an entry. Its first outcome counts."""
         self._connection.execute(
-            "UPDATE entry SET outcome = ?, ended = ? WHERE number = ? AND outcome IS NULL",
+            "UPDATE entry SET outcome = ?, ended = ? WHERE number = ?"
+            " AND (outcome IS NULL OR outcome = 'waiting')",
             (outcome, now, number),
         )
 
     def settle(self, known: Collection[int], outcome: str, now: float) -> None:
-        """Give ``outcome`` to every entry without one, but for the ``known``."""
-        unfinished = self._connection.execute("SELECT number FROM entry WHERE outcome IS NULL")
-        for (number,) in unfinished.fetchall():
+        """Give ``outcome`` to every entry without one, but for the ``known``.
+
+        What only waited was not interrupted, but lapsed.
+        """
+        unfinished = self._connection.execute(
+            "SELECT number, outcome FROM entry WHERE outcome IS NULL OR outcome = 'waiting'"
+        )
+        for number, before in unfinished.fetchall():
             if number not in known:
-                self.finish(number, outcome, now)
+                is_lapsed = before == WAITING and outcome == INTERRUPTED
+                self.finish(number, LAPSED if is_lapsed else outcome, now)
 
     def last_number(self) -> int:
         (number,) = self._connection.execute("SELECT max(number) FROM entry").fetchone()
         return number or 0
 
     def interrupted(self, last: int) -> list[Entry]:
-        """The interrupted ones that nobody was told of, up to the number ``last``, in order."""
+        """What was interrupted or lapsed, up to the number ``last``, and nobody was told of."""
         return self._entries(
             f"SELECT {_FIELDS} FROM entry"  # noqa: S608 - a constant
-            " WHERE outcome = 'interrupted' AND NOT reported AND number <= ? ORDER BY number",
+            " WHERE outcome IN ('interrupted', 'lapsed') AND NOT reported AND number <= ?"
+            " ORDER BY number",
             last,
         )
 

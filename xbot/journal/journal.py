@@ -83,15 +83,26 @@ class Journal:
         """
         return self._writer.open().addCallback(lambda _: self._prune_later())
 
-    def accept(self, message: Message, responder: str) -> Deferred[int | None]:
+    def accept(
+        self, message: Message, responder: str, outcome: str | None = None
+    ) -> Deferred[int | None]:
         """The new entry's number, once it is durable; None for what was accepted before.
+
+        With the ``outcome`` ``waiting`` it must not run before :meth:`agree`.
 
         :raises JournalUnavailable: (by the Deferred) when it is not, and must not run.
         """
         assert message.key is not None
         now = self._wall_clock()
-        accepted = self._writer.do(lambda file: file.accept(message, responder, now))
+        accepted = self._writer.do(lambda file: file.accept(message, responder, now, outcome))
         return accepted.addCallback(self._got_accepted)
+
+    def agree(self, number: int) -> Deferred[None]:
+        """What waited may run; fires once that is durable.
+
+        :raises JournalUnavailable: (by the Deferred) when it is not, and must not run.
+        """
+        return self._writer.do(lambda file: file.agree(number))
 
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
         """Keep what did not run and why; fires once that is durable."""
@@ -107,7 +118,7 @@ class Journal:
         return finished.addCallback(lambda _: self._under_way.discard(number))
 
     def interrupted(self) -> Deferred[list[Entry]]:
-        """What an earlier process accepted, did not finish, and nobody was told of yet.
+        """What an earlier process did not finish, or not begin, and nobody was told of yet.
 
         Waits for the file, should it not work.
         """

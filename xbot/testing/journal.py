@@ -8,12 +8,15 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.entry import INTERRUPTED, Entry, JournalUnavailable, digest, kept
+from xbot.entry import INTERRUPTED, LAPSED, WAITING, Entry, JournalUnavailable, digest, kept
 from xbot.file_state import FileState
 from xbot.interfaces import IJournal
 from xbot.message import Message
 
 PATH = Path("journal.sqlite")
+
+#: What a restart makes of what is not over.
+_AFTER = {None: INTERRUPTED, WAITING: LAPSED}
 
 
 @implementer(IJournal)
@@ -48,7 +51,9 @@ class MemoryJournal:
     def change(self, keep: float) -> None:
         """Everything is kept here."""
 
-    def accept(self, message: Message, responder: str) -> Deferred[int | None]:
+    def accept(
+        self, message: Message, responder: str, outcome: str | None = None
+    ) -> Deferred[int | None]:
         assert message.key is not None
         if self.problem is not None:
             return fail(JournalUnavailable(PATH, self.problem))
@@ -56,7 +61,9 @@ class MemoryJournal:
         number = None
         if key not in self._numbers:
             number = self._numbers[key] = len(self._numbers) + 1
-            self.entries[number] = Entry(number, kept(message), responder, self.now)
+            self.entries[number] = Entry(
+                number, kept(message), responder, self.now, outcome=outcome
+            )
         answer: Deferred[int | None] = Deferred()
         self._answers.append((answer, number))
         if not self.is_slow:
@@ -80,9 +87,17 @@ class MemoryJournal:
             )
         return succeed(None)
 
+    def agree(self, number: int) -> Deferred[None]:
+        if self.problem is not None:
+            return fail(JournalUnavailable(PATH, self.problem))
+        entry = self.entries[number]
+        if entry.outcome == WAITING:
+            self.entries[number] = evolve(entry, outcome=None)
+        return succeed(None)
+
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         entry = self.entries[number]
-        if entry.outcome is None:
+        if entry.outcome in (None, WAITING):
             self.entries[number] = evolve(entry, outcome=outcome, ended=self.now)
         return succeed(None)
 
@@ -91,7 +106,7 @@ class MemoryJournal:
             [
                 entry
                 for entry in self.entries.values()
-                if entry.outcome == INTERRUPTED
+                if entry.outcome in (INTERRUPTED, LAPSED)
                 and entry.number <= self._before
                 and entry.number not in self._told
             ]
@@ -112,7 +127,9 @@ class MemoryJournal:
         again._told = set(self._told)
         again._before = len(self._numbers)
         again.entries = {
-            number: entry if entry.outcome else evolve(entry, outcome=INTERRUPTED, ended=self.now)
+            number: evolve(entry, outcome=_AFTER[entry.outcome], ended=self.now)
+            if entry.outcome in _AFTER
+            else entry
             for number, entry in self.entries.items()
         }
         return again

@@ -21,6 +21,7 @@ from benchmarks import bots, stanzas
 from benchmarks.bots import Server
 from benchmarks.stub import Client, Stub
 from tests.integration.certificates import make_certificate
+from xbot.xmpp.elements import MAX_ELEMENTS
 
 #: Seconds between two ticks of the probe.
 TICK = 0.002
@@ -69,8 +70,15 @@ def fill(unit: str, around: str = "<message from='a@b'>{}</message>") -> str:
     return around.format(unit * ((LARGEST - len(around)) // len(unit)))
 
 
+def most(unit: str, around: str) -> str:
+    """A stanza that has as many of this as are not too many."""
+    return around.format(unit * (MAX_ELEMENTS - 10))
+
+
 def nasty() -> dict[str, str]:
     """Single stanzas, each the worst of its kind."""
+    quotes = "'" * (LARGEST - 100)
+    empty, uri = "''", "'u'"
     said = f"<message type='groupchat' from='{stanzas.room()}/alice'><body>{{}}</body></message>"
     return {
         "siblings": fill("<a/>"),
@@ -92,6 +100,27 @@ def nasty() -> dict[str, str]:
         "items": fill("<item/>", f"<presence from='{stanzas.room()}/x'><x xmlns='"
                       f"{stanzas.MUC_USER}'>{{}}</x></presence>"),
         "a request": fill("<q xmlns='u'/>", "<iq type='get' id='1' from='a@b/c'>{}</iq>"),
+        "CDATA that looks like tags": fill("<![CDATA[<a b=']]>", said),
+        "references": fill("&amp;", said),
+        "attributes with >": "<message " + " ".join(f"a{n}='>'" for n in range(40_000)) + "/>",
+        "a value of quotes": f"<message a=\"{quotes}\"/>",
+        "tags of 256 attributes": fill(f"<a {' '.join(f'a{n}={empty}' for n in range(256))}/>"),
+        "tags of 256 namespaces": fill(
+            f"<a {' '.join(f'xmlns:a{n}={uri}' for n in range(256))}/>"
+        ),
+        "names with prefixes, all different": "<message xmlns:p='u'>" + "".join(
+            f"<a {' '.join(f'p:a{tag}b{n}={empty}' for n in range(256))}/>"
+            for tag in range(150)
+        ) + "</message>",
+        # What is delivered costs more than what is dropped.
+        "as many bodies as may be": most("<body>x</body>", said.replace("<body>{}</body>", "{}")),
+        "as many elements with text": most("<a>x</a>x", "<message>{}</message>"),
+        "as many delays": most("<delay xmlns='urn:xmpp:delay'/>", "<message>{}</message>"),
+        "as many corrections": most("<replace xmlns='urn:xmpp:message-correct:0' id='x'/>",
+                                    said.replace("{}", "hi</body>{}<body>hi")),
+        "as many items": most("<item/>", f"<presence from='{stanzas.room()}/x'><x xmlns='"
+                              f"{stanzas.MUC_USER}'>{{}}</x></presence>"),
+        "as many requests": most("<q xmlns='u'/>", "<iq type='get' id='1' from='a@b/c'>{}</iq>"),
         "a command": fill("x", said.replace("{}", f"{stanzas.NICK}: ping {{}}")),
     }  # fmt: skip
 

@@ -258,7 +258,21 @@ GUARDS = (
     Guard("so deep", "X07", bound("MAX_DEPTH", MUCH)),
     Guard("so wide", "X08", bound("MAX_ELEMENTS", MUCH)),
     Guard("so many attributes", "X09", bound("MAX_ATTRIBUTES", MUCH)),
-    Guard("so long a tag", "X10", bound("MAX_TOKEN_BYTES", MUCH)),
+    Guard(
+        "so long a tag",
+        "xmpp.test_elements.DroppedTests.test_a_long_tag",
+        bound("MAX_TAG_BYTES", MUCH),
+    ),
+    Guard(
+        "so many values before the parser sees them",
+        "xmpp.test_elements.DroppedTests.test_a_long_tag",
+        bound("MAX_VALUES", MUCH),
+    ),
+    Guard(
+        "so long a comment",
+        "xmpp.test_elements.DroppedTests.test_markup_that_does_not_end",
+        bound("MAX_TOKEN_BYTES", MUCH),
+    ),
     Guard("so large", "X11", bound("MAX_STANZA_BYTES", MUCH)),
     Guard("so long without an end", "X13", bound("MAX_UNFINISHED_BYTES", 2**23)),
     Guard("no blank in a namespace", "X18", bound("WHITE_SPACE", re.compile("(?!)"))),

@@ -251,11 +251,91 @@ class DroppedTests(unittest.TestCase):
         many = f"<a b='{long[:400_000]}'/>" * 3
         self.assert_dropped("too many bytes", f"<message>{many}</message>", 65536)
 
-    def test_a_tag_that_does_not_end(self):
-        """A tag of any length is begun anew with each piece of it: there is an end to that."""
-        long = "x" * (elements.MAX_TOKEN_BYTES + 65536)
+    def test_a_long_tag(self):
+        """A tag that is too long, or has too many values, costs its stanza only, wherever it is."""
+        long = "x" * (elements.MAX_TAG_BYTES + 10)
+        many = " ".join(f"xmlns:a{n}='>'" for n in range(20_000))
+        table = {
+            "too long a tag": (
+                f"<message a='{long}'/>",
+                f"<message a='{long}'><body>x</body></message>",
+                f"<message><a/><b c='{long}'><d/></b><e>x</e></message>",
+                f"<message><a></a{' ' * len(long)}></message>",
+            ),
+            "too many attributes": (
+                f"<message {many}/>",
+                f"<message {many}><a7:x/><![CDATA[</message><x a=']]></message>",
+                f"<x xmlns='urn:u'><y xmlns='urn:y'><message {many}><a7:x/></message></y></x>",
+                f"<message><body>a&lt;b</body><a7:x {many}></a7:x{' ' * len(long)}></message>",
+            ),
+        }
+        for reason, stanzas in table.items():
+            for stanza in stanzas:
+                for size in 1400, 16384:
+                    self.assert_dropped(reason, stanza, size)
+
+    def test_after_a_large_one(self):
+        """What our server may send, the next one may not."""
+        for more in "", "<a/>" * 3000, "x" * 2_000_000, "<p:a xmlns:p='q'/>":
+            sink = Sink()
+            sink.feed(f"<iq type='result'><x/>{more}</iq>", 16384)
+            with self.assertRaises(StreamViolation, msg=more[:9]):
+                sink.feed(f"<message>{'x' * (elements.MAX_UNFINISHED_BYTES + 100)}", 16384)
+            self.assertEqual((len(sink.found), sink.dropped), (1, []))
+
+    def test_in_a_dropped_stanza(self):
+        """A long tag in a stanza that is dropped for something else does not hide its end."""
+        long = f"<x a='{'x' * elements.MAX_TAG_BYTES}'>"
+        for opened in 1, 2, 100:
+            stanza = "<message xmlns='a b'>" + "<a>" * opened + long + "</x>" + "</a>" * opened
+            self.assert_dropped("white space in a namespace", stanza + "</message>", 16384)
+
+    def test_a_long_tag_of_no_stanza(self):
+        """The end of a stream, its header, or what comes after it, is not waited for."""
+        long = " " * (elements.MAX_TAG_BYTES + 10)
+        for opened, text in (True, f"</stream:stream{long}>"), (False, f"<stream:stream {long}>"):
+            with self.assertRaises(StreamViolation):
+                Sink(opened=opened).feed(text, 16384)
+        sink = Sink()
+        sink.stream.supersede()
         with self.assertRaises(StreamViolation):
-            Sink().feed(f"<message a='{long}", 65536)
+            sink.feed(f"<message {long}/>", 16384)
+
+    def test_forbidden_in_a_skipped_stanza(self):
+        """What no stream may hold ends it there too."""
+        start = f"<message {'a' * (elements.MAX_TAG_BYTES + 10)}=''>"
+        for rest in "<!-- x -->", "<?x?>", "<!DOCTYPE x>", "</message", "<a b=''c<d/>":
+            with self.assertRaises(StreamViolation, msg=rest):
+                Sink().feed(f"{start}{rest}<a/></message>", 16384)
+
+    def test_markup_that_does_not_end(self):
+        """Other markup that the parser would begin anew with each piece is not waited for."""
+        long = "x" * (elements.MAX_TOKEN_BYTES + 10)
+        for start in "<!-- >", "<?x >", "&":
+            with self.assertRaises(StreamViolation, msg=start):
+                Sink().feed(f"<message><body>{start}{long}", 1000)
+
+    def test_a_large_roster(self):
+        """What the server answers for our account may be large; what others send may not."""
+        items = "".join(
+            f"<item jid='user{n}@example.org'><group>x</group></item>" for n in range(50_000)
+        )
+        query = f"<query xmlns='jabber:iq:roster'>{items}</query>"
+        to = "to='xbot@example.org/1'"
+        for mine in to, f"{to} from='xbot@example.org'", "":
+            sink = Sink()
+            sink.feed(f"<iq type='result' {mine}>{query}</iq>{INTACT}", 16384)
+            self.assertEqual((len(sink.found), sink.dropped), (2, []))
+            self.assertEqual(len(sink.found[0].query.children), 50_000)
+        for other in (
+            f"<iq type='result' from='a@b' {to}>{query}</iq>",
+            f"<iq type='result' from='xbot@example.org/2' {to}>{query}</iq>",
+            f"<iq type='result' from=''>{query}</iq>",
+            f"<iq type='set' {to}>{query}</iq>",
+            f"<message>{query}</message>",
+        ):
+            self.assert_dropped("too many elements", other, 16384)
+        self.assert_dropped("too many elements", f"<iq type='result'>{'<a/>' * 150_001}</iq>", 9999)
 
     def test_nothing_is_held_back(self):
         """What is there is delivered, though nothing more may ever come."""
@@ -292,7 +372,7 @@ class NamesTests(unittest.TestCase):
 
     def named(self, number):
         """Stanzas with names that nobody used before."""
-        tags = "".join(f"<n{number}x{each} a{number}x{each}=''/>" for each in range(2000))
+        tags = "".join(f"<n{number}x{each} a{number}x{each}=''/>" for each in range(1900))
         return f"<message>{tags}</message><stream:x/>{INTACT}"
 
     def test_forgotten(self):

@@ -73,7 +73,10 @@ class SameTests(unittest.TestCase):
             declaring(elements.MAX_ATTRIBUTES), declaring(elements.MAX_ATTRIBUTES + 1),
             f"<message><body>{'x' * (elements.MAX_STANZA_BYTES + 65536)}</body></message>",
             f"<message>{'<a/>' * 300_000}</message>",
-            f"<message a='{'x' * (elements.MAX_TOKEN_BYTES + 65536)}",
+            f"<message a='{'x' * (elements.MAX_TAG_BYTES + 65536)}",
+            f"<message a='{'x' * (elements.MAX_TAG_BYTES + 65536)}'><a/></message>",
+            attributed(20_000), declaring(20_000), f"<message>{'<a/>' * 900}</message>" * 3,
+            f"<message/><message>{'<a><b/></a>' * 1200}</message>",
             f"<message>{'x' * 20_000}<a xmlns:p='p q'/></message>",
             *PIECES,
         ]  # fmt: skip

@@ -1,10 +1,12 @@
 """What a new session does first."""
 
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, session, shape
 from xbot.xmpp import ns
+from xbot.xmpp import session as session_module
 from xbot.xmpp.iq import IQ_TIMEOUT, Iq
 from xbot.xmpp.session import FEATURES, Session
 
@@ -39,6 +41,19 @@ class SessionTests(unittest.TestCase):
             self.peer.feed(f"<iq type='result' id='{self.sent[0]['id']}'>{content}</iq>")
             self.assertEqual(self.session.contacts, contacts)
             self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_large_roster(self):
+        """Of a roster that is too large the operator hears."""
+        self.patch(session_module, "MAX_CONTACTS", 3)
+        items = "".join(f"<item jid='a{n}@b'/>" for n in range(5))
+        with capturedLogs() as logged:
+            self.peer.feed(
+                f"<iq type='result' id='{self.sent[0]['id']}'>"
+                f"<query xmlns='jabber:iq:roster'>{items}</query></iq>"
+            )
+        self.assertEqual(len(self.session.contacts), 3)
+        warned = [event for event in logged if event["log_level"] is LogLevel.warn]
+        self.assertEqual([event["most"] for event in warned], [3])
 
     def test_roster_pushes(self):
         """The server's pushes are taken and answered; anyone else's change nothing."""

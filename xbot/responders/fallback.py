@@ -8,8 +8,9 @@ from xbot import Jid, Message, bot, fallback
 #: As many commands are looked at, and as many of them named.
 MAX_LOOKED_AT, MAX_NAMED = 500, 3
 
-#: How alike a command has to be, from 0 to 1, and how much of a text is looked at.
-NEAR, LONGEST = 0.7, 60
+#: How alike a command has to be, from 0 to 1, and how much of a text is looked at:
+#: for what was meant, and for who says it.
+NEAR, LONGEST, LONGEST_SAID = 0.7, 60, 1000
 
 #: What bots say to what they do not know; this one among them.
 _OTHER_BOT = re.compile(
@@ -25,7 +26,8 @@ async def suggest(message: Message) -> str | None:
     """The commands that are nearest to it, of those that the asker may use here."""
     addressed = bot.addressed(message.body, message.room)
     text = (message.body if addressed is None else addressed).strip()[:LONGEST]
-    if not text or _OTHER_BOT.search(message.body) or _is_a_service(message):
+    said = message.body[:LONGEST_SAID]
+    if not text or _OTHER_BOT.search(said) or _is_a_service(message):
         return None
     usages: dict[str, list[str]] = {}
     for each in list(bot.commands(message))[:MAX_LOOKED_AT]:
@@ -38,7 +40,7 @@ async def suggest(message: Message) -> str | None:
             near += [usage for usage in usages[found] if usage not in near]
     if near:
         return f"I do not know {text!r}. Did you mean: {', or '.join(near[:MAX_NAMED])}?"
-    if message.is_public and not _CALLED.match(message.body):
+    if message.is_public and not _CALLED.match(said):
         return None
     return f"I do not know {text!r}. Say 'help' to see what I can do."
 

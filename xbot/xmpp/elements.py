@@ -21,15 +21,22 @@ from xml.sax.saxutils import quoteattr
 
 from twisted.words.xish import domish
 
-from xbot.xmpp.nodes import SEPARATOR, Node, split_name
+from xbot.xmpp import ns
+from xbot.xmpp.nodes import SEPARATOR, Node, full_name, split_name
+from xbot.xmpp.tags import NotWellFormed, StanzaEnd, UnfinishedTag, unfinished_tag
 
 #: A stanza with more than this is dropped. Servers relay 256 KiB from anyone.
 MAX_STANZA_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 
-#: To build so many takes a few hundredths of a second, in which nobody else is
-#: heard; a roster of thousands of contacts has no more.
-MAX_ELEMENTS = 8_000
+#: To build so many, and to look at them, takes a hundredth of a second or two, in
+#: which nobody else is heard.
+MAX_ELEMENTS = 2_000
+
+#: Instead of those, in what the server answers us in nobody else's name: a roster
+#: of 50,000 contacts, with a group or two each, is one stanza.
+MAX_OWN_ELEMENTS = 150_000
+MAX_OWN_BYTES = 16 * 1024 * 1024
 
 #: In one tag, and as many namespaces declared by it.
 MAX_ATTRIBUTES = 256
@@ -37,8 +44,14 @@ MAX_ATTRIBUTES = 256
 #: Nothing honest is this long: the stream is closed.
 MAX_UNFINISHED_BYTES = 4 * 1024 * 1024
 
-#: A tag is not longer; each piece of one that is makes expat begin it anew.
-MAX_TOKEN_BYTES = 512 * 1024
+#: A stanza with a longer tag is dropped before the parser sees it whole, and one
+#: with a tag of more values: attributes and the namespaces that it declares.
+MAX_TAG_BYTES = 512 * 1024
+MAX_VALUES = 2 * MAX_ATTRIBUTES
+
+#: Other markup that has not ended, expat begins anew with each piece that comes: a
+#: comment, an instruction, a reference. No stanza needs a long one.
+MAX_TOKEN_BYTES = 4096
 
 #: expat never forgets a name, and each costs 200 bytes until the parser goes. After
 #: so many bytes another one takes over between two stanzas; a stream that leaves
@@ -56,7 +69,11 @@ _HANDLERS = (
     "StartDoctypeDeclHandler",
     "ProcessingInstructionHandler",
     "CommentHandler",
+    "StartCdataSectionHandler",
+    "EndCdataSectionHandler",
 )
+
+_IQ = full_name(ns.CLIENT, "iq")
 
 WHITE_SPACE = re.compile(r"\s")
 
@@ -91,18 +108,27 @@ class ElementStream:
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.ProcessingInstructionHandler = self._refuse_instruction
         parser.CommentHandler = self._refuse_comment
+        parser.StartCdataSectionHandler = self._got_cdata
+        parser.EndCdataSectionHandler = self._cdata_ended
         self._parser = parser
         self._fed = 0
         self._superseded = False
         self._root_open = False
         self._root = ""
         self._root_prefixes: dict[str, str] = {}
+        # The root's default namespace, and the length of the list below as it began.
+        self._root_default = ""
+        self._root_defaults = 1
         self._depth = 0
         self._default_namespaces = [""]
         self._prefixes: dict[str, str] = {}
         self._unfinished = 0
-        self._token = 0
+        # The tag that has not ended, and what looks for the end of a stanza that is skipped.
+        self._tag: UnfinishedTag | None = None
+        self._end: StanzaEnd | None = None
+        self._is_in_cdata = False
         # The stanza being built.
+        self._is_own = False
         self._current: domish.Element | None = None
         self._text: list[str] = []
         self._elements = 0
@@ -114,14 +140,74 @@ class ElementStream:
         :raises StreamViolation: when the stream cannot go on.
         """
         self._unfinished += len(data)
-        self._token += len(data)
         self._feed(data)
         self._check_lengths(self._depth > 0)
 
     def _feed(self, data: bytes) -> None:
+        """Parse what is there, but for a tag that has not ended."""
+        try:
+            if self._tag is not None:
+                end = self._take(self._tag, data)
+                if end is None:
+                    return
+                data, self._tag = self._tag.text() + data[end:], None
+            start = unfinished_tag(data)
+            if start:
+                self._pass(data[:start])
+            if start == len(data):
+                return
+            if self._is_in_cdata if self._end is None else self._end.is_in_cdata:
+                # It is text.
+                self._pass(data[start:])
+            else:
+                self._tag = UnfinishedTag()
+                self._take(self._tag, data[start:])
+        except NotWellFormed as reason:
+            raise StreamViolation(str(reason)) from None
+
+    def _take(self, tag: UnfinishedTag, data: bytes) -> int | None:
+        end = tag.take(data)
+        if tag.values > MAX_VALUES:
+            self._skip("too many attributes")
+            tag.forget()
+        elif tag.size > MAX_TAG_BYTES:
+            self._skip("too long a tag")
+            tag.forget()
+        return end
+
+    def _pass(self, data: bytes) -> None:
+        if self._end is not None:
+            rest = self._end.take(data)
+            if rest is None:
+                return
+            self._end = None
+            # It knows nothing of what was skipped.
+            self._replace_parser()
+            self._got_skipped()
+            data = rest
         self._give(data)
         if self._fed > MAX_PARSER_BYTES and not self._superseded:
             self._renew(data)
+
+    def _skip(self, reason: str) -> None:
+        """Of this stanza the parser sees no more."""
+        if self._superseded or not self._root_open:
+            raise StreamViolation("a tag that does not end")
+        self._drop(reason)
+        if self._end is None:
+            self._end = StanzaEnd(self._open_elements)
+
+    @property
+    def _open_elements(self) -> int:
+        """How many of the stanza are open."""
+        return self._depth
+
+    def _got_skipped(self) -> None:
+        """The end of a stanza that was skipped."""
+        self._depth = 1
+        del self._default_namespaces[self._root_defaults :]
+        self._prefixes = {}
+        self._got_end("")
 
     @property
     def _is_between(self) -> bool:
@@ -136,14 +222,17 @@ class ElementStream:
             if len(old.intern) > MAX_NAMES:
                 raise StreamViolation("too many names")
             return
+        self._replace_parser()
+        if rest:
+            self._give(data[len(data) - rest :])
+
+    def _replace_parser(self) -> None:
         # It learns of the root, and tells nobody.
-        parser, root = _make_parser(), self._root_tag().encode()
+        old, parser, root = self._parser, _make_parser(), self._root_tag().encode()
         parser.Parse(root)
         for handler in _HANDLERS:
             setattr(parser, handler, getattr(old, handler))
         self._parser, self._fed = parser, len(root)
-        if rest:
-            self._give(data[len(data) - rest :])
 
     def _give(self, data: bytes) -> None:
         self._fed += len(data)
@@ -151,23 +240,29 @@ class ElementStream:
             self._parser.Parse(data)
         except error as reason:
             raise StreamViolation(str(reason)) from None
+        if self._fed - self._parser.CurrentByteIndex > MAX_TOKEN_BYTES:
+            raise StreamViolation("markup that does not end")
 
     def _root_tag(self) -> str:
         """The root's start, as far as it matters to what follows."""
         uri, name = split_name(self._root)
-        default, prefixes = self._default_namespaces[-1], self._root_prefixes
+        default, prefixes = self._root_default, self._root_prefixes
         declared = f" xmlns={quoteattr(default)}"
         declared += "".join(f" xmlns:{key}={quoteattr(value)}" for key, value in prefixes.items())
         prefix = next((f"{key}:" for key, value in prefixes.items() if value == uri), "")
         return f"<{prefix}{name}{declared}>"
 
     def _check_lengths(self, is_in_stanza: bool) -> None:
-        if self._token > MAX_TOKEN_BYTES:
-            raise StreamViolation("a tag that does not end")
-        if self._unfinished > MAX_UNFINISHED_BYTES:
+        if self._unfinished > (MAX_OWN_BYTES if self._is_own else MAX_UNFINISHED_BYTES):
             raise StreamViolation("a stanza that does not end")
-        if self._unfinished > MAX_STANZA_BYTES and is_in_stanza:
+        if is_in_stanza and self._has_too_many_bytes():
             self._drop("too many bytes")
+
+    def _has_too_many_elements(self) -> bool:
+        return self._elements > (MAX_OWN_ELEMENTS if self._is_own else MAX_ELEMENTS)
+
+    def _has_too_many_bytes(self) -> bool:
+        return self._unfinished > (MAX_OWN_BYTES if self._is_own else MAX_STANZA_BYTES)
 
     def supersede(self) -> None:
         """A new stream begins after the element just seen (TLS, SASL).
@@ -195,13 +290,14 @@ class ElementStream:
             self._default_namespaces.pop()
 
     def _got_start(self, name: str, attributes: dict[Any, str]) -> None:
-        self._token = 0
         if self._superseded:
             raise StreamViolation("data after the end of the unprotected stream")
         prefixes, self._prefixes = self._prefixes, {}
         if not self._root_open:
             self._root_open = True
             self._root, self._root_prefixes = name, prefixes
+            self._root_default = self._default_namespaces[-1]
+            self._root_defaults = len(self._default_namespaces)
             self._unfinished = 0
             self.DocumentStartEvent(self._element(name, attributes, prefixes))
             return
@@ -210,13 +306,15 @@ class ElementStream:
             raise StreamViolation("a second stream header")
         self._depth += 1
         self._elements += 1
+        if self._depth == 1:
+            self._is_own = is_own_answer(name, attributes)
         if self._depth > MAX_DEPTH:
             self._drop("nested too deep")
-        elif self._elements > MAX_ELEMENTS:
+        elif self._has_too_many_elements():
             self._drop("too many elements")
         elif len(attributes) > MAX_ATTRIBUTES:
             self._drop("too many attributes")
-        elif self._unfinished > MAX_STANZA_BYTES:
+        elif self._has_too_many_bytes():
             self._drop("too many bytes")
         if self._dropped:
             return
@@ -228,7 +326,6 @@ class ElementStream:
         self._current = element
 
     def _got_end(self, _: str) -> None:
-        self._token = 0
         if not self._depth:
             self._root_open = False
             self.DocumentEndEvent()
@@ -250,7 +347,6 @@ class ElementStream:
             self.ElementEvent(current)
 
     def _got_text(self, text: str) -> None:
-        self._token = 0
         if self._depth:
             if not self._dropped:
                 self._text.append(text)
@@ -260,6 +356,12 @@ class ElementStream:
         # White space keeps a connection alive (RFC 6120 4.6.1); a flood of it
         # is no unfinished stanza.
         self._unfinished = 0
+
+    def _got_cdata(self) -> None:
+        self._is_in_cdata = True
+
+    def _cdata_ended(self) -> None:
+        self._is_in_cdata = False
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
         raise StreamViolation("a document type declaration")
@@ -275,6 +377,7 @@ class ElementStream:
     def _start_stanza(self) -> None:
         self._current = None
         self._text = []
+        self._is_own = False
         self._elements = 0
         self._dropped = ""
 
@@ -282,6 +385,7 @@ class ElementStream:
         """Build no more of this stanza; the first reason is the one told."""
         if not self._dropped:
             self._dropped = reason
+            self._is_own = False
             self._current = None
             self._text = []
 
@@ -300,6 +404,18 @@ class ElementStream:
         return domish.Element(_qualified(name), self._default_namespaces[-1], attributes, prefixes)
 
 
+def is_own_answer(name: str, attributes: dict[Any, str]) -> bool:
+    """Whether the tag begins an answer that only our own server can give.
+
+    It stands for our account where there is no ``from``, or our bare JID (RFC
+    6120, 8.1.2.1); whatever others send it stamps with their JIDs.
+    """
+    if name != _IQ or attributes.get("type") != "result":
+        return False
+    sender, own = attributes.get("from"), attributes.get("to", "").partition("/")[0]
+    return sender is None or (sender == own and "@" in own)
+
+
 def _qualified(name: str) -> tuple[str, str]:
     """The (namespace, local name) of a name as expat gives it."""
     namespace, _, local = name.rpartition(SEPARATOR)
@@ -310,7 +426,8 @@ def _make_parser() -> Any:
     parser = ParserCreate("UTF-8", SEPARATOR)
     parser.buffer_text = True
     # COMPAT: expat 2.6 holds back what it has until more comes, which in a
-    # stream may be never. What that guards against, MAX_TOKEN bounds. Older
+    # stream may be never. What that guards against never comes
+    # to it (tags). Older
     # releases of Python neither do this nor know the name.
     if hasattr(parser, "SetReparseDeferralEnabled"):
         parser.SetReparseDeferralEnabled(False)

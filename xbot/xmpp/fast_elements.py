@@ -13,16 +13,12 @@ from xbot.xmpp.elements import (
     MAX_ATTRIBUTES,
     MAX_DEPTH,
     MAX_ELEMENTS,
-    MAX_STANZA_BYTES,
     WHITE_SPACE,
     ElementStream,
     StreamViolation,
+    is_own_answer,
 )
-from xbot.xmpp.nodes import SEPARATOR, Node, element_of
-
-#: In a stanza of no more bytes there cannot be too many elements (``<a/>``). TLS
-#: gives 16 KiB at a time.
-_SHORT = 4 * MAX_ELEMENTS
+from xbot.xmpp.nodes import ATTRIBUTES, NAME, SEPARATOR, Node, element_of
 
 #: Names that were looked at are remembered; so many.
 _MAX_KNOWN = 1000
@@ -33,8 +29,8 @@ class FastElementStream(ElementStream):
 
     There are two ways to build. The *lean* one is for stanzas that are short and
     plain, as they nearly all are. The *careful* one counts everything as the
-    reference does; it takes over for the rest of a stanza that is long, and of
-    data in which prefixes occur.
+    reference does; it takes over for the rest of a stanza that may be large, and
+    of data in which prefixes occur.
     """
 
     def __init__(self) -> None:
@@ -45,6 +41,10 @@ class FastElementStream(ElementStream):
         self._open: list[Node] = []
         self._is_lean = False
         self._stanzas = 0
+        # No more tags than this can the stanza that has not ended have begun.
+        self._starts = 0
+        # In a stanza that is dropped, how many elements are open below the last node.
+        self._below = 0
         self._known: set[str] = set()
         # What tells of prefixes, and the end of the data before, in which one may begin.
         self._marks: tuple[bytes, ...] = ()
@@ -53,27 +53,37 @@ class FastElementStream(ElementStream):
 
     def parse(self, data: bytes) -> None:
         self._unfinished += len(data)
-        self._token += len(data)
         if self._open:
             searched = self._tail + data
             self._tail = searched[1 - max(map(len, self._marks)) :]
             self._has_marks = any(mark in searched for mark in self._marks)
-            if self._has_marks or self._unfinished > _SHORT:
+            starts = data.count(b"<")
+            if starts > MAX_ELEMENTS // 2:
+                starts -= data.count(b"</")
+            may_be_large = self._starts + starts > MAX_ELEMENTS or self._has_too_many_bytes()
+            if self._has_marks or may_be_large:
                 self._be_careful()
-        before = self._progress()
-        self._feed(data)
-        if self._progress() != before:
-            self._token = 0
+            before = self._stanzas
+            self._feed(data)
+            # All of these may be in the stanza that is open now.
+            self._starts = starts if self._stanzas != before else self._starts + starts
+        else:
+            self._feed(data)
         self._check_lengths(len(self._open) > 1)
 
     @property
     def _is_between(self) -> bool:
         return self._root_open and len(self._open) == 1
 
-    def _progress(self) -> object:
-        """What differs when the parser told of a tag, or of text."""
-        inside = self._open[-1] if self._open else ()
-        return self._stanzas, self._elements, len(self._open), len(inside)
+    @property
+    def _open_elements(self) -> int:
+        return len(self._open) - 1 + self._below
+
+    def _got_skipped(self) -> None:
+        del self._open[1:]
+        self._below = 0
+        self._prefixes = {}
+        self._got_last_end([])
 
     def supersede(self) -> None:
         super().supersede()
@@ -106,6 +116,7 @@ class FastElementStream(ElementStream):
             parser.StartNamespaceDeclHandler,
         ) = self._lean_handlers
         self._is_lean = True
+        self._is_own = False
 
     def _make_lean_handlers(self) -> tuple[Callable[..., None] | None, ...]:
         """Called a dozen times for each message: functions that do as little as can be."""
@@ -178,7 +189,12 @@ class FastElementStream(ElementStream):
         if self._superseded or not self._is_lean:
             return
         self._is_lean = False
-        self._elements = _elements_in(self._open[1]) if len(self._open) > 1 else 0
+        self._elements = 0
+        self._is_own = False
+        if len(self._open) > 1:
+            stanza = self._open[1]
+            self._elements = _elements_in(stanza)
+            self._is_own = is_own_answer(stanza[NAME], stanza[ATTRIBUTES])
         self._listen_carefully()
 
     def _listen_carefully(self) -> None:
@@ -195,16 +211,18 @@ class FastElementStream(ElementStream):
             # Everything after it would be a part of it, and none of it a stanza.
             raise StreamViolation("a second stream header")
         self._elements += 1
+        if depth == 1:
+            self._is_own = is_own_answer(name, attributes)
         if WHITE_SPACE.search(name.rpartition(SEPARATOR)[0]):
             # Where the careful way began with this very tag.
             self._drop("white space in a namespace")
         elif depth > MAX_DEPTH:
             self._drop("nested too deep")
-        elif self._elements > MAX_ELEMENTS:
+        elif self._has_too_many_elements():
             self._drop("too many elements")
         elif len(attributes) > MAX_ATTRIBUTES:
             self._drop("too many attributes")
-        elif self._unfinished > MAX_STANZA_BYTES:
+        elif self._has_too_many_bytes():
             self._drop("too many bytes")
         node: Node = [name, attributes]
         if not self._dropped:
@@ -223,7 +241,6 @@ class FastElementStream(ElementStream):
             self._parser.StartNamespaceDeclHandler = None
 
     def _got_careful_text(self, text: str) -> None:
-        self._token = 0
         if len(self._open) < 2:
             self._got_text(text)
         elif not self._dropped:
@@ -238,17 +255,13 @@ class FastElementStream(ElementStream):
         """
         got_end = self._lean_handlers[1]
         assert got_end is not None
-        below = 0
 
         def count_start(name: str, attributes: dict[str, str]) -> None:
-            nonlocal below
-            below += 1
-            self._elements += 1
+            self._below += 1
 
         def count_end(name: str) -> None:
-            nonlocal below
-            if below:
-                below -= 1
+            if self._below:
+                self._below -= 1
             else:
                 got_end(name)
 

@@ -18,7 +18,9 @@ from xbot.xmpp.stanza import child
 #: RFC 6121 2.1.2.5; what is none of these counts as none.
 SUBSCRIPTIONS = ("none", "to", "from", "both")
 
-MAX_CONTACTS = 10_000
+#: More are not known to us; the parser takes an answer of about as many
+#: (:data:`xbot.xmpp.elements.MAX_OWN_ELEMENTS`).
+MAX_CONTACTS = 50_000
 MAX_JID = 3071
 
 FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
@@ -49,6 +51,11 @@ class Session(Handler):
     def _got_roster(self, iq: domish.Element) -> None:
         self.contacts = {}
         self._take(iq)
+        if len(self.contacts) >= MAX_CONTACTS:
+            self._log.warn(
+                "the roster holds more contacts than the {most} that are looked at",
+                most=MAX_CONTACTS,
+            )
         self._log.debug("the roster holds {contacts} contacts", contacts=len(self.contacts))
 
     def _got_push(self, iq: domish.Element) -> None:

@@ -49,7 +49,8 @@ def element_of(node: Node) -> domish.Element:
     """The element that a node describes; the node's attributes are its own from now on."""
     name, attributes = split_name(node[NAME]), node[ATTRIBUTES]
     for key in [key for key in attributes if SEPARATOR in key]:
-        attributes[split_name(key)] = attributes.pop(key)
+        # Of these there may be thousands, each another: nothing to remember.
+        attributes[tuple(key.rsplit(SEPARATOR, 1))] = attributes.pop(key)
     element = domish.Element(name, name[0], attributes)
     text: list[str] = []
     for child in node[CHILDREN:]:

@@ -21,6 +21,10 @@ from benchmarks import stanzas
 CHUNK = 256 * 1024
 ASK_EVERY = 20
 
+#: Answers leave in pieces of so many bytes. libstrophe reads as many at a time, and waits
+#: a second for the rest of a longer TLS record.
+TOGETHER = 4096
+
 #: Commands under way at most: no client is to be judged by how long a queue it keeps.
 WINDOW = 500
 
@@ -157,9 +161,9 @@ class Client:
 
     def _write(self) -> None:
         while self._to_write:
-            # What is ready leaves together, and each client has as few pieces to read.
-            size = last = 0
-            while last < len(self._to_write) and size < CHUNK:
+            # Small pieces that are ready leave together.
+            size, last = len(self._to_write[0]), 1
+            while last < len(self._to_write) and size + len(self._to_write[last]) <= TOGETHER:
                 size += len(self._to_write[last])
                 last += 1
             self._to_write[:last] = [b"".join(self._to_write[:last])]

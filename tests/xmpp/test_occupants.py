@@ -4,7 +4,7 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import parse
 from xbot.jid import Jid
-from xbot.xmpp.occupants import MAX_ID, Occupant, Occupants
+from xbot.xmpp.occupants import Occupant, Occupants
 from xbot.xmpp.room_presence import MAX_REASON, RoomPresence, read_presence
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
@@ -72,16 +72,6 @@ class PresenceTests(unittest.TestCase):
         for kind in "", "type='unavailable'":
             presence = read_presence(parse(f"<presence {kind}>{x}{x}</presence>"), "alice")
             self.assertEqual(presence, RoomPresence("alice", not kind))
-
-    def test_occupant_id(self):
-        """The occupant id is kept as it came, if it is short (XEP-0421)."""
-        x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{ITEM}</x>"
-        table = {"id='abc'": "abc", "id=''": None, "": None, f"id='{'x' * (MAX_ID + 1)}'": None}
-        for attribute, identity in table.items():
-            text = (
-                f"<presence>{x}<occupant-id xmlns='urn:xmpp:occupant-id:0' {attribute}/></presence>"
-            )
-            self.assertEqual(read_presence(parse(text), "alice").occupant.id, identity)
 
     def test_real_jids(self):
         """The real JID is bare, and none where what the room shows is none."""

@@ -25,7 +25,6 @@ PRESENCE = full_name(ns.CLIENT, "presence")
 _X = full_name(ns.MUC_USER, "x")
 _ITEM = full_name(ns.MUC_USER, "item")
 _STATUS = full_name(ns.MUC_USER, "status")
-_OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _BODY = full_name(ns.CLIENT, "body")
 _SUBJECT = full_name(ns.CLIENT, "subject")
 _STANZA_ID = full_name(ns.STANZA_ID, "stanza-id")
@@ -141,15 +140,12 @@ def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
     # Not read as a whole: of thousands, few will ever speak.
     text = attributes.get("from", "")
     bare, _, nick = text.partition("/")
-    x = occupant_id = None
+    x = None
     for child in node[CHILDREN:]:
-        name = child[NAME]
-        if name == _X:
+        if child[NAME] == _X:
             if x is not None:
                 return None
             x = child
-        elif name == _OCCUPANT_ID and occupant_id is None:
-            occupant_id = child[ATTRIBUTES]
     if x is None or not nick:
         return None
     # One item, with nothing in it, and status codes are all that x may hold.
@@ -170,5 +166,4 @@ def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
         check_resource(text, nick)
     except InvalidJid:
         return None
-    occupant = make_occupant(item.get, occupant_id.get("id") if occupant_id else None)
-    return room, RoomPresence(nick, True, codes=codes, occupant=occupant)
+    return room, RoomPresence(nick, True, None, codes, make_occupant(item.get))

@@ -20,4 +20,3 @@ PING = "urn:xmpp:ping"  # XEP-0199
 DELAY = "urn:xmpp:delay"  # XEP-0203
 CORRECTION = "urn:xmpp:message-correct:0"  # XEP-0308
 STANZA_ID = "urn:xmpp:sid:0"  # XEP-0359
-OCCUPANT_ID = "urn:xmpp:occupant-id:0"  # XEP-0421

@@ -1,18 +1,15 @@
-"""Who is in a room: one small value for each nick (XEP-0045, XEP-0421)."""
+"""Who is in a room: one small value for each nick (XEP-0045)."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-
-from attrs import frozen
-from twisted.words.xish import domish
+from functools import lru_cache
+from typing import NamedTuple
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
-from xbot.xmpp.stanza import child
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.
 _ROLES: dict[str | None, str] = {role: role for role in ("moderator", "participant", "visitor")}
@@ -24,24 +21,19 @@ _AFFILIATIONS: dict[str | None, str] = {
 #: so they have no rights.
 MAX_OCCUPANTS = 20_000
 
-#: Characters of what is kept as it came.
+#: Characters of a JID that is kept as it came. None is longer.
 MAX_JID = 3071
-MAX_ID = 256
 
 
-@frozen
-class Occupant:
+class Occupant(NamedTuple):
     """Somebody in a room.
 
-    ``address`` is the real JID as the room shows it, if it does; ``jid`` reads
-    it. ``id`` is the same whenever this account is in this room, under any nick;
-    where the room does not announce XEP-0421, anyone can have written it.
+    ``address`` is the real JID as the room shows it, if it does; ``jid`` reads it.
     """
 
     role: str = "none"
     affiliation: str = "none"
     address: str | None = None
-    id: str | None = None
 
     @property
     def jid(self) -> Jid | None:
@@ -58,26 +50,20 @@ class Occupant:
 NOBODY = Occupant()
 
 
-def read_occupant(item: domish.Element, presence: domish.Element) -> Occupant:
-    """Whom the item of a presence describes."""
-    identity = child(presence, ns.OCCUPANT_ID, "occupant-id")
-    return make_occupant(
-        item.getAttribute, identity.getAttribute("id") if identity is not None else None
-    )
+# There are so few that those whom the room does not show share one.
+@lru_cache(maxsize=32)
+def _anonymous(role: str, affiliation: str) -> Occupant:
+    return Occupant(role, affiliation)
 
 
-def make_occupant(attribute: Callable[[str], str | None], id: str | None) -> Occupant:
-    """Whom the attributes of an item describe, as far as they can be kept."""
-    return Occupant(
-        _ROLES.get(attribute("role"), "none"),
-        _AFFILIATIONS.get(attribute("affiliation"), "none"),
-        _short(attribute("jid"), MAX_JID),
-        _short(id, MAX_ID),
-    )
-
-
-def _short(text: str | None, longest: int) -> str | None:
-    return text if text and len(text) <= longest else None
+def make_occupant(attribute: Callable[[str], str | None]) -> Occupant:
+    """Whom the attributes of the item of a presence describe, as far as they can be kept."""
+    role = _ROLES.get(attribute("role"), "none")
+    affiliation = _AFFILIATIONS.get(attribute("affiliation"), "none")
+    address = attribute("jid")
+    if not address or len(address) > MAX_JID:
+        return _anonymous(role, affiliation)
+    return Occupant(role, affiliation, address)
 
 
 class Occupants:
@@ -100,15 +86,15 @@ class Occupants:
 
     def number(self, nick: str) -> str | None:
         """The same for as long as one occupant is there, and never another one's."""
+        # Given out when it is asked for, too: it is, for those who speak.
+        if nick not in self._numbers and nick in self._by_nick:
+            self._numbers[nick] = str(next(self._count))
         return self._numbers.get(nick)
 
     def keep(self, nick: str, occupant: Occupant) -> None:
         """This is what a presence told last."""
-        if nick not in self._by_nick:
-            if len(self._by_nick) >= MAX_OCCUPANTS:
-                return
-            self._numbers[nick] = str(next(self._count))
-        self._by_nick[nick] = occupant
+        if len(self._by_nick) < MAX_OCCUPANTS or nick in self._by_nick:
+            self._by_nick[nick] = occupant
 
     def forget(self, nick: str) -> None:
         """Nobody is there under that nick."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
+
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp.occupants import NOBODY, Occupant, read_occupant
+from xbot.xmpp.occupants import NOBODY, Occupant, make_occupant
 from xbot.xmpp.stanza import child, error_condition
 
 #: What others wrote is cut to this many characters.
 MAX_REASON = 200
 
 
-@frozen
-class RoomPresence:
+class RoomPresence(NamedTuple):
     """What one presence from a room tells.
 
     ``error`` is the condition of a refusal, else None. ``nick`` is None when
@@ -68,7 +68,7 @@ def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | No
         nick,
         available,
         codes=codes,
-        occupant=read_occupant(item, stanza) if item is not None else NOBODY,
+        occupant=make_occupant(item.getAttribute) if item is not None else NOBODY,
         new_nick=item.getAttribute("nick") if item is not None and "303" in codes else None,
         destroyed=destroy is not None,
         alternative=(destroy.getAttribute("jid") or "")[:MAX_REASON] or None

@@ -3,6 +3,7 @@
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
 # make bench-attack  how long the bot is held up by an attack
+# make bench-growth  what more rooms, occupants, patterns and bytes cost, drawn into docs/ (minutes)
 # make bench-matching  what it costs to find who a message is for (half a minute)
 # make lint   style and types
 # make docs   these pages as HTML in build/docs, and the manual pages in build/man
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic fuzz bench bench-attack bench-matching lint docs man clean
+.PHONY: help run test hermetic fuzz bench bench-attack bench-growth bench-matching lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -44,6 +45,9 @@ bench-attack: $(VENV)/ready-test
 
 bench: $(VENV)/ready-bench
 	$(BIN)/python -m benchmarks
+
+bench-growth: $(VENV)/ready-bench
+	$(BIN)/python -m benchmarks.growth --publish
 
 bench-matching: $(VENV)/ready-run
 	$(BIN)/python -m benchmarks.matching

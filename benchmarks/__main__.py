@@ -21,11 +21,6 @@ from tests.integration.certificates import make_certificate
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
-DOCS = HERE.parent / "docs"
-
-#: Where in the page the tables stand.
-BEGIN, END = "<!-- measured -->", "<!-- until here -->"
-
 #: A round of them takes half a minute.
 LATENCY_ROUNDS = 3
 
@@ -50,16 +45,8 @@ def main() -> None:
     shown = f"{report.table(result['medians'])}\n\n{report.goals(result['medians'])}"
     print(shown)
     if options.publish:
-        publish(shown, report.chart(result["medians"]))
-
-
-def publish(shown: str, chart: str) -> None:
-    """Put the tables and the chart into the documentation."""
-    page = DOCS / "performance.md"
-    before, _, rest = page.read_text().partition(f"{BEGIN}\n")
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{END}{after}")
-    (DOCS / "performance.svg").write_text(chart)
+        report.publish("<!-- measured -->", shown)
+        (report.DOCS / "performance.svg").write_text(report.chart(result["medians"]))
 
 
 def measure(

@@ -3,55 +3,112 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import bots, scenarios, stanzas
+from benchmarks import bots, curves, report, scenarios, stanzas
+from benchmarks.curves import Curve
 from benchmarks.scenarios import Bench
 from benchmarks.stub import Stub
 from tests.integration.certificates import make_certificate
 
-ROOMS = (1, 10, 100, 1000, 3000)
-OCCUPANTS = (10, 100, 1000, 10_000, 20_000)
+ROOMS = (1, 10, 100, 1000, 3000, 10_000)
+OCCUPANTS = (10, 100, 1000, 10_000, 20_000, 50_000, 100_000)
+PATTERNS = (1, 10, 100, 1000, 10_000)
 SIZES = (100, 1000, 10_000, 65_536, 262_144)
 
 #: The long run: messages in all, and how many different people say them.
 MESSAGES, PEOPLE = 1_000_000, 100_000
 
+#: So many presences are told at least, in small rooms again and again.
+PRESENCES = 10_000
+
+#: The kernel counts memory by the page: of a room with fewer, it says nothing.
+VISIBLE = 10_000
+
+Point = tuple[str, float, float]
+"""The title of a curve, how many of what grows, and the figure."""
+
+JOINED = "Rooms: seconds until all are joined"
+JOIN_CPU = "Rooms: CPU microseconds for each"
+PRESENCE = "Occupants of a room: CPU microseconds for each presence"
+CROWD = "Occupants of a room: MiB for all"
+CHATTER = "Patterns: CPU microseconds for each message"
+SIZE = "Bytes of a message: CPU microseconds for each"
+LONG_RUN = "Messages so far: MiB in all"
+
 
 def main() -> None:
     """Measure what the command line names, or everything."""
-    measures = {"rooms": rooms, "occupants": occupants, "sizes": sizes, "memory": memory}
+    measures: dict[str, tuple[int, Callable[[Bench, bots.Bot], Iterator[Point]]]] = {
+        "rooms": (3, rooms),
+        "occupants": (3, occupants),
+        "patterns": (3, patterns),
+        "sizes": (3, sizes),
+        "memory": (1, memory),
+    }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("what", nargs="*", default=list(measures))
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(measures)}; otherwise all")
+    parser.add_argument("--publish", action="store_true", help="write the curves into docs/")
+    options = parser.parse_args()
+    if unknown := set(options.what) - set(measures):
+        parser.error(f"there is no {unknown.pop()}")
+    if options.publish and options.what:
+        parser.error("what is published is everything")
     folder = Path(tempfile.mkdtemp(prefix="xbot-bench-"))
     certificate = make_certificate(folder, stanzas.DOMAIN)
-    for name in parser.parse_args().what:
-        stub = Stub(certificate.chain, certificate.key)
-        try:
-            measures[name](Bench(stub, certificate.authority, folder), bots.make("xbot", folder))
-        finally:
-            stub.close()
+    found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for name in options.what or measures:
+        rounds, measure = measures[name]
+        for _ in range(rounds):
+            stub = Stub(certificate.chain, certificate.key)
+            try:
+                bench = Bench(stub, certificate.authority, folder)
+                for title, amount, figure in measure(bench, bots.make("xbot", folder)):
+                    found[title][amount].append(figure)
+            finally:
+                stub.close()
+        print(f"{name} done", file=sys.stderr)
+    drawn = [
+        Curve(title, {amount: statistics.median(figures) for amount, figures in points.items()})
+        for title, points in found.items()
+    ]
+    shown = curves.table(drawn)
+    print(shown)
+    if options.publish:
+        report.publish("<!-- growth -->", shown)
+        (report.DOCS / "growth.svg").write_text(curves.chart(drawn))
 
 
-def rooms(bench: Bench, bot: bots.Bot) -> None:
-    """Seconds until all rooms are joined."""
+def rooms(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
+    """From the first request to be let in until a command in the last room is answered."""
     for count in ROOMS:
         figures = scenarios.join_rooms(bench, bot, count)
-        print(f"{count:6} rooms: joined in {figures['S5a s']:.3f} s", file=sys.stdout)
+        yield JOINED, count, figures["S5a s"]
+        yield JOIN_CPU, count, figures["S5a cpu"] * 1e6
 
 
-def occupants(bench: Bench, bot: bots.Bot) -> None:
-    """CPU and memory for each occupant."""
+def occupants(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
+    """Their presences as the room fills, and what it takes to know them."""
     for count in OCCUPANTS:
-        figures = scenarios.crowded_room(bench, bot, count)
-        cpu, memory = figures["S5b cpu"] * 1e6, figures["S5b bytes"]
-        print(f"{count:6} occupants: {cpu:.1f} us and {memory:.0f} bytes each")
+        figures = scenarios.crowded_room(bench, bot, count, max(1, PRESENCES // count))
+        yield PRESENCE, count, figures["S5b cpu"] * 1e6
+        if count >= VISIBLE:
+            yield CROWD, count, figures["S5b bytes"] * count / 2**20
 
 
-def sizes(bench: Bench, bot: bots.Bot) -> None:
-    """CPU for a message, by its size."""
+def patterns(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
+    """Chatter, with so many patterns to be held against it."""
+    for count in PATTERNS:
+        yield CHATTER, count, scenarios.many_patterns(bench, bot, count)["S6 cpu"] * 1e6
+
+
+def sizes(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
+    """Messages of so many bytes."""
     process, client = bench.begin(bot)
     try:
         client.say([])
@@ -60,13 +117,12 @@ def sizes(bench: Bench, bot: bots.Bot) -> None:
             said = [stanzas.message("x" * size) for _ in range(count)]
             before = process.cpu()
             client.say(said)
-            cpu = (process.cpu() - before) / count
-            print(f"{size:7} bytes: {cpu * 1e6:.1f} us, {cpu / size * 1e9:.2f} ns a byte")
+            yield SIZE, size, (process.cpu() - before) / count * 1e6
     finally:
         process.stop()
 
 
-def memory(bench: Bench, bot: bots.Bot) -> None:
+def memory(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
     """A million messages from 100,000 people, who come, speak and go."""
     process, client = bench.begin(bot)
     try:
@@ -81,7 +137,7 @@ def memory(bench: Bench, bot: bots.Bot) -> None:
                     nick = f"visitor{person}"
                     said += [stanzas.message("hello there", nick=nick)] * (slice_of // people)
                 client.say([*stanzas.come(some), *said, *stanzas.go(some)])
-            print(f"{(tenth + 1) * slice_of:9,} messages: {process.memory() / 1048576:.1f} MiB")
+            yield LONG_RUN, (tenth + 1) * slice_of, process.memory() / 2**20
     finally:
         process.stop()
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.sax.saxutils import escape
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+#: Where in the page a table ends.
+_END = "<!-- until here -->"
 
 #: The columns: title, figure, factor, digits.
 COLUMNS = (
@@ -22,6 +28,15 @@ COLUMNS = (
     ("LAT-0 p50 ms", "LAT-0 p50", 1e3, 2),
     ("LAT-0 p99 ms", "LAT-0 p99", 1e3, 2),
 )
+
+
+def publish(begin: str, shown: str) -> None:
+    """Put a table into the documentation, where ``begin`` stands."""
+    page = DOCS / "performance.md"
+    before, found, rest = page.read_text().partition(f"{begin}\n")
+    assert found, begin
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{begin}\n\n{shown}\n\n{_END}{after}")
 
 
 def table(medians: dict[str, dict[str, float]]) -> str:

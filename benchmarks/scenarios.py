@@ -121,25 +121,25 @@ def join_rooms(bench: Bench, bot: Bot, rooms: int = ROOMS) -> Figures:
         process.stop()
 
 
-def crowded_room(bench: Bench, bot: Bot, occupants: int = OCCUPANTS) -> Figures:
-    """S5b: the presences before the self-presence."""
+def crowded_room(bench: Bench, bot: Bot, occupants: int = OCCUPANTS, times: int = 1) -> Figures:
+    """S5b: the presences before the self-presence, each so many times."""
     process, client = bench.begin(bot)
     try:
         # In the room already: the same presences come when the room fills.
         client.say([])
         cpu, memory = process.cpu(), process.memory()
-        client.say(list(stanzas.occupants(occupants)), PATIENCE)
+        client.say(list(stanzas.occupants(occupants)) * times, PATIENCE)
         return {
-            "S5b cpu": (process.cpu() - cpu) / occupants,
+            "S5b cpu": (process.cpu() - cpu) / (occupants * times),
             "S5b bytes": (process.memory() - memory) / occupants,
         }
     finally:
         process.stop()
 
 
-def many_patterns(bench: Bench, bot: Bot) -> Figures:
+def many_patterns(bench: Bench, bot: Bot, patterns: int = PATTERNS) -> Figures:
     """S6: chatter, with so many patterns to be held against it."""
-    process, client = bench.begin(bot, patterns=PATTERNS)
+    process, client = bench.begin(bot, patterns=patterns)
     try:
         client.say(list(stanzas.chatter(2000)), PATIENCE)
         said = list(stanzas.chatter(MESSAGES))

@@ -315,9 +315,8 @@ class ManyRoomsContract(Scene):
         took = time.monotonic() - began
         joined = re.findall(r"(room-\w+@\S+): joined", bot.text())
         self.assertEqual(sorted(joined), sorted(rooms))
-        # In order, as far as a window of joins under way can tell.
-        places = {room: number for number, room in enumerate(rooms)}
-        self.assertLess(max(abs(places[room] - n) for n, room in enumerate(joined)), 40)
+        # They are asked in order; who answers first is the service's affair.
+        self.assertEqual(re.findall(r"(room-\w+@\S+): joining", bot.text()), rooms)
         alice = self.person()
         for room in rooms[0], rooms[-1]:
             alice.join(room)

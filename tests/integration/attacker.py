@@ -15,7 +15,7 @@ from tests.integration.server import ACCOUNTS, Server
 class Attacker:
     """One account's connection. ``heard`` is all that the server sent, as text."""
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, name: str, resource: str = "evil") -> None:
         self.jid = f"{name}@{server.domain}"
         self.heard = ""
         self._server = server
@@ -34,7 +34,7 @@ class Attacker:
         self._open()
         self.write(
             "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-            "<resource>evil</resource></bind></iq>"
+            f"<resource>{resource}</resource></bind></iq>"
         )
         self.read("<jid>[^<]*</jid>")
         self.write("<presence/>")

@@ -23,7 +23,8 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 class Daemon:
     """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini.
 
-    It connects to ``port`` where that is given, else to the server's own.
+    It connects to ``port`` where that is given, else to the server's own. It answers as often
+    as it is asked, which ``is_limited`` leaves to the defaults.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Daemon:
         port: int | None = None,
         xmpp: str = "",
         extra: str = "",
+        is_limited: bool = False,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="xbot-daemon-"))
         self._output = self.folder / "output"
@@ -46,7 +48,7 @@ class Daemon:
         lines = [
             f"[xbot]\nname = xbot\nlog-level = debug\nstate = {self.folder / 'state'}",
             # Most tests say more at once than people do.
-            "sender-rate = off\nroom-rate = off",
+            "" if is_limited else "sender-rate = off\nroom-rate = off",
             f"[xmpp]\njid = xbot@{server.domain}/{resource}\npassword-file = {secret}",
             f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",
@@ -114,6 +116,11 @@ class Daemon:
     def text(self) -> str:
         """All that it logged, over all its runs."""
         return self._output.read_text("utf-8", "replace") if self._output.exists() else ""
+
+    def memory(self) -> int:
+        """What it has in memory at this moment, in KiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
 
     def now(self) -> int:
         """The position in the log at this moment."""

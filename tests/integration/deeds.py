@@ -36,6 +36,13 @@ async def do(message: Message, number: str) -> str:
     return f"done {number}"
 
 
+@respond(r"canary (?P<number>\d+)")
+async def canary(message: Message, number: str) -> str:
+    """For everyone: what runs here was obeyed although it should not have been heard."""
+    note(f"canary {number}")
+    return f"obeyed {number}"
+
+
 @respond(r"work (?P<number>\d+)")
 async def work(message: Message, number: str) -> str:
     """Takes a moment, in which the process can be killed."""

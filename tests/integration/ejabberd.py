@@ -135,6 +135,13 @@ class Ejabberd(Server):
         name, service = _room(room)
         self._do(f"{{ok, Room}} = mod_muc:find_online_room({name}, {service}), exit(Room, kill).")
 
+    def delete_account(self, name: str) -> None:
+        account = f"<<{_erlang(name)}>>, <<{_erlang(self.domain)}>>"
+        # As its command does: the account goes, and whoever is logged in by it.
+        self._do(
+            f"ok = ejabberd_auth:remove_user({account}), ejabberd_sm:kick_user({account}), ok."
+        )
+
     def restart_rooms(self) -> None:
         host = f"<<{_erlang(self.domain)}>>"
         self._do(f"gen_mod:stop_module({host}, mod_muc), gen_mod:start_module({host}, mod_muc).")

@@ -112,6 +112,9 @@ class Prosody(Server):
         muc = self._muc()
         self._console(f'>{muc}.forget_room({muc}.get_room_from_jid("{room}"))')
 
+    def delete_account(self, name: str) -> None:
+        self._console(f'user:delete("{name}@{self.domain}")')
+
     def restart_rooms(self) -> None:
         self._console(f'module:unload("muc", "{self.muc}")')
         self._console(f'module:load("muc", "{self.muc}")')

@@ -110,6 +110,10 @@ class Server:
         """Have ``room`` call this account ``nick``, whatever it asks for; not all servers can."""
         raise NotImplementedError
 
+    def delete_account(self, name: str) -> None:
+        """Have that account no more."""
+        raise NotImplementedError
+
     def restart_rooms(self) -> None:
         """Restart the room service, while everybody stays logged in."""
         raise NotImplementedError

@@ -30,6 +30,7 @@ TICK = 0.002
 RATE, SECONDS = 1000, 10
 
 OCCUPANTS = 10_000
+CONTACTS = 50_000
 BODIES = 100
 
 #: No stanza of up to so many bytes holds the reactor for longer than so many seconds.
@@ -73,6 +74,16 @@ def fill(unit: str, around: str = "<message from='a@b'>{}</message>") -> str:
 def most(unit: str, around: str) -> str:
     """A stanza that has as many of this as are not too many."""
     return around.format(unit * (MAX_ELEMENTS - 10))
+
+
+def roster(contacts: int) -> str:
+    """So many contacts, each with a name and a group."""
+    items = (
+        f"<item jid='person{number}@{stanzas.DOMAIN}' name='Person {number}' subscription='both'>"
+        "<group>Friends</group></item>"
+        for number in range(contacts)
+    )
+    return f"<query xmlns='jabber:iq:roster'>{''.join(items)}</query>"
 
 
 def nasty() -> dict[str, str]:
@@ -171,6 +182,15 @@ class Attack:
         self._client.write([stanza.encode()])
         self.during(name, begun)
 
+    def log_in_again(self, name: str, roster: str) -> None:
+        """The connection breaks; the bot logs in again, and finds this roster."""
+        begun = time.monotonic()
+        self._client.drop()
+        self._client = self._stub.accept()
+        self._client.roster = roster.encode()
+        self._client.until_joined()
+        self.during(name, begun)
+
     def measured(self) -> dict[str, list[float]]:
         """How late the probe was in each window, in order."""
         os.kill(self._process.pid, signal.SIGUSR1)
@@ -206,6 +226,7 @@ def main() -> None:
         attack.flood(
             f"and {OCCUPANTS:,} joins, and {BODIES} x 250 KiB of line feeds", bodies.items()
         )
+        attack.log_in_again(f"a login, and a roster of {CONTACTS:,} contacts", roster(CONTACTS))
         singles = nasty()
         for name, stanza in singles.items():
             attack.single(name, stanza)

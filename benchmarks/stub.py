@@ -79,7 +79,10 @@ class Stub:
 
 
 class Client:
-    """One connection. ``joined`` are the rooms that were asked for, in order."""
+    """One connection. ``joined`` are the rooms that were asked for, in order.
+
+    ``roster`` is what the client gets when it asks for its contacts.
+    """
 
     def __init__(self, raw: socket.socket, tls: ssl.SSLContext) -> None:
         self._socket = raw
@@ -93,6 +96,7 @@ class Client:
         self.joined_at: list[float] = []
         self.replies = 0
         self.last_reply = b""
+        self.roster = b"<query xmlns='jabber:iq:roster'/>"
         raw.setblocking(False)
 
     # What a scenario does.
@@ -229,7 +233,7 @@ class Client:
                 f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{stanzas.BOT}</jid></bind>"
             ).encode()
         elif b"jabber:iq:roster" in content:
-            payload = b"<query xmlns='jabber:iq:roster'/>"
+            payload = self.roster
         sender = b" from='" + given[b"to"] + b"'" if b"to" in given else b""
         self._to_write.append(
             b"<iq type='result' id='" + given.get(b"id", b"") + b"'" + sender + b">"

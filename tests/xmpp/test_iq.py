@@ -7,9 +7,12 @@ from twisted.words.xish import domish
 
 from tests.xmpp.harness import JID, parse, session, shape
 from xbot.errors import NotConnected
+from xbot.xmpp import fast_elements, ns
 from xbot.xmpp import iq as module
-from xbot.xmpp import ns
+from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.iq import IQ_TIMEOUT, Iq, IqRefused, IqTimeout
+from xbot.xmpp.nodes import ATTRIBUTES
 from xbot.xmpp.problems import ConnectionProblem
 
 UNAVAILABLE = (
@@ -96,7 +99,7 @@ class AskingTests(IqTestCase):
                         self.reply(identity, stranger, kind)
                 self.assertNoResult(answer)
                 self.reply(identity, sender)
-                self.assertEqual(self.successResultOf(answer)["id"], identity)
+                self.assertEqual(self.successResultOf(answer)[ATTRIBUTES]["id"], identity)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_without_a_jid_of_our_own(self):
@@ -105,6 +108,36 @@ class AskingTests(IqTestCase):
         answer, identity = self.ask(None)
         self.reply(identity, "example.org")
         self.assertNoResult(answer)
+        self.reply(identity)
+        self.successResultOf(answer)
+
+    def test_short_and_long(self):
+        """By both parsers an answer is the same node, and who was not asked is not heard."""
+        answers = []
+        for make_elements in FastElementStream, ElementStream:
+            iq = Iq(lambda: JID, self.clock)
+            self.peer = session(iq, clock=self.clock, make_elements=make_elements)
+            answer = iq.request("get", None, payload())
+            identity = self.peer.stanza()["id"]
+            reply = f"<iq type='result' id='{identity}' {{}}><a b='c'>d<e xmlns='f'/></a></iq>"
+            self.peer.feed(reply.format("from='mallory@example.net'"))
+            self.assertNoResult(answer)
+            self.peer.feed(reply.format("") + reply.format(""))
+            name, attributes, *children = self.successResultOf(answer)
+            self.assertEqual(attributes, {"type": "result", "id": identity})
+            self.assertEqual(iq.dropped, {"unasked": 2})
+            answers.append((name, children))
+        self.assertEqual(*answers)
+
+    def test_no_elements(self):
+        """Of a result, which may be large, no element is made, whoever sends it."""
+
+        def element(node):
+            self.fail(f"an element was made of {node}")
+
+        answer, identity = self.ask(None)
+        self.patch(fast_elements, "element_of", element)
+        self.reply("guessed", "mallory@example.net")
         self.reply(identity)
         self.successResultOf(answer)
 

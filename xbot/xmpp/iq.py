@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from xbot.idents import new_ident
 from xbot.jid import Jid
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
+from xbot.xmpp.nodes import ATTRIBUTES, Node, full_name, node_of
 from xbot.xmpp.problems import ConnectionProblem
 from xbot.xmpp.stanza import error_condition, error_reply, reply_to
 
@@ -29,6 +30,8 @@ MAX_PENDING = 1000
 
 #: Characters of a request's id and sender, which its answer repeats. No JID is longer.
 MAX_ECHOED = 3071
+
+_IQ = full_name(ns.CLIENT, "iq")
 
 Answerer = Callable[[domish.Element], domish.Element | None]
 """Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
@@ -49,7 +52,7 @@ class IqTimeout(ConnectionProblem):
 @frozen
 class _Pending:
     sender: str | None
-    answer: Deferred[domish.Element]
+    answer: Deferred[Node]
     deadline: IDelayedCall
 
 
@@ -78,8 +81,8 @@ class Iq(Handler):
 
     def request(
         self, kind: str, to: str | None, payload: domish.Element, timeout: float = IQ_TIMEOUT
-    ) -> Deferred[domish.Element]:
-        """Ask ``to`` (None: our own account); fires with the result stanza.
+    ) -> Deferred[Node]:
+        """Ask ``to`` (None: our own account); fires with the result stanza, as a node.
 
         Fails with :class:`IqRefused`, :class:`IqTimeout`, or the problem that
         ended the connection.
@@ -96,19 +99,31 @@ class Iq(Handler):
             self.send(iq)
         except NotConnected:
             return fail()
-        answer: Deferred[domish.Element] = Deferred(lambda _: self._cancelled(identity))
+        answer: Deferred[Node] = Deferred(lambda _: self._cancelled(identity))
         deadline = self._clock.callLater(timeout, self._timed_out, identity, timeout)
         self._pending[identity] = _Pending(to, answer, deadline)
         return answer
 
     def observe(self) -> None:
         self.xmlstream.addObserver("/iq", self.got_iq)
+        self.xmlstream.shortcuts[_IQ] = self.take
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         for identity in list(self._pending):
             if (pending := self._forget(identity)) is not None:
                 pending.answer.errback(reason)
+
+    def take(self, node: Node) -> bool:
+        """Deal with a result, of which no element is made: a roster is large; False for all else.
+
+        It is the short way of :meth:`got_iq` (:data:`xbot.xmpp.stream.Shortcut`).
+        """
+        if node[ATTRIBUTES].get("type") != "result":
+            return False
+        if (pending := self._take_pending(node[ATTRIBUTES])) is not None:
+            pending.answer.callback(node)
+        return True
 
     def got_iq(self, iq: domish.Element) -> None:
         """An IQ of any type arrived."""
@@ -123,15 +138,20 @@ class Iq(Handler):
             self._got_request(iq, kind)
 
     def _got_reply(self, iq: domish.Element, kind: str) -> None:
-        pending = self._pending.get(iq.getAttribute("id", ""))
-        if pending is None or not self._is_from(iq.getAttribute("from"), pending.sender):
-            self.dropped["unasked"] += 1
+        if (pending := self._take_pending(iq.attributes)) is None:
             return
-        self._forget(iq["id"])
         if kind == "result":
-            pending.answer.callback(iq)
+            pending.answer.callback(node_of(iq))
         else:
             pending.answer.errback(IqRefused(error_condition(iq)))
+
+    def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
+        """The question that a reply with these attributes answers, forgotten now; or None."""
+        pending = self._pending.get(reply.get("id", ""))
+        if pending is None or not self._is_from(reply.get("from"), pending.sender):
+            self.dropped["unasked"] += 1
+            return None
+        return self._forget(reply["id"])
 
     def _is_from(self, sender: str | None, asked: str | None) -> bool:
         if sender == asked:

@@ -45,6 +45,22 @@ def text_of(node: Node) -> str:
     return node[CHILDREN] if len(node) == CHILDREN + 1 else "".join(node[CHILDREN:])
 
 
+def child_of(node: Node, name: str) -> Node | None:
+    """The first child of this full name."""
+    # A piece of text between the children is no such name, nor is its first character.
+    return next((child for child in node[CHILDREN:] if child[NAME] == name), None)
+
+
+def node_of(element: domish.Element) -> Node:
+    """The node that describes an element."""
+    attributes = {
+        key if isinstance(key, str) else full_name(*key): value
+        for key, value in element.attributes.items()
+    }
+    children = (child if isinstance(child, str) else node_of(child) for child in element.children)
+    return [full_name(element.uri, element.name), attributes, *children]
+
+
 def element_of(node: Node) -> domish.Element:
     """The element that a node describes; the node's attributes are its own from now on."""
     name, attributes = split_name(node[NAME]), node[ATTRIBUTES]

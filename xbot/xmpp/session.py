@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
@@ -12,8 +9,8 @@ from twisted.words.xish import domish
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq, IqRefused
+from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN, NAME, Node, child_of, full_name, node_of
 from xbot.xmpp.problems import ConnectionProblem
-from xbot.xmpp.stanza import child
 
 #: RFC 6121 2.1.2.5; what is none of these counts as none.
 SUBSCRIPTIONS = ("none", "to", "from", "both")
@@ -22,6 +19,9 @@ SUBSCRIPTIONS = ("none", "to", "from", "both")
 #: (:data:`xbot.xmpp.elements.MAX_OWN_ELEMENTS`).
 MAX_CONTACTS = 50_000
 MAX_JID = 3071
+
+_QUERY = full_name(ns.ROSTER, "query")
+_ITEM = full_name(ns.ROSTER, "item")
 
 FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
 
@@ -42,13 +42,12 @@ class Session(Handler):
         iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
 
     def connectionInitialized(self) -> None:
-        answer: Deferred[Any] = self._iq.request("get", None, domish.Element((ns.ROSTER, "query")))
-        answer.addCallback(self._got_roster)
-        answer.addErrback(self._got_no_roster)
+        answer = self._iq.request("get", None, domish.Element((ns.ROSTER, "query")))
+        answer.addCallback(self._got_roster).addErrback(self._got_no_roster)
         # RFC 6121 2.2: the roster is asked for first, but not waited for.
         self.send(domish.Element((ns.CLIENT, "presence")))
 
-    def _got_roster(self, iq: domish.Element) -> None:
+    def _got_roster(self, iq: Node) -> None:
         self.contacts = {}
         self._take(iq)
         if len(self.contacts) >= MAX_CONTACTS:
@@ -62,14 +61,17 @@ class Session(Handler):
         # RFC 6121 2.1.6: a push from anyone but our own account is not the server's.
         if not self._iq.is_from_account(iq):
             raise IqRefused("service-unavailable")
-        self._take(iq)
+        self._take(node_of(iq))
 
-    def _take(self, iq: domish.Element) -> None:
-        query = child(iq, ns.ROSTER, "query")
+    def _take(self, iq: Node) -> None:
+        query = child_of(iq, _QUERY)
         if query is None or self.contacts is None:
             return
-        for item in query.elements(ns.ROSTER, "item"):
-            jid, subscription = item.getAttribute("jid", ""), item.getAttribute("subscription")
+        for item in query[CHILDREN:]:
+            if item[NAME] != _ITEM:
+                continue
+            jid = item[ATTRIBUTES].get("jid", "")
+            subscription = item[ATTRIBUTES].get("subscription")
             if subscription == "remove":
                 self.contacts.pop(jid, None)
             elif len(jid) <= MAX_JID and len(self.contacts) < MAX_CONTACTS:

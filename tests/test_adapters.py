@@ -162,6 +162,20 @@ class ShellAdapterTests(AdapterContract, unittest.TestCase):
         self.assertTrue(heard.is_public)
         self.assertEqual((heard.nick, heard.affiliation, heard.room), ("al", "owner", ROOM))
 
+    def test_your_room_in_the_ini(self) -> None:
+        """Where the ini says what the bot is called in your room, it is called that."""
+        adapter = ShellAdapter(
+            self.hear,
+            self.outbox,
+            self.shown.append,
+            you=You(ALICE, ROOM),
+            address=BOT,
+            nick="xbot",
+            rooms=[RoomSettings(Jid.parse(ROOM), "robo")],
+        )
+        adapter.start()
+        self.assertEqual((adapter.places(), adapter.nick_in(ROOM)), ([ROOM], "robo"))
+
     def test_it_shows_what_is_said(self) -> None:
         """What the bot says is shown, wherever it says it."""
         self.adapter.start()

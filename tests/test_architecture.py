@@ -29,7 +29,8 @@ LAYERS = [
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
-    {"loading", "assembly", "testing", "embedded", "account", "reloading", "survey", "service"},
+    {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
+    | {"reloading", "survey", "service"},
     {"tap", "daemon", "garbage", "hangup", "steady", "systemd", "demo", "talk"},
     {"cli"},
 ]

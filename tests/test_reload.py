@@ -12,7 +12,7 @@ from twisted.trial import unittest
 from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import service
+from xbot import machine, service
 from xbot.config import load
 from xbot.entry import UnusableJournal
 from xbot.message import Message
@@ -388,7 +388,7 @@ class CodeTests(ReloadCase):
     def test_a_journal_that_was_not_needed_before(self):
         """The first responder with effects brings the journal, which then stays."""
         journal = MemoryJournal()
-        self.patch(service, "Journal", lambda *arguments, **options: journal)
+        self.patch(machine, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
         self.assertIsNone(self.bot.journal)
         self.code("second", effect=True)
@@ -402,7 +402,7 @@ class CodeTests(ReloadCase):
         """Without the journal that it needs, a reload is refused."""
         journal = MemoryJournal()
         journal.open = lambda: fail(UnusableJournal(Path("x"), "it is not ours"))
-        self.patch(service, "Journal", lambda *arguments, **options: journal)
+        self.patch(machine, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
         self.code("second", effect=True)
         self.reload(ACCOUNT, "[room b@muc.example.org]", self.USE)
@@ -413,7 +413,7 @@ class CodeTests(ReloadCase):
         """What is said while a reload waits for the disk is answered by the old responders."""
         journal, opened = MemoryJournal(), Deferred()
         journal.open = lambda: opened
-        self.patch(service, "Journal", lambda *arguments, **options: journal)
+        self.patch(machine, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE, HELLO.format("old"))
         self.code("second", effect=True)
         done = self.reload(ACCOUNT, f"[room {ROOM}]", self.USE, HELLO.format("new"))
@@ -473,7 +473,7 @@ class WebhookTests(ReloadCase):
     def post(self, name, body=b'{"a": "b"}'):
         headers = {"content-type": "application/json"}
         posted = Posted(f"/webhook/{name}", headers, body)
-        return self.successResultOf(self.bot.webhooks.post(posted)).status
+        return self.successResultOf(self.bot.serving.webhooks.post(posted)).status
 
     def test_they_come_and_go(self):
         """The webhooks are those of the ini after a reload, and say what was posted."""
@@ -508,7 +508,7 @@ class Port:
 class OverviewTests(ReloadCase):
     def test_what_is_told(self):
         """The overview has who we are, what is loaded, what ran and how the connection went."""
-        self.patch(service, "Journal", lambda path, clock, keep: MemoryJournal())
+        self.patch(machine, "Journal", lambda path, clock, keep: MemoryJournal())
         deed = "[responder deed]\nmatch = deed\nrun = true\n"
         self.start(ACCOUNT, HELLO.format("1"), deed, "[room a@muc.example.org]")
         self.assertEqual(self.bot.overview().journal, "ok")

@@ -10,7 +10,7 @@ from tests.brain.contract import BrainReactor
 from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import account, service
+from xbot import account, machine, service
 from xbot.brain.brain import Brain
 from xbot.brain.errors import BrainNotOpen
 from xbot.brain.file import FILE_NAME, KIND, read_content
@@ -138,7 +138,7 @@ class BrainTests(ServiceCase):
         self.reasons = []
         self.path = self.folder / "state" / FILE_NAME
         self.patch(service, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
-        self.patch(service, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
+        self.patch(machine, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
 
     def bot(self):
         self.write("xbot.ini", b"[xmpp]\njid = xbot@example.org\npassword = x\n")

@@ -6,115 +6,215 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.logger import Logger
+from attrs import frozen
 
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
+from xbot.dispatch.runs import Run
 from xbot.filters import Rooms
-from xbot.interfaces import IAdapter, IBrain, IJournal, IReceipts
+from xbot.interfaces import IAdapter, IBrain, IJournal
 from xbot.itself import Itself
+from xbot.leaving import CLOSE_TIMEOUT, within
+from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives
-from xbot.loading.loader import load_responders
+from xbot.loading.loader import load_responders, modules_of
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message
 from xbot.outbox import Outbox
 from xbot.overview import Link, Overview, Phase, Place
-from xbot.scope import Surroundings
+from xbot.responder import Responder
+from xbot.scope import Surroundings, TakesPost
 from xbot.settings import Config
 from xbot.threads import RunsInThread
 
-#: Seconds that the responders have to stop, all together.
-CLOSE_TIMEOUT = 10.0
 
-GotMessage = Callable[[Message], Deferred[None] | None]
+@frozen
+class Prepared:
+    """What another configuration needs, made and started, but not at work yet."""
 
-MakeAdapter = Callable[[GotMessage, IReceipts], IAdapter]
-"""Makes the adapter, of whom it gives messages to and whom it tells what became of others."""
+    config: Config
+    responders: tuple[Responder, ...]
+    journal: IJournal | None
 
 
 class Assembly:
-    """The bot of ``config``, over whatever adapter ``make_adapter`` makes.
+    """The bot of ``config``, over whatever ``adapter`` it is given before it begins.
 
-    Making it loads the responders, and raises
-    :class:`~xbot.errors.InvalidConfig` with what is wrong with them. What has
-    effects is journalled if there is a ``journal``. ``clock`` is a reactor's.
-    The rates of ``[xbot]`` hold only with ``limits``, those of responders always.
+    The adapter gives its messages to the ``dispatcher``, and tells the ``outbox``
+    what became of others; another one may follow it.
+
+    Making this loads the responders, and raises
+    :class:`~xbot.errors.InvalidConfig` with what is wrong with them. Once one of
+    them has effects, ``make_journal`` makes the journal, whose entries are kept
+    for so many seconds. ``clock`` is a reactor's. ``overview`` tells how the whole
+    bot is, if somebody knows more than the adapter does, and ``ended`` is told
+    each run that is over.
     """
 
-    _log = Logger("xbot")
+    adapter: IAdapter
 
     def __init__(
         self,
         config: Config,
         clock: Any,
-        make_adapter: MakeAdapter,
         *,
         in_thread: RunsInThread,
         brain: IBrain,
-        journal: IJournal | None,
+        make_journal: Callable[[float], IJournal],
         worker: FindsGuarded | None = None,
-        limits: bool = False,
+        overview: Callable[[], Overview] | None = None,
         wall_clock: Callable[[], float] = time.time,
+        ended: Callable[[Run], object] = lambda run: None,
     ) -> None:
         self.config = config
-        self.brain = brain
-        self.journal = journal
+        self.rooms = rooms_of(config)
         self._clock = clock
+        self._brain = brain
+        self._make_journal = make_journal
         self._began = clock.seconds()
-        rooms: Rooms = {str(room.jid): room.responders for room in config.rooms}
-        surroundings = Surroundings(
+        address = str(config.xmpp.jid)
+        self._surroundings = Surroundings(
             clock,
             in_thread,
             lambda message: self.outbox.put(message),
             brain.namespace,
             brain.flushed,
             self._is_room,
-            str(config.xmpp.jid),
+            address,
             Itself(
                 clock,
-                address=str(config.xmpp.jid),
+                address=address,
                 adapter=lambda: self.adapter,
                 dispatcher=lambda: self.dispatcher,
-                overview=self.overview,
-                named=lambda: rooms,
-                nick=lambda: config.bot.name,
+                overview=overview or self._overview,
+                named=lambda: self.rooms,
+                nick=lambda: self.config.bot.name,
                 wall_clock=wall_clock,
             ),
         )
-        self.responders = load_responders(config.responders, surroundings)
+        self.responders = load_responders(config.responders, self._surroundings)
         self._lives = Lives(self.responders)
+        self.journal = self._journal_for(config, self.responders)
+        # These know each other; each is made before it is used.
         self.outbox = Outbox(lambda message: self.adapter.send(message))
-        self.adapter = make_adapter(
-            lambda message: self.dispatcher.got_message(message), self.outbox
-        )
+        self._limits = Limits(config.bot.sender_rate, config.bot.room_rate, clock.seconds)
         self.dispatcher = Dispatcher(
             self.responders,
             self.outbox.put,
             clock,
             name=config.bot.name,
             prefix=config.bot.prefix,
-            nick_in=self.adapter.nick_in,
-            rooms=rooms,
-            journal=journal,
+            nick_in=lambda room: self.adapter.nick_in(room),
+            rooms=self.rooms,
+            journal=self.journal,
             worker=worker,
-            limits=Limits(
-                config.bot.sender_rate if limits else None,
-                config.bot.room_rate if limits else None,
-                clock.seconds,
-            ),
+            limits=self._limits,
+            wall_clock=wall_clock,
+            ended=ended,
         )
+        self.dispatcher.tells_all = config.bot.log_level.shows_debug
+
+    # Its life
 
     async def start(self) -> None:
-        """Begin: what is kept is opened, responders and adapter are started, rooms joined."""
+        """All of the beginning, for who has nothing to do in between."""
+        await self.open()
+        self.begin()
+
+    async def open(self) -> None:
+        """Open what is kept."""
         if self.journal is not None:
             await self.journal.open()
-        await self.brain.open()
-        self._lives.start()
-        self.connect()
+        await self._brain.open()
 
-    def overview(self) -> Overview:
-        """How the bot is at this moment, as far as its adapter knows."""
+    def begin(self) -> None:
+        """Start the responders and the adapter."""
+        self._lives.start()
+        self.adapter.start()
+
+    async def stop(self) -> None:
+        """All of the end, for who has nothing to do in between."""
+        self.dispatcher.stop()
+        await self.close_responders()
+        await self.adapter.stop()
+        await self.close()
+
+    async def close_responders(self) -> None:
+        """End them, who may say something yet."""
+        await within(
+            self._clock, CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time"
+        )
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        if self.journal is not None:
+            await self.journal.close()
+        await self._brain.close()
+
+    # Another configuration
+
+    async def prepare(self, config: Config) -> Prepared:
+        """Make everything that can fail; nothing changes before :meth:`take_over`.
+
+        :raises InvalidConfig: with what is wrong with its responders.
+        :raises UnusableJournal: when it needs one that cannot be used.
+        """
+        journal = self.journal
+        # What fails leaves the old modules where they were.
+        with fresh_modules(modules_of(config.responders)):
+            responders = load_responders(config.responders, self._surroundings)
+            try:
+                if journal is None:
+                    journal = self._journal_for(config, responders)
+                    if journal is not None:
+                        await journal.open()
+                await self._lives.prepare(responders, config.responders)
+            except BaseException:
+                await self.discard(Prepared(config, responders, journal))
+                raise
+        return Prepared(config, responders, journal)
+
+    async def discard(self, prepared: Prepared) -> None:
+        """This was prepared for nothing."""
+        self._lives.discard(prepared.responders)
+        if prepared.journal is not None and prepared.journal is not self.journal:
+            await prepared.journal.close()
+
+    def take_over(self, prepared: Prepared) -> None:
+        """From now on this, all in one turn of the reactor: no message comes in between."""
+        config = prepared.config
+        self.config, self.journal = config, prepared.journal
+        self.rooms, self.responders = rooms_of(config), prepared.responders
+        if self.journal is not None:
+            self.journal.change(config.bot.journal_keep)
+        self._limits.change(config.bot.sender_rate, config.bot.room_rate)
+        self.dispatcher.change(
+            self.responders,
+            name=config.bot.name,
+            prefix=config.bot.prefix,
+            rooms=self.rooms,
+            journal=self.journal,
+        )
+        self.dispatcher.tells_all = config.bot.log_level.shows_debug
+        self._lives.take_over(self.responders)
+
+    # For those who have something said
+
+    def offer(
+        self, message: Message, delivered: Callable[[], None], failed: Callable[[], None]
+    ) -> bool:
+        """Say ``message`` and tell what becomes of it, if the outbox has room; gives whether."""
+        if not self.outbox.has_room_for(message):
+            return False
+        self.outbox.put(message, delivered, failed)
+        return True
+
+    def taker(self, webhook: str) -> TakesPost | None:
+        """What takes the posts of the webhook of this name, which is left to a responder."""
+        scopes = (each.scope for each in self.responders if each.scope is not None)
+        return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
+
+    def _overview(self) -> Overview:
         nicks = {room: self.adapter.nick_in(room) for room in self.adapter.places()}
         places = (
             Place(room, nick or "", "absent" if nick is None else "joined", "", 0.0)
@@ -123,24 +223,15 @@ class Assembly:
         link = Link("online", self._clock.seconds() - self._began)
         return Overview(Phase.RUNNING, link, tuple(places))
 
-    def connect(self) -> None:
-        """Start the adapter alone, and join the rooms: what :meth:`start` does in the end."""
-        self.adapter.start()
-        for room in self.config.rooms:
-            self.adapter.join(room)
-
-    async def stop(self) -> None:
-        """End what runs, and close all that was opened."""
-        self.dispatcher.stop()
-        try:
-            await self._lives.close().addTimeout(CLOSE_TIMEOUT, self._clock)
-        except TimeoutError:
-            self._log.warn("a responder did not stop in time; leaving all the same")
-        await self.adapter.stop()
-        if self.journal is not None:
-            await self.journal.close()
-        await self.brain.close()
-
     def _is_room(self, place: str) -> bool:
-        configured = any(str(room.jid) == place for room in self.config.rooms)
-        return configured or self.adapter.nick_in(place) is not None
+        return place in self.rooms or place in self.adapter.places()
+
+    def _journal_for(self, config: Config, responders: tuple[Responder, ...]) -> IJournal | None:
+        if not any(responder.has_effects for responder in responders):
+            return None
+        return self._make_journal(config.bot.journal_keep)
+
+
+def rooms_of(config: Config) -> Rooms:
+    """What may answer where."""
+    return {str(room.jid): room.responders for room in config.rooms}

@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.account import file_digests, make_account, make_endpoint
-from xbot.brain.brain import Brain
-from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
-from xbot.dispatch.dispatcher import Dispatcher
-from xbot.dispatch.limits import Limits
 from xbot.dispatch.runs import Run
 from xbot.entry import UnusableJournal
 from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
-from xbot.filters import Rooms
 from xbot.interfaces import IJournal
-from xbot.itself import Itself
 from xbot.jid import Jid
-from xbot.journal.file import FILE_NAME as JOURNAL_NAME
-from xbot.journal.journal import Journal
-from xbot.loading.fresh import fresh_modules
-from xbot.loading.lives import Lives
-from xbot.loading.loader import load_responders, modules_of
+from xbot.leaving import DRAIN_TIMEOUT, HAND_OVER_TIMEOUT, within
 from xbot.loading.remarks import slow_patterns, unreachable
-from xbot.matching.worker import Worker
-from xbot.message import Message
-from xbot.outbox import Outbox
+from xbot.machine import Machine
 from xbot.overview import Overview, Phase
-from xbot.pattern_process import spawn_on
 from xbot.recent import Change, Recent
 from xbot.reloading import Reloading
-from xbot.responder import Responder
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
-from xbot.scope import Surroundings, TakesPost
+from xbot.serving import Serving
 from xbot.settings import EMBEDDED, Config
 from xbot.survey import command, skill, survey
 from xbot.threads import InThread
@@ -58,20 +45,6 @@ from xbot.xmpp.trace import Trace
 if TYPE_CHECKING:
     from xbot.embedded import Embedded
     from xbot.plan import Plan
-    from xbot.web.service import StatusServer
-    from xbot.webhooks.door import Door
-
-#: Seconds that the answers under way have to leave when we do.
-DRAIN_TIMEOUT = 10.0
-
-#: Seconds that they have when another connection follows, which says what is left.
-HAND_OVER_TIMEOUT = 5.0
-
-#: Seconds that the responders have to stop, all together.
-CLOSE_TIMEOUT = 10.0
-
-#: Seconds that a program has to end once it was told to.
-WIND_DOWN_TIMEOUT = 5.0
 
 
 class BotService(Service):
@@ -96,7 +69,6 @@ class BotService(Service):
         trace: Trace | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.config = config
         self.phase = Phase.STARTING
         self.got_phase: Callable[[Phase], object] = lambda phase: None
         self.got_config: Callable[[Config], object] = lambda config: None
@@ -108,41 +80,39 @@ class BotService(Service):
         self._load = load
         self._trace = trace
         self._reloading = Reloading(reactor, self._reload_in_public)
-        self._threads = InThread(reactor)
         self.embedded = _embedded(config, reactor)
-        self.brain = Brain(config.bot.state / BRAIN_NAME, reactor)
-        rooms = _rooms(config)
-        self._surroundings = self._surround(config)
-        responders = load_responders(config.responders, self._surroundings)
-        self._responders = responders
-        self._lives = Lives(responders)
-        self.journal = self._journal_for(config, responders)
-        # These know each other; each is made before it is used.
-        self.outbox = Outbox(lambda message: self.adapter.send(message))
+        self._machine = Machine(reactor, config.bot.state)
+        self._assembly = Assembly(
+            config,
+            reactor,
+            in_thread=self._machine.in_thread,
+            brain=self._machine.brain,
+            make_journal=self._machine.make_journal,
+            worker=self._machine.worker,
+            overview=self.overview,
+            wall_clock=wall_clock,
+            ended=self._got_run,
+        )
+        # They are the same for as long as the bot lives.
+        self.brain = self._machine.brain
+        self.outbox = self._assembly.outbox
+        self.dispatcher = self._assembly.dispatcher
         # Its own: stuck responders must not keep us from logging in.
         self._login_threads = InThread(reactor)
         self._files = file_digests(config.xmpp)
-        self._worker = Worker(reactor, spawn_on(reactor))
-        self._limits = Limits(config.bot.sender_rate, config.bot.room_rate)
-        self.dispatcher = Dispatcher(
-            responders,
-            self.outbox.put,
-            reactor,
-            name=config.bot.name,
-            prefix=config.bot.prefix,
-            nick_in=lambda room: self.adapter.nick_in(room),
-            rooms=rooms,
-            journal=self.journal,
-            worker=self._worker,
-            limits=self._limits,
-            ended=self._got_run,
-        )
-        self.dispatcher.tells_all = config.bot.log_level.shows_debug
-        self.adapter = self._adapter(config)
-        # Since the bot first listened.
-        self.webhooks: Door | None = None
-        self.web = self._web(config)
+        self.adapter = self._connect()
+        self.serving = Serving(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
+
+    @property
+    def config(self) -> Config:
+        """What holds now."""
+        return self._assembly.config
+
+    @property
+    def journal(self) -> IJournal | None:
+        """None for as long as nothing had effects."""
+        return self._assembly.journal
 
     def startService(self) -> None:
         """Begin: the embedded server first, where there is one."""
@@ -175,7 +145,7 @@ class BotService(Service):
             journal=str(self.journal.state) if self.journal is not None else None,
             fates=dict(self.dispatcher.fates),
             dropped=dict(self.adapter.dropped),
-            skills=tuple(map(skill, self._responders)),
+            skills=tuple(map(skill, self._assembly.responders)),
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
         )
@@ -194,14 +164,16 @@ class BotService(Service):
             return overview.is_ready, overview.in_words()
 
         return SayBot(
-            lambda jid: self.adapter.rooms.get(jid) is not None, self._put, hindrance, status
+            lambda jid: self.adapter.rooms.get(jid) is not None,
+            self._assembly.offer,
+            hindrance,
+            status,
         )
 
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())
         self.recent.commands.append(done)
-        if self.web is not None:
-            self.web.got_command(done)
+        self.serving.got_command(done)
 
     def _got_status(self, status: Status) -> None:
         state, problem = status.state, status.last_error
@@ -213,14 +185,14 @@ class BotService(Service):
 
     def remarks(self) -> list[Problem]:
         """What is no mistake in the ini, but hardly meant."""
-        settings = self.config.responders
+        responders, settings = self._assembly.responders, self.config.responders
         return [
-            *slow_patterns(self._responders, settings),
-            *unreachable(self._responders, settings, _rooms(self.config)),
+            *slow_patterns(responders, settings),
+            *unreachable(responders, settings, self._assembly.rooms),
         ]
 
     def _warn_of_slow_patterns(self) -> None:
-        for remark in slow_patterns(self._responders, self.config.responders):
+        for remark in slow_patterns(self._assembly.responders, self.config.responders):
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:
@@ -233,17 +205,11 @@ class BotService(Service):
         self._warn_of_slow_patterns()
         if self.embedded is not None:
             await self.embedded.start()
-        if self.journal is not None:
-            await self.journal.open()
-        await self.brain.open()
-        if self.webhooks is not None:
-            await self.webhooks.change(self.config.webhooks)
-        if self.web is not None:
-            self.web.start()
+        await self._assembly.open()
+        await self.serving.start()
         if self.say is not None:
             self.say.start()
-        self._lives.start()
-        self.adapter.start()
+        self._assembly.begin()
         # Not awaited: it waits for a disk that fails.
         self.dispatcher.report_interrupted(self.outbox.put)
         self._reloading.begin()
@@ -257,31 +223,24 @@ class BotService(Service):
     async def _stop(self) -> None:
         self._reloading.end()
         self.dispatcher.stop()
-        self._worker.stop()
-        if self.web is not None:
-            await self.web.stop()
-        if self.webhooks is not None:
-            self.webhooks.hold()
-        await self._within(CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time")
+        self._machine.worker.stop()
+        await self.serving.stop()
+        await self._assembly.close_responders()
         # While the link is down too: it may come back in time.
-        await self._within(DRAIN_TIMEOUT, self.outbox.drained(), "not all was said in time")
-        # What webhooks say is on the disk, too.
-        kept = self.webhooks.under_way if self.webhooks is not None else 0
-        if (lost := len(self.outbox) - kept) > 0:
+        await self._drain(DRAIN_TIMEOUT)
+        if (lost := len(self.outbox) - self.serving.under_way) > 0:
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
         await self.adapter.stop()
-        await self._within(
-            WIND_DOWN_TIMEOUT, self._threads.wind_down(), "a program did not end in time"
-        )
-        if self.journal is not None:
-            await self.journal.close()
-        await self.brain.close()
-        if self.webhooks is not None:
-            await self.webhooks.close()
+        await self._machine.wind_down()
+        await self._assembly.close()
+        await self.serving.close()
         if self.embedded is not None:
             await self.embedded.stop()
+
+    async def _drain(self, seconds: float) -> None:
+        await within(self._reactor, seconds, self.outbox.drained(), "not all was said in time")
 
     # Reloading
 
@@ -294,7 +253,7 @@ class BotService(Service):
 
     async def _reload(self) -> None:
         try:
-            config, plan, responders, journal = await self._prepare()
+            plan, prepared = await self._prepare()
         except InvalidConfig as invalid:
             for problem in invalid.problems:
                 self._log.error("reload refused: {problem}", problem=str(problem))
@@ -303,40 +262,22 @@ class BotService(Service):
             self._log.error("reload refused: {problem}", problem=str(unusable))
             return
         if not self.running:
-            self._lives.discard(responders)
-            if journal is not None and journal is not self.journal:
-                await journal.close()
+            await self._assembly.discard(prepared)
             return
         self._log.info("reload: {plan}", plan=str(plan))
-        has_new_journal = journal is not self.journal
-        self.config, self.journal = config, journal
-        self.got_config(config)
-        if journal is not None:
-            journal.change(config.bot.journal_keep)
-        # All in one turn of the reactor: no message comes in between.
-        self._limits.change(config.bot.sender_rate, config.bot.room_rate)
-        self.dispatcher.change(
-            responders,
-            name=config.bot.name,
-            prefix=config.bot.prefix,
-            rooms=_rooms(config),
-            journal=journal,
-        )
-        self.dispatcher.tells_all = config.bot.log_level.shows_debug
-        self._lives.take_over(responders)
-        self._responders = responders
+        has_new_journal = prepared.journal is not self.journal
+        self._assembly.take_over(prepared)
+        self.got_config(self.config)
         self._warn_of_slow_patterns()
         if plan.account:
             await self._connect_anew()
         else:
             self._apply(plan)
-        await self._listen_anew()
+        await self.serving.change()
         if has_new_journal:
             self.dispatcher.report_interrupted(self.outbox.put)
 
-    async def _prepare(
-        self,
-    ) -> tuple[Config, Plan, tuple[Responder, ...], IJournal | None]:
+    async def _prepare(self) -> tuple[Plan, Prepared]:
         """Everything that can fail, before anything changes."""
         from xbot.plan import plan as plan_between
 
@@ -362,22 +303,7 @@ class BotService(Service):
             # Whether the new connection's files are good; the embedded server has none.
             make_account(config, None)
             make_endpoint(config, self._reactor, None)
-        journal = self.journal
-        # What fails leaves the old modules where they were.
-        with fresh_modules(modules_of(config.responders)):
-            responders = load_responders(config.responders, self._surroundings)
-            try:
-                if journal is None:
-                    journal = self._journal_for(config, responders)
-                    if journal is not None:
-                        await journal.open()
-                await self._lives.prepare(responders, config.responders)
-            except BaseException:
-                self._lives.discard(responders)
-                if journal is not None and journal is not self.journal:
-                    await journal.close()
-                raise
-        return config, plan, responders, journal
+        return plan, await self._assembly.prepare(config)
 
     def _apply(self, plan: Plan) -> None:
         """The same account: nothing but what differs is touched."""
@@ -387,32 +313,10 @@ class BotService(Service):
         for room in (*plan.join, *plan.change):
             self.adapter.join(room)
 
-    async def _listen_anew(self) -> None:
-        before = self.web.settings if self.web is not None else None
-        if before == self.config.http:
-            await self._change_webhooks()
-            return
-        web, self.web = self.web, None
-        if web is not None:
-            await web.stop()
-        if self.running:
-            self.web = self._web(self.config)
-        await self._change_webhooks()
-        if self.running and self.web is not None:
-            self.web.start()
-
-    async def _change_webhooks(self) -> None:
-        if self.webhooks is None:
-            return
-        try:
-            await self.webhooks.change(self.config.webhooks)
-        except UnusableFile as unusable:
-            self._log.error("webhooks cannot be used: {problem}", problem=str(unusable))
-
     async def _connect_anew(self) -> None:
         """Another account, or another way to it. What waits in the outbox waits on."""
         if self.adapter.connection.stream is not None:
-            await self._within(HAND_OVER_TIMEOUT, self.outbox.drained(), "not all was said in time")
+            await self._drain(HAND_OVER_TIMEOUT)
         await self.adapter.stop()
         if self.embedded is not None:
             await self.embedded.stop()
@@ -421,7 +325,7 @@ class BotService(Service):
         config = self.config
         self.embedded = _embedded(config, self._reactor)
         self._files = file_digests(config.xmpp)
-        self.adapter = self._adapter(config)
+        self.adapter = self._connect()
         if self.embedded is not None:
             await self.embedded.start()
         if self.running:
@@ -429,13 +333,15 @@ class BotService(Service):
 
     # The parts
 
-    def _adapter(self, config: Config) -> XmppAdapter:
+    def _connect(self) -> XmppAdapter:
+        """The adapter to the account of the ini, from now on the one and only."""
+        config = self.config
         adapter = XmppAdapter(
             config.xmpp,
             make_account(config, self.embedded),
             make_endpoint(config, self._reactor, self.embedded),
             config.rooms,
-            lambda message: self.dispatcher.got_message(message),
+            self.dispatcher.got_message,
             self.outbox,
             lambda problem: self._gave_up(str(problem)),
             clock=self._reactor,
@@ -447,84 +353,8 @@ class BotService(Service):
             ignores=self.dispatcher.ignores,
         )
         adapter.connection.changed = self._got_status
+        self._assembly.adapter = adapter
         return adapter
-
-    def _taker(self, webhook: str) -> TakesPost | None:
-        """What takes the posts of the webhook of this name, which is left to a responder."""
-        scopes = (each.scope for each in self._responders if each.scope is not None)
-        return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
-
-    def _put(
-        self, message: Message, delivered: Callable[[], None], failed: Callable[[], None]
-    ) -> bool:
-        """For who has to know what becomes of it, and whether the outbox has room for it."""
-        if not self.outbox.has_room_for(message):
-            return False
-        self.outbox.put(message, delivered, failed)
-        return True
-
-    def _web(self, config: Config) -> StatusServer | None:
-        if config.http is None:
-            return None
-        # Few bots have it, and none of the others pays for it.
-        from xbot.web.service import StatusServer
-
-        if self.webhooks is None:
-            self.webhooks = self._door(config)
-        return StatusServer(
-            config.http, self.overview, self._reactor, self._wall_clock, self.webhooks
-        )
-
-    def _door(self, config: Config) -> Door:
-        from xbot.webhooks.door import Door
-        from xbot.webhooks.file import FILE_NAME
-        from xbot.webhooks.spool import Spool
-
-        spool = Spool(
-            config.bot.state / FILE_NAME,
-            str(config.xmpp.jid),
-            self._put,
-            self._reactor,
-            wall_clock=self._wall_clock,
-        )
-        return Door(spool, self._reactor, self._taker)
-
-    def _surround(self, config: Config) -> Surroundings:
-        return Surroundings(
-            self._reactor,
-            self._threads,
-            lambda message: self.outbox.put(message),
-            self.brain.namespace,
-            self.brain.flushed,
-            lambda room: self.adapter.rooms.get(Jid.parse(room)) is not None,
-            str(config.xmpp.jid),
-            Itself(
-                self._reactor,
-                address=str(config.xmpp.jid),
-                adapter=lambda: self.adapter,
-                dispatcher=lambda: self.dispatcher,
-                overview=self.overview,
-                named=lambda: {str(room.jid) for room in self.config.rooms},
-                nick=lambda: self.config.bot.name,
-            ),
-        )
-
-    def _journal_for(self, config: Config, responders: Sequence[Responder]) -> IJournal | None:
-        if not any(responder.has_effects for responder in responders):
-            return None
-        path = config.bot.state / JOURNAL_NAME
-        return Journal(path, self._reactor, keep=config.bot.journal_keep)
-
-    async def _within(self, seconds: float, ending: Deferred[Any], otherwise: str) -> None:
-        try:
-            await ending.addTimeout(seconds, self._reactor)
-        except TimeoutError:
-            self._log.warn("{otherwise}; leaving all the same", otherwise=otherwise)
-
-
-def _rooms(config: Config) -> Rooms:
-    """What may answer where."""
-    return {str(room.jid): room.responders for room in config.rooms}
 
 
 def _embedded(config: Config, reactor: Any) -> Embedded | None:

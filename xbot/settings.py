@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from xbot.access import EVERYONE, Access
 from xbot.jid import Jid
@@ -241,3 +241,7 @@ class Config:
     responders: tuple[ResponderSettings, ...] = ()
     http: HttpSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
+
+    def without_rates(self) -> Config:
+        """The same for who speaks faster than people, or is alone with the bot."""
+        return evolve(self, bot=evolve(self.bot, sender_rate=None, room_rate=None))

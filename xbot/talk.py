@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
 from twisted.logger import (
@@ -21,27 +21,18 @@ from twisted.logger import (
 )
 
 from xbot.assembly import Assembly
-from xbot.brain.brain import Brain
-from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.demo import Console
 from xbot.file_state import UnusableFile
-from xbot.journal.file import FILE_NAME as JOURNAL_NAME
-from xbot.journal.journal import Journal
+from xbot.machine import Machine
 from xbot.matching.addressed import addressed_text
-from xbot.matching.worker import Worker
 from xbot.message import Message
-from xbot.pattern_process import spawn_on
 from xbot.settings import Config
 from xbot.shell.adapter import ShellAdapter, You
 from xbot.shell.completion import completions
 from xbot.terminal import as_line, safe
-from xbot.threads import InThread
 
 #: Seconds that one line from a pipe has to be answered.
 ANSWER_TIMEOUT = 300.0
-
-#: Seconds that a program has to end once it was told to.
-WIND_DOWN_TIMEOUT = 5.0
 
 HISTORY = "shell-history"
 
@@ -155,24 +146,25 @@ class Shell:
         self._name = settings.bot.name
         self._prefix = settings.bot.prefix
         self._reactor = reactor
-        self._threads = InThread(reactor)
-        self._worker = Worker(reactor, spawn_on(reactor))
+        self._machine = Machine(reactor, state)
         self._assembly = Assembly(
-            settings,
+            settings.without_rates(),
             reactor,
-            lambda got_message, receipts: ShellAdapter(
-                got_message,
-                receipts,
-                self._show,
-                you=you,
-                address=str(settings.xmpp.jid),
-                nick=self._name,
-            ),
-            in_thread=self._threads,
-            brain=Brain(state / BRAIN_NAME, reactor),
-            journal=Journal(state / JOURNAL_NAME, reactor, keep=settings.bot.journal_keep),
-            worker=self._worker,
+            in_thread=self._machine.in_thread,
+            brain=self._machine.brain,
+            make_journal=self._machine.make_journal,
+            worker=self._machine.worker,
         )
+        self._adapter = ShellAdapter(
+            self._assembly.dispatcher.got_message,
+            self._assembly.outbox,
+            self._show,
+            you=you,
+            address=str(settings.xmpp.jid),
+            nick=self._name,
+            rooms=settings.rooms,
+        )
+        self._assembly.adapter = self._adapter
 
     @property
     def you_are(self) -> str:
@@ -190,18 +182,14 @@ class Shell:
 
     async def stop(self) -> None:
         """End what runs, and close what is open."""
-        self._worker.stop()
+        self._machine.worker.stop()
         await self._assembly.stop()
-        try:
-            await self._threads.wind_down().addTimeout(WIND_DOWN_TIMEOUT, self._reactor)
-        except TimeoutError:
+        if not await self._machine.wind_down():
             sys.stderr.write("a program did not end in time\n")
 
     async def say(self, text: str) -> None:
         """Say ``text``; returns once it is answered, or answered by a question."""
-        adapter = self._assembly.adapter
-        assert isinstance(adapter, ShellAdapter)
-        decided = adapter.say(text)
+        decided = self._adapter.say(text)
         if decided is not None:
             await decided
         dispatcher = self._assembly.dispatcher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
@@ -30,8 +30,8 @@ class You:
 class ShellAdapter:
     """Shows what the bot says, by ``show(message)``, and hands on what ``you`` say to it.
 
-    ``address`` is the bot's own, ``nick`` what it is called in a room of ``you``
-    that nobody told it to join.
+    ``address`` is the bot's own; it is in ``rooms``, and called ``nick`` in a room
+    of ``you`` that is none of them.
     """
 
     name = "shell"
@@ -45,6 +45,7 @@ class ShellAdapter:
         you: You,
         address: str,
         nick: str,
+        rooms: Iterable[RoomSettings] = (),
     ) -> None:
         self.you = you
         self._got_message = got_message
@@ -52,9 +53,9 @@ class ShellAdapter:
         self._show = show
         self._address = address
         self._is_started = False
-        self._rooms: dict[str, str] = {}
+        self._rooms = {str(room.jid): room.nick for room in rooms}
         if you.room is not None:
-            self._rooms[str(Jid.parse(you.room))] = nick
+            self._rooms.setdefault(str(Jid.parse(you.room)), nick)
 
     def start(self) -> None:
         self._is_started = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -27,11 +27,14 @@ class FakeAdapter:
     name = "fake"
 
     def __init__(
-        self, got_message: Callable[[Message], Deferred[None] | None], receipts: IReceipts
+        self,
+        got_message: Callable[[Message], Deferred[None] | None],
+        receipts: IReceipts,
+        rooms: Iterable[RoomSettings] = (),
     ) -> None:
         self.got_message = got_message
         self.sent: list[Message] = []
-        self.rooms: dict[str, str] = {}
+        self.rooms = {str(room.jid): room.nick for room in rooms}
         self.left: set[str] = set()
         self.people: dict[tuple[str, str], tuple[str, str]] = {}
         self.problem: str | None = "not started"

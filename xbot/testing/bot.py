@@ -128,23 +128,22 @@ class Bot:
         self._keys = count(1)
         self._name = settings.bot.name
         self._assembly = Assembly(
-            settings,
+            settings if limits else settings.without_rates(),
             self.clock,
-            FakeAdapter,
             in_thread=in_this_thread,
             brain=self.brain,
-            journal=self.journal,
-            limits=limits,
+            make_journal=lambda keep: self.journal,
             wall_clock=self.clock.seconds,
         )
-        adapter = self._assembly.adapter
-        assert isinstance(adapter, FakeAdapter)
-        self.adapter = adapter
+        self.adapter = FakeAdapter(
+            self._assembly.dispatcher.got_message, self._assembly.outbox, settings.rooms
+        )
+        self._assembly.adapter = self.adapter
         self.clock.around = self._watched
         if starts:
             self._watched(lambda: self._run(self._assembly.start()))
         else:
-            self._assembly.connect()
+            self.adapter.start()
 
     # What happens to it
 

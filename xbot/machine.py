@@ -1,0 +1,38 @@
+"""What a bot has of its machine: threads, the process for patterns, the files of its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xbot.brain.brain import Brain
+from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.interfaces import IJournal
+from xbot.journal.file import FILE_NAME as JOURNAL_NAME
+from xbot.journal.journal import Journal
+from xbot.leaving import WIND_DOWN_TIMEOUT, within
+from xbot.matching.worker import Worker
+from xbot.pattern_process import spawn_on
+from xbot.threads import InThread
+
+
+class Machine:
+    """Of one bot, whose files are in the folder ``state``. Making it starts and opens nothing."""
+
+    def __init__(self, reactor: Any, state: Path) -> None:
+        self._reactor = reactor
+        self._state = state
+        self.in_thread = InThread(reactor)
+        self.worker = Worker(reactor, spawn_on(reactor))
+        self.brain = Brain(state / BRAIN_NAME, reactor)
+
+    def make_journal(self, keep: float) -> IJournal:
+        """The journal, whose entries are kept for so many seconds."""
+        return Journal(self._state / JOURNAL_NAME, self._reactor, keep=keep)
+
+    async def wind_down(self) -> bool:
+        """End the programs that run in threads; gives whether they did in time."""
+        ending = self.in_thread.wind_down()
+        return await within(
+            self._reactor, WIND_DOWN_TIMEOUT, ending, "a program did not end in time"
+        )

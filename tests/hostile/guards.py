@@ -196,6 +196,18 @@ def _caught_up(patch: Patch) -> None:
 def _no_delay(patch: Patch) -> None:
     patch(stanza, "is_delayed", lambda element: False)
     patch(glance, "_DELAYS", frozenset())
+    # Then the others are asked.
+    patch(fast_elements, "skim", nothing)
+
+
+def _no_skimmed_delay(patch: Patch) -> None:
+    skim = fast_elements.skim
+
+    def skim_live(data: bytes) -> Any:
+        found = skim(data)
+        return found and (found[0]._replace(delayed=False), found[1])
+
+    patch(fast_elements, "skim", skim_live)
 
 
 def _uncut(patch: Patch) -> None:
@@ -282,6 +294,11 @@ GUARDS = (
         put(elements.ElementStream, "_renew", nothing),
     ),
     Guard("one header", "X22", _any_number_of_headers),
+    Guard(
+        "skimmed where a stanza may begin",
+        "xmpp.test_fast_elements.SameTests.test_where_nothing_plain_may_be",
+        put(fast_elements.FastElementStream, "_may_skim", yes),
+    ),
     Guard("attributes are escaped", "X19", put(serialize, "_attribute", same)),
     Guard("characters that XML forbids", "L09", put(serialize, "sanitize", same)),
     Guard("errors repeat nothing", "I05", _echo),
@@ -305,6 +322,7 @@ GUARDS = (
     Guard("no effects outside a conversation", "I23", put(dispatcher, "may_have_effects", yes)),
     # When
     Guard("a delay is the past", "T02", _no_delay),
+    Guard("also where it is skimmed", "T02", _no_skimmed_delay),
     Guard(
         "before the subject is the past",
         "T01",

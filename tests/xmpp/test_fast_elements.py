@@ -10,6 +10,7 @@ from tests.xmpp.test_elements import INTACT, Sink, attributed, declaring, nested
 from xbot.xmpp import elements, fast_elements, ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
+from xbot.xmpp.glance import glance_at_message
 from xbot.xmpp.nodes import NAME, full_name, split_name, text_of
 from xbot.xmpp.serialize import serialize
 
@@ -27,9 +28,25 @@ class FastDroppedTests(test_elements.DroppedTests):
     setUp = FastViolationTests.setUp
 
 
-def story(stream, data, size):
-    """Everything that a stream tells of these bytes, in order."""
+def story(stream, data, size, glances=False):
+    """Everything that a stream tells of these bytes, in order.
+
+    With ``glances`` plain messages as what a glance tells of them; None: that
+    is never read off their bytes.
+    """
     told = []
+
+    def got_glance(seen):
+        told.append(("glance", seen))
+        return True
+
+    def got_node(node):
+        seen = split_name(node[NAME])[1] == "message" and glance_at_message(node)
+        return bool(seen) and got_glance(seen)
+
+    if glances is not False:
+        stream.NodeEvent = got_node
+        stream.GlanceEvent = got_glance if glances else None
     stream.DocumentStartEvent = lambda root: told.append(("root", shape(root)))
     stream.ElementEvent = lambda element: told.append(("stanza", shape(element)))
     stream.DroppedEvent = lambda reason: told.append(("dropped", reason))
@@ -42,6 +59,8 @@ def story(stream, data, size):
     return told
 
 
+PLAIN = "<message type='groupchat' from='r@c.x/a'><body>hello</body></message>"
+
 #: What streams are made of, honest or not. Together they make most mistakes there are.
 PIECES = [
     "<message>", "</message>", "<message", "/>", ">", "<iq/>", "<a>", "</a>", "<a/>", "<", "'", " ",
@@ -50,7 +69,8 @@ PIECES = [
     "<stream:x", "</stream:x>", "<stream:stream", "</stream:stream>", " xml:lang='en'",
     "text", "\n", "&amp;", "&lt;", "&#10;", "&lol;", "]]>", "<![CDATA[", "<![CDATA[<x/>]]>",
     "<!-- x -->", "<?x y?>", "<!DOCTYPE x>", "<!", "<?", "xmlns:", "\u00e9", "\U0001f600", "\x00",
-    "<body>hello</body>", INTACT, "<x xmlns='a b'><y/></x>", "<stream:y xmlns='c d'/>",
+    "<body>hello</body>", PLAIN, PLAIN, INTACT, "<x xmlns='a b'><y/></x>",
+    "<stream:y xmlns='c d'/>",
 ]  # fmt: skip
 
 
@@ -62,6 +82,17 @@ class SameTests(unittest.TestCase):
         data = data.encode() if isinstance(data, str) else data
         theirs = story(ElementStream(), data, size)
         self.assertEqual(story(FastElementStream(), data, size), theirs, data[:500])
+        if b"groupchat" in data:
+            skimmed, parsed = (
+                # Of two violations the parser may come to another one first.
+                [each if each[0] != "violation" else each[:1] for each in told]
+                for told in (
+                    # No transport reads more at once.
+                    story(FastElementStream(), data, min(size, 65536), glances=glances)
+                    for glances in (True, None)
+                )
+            )
+            self.assertEqual(skimmed, parsed, data[:500])
         return theirs
 
     def test_corpus(self):
@@ -118,6 +149,42 @@ class SameTests(unittest.TestCase):
         header = HEADER.replace("<stream:stream", "<stream:stream xmlns:p='p q'")
         told = self.assert_same(header + INTACT * 2, 16384)
         self.assertIn(("dropped", "white space in a namespace"), told)
+
+    def test_a_large_one_behind_a_small_one(self):
+        """Wherever in the data a stanza begins, its elements are counted."""
+        large = wide(elements.MAX_ELEMENTS + 1)
+        for before in INTACT, "<message/>", "<message><a/></message>" * 100:
+            sink = Sink(FastElementStream())
+            for text in INTACT, before + large + INTACT:
+                sink.feed(text, 1 << 24)
+            self.assertEqual(sink.dropped, ["too many elements"])
+
+    def test_where_nothing_plain_may_be(self):
+        """What looks plain is none within a stanza, in CDATA, or behind what has not ended."""
+        for before, behind in [
+            ("<message>", "</message>"),
+            ("<message xmlns='urn:u'>", "</message>"),
+            ("<iq><![CDATA[", "]]></iq>"),
+            ("<![CDATA[", "]]>"),
+            ("text", ""),
+            ("]", ""),
+            ("\r", ""),
+            ("<", ""),
+            ("&", ""),
+            ("<a b='", "'/>"),
+            ("<!--", "-->"),
+            ("<stream:x>", "</stream:x>"),
+        ]:
+            for size in 1, 7, len(HEADER + INTACT + before), 16384:
+                told = self.assert_same(HEADER + INTACT + before + PLAIN + behind + END, size)
+                self.assertEqual(told[1][0], "stanza")
+
+    def test_another_default(self):
+        """In a stream that is not for clients nothing is plain."""
+        header = HEADER.replace("jabber:client", "jabber:server")
+        self.assertNotEqual(header, HEADER)
+        story_ = story(FastElementStream(), (header + INTACT + PLAIN).encode(), 16384, glances=True)
+        self.assertEqual([kind for kind, *_ in story_], ["root", "stanza", "stanza"])
 
     def test_prefixes(self):
         """Elements made of nodes do not keep prefixes, which nobody asks for."""

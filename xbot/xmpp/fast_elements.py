@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from xbot.xmpp import ns
 from xbot.xmpp.elements import (
     MAX_ATTRIBUTES,
     MAX_DEPTH,
@@ -18,7 +19,9 @@ from xbot.xmpp.elements import (
     StreamViolation,
     is_own_answer,
 )
+from xbot.xmpp.glance import Glance
 from xbot.xmpp.nodes import ATTRIBUTES, NAME, SEPARATOR, Node, element_of
+from xbot.xmpp.skim import BEGINNING, skim
 
 #: Names that were looked at are remembered; so many.
 _MAX_KNOWN = 1000
@@ -27,15 +30,20 @@ _MAX_KNOWN = 1000
 class FastElementStream(ElementStream):
     """``NodeEvent(node)`` tells whether it took the stanza; of others an element is made.
 
-    There are two ways to build. The *lean* one is for stanzas that are short and
-    plain, as they nearly all are. The *careful* one counts everything as the
-    reference does; it takes over for the rest of a stanza that may be large, and
-    of data in which prefixes occur.
+    So does ``GlanceEvent``, where there is one, with what is plain enough to be
+    skimmed; the parser never sees what it took. It is never called for what the
+    parser would not call ``NodeEvent`` for.
+
+    There are two ways to build what the parser sees. The *lean* one is for stanzas
+    that are short and plain, as they nearly all are. The *careful* one counts
+    everything as the reference does; it takes over for the rest of a stanza that may
+    be large, and of data in which prefixes occur.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.NodeEvent = lambda node: False
+        self.GlanceEvent: Callable[[Glance], bool] | None = None
         # What is open: one list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
         self._open: list[Node] = []
@@ -49,19 +57,59 @@ class FastElementStream(ElementStream):
         # What tells of prefixes, and the end of the data before, in which one may begin.
         self._marks: tuple[bytes, ...] = ()
         self._tail = b""
-        self._has_marks = False
+        # Whether a stanza of this data may be large, or have prefixes.
+        self._is_doubtful = False
 
     def parse(self, data: bytes) -> None:
+        taken = self.GlanceEvent
+        if taken is None:
+            self._parse(data)
+            return
+        start, may_skim = 0, self._may_skim()
+        while start < len(data):
+            # As far as to where the next one may begin.
+            end = data.find(BEGINNING, start + 1)
+            piece = data[start:end] if end > 0 else data[start:]
+            if may_skim and piece.startswith(BEGINNING) and (found := skim(piece)) is not None:
+                seen, length = found
+                if taken(seen):
+                    piece = piece[length:]
+            if piece:
+                self._parse(piece)
+                may_skim = self._may_skim()
+                if not may_skim and end > 0:
+                    # It goes on within a stanza: let the parser have it in one piece.
+                    self._parse(data[end:])
+                    return
+            start = end if end > 0 else len(data)
+
+    def _may_skim(self) -> bool:
+        """Whether here a stanza may begin, and the parser waits for nothing else."""
+        return (
+            self._is_lean
+            and len(self._open) == 1
+            and not self._superseded
+            and not self._is_in_cdata
+            and self._tag is None
+            and self._end is None
+            and self._root_default == ns.CLIENT
+            and self._parser.CurrentByteIndex == self._fed
+        )
+
+    def _parse(self, data: bytes) -> None:
         self._unfinished += len(data)
         if self._open:
             searched = self._tail + data
             self._tail = searched[1 - max(map(len, self._marks)) :]
-            self._has_marks = any(mark in searched for mark in self._marks)
             starts = data.count(b"<")
             if starts > MAX_ELEMENTS // 2:
                 starts -= data.count(b"</")
-            may_be_large = self._starts + starts > MAX_ELEMENTS or self._has_too_many_bytes()
-            if self._has_marks or may_be_large:
+            self._is_doubtful = (
+                any(mark in searched for mark in self._marks)
+                or self._starts + starts > MAX_ELEMENTS
+                or self._has_too_many_bytes()
+            )
+            if self._is_doubtful:
                 self._be_careful()
             before = self._stanzas
             self._feed(data)
@@ -98,7 +146,7 @@ class FastElementStream(ElementStream):
         self._parser.EndNamespaceDeclHandler = None
         self._lean_handlers = self._make_lean_handlers()
         # The rest of the data that the root came in was not searched.
-        self._has_marks, dropped = True, self._dropped
+        self._is_doubtful, dropped = True, self._dropped
         self._is_lean, self._dropped = True, ""
         self._be_careful()
         self._parser.EndElementHandler = self._lean_handlers[1]
@@ -158,7 +206,7 @@ class FastElementStream(ElementStream):
         self._unfinished = 0
         dropped, self._dropped = self._dropped, ""
         self._elements = 0
-        if self._has_marks:
+        if self._is_doubtful:
             if dropped:
                 self._listen_carefully()
         elif not self._is_lean:

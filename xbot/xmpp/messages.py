@@ -13,7 +13,7 @@ from twisted.words.xish import domish
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp.delay import is_delayed, is_kept, is_resent
-from xbot.xmpp.glance import MESSAGE, glance_at_message
+from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.occupants import NOBODY
@@ -66,6 +66,7 @@ class Messages(Handler):
     def observe(self) -> None:
         self.xmlstream.addObserver("/message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
+        self.xmlstream.glance_shortcut = self.take_seen
 
     # The short way of what is plain (xbot.xmpp.stream.Shortcut). All that it does
     # is done on the long way too, where it is easier to see.
@@ -73,8 +74,10 @@ class Messages(Handler):
     def take(self, node: Node) -> bool:
         """Deal with something plain that was said in one of our rooms; False if it is not."""
         seen = glance_at_message(node)
-        if seen is None:
-            return self._rooms.take_subject(node)
+        return self._rooms.take_subject(node) if seen is None else self.take_seen(seen)
+
+    def take_seen(self, seen: Glance) -> bool:
+        """The same of what was glanced at already."""
         if seen.delayed and self.xmlstream.is_resumed:
             return False
         sender, _, body, delayed, _, _ = seen

@@ -28,6 +28,7 @@ from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
+from xbot.xmpp.glance import Glance
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.nodes import NAME, Node
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
@@ -57,6 +58,8 @@ Expected = Callable[[domish.Element], bool]
 Shortcut = Callable[[Node], bool]
 """Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
 
+GlanceShortcut = Callable[[Glance], bool]
+"""The same, of what is known at a glance."""
 
 MakeElements = Callable[[], ElementStream]
 """Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
@@ -92,6 +95,7 @@ class Stream(XmlStream):
         self.negotiating = True
         # By the full name of the stanzas; there are none before the login.
         self.shortcuts: dict[str, Shortcut] = {}
+        self.glance_shortcut: GlanceShortcut | None = None
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -262,6 +266,7 @@ class Stream(XmlStream):
         if self._trace is None:
             # A trace shows elements.
             elements.NodeEvent = self._got_node
+            elements.GlanceEvent = self._got_glance
         self.stream = elements
 
     def dataReceived(self, data: bytes) -> None:
@@ -293,12 +298,17 @@ class Stream(XmlStream):
 
     def _got_node(self, node: Node) -> bool:
         """Whether a stanza went the short way, which begins after the login."""
-        shortcut = self.shortcuts.get(node[NAME])
+        return self._shorten(self.shortcuts.get(node[NAME]), node)
+
+    def _got_glance(self, seen: Glance) -> bool:
+        return self._shorten(self.glance_shortcut, seen)
+
+    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Glance) -> bool:
         if shortcut is None:
             # Nothing is taken any more after the end.
             return self.problem is not None
         try:
-            if not shortcut(node):
+            if not shortcut(stanza):
                 return False
         except Exception:
             # As it is with observers.
@@ -379,6 +389,7 @@ class Stream(XmlStream):
         self._flush()
         self.problem = problem
         self.shortcuts.clear()
+        self.glance_shortcut = None
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.
             self.transport.unregisterProducer()

@@ -1,0 +1,160 @@
+"""Skimming: what it says of a message is what the parser and a glance say."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial import unittest
+
+from tests.xmpp.harness import HEADER, PROPERTY
+from xbot.xmpp.elements import StreamViolation
+from xbot.xmpp.fast_elements import FastElementStream
+from xbot.xmpp.glance import glance_at_message
+from xbot.xmpp.skim import skim
+
+ROOM = "room@muc.example.org"
+
+#: As Prosody, ejabberd and a client of today write them.
+PLAIN = [
+    f"<message from='{ROOM}/alice' type='groupchat' to='xbot@example.org/bot' id='7dac'"
+    " xml:lang='en'><body>xbot: ping</body>"
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='zDrsw/TQwTFpNZiasPxwTSeU8u4='/></message>",
+    f"<message to='xbot@example.org/bot' from='{ROOM}/alice' type='groupchat'>"
+    "<body>it&apos;s &lt;b&gt; &amp;amp; &quot;\U0001f600&quot;\n\t</body></message>",
+    f"<message id='a&gt;b' from='{ROOM}/al' type='groupchat'><body>x</body></message>".replace(
+        "&gt;", ">"
+    ),
+    f"<message type='groupchat' from='{ROOM}/\u00e9 x'><body/></message>".replace(
+        "<body/>", "<body></body>"
+    ),
+    f"<message type='groupchat' from='{ROOM}/alice'>"
+    "<active xmlns='http://jabber.org/protocol/chatstates'/>"
+    f"<stanza-id by='{ROOM}' xmlns='urn:xmpp:sid:0' id='s1'/><body>x</body>"
+    "<markable xmlns='urn:xmpp:chat-markers:0'/>"
+    "<delay stamp='2026-01-02T03:04:05Z' xmlns='urn:xmpp:delay' from='room@muc.example.org'/>"
+    "<origin-id id='o1' xmlns='urn:xmpp:sid:0'/></message>",
+]
+
+ATTRIBUTES = [
+    f" from='{ROOM}/alice'", f" from='{ROOM}'", " from='@'", " from='a/b/c'", f' from="{ROOM}/a"',
+    " id='i'", " id=''", " id='a&lt;b'", " id='a\tb'", " id='\ufffe'", " id='\u0085'", " id='>'",
+    " to='bot@example.org'", " xml:lang='en'", " xml:space='default'", " xmlns='jabber:client'",
+    " xmlns='urn:other'", " type='chat'", " type='groupchat'", "  type='groupchat'", " Type='x'",
+    " foo='bar'", " xmlns:p='urn:p'", "\ttype='groupchat'", " type ='groupchat'",
+]  # fmt: skip
+CHILDREN = [
+    "<body>hi</body>", "<body>xbot: ping</body>", "<body></body>", "<body/>", "<body >x</body>",
+    "<body>a&lt;b &amp;&amp; c&apos;d&quot;</body>", "<body>a&#10;b</body>", "<body>&lol;</body>",
+    "<body>&amp;lt;</body>", "<body>a]]&gt;b</body>", "<body>a]]>b</body>", "<body>a>b</body>",
+    "<body>a\r\nb</body>", "<body>a\x01b</body>", "<body>\ufffe</body>", "<body>\U0001fffe</body>",
+    "<body>\u00e9\U0001f600</body>", "<body xml:lang='de'>hallo</body>", "<body>a<b/>c</body>",
+    "<body xmlns='urn:other'>no</body>", "<body xmlns='jabber:client'>yes</body>", "text", " ",
+    "<body>a</body >", "<body>a</Body>", "<body>a", "</body>", "<subject/>", "<subject>s</subject>",
+    "<delay xmlns='urn:xmpp:delay' stamp='2026-01-02T03:04:05Z'/>", "<delay/>",
+    "<delay xmlns='urn:xmpp:delay' stamp='x' from='y'></delay>", "<delay stamp='x'/>",
+    "<x xmlns='jabber:x:delay'/>", f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s1'/>",
+    f"<stanza-id by='{ROOM}' id='s2' xmlns='urn:xmpp:sid:0'/>",
+    "<stanza-id xmlns='urn:xmpp:sid:0'/>",
+    "<stanza-id xmlns='urn:xmpp:sid:0' by='evil@example.org' id='s3'/>",
+    "<stanza-id xmlns='urn:other' by='x' id='s3'/>", "<stanza-id id='a' id='b' by='c'/>",
+    "<origin-id xmlns='urn:xmpp:sid:0' id='o1'/>", "<origin-id xmlns='urn:xmpp:sid:0'/>",
+    "<origin-id xmlns='urn:xmpp:sid:0' id='o1' id='o2'/>", "<origin-id xmlns='urn:xmpp:sid:0'>",
+    "<origin-id xmlns='urn:xmpp:sid:0' xmlns='urn:xmpp:sid:0' id='o1'/>", "<a><b/></a>",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='x'/>", "<occupant-id xmlns=' ' id='x'/>",
+    "<active xmlns='http://jabber.org/protocol/chatstates'/>", "<active/>",
+    "<p:x xmlns:p='urn:p'/>",
+    "<active xmlns='http://jabber.org/protocol/chatstates' xmlns='urn:a'/>", "<!-- x -->",
+    "<?x y?>", "<store xmlns='urn:xmpp:hints'/>", "<request xmlns='urn:xmpp:receipts'/>",
+    "<![CDATA[x]]>",
+    "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>", "<message/>", "</message>",
+]  # fmt: skip
+
+START = f"<message type='groupchat' from='{ROOM}/alice'"
+
+
+def parsed(data):
+    """The nodes that the parser makes of these bytes; None if it refuses them."""
+    stream, nodes = FastElementStream(), []
+    stream.DocumentStartEvent = lambda root: None
+    stream.DocumentEndEvent = lambda: None
+    stream.DroppedEvent = nodes.append
+    stream.NodeEvent = lambda node: nodes.append(node) or True
+    try:
+        stream.parse(HEADER.encode())
+        # The one that the header came with is parsed in another way.
+        stream.parse(b"<iq/>")
+        nodes.clear()
+        stream.parse(data)
+    except StreamViolation:
+        return None
+    return nodes
+
+
+class SkimTests(unittest.TestCase):
+    def assert_true(self, data):
+        """Whatever is said of these bytes, the parser says it too; gives whether anything is."""
+        found = skim(data)
+        if found is None:
+            return False
+        seen, length = found
+        nodes = parsed(data[:length])
+        self.assertEqual(len(nodes or ()), 1, data)
+        self.assertEqual(glance_at_message(nodes[0]), seen, data)
+        return True
+
+    def test_plain(self):
+        """What is usual is known, and what follows it does not matter."""
+        for text in PLAIN:
+            data = text.encode()
+            for behind in b"", b"<message", b"\n", b"text", "\u00e9".encode():
+                self.assertEqual(skim(data + behind)[1], len(data), data)
+                self.assertTrue(self.assert_true(data + behind))
+
+    def test_nothing_less(self):
+        """No beginning of a message is one."""
+        for text in PLAIN:
+            data = text.encode()
+            for end in range(len(data)):
+                self.assertIsNone(skim(data[:end]))
+
+    def test_any_pair(self):
+        """One or two children of any kind beside a body, and one more attribute."""
+        known = 0
+        for one in CHILDREN:
+            for other in CHILDREN:
+                data = f"{START}><body>b</body>{one}{other}</message>".encode()
+                known += self.assert_true(data)
+                known += self.assert_true(f"{START}>{one}{other}</message>".encode())
+        self.assertGreater(known, 100)
+        for attribute in ATTRIBUTES:
+            self.assert_true(f"{START}{attribute}><body>b</body></message>".encode())
+
+    @settings(PROPERTY, max_examples=1000)
+    @given(
+        st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
+        st.lists(st.sampled_from(CHILDREN), max_size=4),
+        st.sampled_from([START, "<message", "<message type='groupchat'", "<message\n"]),
+    )
+    def test_anything(self, attributes, children, start):
+        """Whatever is put together."""
+        self.assert_true(
+            f"{start}{''.join(attributes)}>{''.join(children)}</message>".encode(),
+        )
+
+    @settings(PROPERTY, max_examples=1000)
+    @given(st.sampled_from(PLAIN), st.data())
+    def test_damaged(self, text, data):
+        """A byte or two changed, lost or put in."""
+        damaged = bytearray(text.encode())
+        for _ in range(data.draw(st.integers(1, 2))):
+            place = data.draw(st.integers(0, len(damaged) - 1))
+            new = data.draw(
+                st.binary(max_size=2) | st.sampled_from([b"&", b"'", b">", b"\xef\xbf\xbe"])
+            )
+            damaged[place : place + data.draw(st.integers(0, 2))] = new
+        self.assert_true(bytes(damaged))
+
+    def test_bounds(self):
+        """Many children are for the parser, which counts them."""
+        child = "<active xmlns='http://jabber.org/protocol/chatstates'/>"
+        for amount, is_plain in (15, True), (16, False):
+            text = f"{START}><body>b</body>{child * amount}</message>"
+            self.assertEqual(skim(text.encode()) is not None, is_plain)

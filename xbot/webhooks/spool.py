@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
@@ -18,6 +17,7 @@ from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.owned import OwnedFile
 from xbot.durable.writer import Writer
 from xbot.file_state import FileState
+from xbot.idents import new_ident
 from xbot.message import Message
 from xbot.webhooks.file import KIND, SpoolFile, Waiting
 from xbot.webhooks.report import Item
@@ -213,7 +213,7 @@ class Spool:
             self._later(room, GATHER)
         else:
             del self._waiting[room]
-        batch = f"webhook-{secrets.token_urlsafe(9)}"
+        batch = f"webhook-{new_ident()}"
         self._under_way[room] = self._under_way.get(room, 0) + 1
         numbers = [each.number for each in texts]
         noted = self._writer.do(lambda file: file.say(numbers, batch))

@@ -16,6 +16,7 @@ from twisted.words.protocols.jabber.xmlstream import Authenticator
 from twisted.words.xish import domish
 
 from xbot.errors import InvalidJid
+from xbot.idents import new_ident
 from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
@@ -219,7 +220,7 @@ async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
     """The result of an IQ "set" to our server, before anything else may be said."""
     iq = domish.Element((ns.CLIENT, "iq"))
     iq["type"] = "set"
-    iq["id"] = secrets.token_urlsafe(9)
+    iq["id"] = new_ident()
     iq.addChild(payload)
 
     def is_answer(element: domish.Element) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-
 from twisted.words.xish import domish
 
+from xbot.idents import new_ident
 from xbot.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import ns
@@ -44,7 +43,7 @@ def default_configuration(room: Jid) -> domish.Element:
     iq["type"] = "set"
     iq["to"] = str(room)
     # Nobody waits for the answer: what it changes is told by presence.
-    iq["id"] = secrets.token_urlsafe(9)
+    iq["id"] = new_ident()
     form = iq.addElement((ns.MUC_OWNER, "query")).addElement((ns.DATA_FORM, "x"))
     form["type"] = "submit"
     return iq

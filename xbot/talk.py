@@ -169,12 +169,12 @@ class Shell:
     @property
     def you_are(self) -> str:
         """What you are called."""
-        return self.you.nick or self.you.jid.partition("@")[0]
+        return self.you.nick or self.you.sender.partition("@")[0]
 
     def welcome(self, state: str) -> str:
         """What somebody at a terminal is told first; ``state``: what becomes of what is kept."""
         where = f" in {self.you.room}" if self.you.room else ""
-        return safe(WELCOME.format(jid=self.you.jid, where=where, name=self._name, state=state))
+        return safe(WELCOME.format(jid=self.you.sender, where=where, name=self._name, state=state))
 
     async def start(self) -> None:
         """Fires once it can be talked to."""
@@ -214,7 +214,7 @@ class Shell:
         return [before + each for each in completions(begun, usages)]
 
     def _show(self, message: Message) -> None:
-        here = {self.you.jid, self.you.room}
+        here = {self.you.sender, self.you.room}
         elsewhere = "" if message.recipient in here else f" to {message.recipient}"
         self.write(as_line(f"{self._name}{elsewhere}", message.body))
         if self._assembly.dispatcher.is_asking and not self._asked.called:

@@ -126,6 +126,14 @@ class PipeTests(ShellCase):
         self.assertIn("[responder a] use", ended.stderr)
         self.assertEqual(self.shell("", "--as", "nobody").returncode, 2)
 
+    def test_a_nick_without_a_room(self) -> None:
+        """What fits no speaker is told before anything is said."""
+        self.ini.write_text("[xmpp]\njid = x@y\n")
+        ended = self.shell("ping\n", "--nick", "al")
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+        self.assertEqual(len(ended.stderr.splitlines()), 1)
+        self.assertIn("belong to a room", ended.stderr)
+
 
 class TerminalTests(ShellCase):
     def setUp(self) -> None:

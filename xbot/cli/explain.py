@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from xbot.cli import ini
+from xbot.cli import ini, speaker
 from xbot.errors import EXIT_CONFIG
 from xbot.terminal import safe
 
@@ -23,17 +23,7 @@ def add_to(commands: Any) -> None:
         f" with 1 when nobody would answer, and with {EXIT_CONFIG} when the ini cannot be used.",
     )
     explain.add_argument("text", metavar="TEXT", help="what is said")
-    explain.add_argument(
-        "--as", dest="jid", metavar="JID", help="who says it: the real address (default: unknown)"
-    )
-    explain.add_argument("--room", metavar="JID", help="where (default: to the bot alone)")
-    explain.add_argument("--nick", help="what whoever says it is called in the room")
-    explain.add_argument(
-        "--affiliation",
-        choices=("owner", "admin", "member", "none"),
-        default="none",
-        help="what they are in the room",
-    )
+    speaker.add_to(explain, None)
     explain.add_argument(
         "--private", action="store_true", help="through the room, to the bot alone"
     )
@@ -47,14 +37,8 @@ def _explain(options: argparse.Namespace) -> int:
 
     bot = Bot.from_ini(ini.path_of(options), limits=True, starts=False)
     try:
-        explanation = bot.explain(
-            options.text,
-            options.jid,
-            room=options.room,
-            nick=options.nick or ("somebody" if options.room and not options.jid else None),
-            affiliation=options.affiliation,
-            private=options.private,
-        )
+        who = speaker.speaker_of(options)
+        explanation = bot.explain(options.text, private=options.private, **who)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from xbot import config
-from xbot.cli import ini
-from xbot.jid import Jid
-from xbot.shell.adapter import You
+from xbot.cli import ini, speaker
+from xbot.shell.adapter import YOU, You
 
 
 def add_to(commands: Any) -> None:
@@ -24,24 +24,7 @@ def add_to(commands: Any) -> None:
         " answers are printed, and the shell ends.",
     )
     ini.add_to(shell)
-    shell.add_argument(
-        "--as",
-        dest="jid",
-        type=_jid,
-        default=You().jid,
-        metavar="JID",
-        help=f"who you are: your real address (default: {You().jid})",
-    )
-    shell.add_argument(
-        "--room", type=_jid, metavar="JID", help="talk in this room (default: to the bot alone)"
-    )
-    shell.add_argument("--nick", help="what you are called in the room")
-    shell.add_argument(
-        "--affiliation",
-        choices=("owner", "admin", "member", "none"),
-        default="none",
-        help="what you are in the room",
-    )
+    speaker.add_to(shell, YOU)
     shell.add_argument(
         "--state",
         type=Path,
@@ -53,16 +36,13 @@ def add_to(commands: Any) -> None:
     shell.set_defaults(command=_shell)
 
 
-def _jid(text: str) -> str:
-    jid = Jid.parse(text)
-    if jid.local is None:
-        raise ValueError
-    return str(jid)
-
-
 def _shell(options: argparse.Namespace) -> int:
     from xbot.talk import run
 
+    try:
+        you = You(**speaker.speaker_of(options))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     settings = config.load(ini.path_of(options), connects=False)
-    you = You(options.jid, options.room, options.nick, options.affiliation)
     return run(settings, you, options.state, verbose=options.verbose)

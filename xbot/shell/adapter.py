@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from attrs import frozen
+from attrs import asdict, frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
@@ -15,12 +15,15 @@ from xbot.message import Message
 from xbot.settings import RoomSettings
 from xbot.speech import message_of
 
+#: Whoever does not say who they are.
+YOU = "you@localhost"
+
 
 @frozen
 class You:
     """Who sits at the terminal, and where: alone with the bot, or in a room."""
 
-    jid: str = "you@localhost"
+    sender: str = YOU
     room: str | None = None
     nick: str | None = None
     affiliation: str = "none"
@@ -67,17 +70,7 @@ class ShellAdapter:
 
     def say(self, text: str) -> Deferred[None] | None:
         """You say this to the bot; what it gives, if anything, fires once that is decided."""
-        you = self.you
-        return self._got_message(
-            message_of(
-                text,
-                self._address,
-                sender=you.jid,
-                room=you.room,
-                nick=you.nick,
-                affiliation=you.affiliation,
-            )
-        )
+        return self._got_message(message_of(text, self._address, **asdict(self.you)))
 
     def send(self, message: Message) -> None:
         """Show ``message``, wherever it is said: in a terminal you hear everything.
@@ -110,9 +103,9 @@ class ShellAdapter:
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
         """You, in your room."""
         you = self.you
-        if you.room is None or room != str(Jid.parse(you.room)) or person != you.jid:
+        if you.room is None or room != str(Jid.parse(you.room)) or person != you.sender:
             return None
-        return you.nick or Jid.parse(you.jid).local or you.jid, you.affiliation
+        return you.nick or Jid.parse(you.sender).local or you.sender, you.affiliation
 
     def leave(self, room: str) -> None:
         """The bot is not in ``room`` (a bare JID) any more."""

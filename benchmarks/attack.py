@@ -97,7 +97,7 @@ def nasty() -> dict[str, str]:
         "siblings with text": fill("<a>x</a>"),
         "siblings with attributes": fill("<a b='c' d='e'/>"),
         "levels": "<message>" + "<a>" * 74_000 + "</a>" * 74_000 + "</message>",
-        "attributes": "<message " + " ".join(f"a{n}=''" for n in range(45_000)) + "/>",
+        "attributes": "<message " + " ".join(f"a{n}=''" for n in range(50_000)) + "/>",
         "namespaces": "<message " + " ".join(f"xmlns:a{n}='u'" for n in range(25_000)) + "/>",
         "one namespace": f"<message><x xmlns='{'u' * (LARGEST - 100)}'/></message>",
         "one attribute": f"<message a='{'x' * (LARGEST - 100)}'/>",

@@ -90,7 +90,7 @@ class XmlTests(HostileCase):
 
     def test_X09(self):
         """So do attributes, and namespaces; of a tag that never ends there is an end."""
-        attributes = " ".join(f"a{n}=''" for n in range(45_000))
+        attributes = " ".join(f"a{n}=''" for n in range(50_000))
         namespaces = " ".join(f"xmlns:a{n}='u'" for n in range(25_000))
         self.dropped(
             *(said("bot: deploy").replace(" ", f" {more} ", 1) for more in (attributes, namespaces))

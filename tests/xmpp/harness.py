@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
@@ -16,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 from zope.interface import alsoProvides
 
+from tests.xmpp.trees import trees
 from xbot.jid import Jid
 from xbot.settings import Secret
-from xbot.xmpp import ns
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.handlers import Handlers
@@ -106,20 +105,8 @@ def lowest(low: float, high: float) -> float:
     return low
 
 
-# Trees that an honest peer may build, for properties.
-
-_NAMES = st.sampled_from(["a", "B", "_", "x-1.y", "body", "n0", "n1"])
-_URIS = st.sampled_from(["", ns.CLIENT, ns.MUC_USER, "urn:x:<&'\">", "urn:\u00e9\U0001f600"])
-_TEXTS = st.text(
-    st.one_of(
-        st.sampled_from("\t\n\r<>&'\"] "),
-        st.characters(min_codepoint=0x20, max_codepoint=0xD7FF),
-        st.characters(min_codepoint=0xE000, max_codepoint=0xFFFD),
-        st.characters(min_codepoint=0x10000),
-    ),
-    max_size=8,
-)
-_KEYS = _NAMES | st.tuples(_URIS.filter(bool), _NAMES)
+#: Trees that an honest peer may build, for properties.
+HONEST_TREES = trees()
 
 
 def build(uri: Any, name: Any, attributes: dict[Any, Any], children: list[Any]) -> domish.Element:
@@ -128,16 +115,6 @@ def build(uri: Any, name: Any, attributes: dict[Any, Any], children: list[Any]) 
     element.attributes.update(attributes)
     element.children.extend(children)
     return element
-
-
-_ATTRIBUTES = st.dictionaries(_KEYS, _TEXTS, max_size=2)
-HONEST_TREES = st.recursive(
-    st.builds(build, _URIS, _NAMES, _ATTRIBUTES, st.lists(_TEXTS, max_size=1)),
-    lambda inner: st.builds(
-        build, _URIS, _NAMES, _ATTRIBUTES, st.lists(inner | _TEXTS, max_size=4)
-    ),
-    max_leaves=5,
-)
 
 
 class MemoryTransport(StringTransport):

@@ -123,6 +123,7 @@ class Bot:
         wall_clock: Any = None,
         settings: XmppSettings | None = None,
         is_limited: bool = False,
+        rooms: tuple[str, ...] = (ROOM,),
         **account: Any,
     ) -> None:
         self.is_sociable = settings is not None and settings.accept_invites != NOBODY
@@ -141,7 +142,7 @@ class Bot:
             settings or XmppSettings(JID),
             Account(JID, Secret(PASSWORD), TLS_OPTIONS, **account),
             self.endpoint,
-            (RoomSettings(Jid.parse(ROOM), NICK),),
+            tuple(RoomSettings(Jid.parse(room), NICK) for room in rooms),
             lambda message: self.dispatcher.got_message(message),
             self.outbox,
             self.gave_up.append,

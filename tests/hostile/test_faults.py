@@ -23,6 +23,9 @@ from xbot.xmpp.invited import Invited, InvitedRooms
 from xbot.xmpp.mechanisms import Choice
 from xbot.xmpp.remembered import Downgrade, Remembered
 
+#: Alice is in the first one.
+ROOMS = (ROOM, "second@muc.example.org", "third@muc.example.org")
+
 #: Seconds from one fault to the next, and between two looks at the link.
 EVERY = 420.0
 STEP = 2.0
@@ -38,7 +41,7 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.now = 0.0
-        self.bot = Bot(wall_clock=lambda: self.bot.clock.seconds() + self.now)
+        self.bot = Bot(rooms=ROOMS, wall_clock=lambda: self.bot.clock.seconds() + self.now)
         self.clock = self.bot.clock
         self.server = ModelServer(self.clock)
         self.refusal: Exception | None = None
@@ -118,9 +121,10 @@ class Day:
         elif kind == 13 and peer is not None and not peer.stream.negotiating:
             self.clock.advance(300.0)
         elif kind == 14 and server.session is not None:
-            server.session.in_room = False
+            room = self.random.choice(ROOMS)
+            server.session.rooms.discard(room)
             server._push(
-                f"<presence type='unavailable' from='{ROOM}/bot'>"
+                f"<presence type='unavailable' from='{room}/bot'>"
                 "<x xmlns='http://jabber.org/protocol/muc#user'><item role='none'/>"
                 "<status code='110'/><status code='307'/></x></presence>"
             )
@@ -138,7 +142,7 @@ class Day:
 
 class DayTests(unittest.TestCase):
     def test_a_day(self):
-        """After a day with a fault every seven minutes everything is as it was before."""
+        """After a day with a fault every seven minutes it is in every room, as it was before."""
         failures = []
 
         def observe(event):
@@ -151,7 +155,7 @@ class DayTests(unittest.TestCase):
         day = Day(seed=1)
         day.live(20)
         calls = len(day.clock.getDelayedCalls())
-        self.assertEqual(day.bot.adapter.nick_in(ROOM), "bot")
+        self.assertEqual([day.bot.adapter.nick_in(room) for room in ROOMS], ["bot"] * 3)
         while day.clock.seconds() < NOW + 86_400:
             day.befall()
             day.heal()
@@ -160,7 +164,7 @@ class DayTests(unittest.TestCase):
         day.live(600)
         self.assertEqual(failures, [])
         self.assertEqual(len(day.clock.getDelayedCalls()), calls)
-        self.assertEqual(day.bot.adapter.nick_in(ROOM), "bot")
+        self.assertEqual([day.bot.adapter.nick_in(room) for room in ROOMS], ["bot"] * 3)
         self.assertEqual(day.bot.gave_up, [])
         if descriptors:
             self.assertEqual(len(os.listdir("/proc/self/fd")), descriptors)

@@ -38,14 +38,14 @@ class Session:
         self.handled = 0
         self.acknowledged = 0
         self.queue: deque[tuple[str, float]] = deque()
-        self.in_room = False
+        self.rooms: set[str] = set()
         self.is_managed = False
 
 
 class ModelServer:
-    """The server, with one account, one room, and alice in it.
+    """The server, with one account, as many rooms as it enters, and alice in :data:`ROOM`.
 
-    ``said`` is all that the bot said in the room, as (stanza id, body).
+    ``said`` is all that the bot said in that room, as (stanza id, body).
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -100,7 +100,7 @@ class ModelServer:
 
     def say(self, text: str, identity: str) -> bool:
         """Alice says something; tells whether the bot is in the room to hear it."""
-        if self.session is None or not self.session.in_room:
+        if self.session is None or ROOM not in self.session.rooms:
             return False
         self._push(
             f"<message type='groupchat' id='{identity}' from='{ROOM}/alice'><body>{text}</body>"
@@ -193,11 +193,11 @@ class ModelServer:
         to = stanza.getAttribute("to")
         if stanza.name == "iq":
             self._got_iq(stanza)
-        elif stanza.name == "presence" and to == f"{ROOM}/{NICK}":
-            self._enter()
+        elif stanza.name == "presence" and to is not None:
+            self._enter(to.removesuffix(f"/{NICK}"))
         elif stanza.name == "message" and to == ROOM:
             assert self.session is not None
-            if self.session.in_room:
+            if ROOM in self.session.rooms:
                 self.said.append((stanza.getAttribute("id"), str(stanza.body)))
                 self._push(
                     f"<message type='groupchat' from='{ROOM}/{NICK}'>"
@@ -217,10 +217,10 @@ class ModelServer:
             sender = f" from='{iq['to']}'" if iq.hasAttribute("to") else ""
             self._push(f"<iq type='result' id='{iq['id']}'{sender}></iq>")
 
-    def _enter(self) -> None:
+    def _enter(self, room: str) -> None:
         assert self.session is not None
-        self.session.in_room = True
+        self.session.rooms.add(room)
         self._push(
-            f"<presence from='{ROOM}/{NICK}'><x xmlns='{USER}'><status code='110'/></x></presence>"
+            f"<presence from='{room}/{NICK}'><x xmlns='{USER}'><status code='110'/></x></presence>"
         )
-        self._push(f"<message type='groupchat' from='{ROOM}'><subject/></message>")
+        self._push(f"<message type='groupchat' from='{room}'><subject/></message>")

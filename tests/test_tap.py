@@ -233,7 +233,7 @@ class ClockTests(unittest.TestCase):
         path = Path(self.mktemp())
         path.write_text("[xmpp]\nserver=embedded")
         options.parseOptions(["--config", str(path)])
-        daemon = Daemon(options.loaded.bot, {})
+        daemon = Daemon(options.loaded.bot, {}, Clock())
         self.assertEqual(frozen, [])
         daemon.startService()
         self.addCleanup(daemon.stopService)

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
+from twisted.python.failure import Failure
 
 from xbot import systemd
 from xbot.errors import EXIT_CONFIG
@@ -49,7 +51,7 @@ def make_daemon(
 
     trace = Trace() if is_traced else None
     bot = BotService(config, reactor, gave_up, trace=trace)
-    daemon = Daemon(config.bot, twistd, is_traced=is_traced)
+    daemon = Daemon(config.bot, twistd, reactor, is_traced=is_traced)
     bot.got_config = daemon.got_config
     bot.say = SayServer(config.bot.state, bot.for_scripts(), reactor)
     reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
@@ -68,12 +70,20 @@ class Daemon(MultiService):
     """The top of the services; it brings our log to twistd, unless twistd was told of another."""
 
     def __init__(
-        self, settings: BotSettings, twistd: Mapping[str, Any], *, is_traced: bool = False
+        self,
+        settings: BotSettings,
+        twistd: Mapping[str, Any],
+        clock: Any,
+        *,
+        is_traced: bool = False,
     ) -> None:
         super().__init__()
         self._settings = settings
         self._twistd = twistd
         self._is_traced = is_traced
+        # No TimerService: importing it, and Automat with it, takes as long as a login.
+        self._flushing = LoopingCall(self._flush)
+        self._flushing.clock = clock
         self._log: LogWriter | None = None
 
     def setServiceParent(self, parent: Any) -> None:
@@ -84,16 +94,21 @@ class Daemon(MultiService):
             levels, form = self._levels(self._settings), self._settings.log_format
             self._log = LogWriter(sys.stdout, levels, form, for_journal=for_journal)
             parent.setComponent(ILogObserver, self._log)
-            TimerService(WINDOW, self._log.flush).setServiceParent(self)
         super().setServiceParent(parent)
 
     def startService(self) -> None:
         """Begin."""
         super().startService()
+        self._flushing.start(WINDOW).addErrback(_cannot_flush)
         # What is there by now stays. To look through all of it again and again for
         # what is not needed any more would hold the reactor for a twentieth of a
         # second each time, whenever somebody sends enough.
         gc.freeze()
+
+    def stopService(self) -> Deferred[Any]:
+        """End what runs."""
+        self._flushing.stop()
+        return super().stopService()
 
     def got_config(self, config: Config) -> None:
         """The ini was read again."""
@@ -103,10 +118,18 @@ class Daemon(MultiService):
     def _levels(self, bot: BotSettings) -> Levels:
         return bot.log_level.also(WIRE, "debug") if self._is_traced else bot.log_level
 
+    def _flush(self) -> None:
+        if self._log is not None:
+            self._log.flush()
+
     def got_end(self) -> None:
         """Nothing runs any more."""
         if self._log is not None:
             self._log.flush(everything=True)
+
+
+def _cannot_flush(failure: Failure) -> None:
+    _log.failure("the log is not written", failure)
 
 
 class _ExitStatus:

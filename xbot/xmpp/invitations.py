@@ -167,8 +167,8 @@ class Invitations(Handler):
         self._invited.forget(room)
 
     def observe(self) -> None:
-        self.xmlstream.addObserver("/message", self.got_message)
-        self.xmlstream.addObserver("/presence", self.got_presence)
+        self.watch("message", self.got_message)
+        self.watch("presence", self.got_presence)
 
     def got_message(self, stanza: domish.Element) -> None:
         """A message arrived: perhaps an invitation."""

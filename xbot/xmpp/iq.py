@@ -105,7 +105,7 @@ class Iq(Handler):
         return answer
 
     def observe(self) -> None:
-        self.xmlstream.addObserver("/iq", self.got_iq)
+        self.watch("iq", self.got_iq)
         self.xmlstream.shortcuts[_IQ] = self.take
 
     def connectionLost(self, reason: Failure) -> None:

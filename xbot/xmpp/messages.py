@@ -64,7 +64,7 @@ class Messages(Handler):
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
-        self.xmlstream.addObserver("/message", self.got_stanza)
+        self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
         self.xmlstream.glance_shortcut = self.take_seen
 

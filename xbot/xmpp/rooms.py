@@ -95,10 +95,10 @@ class Rooms(Handler):
             room.leave()
 
     def observe(self) -> None:
-        self.xmlstream.addObserver("/presence", self.got_presence)
+        self.watch("presence", self.got_presence)
         self.xmlstream.shortcuts[PRESENCE] = self.take
         # Before those who act on what is said: that it is said is a sign of life.
-        self.xmlstream.addObserver("/message", self.got_message, 1)
+        self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
             for room in list(self._all()):
                 room.resumed()

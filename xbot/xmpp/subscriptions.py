@@ -43,10 +43,12 @@ class Subscriptions(Handler):
         self._throttle = Throttle(clock)
 
     def observe(self) -> None:
-        self.xmlstream.addObserver("/presence[@type='subscribe']", self.got_request)
+        self.watch("presence", self.got_presence)
 
-    def got_request(self, stanza: domish.Element) -> None:
-        """Somebody asks to see our presence."""
+    def got_presence(self, stanza: domish.Element) -> None:
+        """A presence arrived: perhaps somebody asks to see ours."""
+        if stanza.getAttribute("type") != "subscribe":
+            return
         try:
             sender = Jid.parse(stanza.getAttribute("from", "")).bare
         except InvalidJid:

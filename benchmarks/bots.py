@@ -67,7 +67,8 @@ def xbot(folder: Path, extra: str = "", *, before: str = "") -> Bot:
     """Ours, with more lines for its ini, and with code that its process runs first."""
     # As whoever installs it does, and as it was done for what the peers import: it is
     # not to be compiled at each start, where the environment says to write no bytecode.
-    compileall.compile_dir(ROOT / "xbot", quiet=1)
+    for package in ("twisted", "xbot"):
+        compileall.compile_dir(ROOT / package, quiet=1)
 
     def start(server: Server, rooms: int, patterns: int, log: Path) -> Process:
         state = folder / f"state-{os.urandom(4).hex()}"

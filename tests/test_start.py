@@ -27,11 +27,14 @@ LISTENING = {"xbot.web.service", "xbot.webhooks.door", "xbot.webhooks.spool"}
 
 #: What a plain ini does not need: it belongs to others, to a reload, or to other commands.
 NEEDLESS = LISTENING | {
+    "automat",
     "importlib.metadata",
+    "twisted.application.internet",
     "twisted.conch",
     "twisted.names.client",
     "twisted.names.dns",
     "twisted.web.http",
+    "twisted.words.xish.xpathparser",
     "wokkel.data_form",
     "wokkel.disco",
     "wokkel.muc",

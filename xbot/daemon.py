@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
@@ -105,7 +104,7 @@ class Daemon(MultiService):
         # second each time, whenever somebody sends enough.
         gc.freeze()
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Any:
         """End what runs."""
         self._flushing.stop()
         return super().stopService()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,17 @@ class OwnOptionsTests(TestCase):
         with self.assertRaises(Wrong) as caught:
             self.values(cls, **texts)
         return list(caught.exception.mistakes)
+
+    def test_none(self) -> None:
+        """A class without an initialiser has no options, and inspect is not asked for them."""
+
+        class Nothing:
+            pass
+
+        self.patch(inspect, "signature", self.fail)
+        self.assertEqual(self.values(Nothing), {})
+        ((option, _),) = self.mistakes(Nothing, url="x")
+        self.assertEqual(option, "url")
 
     def test_typed(self) -> None:
         """Parameters get their options, of the types that they say, or keep their defaults."""

@@ -5,6 +5,7 @@ import re
 from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial import unittest
+from twisted.words.xish import xpath
 from zope.interface.verify import verifyObject
 
 from tests.xmpp.harness import (
@@ -113,6 +114,16 @@ class AdapterTests(unittest.TestCase):
         self.assertEqual(left, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.gave_up, [])
+
+    def test_without_xpath(self):
+        """Nothing of ours is asked for by an XPath expression, whose parser is large."""
+        self.patch(xpath, "internQuery", self.fail)
+        peer = self.log_in()
+        self.enter(peer)
+        self.assertEqual(self.adapter.nick_in(ROOM), "bot")
+        peer.feed(f"<message type='groupchat' id='1' from='{ROOM}/alice'>{BODY}</message>")
+        self.assertEqual(len(self.heard), 1)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_not_connected(self):
         """What cannot leave now is refused by name, and nothing of it leaves later."""

@@ -61,6 +61,8 @@ class Parameter:
 
 def parameters_of(function: Callable[..., object]) -> list[Parameter]:
     """Those of a function, or of a class; TypeError or ValueError if they cannot be known."""
+    if isinstance(function, type) and _is_made_of_nothing(function):
+        return []
     empty = inspect.Parameter.empty
     named_by = _initialiser(function) if isinstance(function, type) else function
     return [
@@ -74,6 +76,12 @@ def parameters_of(function: Callable[..., object]) -> list[Parameter]:
         )
         for each in signature(function).parameters.values()
     ]
+
+
+def _is_made_of_nothing(cls: type) -> bool:
+    """Whether it is made as ``object`` is, whose parameters inspect reads off a text, in 5 ms."""
+    own = (vars(base) for base in cls.__mro__[:-1])
+    return type(cls) is type and not any("__init__" in each or "__new__" in each for each in own)
 
 
 def _initialiser(cls: type) -> Callable[..., object]:

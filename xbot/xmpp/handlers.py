@@ -37,13 +37,13 @@ class Handler(XMPPHandler):  # type: ignore[misc]
 
 
 class _Named(XPathQuery):
-    """The stanzas of one name, as ``/name`` in XPath, whose parser takes 7 ms and 2 MiB to import."""
+    """The stanzas of one name: ``/name`` without XPath, whose parser takes 7 ms and 2 MiB."""
 
     def __init__(self, name: str) -> None:
         self.queryStr = name
 
     def matches(self, elem: domish.Element) -> bool:
-        return elem.name == self.queryStr
+        return bool(elem.name == self.queryStr)
 
 
 class Handlers(StreamManager):  # type: ignore[misc]

@@ -311,10 +311,33 @@ class BrainTests(CommandCase):
             status, _, errors = self.run_main("brain", *deed, "--config", str(self.state / "no"))
             self.assertEqual(status, 78)
 
+    def test_unused(self) -> None:
+        """Where nothing was remembered yet, that is the export, and what is read is told."""
+        status, out, errors = self.run_brain("export")
+        self.assertEqual((status, json.loads(out)), (0, {"version": 1, "namespaces": {}}))
+        self.assertEqual(errors, f"{self.state}: nothing is remembered here yet\n")
+        self.assertEqual(list(self.state.iterdir()), [])
+        self.file.write_text(out)
+        status, out, _ = self.run_brain("import", str(self.file))
+        self.assertEqual((status, out), (0, "imported: 0 new, 0 replaced\n"))
+
+    def test_a_folder_of_others(self) -> None:
+        """A folder that we may not look into is told as that."""
+
+        def stat(path: object, **how: object) -> os.stat_result:
+            raise PermissionError(13, "Permission denied")
+
+        self.patch(os, "listdir", stat)
+        self.patch(os, "stat", stat)
+        status, out, errors = self.run_brain("export")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(errors, f"{self.state / BRAIN_NAME}: Permission denied\n")
+
     def test_errors(self) -> None:
         """What cannot be done is told in words, and nothing is changed."""
-        status, _, errors = self.run_brain("export")
-        self.assertEqual((status, "there is no brain here" in errors), (1, True))
+        nowhere = self.state / "nowhere"
+        status, out, errors = self.run_main("brain", "export", "--state", str(nowhere))
+        self.assertEqual((status, out, "there is no brain here" in errors), (1, "", True))
         for text in ("{", '{"version": 1, "namespaces": {"a": {"x": {"value": NaN}}}}'):
             self.file.write_text(text)
             status, out, errors = self.run_brain("import", str(self.file))

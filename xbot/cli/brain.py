@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from xbot.brain import portable
 from xbot.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
 from xbot.brain.file import FILE_NAME as BRAIN_NAME
-from xbot.brain.file import read_content
+from xbot.brain.file import Content, read_content
 from xbot.brain.lasting import clocks
 from xbot.brain.portable import InvalidExport
 from xbot.cli import state
@@ -26,7 +27,8 @@ def add_to(commands: Any) -> None:
         help="print all of it as JSON",
         description="Prints what responders remember as JSON, by responder, with the time at which"
         " it expires. It reads the file alone and changes nothing, so the daemon may be running;"
-        " what it remembered in the last second may be missing then.",
+        " what it remembered in the last second may be missing then. Where nothing was remembered"
+        " yet, the export is empty.",
     )
     exporting.set_defaults(command=_export)
     importing = deeds.add_parser(
@@ -43,13 +45,26 @@ def add_to(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
+    path = state.state_of(options) / BRAIN_NAME
     try:
-        content = read_content(state.state_of(options) / BRAIN_NAME)
+        content = read_content(path)
     except BrainUnavailable as unavailable:
-        print(unavailable, file=sys.stderr)
-        return 1
+        if not _is_unused(path):
+            print(unavailable, file=sys.stderr)
+            return 1
+        # Not without a word: it may be the wrong folder.
+        print(f"{path.parent}: nothing is remembered here yet", file=sys.stderr)
+        content = Content([], None, 0)
     print(portable.as_json(content, clocks()), end="")
     return 0
+
+
+def _is_unused(path: Path) -> bool:
+    """Whether there is the folder, and no file, which is made when there is something for it."""
+    try:
+        return path.name not in os.listdir(path.parent)
+    except OSError:
+        return False
 
 
 def _import(options: argparse.Namespace) -> int:

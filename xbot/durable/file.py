@@ -185,8 +185,12 @@ def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
     :raises xbot.file_state.FileUnavailable: of its kind, when there is none, or what is
         done with it inside fails.
     """
-    if not path.exists():
-        raise kind.unavailable(path, f"there is no {kind.name} here")
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        raise kind.unavailable(path, f"there is no {kind.name} here") from None
+    except OSError as error:
+        raise kind.unavailable(path, reason(error)) from None
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         # Reading what nobody writes takes no lock, which would have to be made.

@@ -89,6 +89,42 @@ class ExplainTests(unittest.TestCase):
         told = reasons(Bot([several]), "boo")
         self.assertEqual(told["bo"], "another pattern of it comes first")
 
+    def test_fallbacks(self) -> None:
+        """They are asked in turn until one says something; a denied one is passed over."""
+
+        def fallback_of(name: str) -> object:
+            async def answer(message: Message) -> str:
+                return name
+
+            answer.__name__ = name
+            return fallback(answer)
+
+        ini = f"[responder first]\nuse = {__name__}:Shop\nallow = {BOB}\n"
+        ini += "[responder remember]\nenabled = no\n"
+        bot = Bot([fallback_of("one"), fallback_of("two")], ini=ini)
+        told = bot.explain("hm", ALICE)
+        self.assertEqual(
+            [(each.responder, each.unless) for each in told.answering],
+            [
+                ("first", ()),
+                ("one", ()),
+                ("two", ("one",)),
+                ("fallback", ("one", "two")),
+            ],
+        )
+        lines = [line for line in told.verdict() if not line.startswith(" ")]
+        self.assertEqual(
+            lines[1:5],
+            [
+                f"denied: first: allow does not include {ALICE}",
+                "is asked first: one",
+                "is asked if nothing is said by one: two",
+                "is asked if nothing is said by one, two: fallback",
+            ],
+        )
+        self.assertEqual(bot.say("hm", ALICE), ["one"])
+        self.assertEqual(told.as_json()["answering"][3]["unless"], ("one", "two"))
+
     def test_without_a_journal(self) -> None:
         """Where nothing is journalled it does not say so."""
         responder = Bot([secret]).responders[0]

@@ -21,6 +21,7 @@ class Answering:
     it waits until it is noted that it runs. ``rate`` is how often it answers,
     None for as often as it is asked; at most ``runs`` are under way at once, and
     each of them takes ``timeout`` seconds and says ``output`` characters at most.
+    ``unless`` names the fallbacks before it: it is asked only if they say nothing.
     """
 
     responder: str
@@ -34,6 +35,7 @@ class Answering:
     rate: str | None
     runs: int
     output: int
+    unless: tuple[str, ...] = ()
 
 
 @frozen
@@ -81,8 +83,9 @@ class Explanation:
             yield "said to nobody: only what is overheard can answer"
         else:
             yield f"said to the bot: {self.addressed}"
+        is_alone = not any(each.unless for each in self.answering)
         for each in self.answering:
-            yield from _answering_lines(each)
+            yield from _answering_lines(each, is_alone=is_alone)
         if not self.answering:
             yield "nobody answers"
         elif self.rates:
@@ -110,20 +113,8 @@ def explain(
 ) -> Explanation:
     """What the dispatcher's choice comes to, and why the others were not chosen."""
     answering = tuple(
-        Answering(
-            responder.name,
-            route.usage,
-            groups,
-            _objection(responder, route, message),
-            route.effect and responder.confirm,
-            responder.approve if route.effect else 0,
-            has_journal and route.effect,
-            responder.timeout,
-            str(responder.rate) if responder.rate is not None else None,
-            responder.runs,
-            responder.output,
-        )
-        for responder, route, groups in chosen
+        _answering(each, message, before, has_journal=has_journal)
+        for each, before in zip(chosen, _befores(chosen, message), strict=True)
     )
     names = {responder.name for responder, _, _ in chosen}
     routes = [route for _, route, _ in chosen]
@@ -140,6 +131,36 @@ def explain(
     )
     fate = "dispatched" if chosen else "unmatched"
     return Explanation(fate, addressed, answering, silent, tuple(rates))
+
+
+def _answering(
+    chosen: Chosen, message: Message, before: tuple[str, ...], *, has_journal: bool
+) -> Answering:
+    responder, route, groups = chosen
+    return Answering(
+        responder.name,
+        route.usage,
+        groups,
+        _objection(responder, route, message),
+        route.effect and responder.confirm,
+        responder.approve if route.effect else 0,
+        has_journal and route.effect,
+        responder.timeout,
+        str(responder.rate) if responder.rate is not None else None,
+        responder.runs,
+        responder.output,
+        before,
+    )
+
+
+def _befores(chosen: Sequence[Chosen], message: Message) -> Iterator[tuple[str, ...]]:
+    """For each of them, those who may answer in its place: of fallbacks one does."""
+    before: tuple[str, ...] = ()
+    for responder, route, _ in chosen:
+        yield before
+        # Where somebody may not use one, the next one is asked.
+        if route.kind == "fallback" and _objection(responder, route, message) is None:
+            before = (*before, responder.name)
 
 
 def dropped(reason: str) -> Explanation:
@@ -186,12 +207,14 @@ def _why_not(
     return "it fits, but is not asked"
 
 
-def _answering_lines(answering: Answering) -> Iterator[str]:
+def _answering_lines(answering: Answering, *, is_alone: bool) -> Iterator[str]:
     named = _named(answering.responder, answering.usage)
     if answering.objection is not None:
         yield f"denied: {named}: {answering.objection}"
+    elif answering.unless:
+        yield f"is asked if nothing is said by {', '.join(answering.unless)}: {named}"
     else:
-        yield f"answers: {named}"
+        yield f"{'answers' if is_alone else 'is asked first'}: {named}"
     for name, value in answering.groups.items():
         yield f"  {name} = {value}"
     if answering.objection is not None:

@@ -139,8 +139,22 @@ class ConfirmTests(ConsentCase):
         code = re.search("approve ([A-Z]+)", asked)
         assert code is not None
         bot.got_message(person("bob", code[0], **outside))
-        self.assertEqual((len(self.said()), self.ran), (1, []))
+        told = "That does not count outside a conversation; say it again as a chat message."
+        self.assertEqual((self.said(), self.ran), ([told], []))
         self.assertEqual(self.outcomes(), [("alice", "denied"), ("alice", "waiting")])
+        bot.got_message(person("bob", f"!{code[0]}"))
+        self.assertEqual(self.ran, ["web"])
+
+    def test_a_yes_outside_a_conversation(self) -> None:
+        """It does not count either, and that is what is said of it."""
+        bot = self.bot(confirm=True)
+        alone = {"room": None, "sender": "alice@example.org/x"}
+        bot.got_message(evolve(ALICE, body="deploy web", payload={"type": "chat"}, **alone))
+        self.said()
+        bot.got_message(evolve(YES, payload={"type": "normal"}, **alone))
+        (told,) = self.said()
+        self.assertIn("is not done: a yes outside a conversation does not count", told)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "denied")]))
 
     def test_reload(self) -> None:
         """What was confirmed is not done by another responder of that name."""

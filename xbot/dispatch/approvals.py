@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from xbot.access import identity_of, refusal
 from xbot.answers import Answers
 from xbot.errors import XbotError
+from xbot.filters import may_have_effects
 from xbot.message import Message, reply_to
 from xbot.rates import Buckets, Rate, Verdict
 from xbot.responder import Chosen, Responder, Route
@@ -141,6 +142,13 @@ class Approvals:
                 Verdict.STILL: "",
             }[verdict]
         responder, asked = request.responder, request.asked
+        if not may_have_effects(message):
+            self._log.warn(
+                "{sender} approves {responder} outside a conversation, which does not count",
+                sender=message.sender,
+                responder=responder.name,
+            )
+            return "That does not count outside a conversation; say it again as a chat message."
         # Whatever somebody is in another room counts for nothing in this one.
         here = message if message.room == asked.room else evolve(message, affiliation="none")
         who = identity_of(message)

@@ -11,6 +11,7 @@ from xbot.dispatch.approvals import APPROVE_WITHIN, Approvals, NotApproved
 from xbot.dispatch.interrupted import MAX_TEXT, one_line
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run
+from xbot.filters import may_have_effects
 from xbot.message import Message, reply_to
 from xbot.responder import NoAnswer, Responder
 from xbot.threads import Busy
@@ -92,6 +93,12 @@ class Consent:
             ) from None
         if answer.body.strip(" .!").lower() != "yes":
             raise NoConsent("declined", f"{command} is not done.")
+        if not may_have_effects(answer):
+            raise NoConsent(
+                "denied",
+                f"{command} is not done: a yes outside a conversation does not count; ask again,"
+                " and say it as a chat message.",
+            )
         return answer
 
     async def _approved(self, responder: Responder, message: Message, command: str) -> None:

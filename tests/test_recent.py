@@ -2,15 +2,23 @@
 
 from twisted.trial import unittest
 
-from xbot.recent import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Command, Recent
+from xbot.dispatch.runs import Run
+from xbot.matching.pattern import Pattern
+from xbot.message import Message
+from xbot.recent import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
+from xbot.responder import Responder, Route
+from xbot.survey import command
 
 
 class RecentTests(unittest.TestCase):
     def test_bounded(self):
         """So much is remembered, and no name is long."""
+        route = Route(Pattern.match("x"), lambda message, groups: None)
+        message = Message("s", "r", "x", room="w" * 5000, nick="n" * 5000)
+        run = Run(Responder("x", (route,)), route, message, {}, fate="answered")
         recent = Recent()
         for number in range(1000):
-            recent.commands.append(Command(number, "x", "n" * 5000, "w" * 5000, "answered"))
+            recent.commands.append(command(run, number, number))
             recent.changes.append(Change(number, "online"))
         self.assertEqual((len(recent.commands), len(recent.changes)), (MAX_COMMANDS, MAX_CHANGES))
         self.assertEqual((recent.commands[-1].when, recent.changes[-1].when), (999, 999))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 
-from attrs import field, frozen
+from attrs import frozen
 
 #: So many commands, and so many changes of the connection, are remembered.
 MAX_COMMANDS, MAX_CHANGES = 50, 50
 
-#: Of who said it, and where, no more characters.
+#: Of who said it, and where, no more characters are kept.
 MAX_NAME = 200
-
-
-def _short(text: str) -> str:
-    return text[:MAX_NAME]
 
 
 @frozen
@@ -27,8 +23,8 @@ class Command:
 
     when: float
     responder: str
-    who: str = field(converter=_short)
-    where: str = field(converter=_short)
+    who: str
+    where: str
     outcome: str
     seconds: float | None = None
 

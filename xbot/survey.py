@@ -7,7 +7,7 @@ from collections.abc import Container
 from xbot.dispatch.runs import Run
 from xbot.jid import Jid
 from xbot.overview import Link, Overview, Phase, Place, Skill
-from xbot.recent import Command
+from xbot.recent import MAX_NAME, Command
 from xbot.responder import Responder
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.room import Room
@@ -36,8 +36,8 @@ def command(run: Run, when: float, now: float) -> Command:
     return Command(
         when,
         run.responder.name,
-        message.nick or message.sender,
-        message.room or "",
+        (message.nick or message.sender)[:MAX_NAME],
+        (message.room or "")[:MAX_NAME],
         str(run.fate),
         None if run.began is None else max(0.0, now - run.began),
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns, texts
-from xbot.matching.literals import beginnings, folded, required
+from xbot.matching.literals import beginnings, folded, is_plain, required
 from xbot.matching.tree import Node, parse
 
 
@@ -47,6 +47,8 @@ class NothingMissedTests(TestCase):
         starts, held = beginnings(parsed), required(parsed)
         if starts is not None and re.compile(text, re.IGNORECASE).match(body):
             self.assertTrue(folded(body).startswith(tuple(starts)), (text, starts))
+        if is_plain(parsed) and re.compile(text, re.IGNORECASE).fullmatch(body):
+            self.assertIn(folded(body), starts or {folded(body)}, text)
         if held is not None and re.compile(text, re.IGNORECASE).search(body):
             self.assertTrue(any(each in folded(body) for each in held), (text, held))
 
@@ -66,6 +68,14 @@ class FoundTests(TestCase):
             ("(?=x)abc", {"abc"}),
         ):
             self.assertEqual(beginnings(tree(text)), starts, text)
+
+    def test_is_plain(self) -> None:
+        """Some patterns are nothing but their words."""
+        for text, expected in (
+            ("ping", True), ("^ping$", True), ("deploys?", True), ("(?P<what>tea|coffee)", True),
+            (r"ping\b", True), (r"deploy \w+", False), ("pings*", False), (".", False),
+        ):  # fmt: skip
+            self.assertEqual(is_plain(tree(text)), expected, text)
 
     def test_required(self) -> None:
         """What is heard holds its rarest word; single letters say too little."""

@@ -6,7 +6,6 @@ When nobody does, and it was said to the bot, all fallbacks are given, in their 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -18,8 +17,6 @@ IsHere = Callable[[Responder], bool]
 # The places of a responder and of its route: values, whatever those hold.
 _Key = tuple[int, int]
 _Keys = list[Found[_Key]]
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 class Choosing:
@@ -49,17 +46,28 @@ class Choosing:
 
         A Deferred where a guarded pattern has to be asked; it never fails.
         """
-        commands = self._matcher.commands(addressed) if addressed is not None else []
-        return _then(commands, lambda found: self._got_commands(found, addressed, body, is_here))
+        if addressed is None:
+            return self._overhear(body, is_here, is_addressed=False)
+        found = self._matcher.commands(addressed)
+        if isinstance(found, Deferred):
+            return found.addCallback(self._got_commands, body, is_here)
+        return self._got_commands(found, body, is_here)
 
     def _got_commands(
-        self, found: _Keys, addressed: str | None, body: str, is_here: IsHere
+        self, found: _Keys, body: str, is_here: IsHere
     ) -> list[Chosen] | Deferred[list[Chosen]]:
         for chosen in map(self._chosen, found):
             if is_here(chosen[0]):
                 return [chosen]
-        heard = self._matcher.heard(body)
-        return _then(heard, lambda found: self._got_heard(found, addressed is not None, is_here))
+        return self._overhear(body, is_here, is_addressed=True)
+
+    def _overhear(
+        self, body: str, is_here: IsHere, *, is_addressed: bool
+    ) -> list[Chosen] | Deferred[list[Chosen]]:
+        found = self._matcher.heard(body)
+        if isinstance(found, Deferred):
+            return found.addCallback(self._got_heard, is_addressed, is_here)
+        return self._got_heard(found, is_addressed, is_here)
 
     def _got_heard(self, found: _Keys, is_addressed: bool, is_here: IsHere) -> list[Chosen]:
         heard: dict[str, Chosen] = {}
@@ -72,7 +80,3 @@ class Choosing:
 
     def _chosen(self, found: Found[_Key]) -> Chosen:
         return (*self._routes[found.key], found.groups)
-
-
-def _then(result: T | Deferred[T], go_on: Callable[[T], U | Deferred[U]]) -> U | Deferred[U]:
-    return result.addCallback(go_on) if isinstance(result, Deferred) else go_on(result)

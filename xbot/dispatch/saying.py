@@ -40,7 +40,9 @@ class Saying:
             return [f"[cut after {MAX_ANSWERS} messages]"]
         text = cut(text, max(_MARK, self.limit - self._length))
         self._length += len(text)
-        return self._begun(pages(text, PAGE))
+        found = pages(text, PAGE)
+        # Nearly always it is one.
+        return found if len(found) == 1 and not self.kept else self._begun(found)
 
     def got_word(self) -> None:
         """Whoever is answered said something more, and may be told more."""

@@ -35,6 +35,11 @@ def beginnings(tree: Node) -> frozenset[str] | None:
     return None if not starts or "" in starts else starts
 
 
+def is_plain(tree: Node) -> bool:
+    """Whether what matches ``tree`` is one of its :func:`beginnings`, and nothing more."""
+    return _known(tree).texts is not None
+
+
 def required(tree: Node) -> frozenset[str] | None:
     """Folded texts; what matches ``tree`` holds one of them. None when nothing is sure."""
     known = _known(tree)

@@ -8,7 +8,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from xbot.matching.linear import NotLinear
-from xbot.matching.literals import beginnings, folded, required
+from xbot.matching.literals import beginnings, folded, is_plain, required
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.prefixes import Prefixes
 from xbot.matching.sieve import Sieve
@@ -56,7 +56,8 @@ class Matcher(Generic[K]):
         #: anybody speaks.
         self.guarded = sum(way.name == "guarded" for _, way in self._entries)
         self._commands = Prefixes(
-            (number, beginnings(way.tree)) for number, way in self._of_kind("match")
+            (number, beginnings(way.tree), is_plain(way.tree))
+            for number, way in self._of_kind("match")
         )
         self._heard = Sieve((number, required(way.tree)) for number, way in self._of_kind("hear"))
 
@@ -88,7 +89,7 @@ class Matcher(Generic[K]):
     def _find(
         self, candidates: Iterable[int], text: str
     ) -> list[Found[K]] | Deferred[list[Found[K]]]:
-        found: list[tuple[K, dict[str, str]]] = []
+        found: list[Found[K]] = []
         # Where in the list the answers belong that are not there yet.
         guarded: list[tuple[int, K, Way]] = []
         sure: set[K] = set()
@@ -105,16 +106,16 @@ class Matcher(Generic[K]):
                 groups = way.pattern.find(text)
             if groups is not None:
                 sure.add(key)
-                found.append((key, groups))
+                found.append(Found(key, groups))
         if not guarded or self._worker is None:
-            return [Found(key, groups) for key, groups in found]
+            return found
         asked = [Asked(way.pattern, self._owner(key)) for _, key, way in guarded]
         return self._worker.find(text, asked).addCallback(_merged, found, guarded)
 
 
 def _merged(
     answers: list[Groups],
-    found: list[tuple[K, dict[str, str]]],
+    found: list[Found[K]],
     guarded: list[tuple[int, K, Way]],
 ) -> list[Found[K]]:
     """All in order, each key once."""

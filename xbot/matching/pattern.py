@@ -50,4 +50,6 @@ class Pattern:
             found = self.regex.search(text, 0, MAX_SEARCHED)
         if found is None:
             return None
+        if not self.regex.groupindex:
+            return {}
         return {name: value for name, value in found.groupdict().items() if value is not None}

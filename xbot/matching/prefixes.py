@@ -7,22 +7,33 @@ from itertools import chain
 
 
 class Prefixes:
-    """Numbers by the texts of which one must be the beginning; with None, none need be."""
+    """Numbers by the texts of which one must be the beginning; with None, none need be.
 
-    def __init__(self, entries: Iterable[tuple[int, frozenset[str] | None]]) -> None:
+    With True, which stands behind the texts, one of them must be the whole.
+    """
+
+    def __init__(self, entries: Iterable[tuple[int, frozenset[str] | None, bool]]) -> None:
         self._always: list[int] = []
+        self._wholes: dict[str, list[int]] = {}
         self._table: dict[str, list[int]] = {}
-        for number, beginnings in entries:
-            if beginnings is None:
+        for number, texts, is_whole in entries:
+            if texts is None:
                 self._always.append(number)
-            for beginning in beginnings or ():
-                self._table.setdefault(beginning, []).append(number)
-        self._lengths = sorted({len(beginning) for beginning in self._table})
+            table = self._wholes if is_whole else self._table
+            for text in texts or ():
+                table.setdefault(text, []).append(number)
+        lengths: dict[str, set[int]] = {}
+        for beginning in self._table:
+            lengths.setdefault(beginning[0], set()).add(len(beginning))
+        #: How long those are that begin with a letter: few have the same.
+        self._lengths = {letter: sorted(found) for letter, found in lengths.items()}
 
     def candidates(self, text: str) -> list[int]:
         """The numbers that ``text`` may be for, in order."""
         found = [self._always] if self._always else []
-        for length in self._lengths:
+        if (numbers := self._wholes.get(text)) is not None:
+            found.append(numbers)
+        for length in self._lengths.get(text[:1], ()):
             if length > len(text):
                 break
             if (numbers := self._table.get(text[:length])) is not None:

@@ -196,7 +196,7 @@ class XmppAdapter:
 
     def nick_in(self, room: str) -> str | None:
         """Our nick in ``room`` (a bare JID), or None when we are not in it."""
-        known = self.rooms.get(read_address(room).jid)
+        known = self.rooms.at(read_address(room).bare_text)
         return known.nick if known is not None and known.state is State.JOINED else None
 
     def join(self, room: object, by: str | None = None) -> None:

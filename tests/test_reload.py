@@ -484,6 +484,8 @@ class WebhookTests(ReloadCase):
         self.assertEqual(self.post("one"), 202)
         self.clock.advance(1)
         self.assertEqual(self.answers(), ["[one] b"])
+        posts = self.bot.overview().posts
+        self.assertEqual((posts.answers["one"]["202"], posts.texts["delivered"]), (1, 1))
         self.reload(ACCOUNT, self.HTTP, f"[room {ROOM}]", self.HOOK.format("two"))
         self.assertEqual((self.post("one"), self.post("two")), (404, 202))
 

@@ -92,12 +92,26 @@ class Skill:
 
 
 @frozen
+class Posts:
+    """What was posted to webhooks since the start, and what is said of it.
+
+    ``answers`` counts by webhook and HTTP status, ``texts`` by what became of
+    them: one text for each room. ``waiting`` are those still to be said.
+    """
+
+    answers: Mapping[str, Mapping[str, int]]
+    texts: Mapping[str, int]
+    waiting: int
+
+
+@frozen
 class Overview:
     """Everything that can be read of a bot while it runs.
 
     ``uptime`` is in seconds, ``waiting`` counts what is to be said, ``fates``
     what became of messages and of runs, ``dropped`` stanzas that were no
-    message, by reason. ``journal`` is None where nothing has effects.
+    message, by reason. ``journal`` is None where nothing has effects, and
+    ``posts`` where nobody can post.
     """
 
     phase: Phase
@@ -113,6 +127,7 @@ class Overview:
     skills: tuple[Skill, ...] = ()
     commands: tuple[Command, ...] = ()
     changes: tuple[Change, ...] = ()
+    posts: Posts | None = None
 
     @property
     def joined(self) -> int:

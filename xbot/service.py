@@ -148,6 +148,7 @@ class BotService(Service):
             skills=tuple(map(skill, self._assembly.responders)),
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
+            posts=self.serving.posts,
         )
 
     def for_scripts(self) -> SayBot:

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from xbot.assembly import Assembly
 from xbot.file_state import UnusableFile
-from xbot.overview import Overview
+from xbot.overview import Overview, Posts
 from xbot.recent import Command
 from xbot.settings import Config
 
@@ -79,6 +79,11 @@ class Serving:
         """Close what is kept, once nothing is said any more."""
         if self.webhooks is not None:
             await self.webhooks.close()
+
+    @property
+    def posts(self) -> Posts | None:
+        """What was posted to webhooks; None for as long as nobody can."""
+        return self.webhooks.posts() if self.webhooks is not None else None
 
     @property
     def under_way(self) -> int:

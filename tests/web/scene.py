@@ -4,7 +4,7 @@ import random
 
 from attrs import evolve
 
-from xbot.overview import Link, Overview, Phase, Place, Skill
+from xbot.overview import Link, Overview, Phase, Place, Posts, Skill
 from xbot.recent import Change, Command
 from xbot.web.samples import COUNT, Sample
 
@@ -83,6 +83,7 @@ GOOD = Overview(
         Change(NOW - 48_214, "negotiating"),
         Change(NOW - 48_213, "online"),
     ),
+    Posts({"alerts": {"202": 7, "403": 0}}, {"delivered": 5, "failed": 0}, 2),
 )
 
 BAD = evolve(
@@ -94,6 +95,7 @@ BAD = evolve(
     skills=(Skill(EVIL, EVIL, EVIL, True),),
     commands=(Command(NOW, EVIL, EVIL, EVIL, EVIL, 1.0),),
     changes=(Change(NOW, EVIL, EVIL),),
+    posts=Posts({EVIL: {"202": 1}}, {}, 1),
 )
 
 

@@ -41,11 +41,17 @@ class MetricsTests(unittest.TestCase):
             (("xbot_messages_total", ("fate", "unmatched")), 58_322),
             (("xbot_stanzas_dropped_total", ("reason", "correction")), 3),
             (("xbot_answers_undelivered_total",), 1),
+            (("xbot_webhook_posts_total", ("status", "202"), ("webhook", "alerts")), 7),
+            (("xbot_webhook_posts_total", ("status", "403"), ("webhook", "alerts")), 0),
+            (("xbot_webhook_texts_total", ("fate", "delivered")), 5),
+            (("xbot_webhook_texts_waiting",), 2),
         ):
             self.assertEqual(samples[key], value, key)
         self.assertNotIn(("xbot_messages_total", ("fate", "answered")), samples)
         self.overview = evolve(GOOD, waiting=7)
         self.assertEqual(self.samples()["xbot_outbox_messages",], 7)
+        self.overview = evolve(GOOD, posts=None)
+        self.assertEqual([name for name, *_ in self.samples() if "webhook" in name], [])
 
     def test_commands(self):
         """Runs are counted by responder and outcome, and by how long they took."""
@@ -73,7 +79,10 @@ class MetricsTests(unittest.TestCase):
         """Nothing that anyone is called breaks the text."""
         self.overview = evolve(BAD, dropped={EVIL: 1}, fates={f"a\n{EVIL}": 2})
         self.metrics.got_command(Command(0.0, EVIL, EVIL, EVIL, "answered", 1.0))
-        self.assertEqual(self.samples()["xbot_stanzas_dropped_total", ("reason", EVIL)], 1)
+        samples = self.samples()
+        self.assertEqual(samples["xbot_stanzas_dropped_total", ("reason", EVIL)], 1)
+        posts = samples["xbot_webhook_posts_total", ("status", "202"), ("webhook", EVIL)]
+        self.assertEqual(posts, 1)
 
     def test_own_registry(self):
         """Nothing is put into the registry that all share."""

@@ -61,6 +61,7 @@ class PagesTests(unittest.TestCase):
         self.assertEqual((told["phase"], told["ready"]), ("running", False))
         self.assertEqual(told["rooms"][0]["jid"], "ops@conference.example.org")
         self.assertEqual(told["link"]["round_trip"], 0.0134)
+        self.assertEqual(told["posts"]["answers"]["alerts"]["202"], 7)
         self.overview = BAD
         self.assertEqual(json.loads(self.get("/status.json").body)["name"], BAD.name)
         self.overview = Overview(Phase.STARTING, Link("stopped", 0.0))

@@ -18,7 +18,7 @@ from tests.webhooks.test_payload import anything
 from xbot.rates import Rate
 from xbot.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.web.posting import Posted
-from xbot.webhooks.door import READERS, Door, read
+from xbot.webhooks.door import READERS, STATUSES, Door, read
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits
 from xbot.webhooks.payload import Part, WrongPayload
 
@@ -32,9 +32,10 @@ OPEN = WebhookSettings("own", "/webhook/own", (ROOM,), "{alert.title}")
 class FalseSpool:
     """Remembers what it was to keep; ``problem`` is what it fails with."""
 
-    under_way = 0
+    under_way = unsaid = 0
 
     def __init__(self) -> None:
+        self.fates: dict[str, int] = {}
         self.kept: list[tuple[str, tuple[str, ...], str]] = []
         self.problem: Exception | None = None
         self.is_news = True
@@ -101,6 +102,29 @@ class AnswerTests(DoorCase):
         for kind in ("", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"):
             told = self.post(b"{}", content_type=kind)
             self.assertEqual(told, (415, "the content type must be application/json"))
+
+    def test_counted(self) -> None:
+        """Each answer counts for its webhook from 0 on; who posts elsewhere counts for none."""
+        self.post(sample("generic"))
+        self.spool.is_news = False
+        self.post(sample("generic"))
+        self.spool.problem = ZeroDivisionError()
+        self.failureResultOf(
+            self.door.post(Posted(OPEN.path, JSON, sample("generic"))), ZeroDivisionError
+        )
+        self.post(b"{}", GITHUB.path)
+        self.post(b"{}", "/webhook/none")
+        answers = self.door.posts().answers
+        self.assertEqual(set(answers), {"own", "code"})
+        self.assertEqual(tuple(answers["own"]), STATUSES)
+        self.assertEqual(
+            {status: count for status, count in answers["own"].items() if count},
+            {"200": 1, "202": 1, "500": 1},
+        )
+        self.assertEqual((answers["code"]["401"], sum(answers["code"].values())), (1, 1))
+        self.door.change([GITHUB])
+        answers = self.door.posts().answers
+        self.assertEqual((set(answers), answers["code"]["401"]), ({"code"}, 1))
 
     def test_kinds(self) -> None:
         """JSON may say its character set, and may be one of its relatives."""

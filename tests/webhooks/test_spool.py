@@ -95,8 +95,10 @@ class SayTests(SpoolCase):
         self.assertEqual((message.recipient, message.body), (ROOM, "[hook] a"))
         self.assertEqual((message.room, message.payload["type"]), (ROOM, "groupchat"))
         self.assertEqual((self.waiting(), self.spool.under_way), (1, 1))
+        self.assertEqual((self.spool.unsaid, self.spool.fates["delivered"]), (1, 0))
         self.arrive()
         self.assertEqual((self.waiting(), self.spool.under_way), (0, 0))
+        self.assertEqual((self.spool.unsaid, self.spool.fates["delivered"]), (0, 1))
 
     def test_together(self) -> None:
         """What comes for one room within a second is one message; each room has its own."""
@@ -147,6 +149,7 @@ class SayTests(SpoolCase):
                 self.clock.advance(RETRY)
         self.assertEqual(len(self.said), 2 * MAX_UNDER_WAY * MAX_TRIES)
         self.assertEqual((self.spool.under_way, self.clock.getDelayedCalls()), (0, []))
+        self.assertEqual((self.spool.unsaid, self.spool.fates["failed"]), (0, 2 * MAX_UNDER_WAY))
         self.said.clear()
         self.keep("good")
         self.clock.advance(GATHER)
@@ -263,6 +266,7 @@ class CrashTests(SpoolCase):
         self.clock.advance(GATHER)
         self.assertEqual(self.bodies(), ["[hook] c"])
         self.assertEqual(self.waiting(), 1)
+        self.assertEqual((self.spool.unsaid, self.spool.fates["stale"]), (1, 2))
 
     def test_held(self) -> None:
         """On the way out nothing more is said, but what arrives is noted."""

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from xbot.overview import Overview
+from xbot.overview import Overview, Posts
 from xbot.recent import Command
 from xbot.web.answer import Answer
 
@@ -115,6 +115,20 @@ class _Looking(Collector):
             "Answers that could not leave.",
             overview.fates.get("undelivered", 0),
         )
+        if overview.posts is not None:
+            yield from _of_webhooks(overview.posts)
+
+
+def _of_webhooks(posts: Posts) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "xbot_webhook_posts", "What posts were answered.", labels=["webhook", "status"]
+    )
+    for name, counts in sorted(posts.answers.items()):
+        for status, count in sorted(counts.items()):
+            answers.add_metric([name, status], count)
+    yield answers
+    yield _by("xbot_webhook_texts", "What became of texts to be said.", "fate", posts.texts)
+    yield _gauge("xbot_webhook_texts_waiting", "Texts that are still to be said.", posts.waiting)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

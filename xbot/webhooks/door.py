@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from twisted.internet.defer import Deferred, TimeoutError, succeed
@@ -10,6 +11,7 @@ from twisted.logger import Logger
 
 from xbot.errors import XbotError
 from xbot.file_state import FileUnavailable
+from xbot.overview import Posts
 from xbot.rates import Buckets, Verdict
 from xbot.responder import Failed
 from xbot.scope import TakesPost, Unloaded
@@ -35,6 +37,10 @@ READERS = {
     "github": github,
     "gitea": gitea,
 }
+
+
+#: What a post can be answered, for those who count. 500 is a mistake of a responder, or of ours.
+STATUSES = ("200", "202", "400", "401", "403", "415", "429", "500", "503")
 
 
 class NobodyTakesIt(XbotError):
@@ -80,12 +86,19 @@ class Door:
         self._refusals = Throttle(clock)
         self._taken = Buckets(clock.seconds)
         self._webhooks: dict[str, WebhookSettings] = {}
+        # By name and HTTP status.
+        self._answers: dict[str, Counter[str]] = {}
         self._is_open = False
 
     @property
     def under_way(self) -> int:
         """How many messages the outbox has of ours."""
         return self._spool.under_way
+
+    def posts(self) -> Posts:
+        """What was posted, and what became of it."""
+        answers = {name: dict(counts) for name, counts in self._answers.items()}
+        return Posts(answers, dict(self._spool.fates), self._spool.unsaid)
 
     def change(self, webhooks: Collection[WebhookSettings]) -> Deferred[None]:
         """From now on these; fires once what they say can be kept, or that was tried in vain.
@@ -108,6 +121,11 @@ class Door:
 
     def _set(self, webhooks: Iterable[WebhookSettings]) -> None:
         self._webhooks = {webhook.path: webhook for webhook in webhooks}
+        # From the first on there is a number that the next one is more than.
+        self._answers = {
+            webhook.name: self._answers.get(webhook.name, Counter(dict.fromkeys(STATUSES, 0)))
+            for webhook in self._webhooks.values()
+        }
 
     def is_path(self, path: str) -> bool:
         """Whether something can be posted there."""
@@ -121,6 +139,15 @@ class Door:
         webhook = self._webhooks.get(posted.path)
         if webhook is None:
             return Answer.text("there is nothing here", 404)
+        counts, status = self._answers[webhook.name], 500
+        try:
+            answer = await self._take(webhook, posted)
+            status = answer.status
+        finally:
+            counts[str(status)] += 1
+        return answer
+
+    async def _take(self, webhook: WebhookSettings, posted: Posted) -> Answer:
         refusal = self._refuse(webhook, posted)
         if refusal is not None:
             return self._told(webhook, refusal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,10 @@ class Spool:
         self._waiting: dict[str, deque[Waiting]] = {}
         self._under_way: dict[str, int] = {}
         self._timers: dict[str, IDelayedCall] = {}
+        #: Texts by what became of them: delivered, failed (nobody could say them), stale.
+        self.fates = Counter({"delivered": 0, "failed": 0, "stale": 0})
+        #: Texts that are to be said.
+        self.unsaid = 0
         # By batch: how often it could not be said.
         self._failures: dict[str, int] = {}
         self._new_keys = 0
@@ -169,6 +173,8 @@ class Spool:
                 rooms=", ".join(sorted({each.room for each in stale})),
             )
             self._remove([each.number for each in stale])
+            self.fates["stale"] += len(stale)
+        self.unsaid += len(left) - len(stale)
         gone = {each.number for each in stale}
         batches: dict[str, list[Waiting]] = {}
         for each in left:
@@ -188,6 +194,7 @@ class Spool:
         if self._new_keys >= FORGET_AFTER:
             self._new_keys = 0
             self._writer.do(lambda file: file.forget()).addErrback(self._got_problem)
+        self.unsaid += len(kept)
         for each in kept:
             self._waiting.setdefault(each.room, deque()).append(each)
             self._later(each.room, GATHER)
@@ -254,7 +261,7 @@ class Spool:
 
     def _got_delivered(self, texts: list[Waiting], batch: str) -> None:
         self._remove([each.number for each in texts])
-        self._end(texts[0].room, batch)
+        self._end(texts, batch, "delivered")
 
     def _got_failed(self, texts: list[Waiting], batch: str) -> None:
         self._failures[batch] = self._failures.get(batch, 0) + 1
@@ -268,10 +275,13 @@ class Spool:
             count=len(texts),
             room=room,
         )
-        self._end(room, batch)
+        self._end(texts, batch, "failed")
 
-    def _end(self, room: str, batch: str) -> None:
+    def _end(self, texts: list[Waiting], batch: str, fate: str) -> None:
         """A message is not under way any more; another one may be."""
+        room = texts[0].room
+        self.fates[fate] += len(texts)
+        self.unsaid -= len(texts)
         self._failures.pop(batch, None)
         self._under_way[room] -= 1
         if not self._under_way[room]:

@@ -126,7 +126,7 @@ L11 O   operator test     a program that forks, ignores SIGTERM and writes witho
 O01 O   operator test     the password in arguments
 O02 O   operator test     the password in the log, at debug level
 O03 O   operator -        the password in a traceback
-O04 X   operator -        an ini or a password file that others can read
+O04 X   operator -        an ini or a password file that others can read, or that is not ours
 O05 O   occupant both     CR, LF, ESC, line separators and bidi controls in what is logged
 O06 O   occupant both     braces and percent signs in what is logged
 O07 O   operator -        a disk that is full, a state folder that cannot be written

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import stat
 from pathlib import Path
 
 from twisted.internet import defer
@@ -14,6 +15,7 @@ from tests.hostile.bot import NICK, ROOM, HostileCase, said, secrets, told
 from tests.xmpp.harness import PASSWORD, features, mechanisms, sasl
 from tests.xmpp.test_sasl import ScramServer
 from xbot import service, tap
+from xbot.config import credentials
 from xbot.interfaces import IJournal
 from xbot.journal.journal import Journal
 from xbot.logs.levels import Levels
@@ -178,10 +180,22 @@ class DaemonTests(HostileCase):
         return said.getvalue()
 
     def test_O04(self):
-        """A password that others of this machine can read is not used."""
+        """A password that others of this machine can read, or put there, is not used."""
         self.assertIn("open to other users", self.refused(f"{INI}password = {PASSWORD}\n", 0o644))
         self.assertIn("open to other users", self.refused(f"{INI}password = {PASSWORD}\n", 0o640))
         self.refused(f"{INI}password-file = secret\n", secret=(PASSWORD, 0o644))
+        read_file = credentials.read_file
+
+        def of_somebody_else(path, limit):
+            data, status = read_file(path, limit)
+            fields = list(status)
+            fields[stat.ST_UID] = os.geteuid() + 1
+            return data, os.stat_result(fields)
+
+        self.patch(credentials, "read_file", of_somebody_else)
+        self.assertIn("belongs to user", self.refused(f"{INI}password = {PASSWORD}\n"))
+        said = self.refused(f"{INI}password-file = secret\n", secret=(PASSWORD, 0o600))
+        self.assertIn("belongs to user", said)
 
     def test_O07(self):
         """Without a disk what has effects is refused, aloud; the rest goes on, and it mends."""

@@ -10,7 +10,7 @@ from tests.xmpp.test_elements import INTACT, Sink, attributed, declaring, nested
 from xbot.xmpp import elements, fast_elements, ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import glance_at_message
+from xbot.xmpp.glance import MESSAGE, PRESENCE, glance_at_message, glance_at_presence
 from xbot.xmpp.nodes import NAME, full_name, split_name, text_of
 from xbot.xmpp.serialize import serialize
 
@@ -28,11 +28,14 @@ class FastDroppedTests(test_elements.DroppedTests):
     setUp = FastViolationTests.setUp
 
 
+GLANCES = {MESSAGE: glance_at_message, PRESENCE: glance_at_presence}
+
+
 def story(stream, data, size, glances=False):
     """Everything that a stream tells of these bytes, in order.
 
-    With ``glances`` plain messages as what a glance tells of them; None: that
-    is never read off their bytes.
+    With ``glances`` plain stanzas as what a glance tells of them; None: that is
+    never read off their bytes.
     """
     told = []
 
@@ -41,8 +44,8 @@ def story(stream, data, size, glances=False):
         return True
 
     def got_node(node):
-        seen = split_name(node[NAME])[1] == "message" and glance_at_message(node)
-        return bool(seen) and got_glance(seen)
+        seen = GLANCES.get(node[NAME], lambda node: None)(node)
+        return seen is not None and got_glance(seen)
 
     if glances is not False:
         stream.NodeEvent = got_node
@@ -60,6 +63,10 @@ def story(stream, data, size, glances=False):
 
 
 PLAIN = "<message type='groupchat' from='r@c.x/a'><body>hello</body></message>"
+THERE = (
+    "<presence from='r@c.x/b'><x xmlns='http://jabber.org/protocol/muc#user'><item role='visitor'/>"
+    "</x></presence>"
+)
 
 #: What streams are made of, honest or not. Together they make most mistakes there are.
 PIECES = [
@@ -69,7 +76,7 @@ PIECES = [
     "<stream:x", "</stream:x>", "<stream:stream", "</stream:stream>", " xml:lang='en'",
     "text", "\n", "&amp;", "&lt;", "&#10;", "&lol;", "]]>", "<![CDATA[", "<![CDATA[<x/>]]>",
     "<!-- x -->", "<?x y?>", "<!DOCTYPE x>", "<!", "<?", "xmlns:", "\u00e9", "\U0001f600", "\x00",
-    "<body>hello</body>", PLAIN, PLAIN, INTACT, "<x xmlns='a b'><y/></x>",
+    "<body>hello</body>", PLAIN, PLAIN, THERE, INTACT, "<x xmlns='a b'><y/></x>",
     "<stream:y xmlns='c d'/>",
 ]  # fmt: skip
 
@@ -82,7 +89,7 @@ class SameTests(unittest.TestCase):
         data = data.encode() if isinstance(data, str) else data
         theirs = story(ElementStream(), data, size)
         self.assertEqual(story(FastElementStream(), data, size), theirs, data[:500])
-        if b"groupchat" in data:
+        if b"r@c.x/" in data:
             skimmed, parsed = (
                 # Of two violations the parser may come to another one first.
                 [each if each[0] != "violation" else each[:1] for each in told]
@@ -176,15 +183,17 @@ class SameTests(unittest.TestCase):
             ("<stream:x>", "</stream:x>"),
         ]:
             for size in 1, 7, len(HEADER + INTACT + before), 16384:
-                told = self.assert_same(HEADER + INTACT + before + PLAIN + behind + END, size)
-                self.assertEqual(told[1][0], "stanza")
+                for plain in PLAIN, THERE:
+                    told = self.assert_same(HEADER + INTACT + before + plain + behind + END, size)
+                    self.assertEqual(told[1][0], "stanza")
 
     def test_another_default(self):
         """In a stream that is not for clients nothing is plain."""
         header = HEADER.replace("jabber:client", "jabber:server")
         self.assertNotEqual(header, HEADER)
-        story_ = story(FastElementStream(), (header + INTACT + PLAIN).encode(), 16384, glances=True)
-        self.assertEqual([kind for kind, *_ in story_], ["root", "stanza", "stanza"])
+        data = (header + INTACT + PLAIN + THERE).encode()
+        told = story(FastElementStream(), data, 16384, glances=True)
+        self.assertEqual([kind for kind, *_ in told], ["root", "stanza", "stanza", "stanza"])
 
     def test_prefixes(self):
         """Elements made of nodes do not keep prefixes, which nobody asks for."""

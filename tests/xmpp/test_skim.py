@@ -1,4 +1,4 @@
-"""Skimming: what it says of a message is what the parser and a glance say."""
+"""Skimming: what it says of a stanza is what the parser and a glance say."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,8 +7,9 @@ from twisted.trial import unittest
 from tests.xmpp.harness import HEADER, PROPERTY
 from xbot.xmpp.elements import StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import glance_at_message
-from xbot.xmpp.skim import skim
+from xbot.xmpp.glance import MESSAGE, PRESENCE, glance_at_message, glance_at_presence
+from xbot.xmpp.nodes import NAME
+from xbot.xmpp.skim import ends_of_pieces, skim
 
 ROOM = "room@muc.example.org"
 
@@ -31,6 +32,18 @@ PLAIN = [
     "<markable xmlns='urn:xmpp:chat-markers:0'/>"
     "<delay stamp='2026-01-02T03:04:05Z' xmlns='urn:xmpp:delay' from='room@muc.example.org'/>"
     "<origin-id id='o1' xmlns='urn:xmpp:sid:0'/></message>",
+]
+
+X = "<x xmlns='http://jabber.org/protocol/muc#user'>"
+PLAIN_PRESENCES = [
+    f"<presence from='{ROOM}/alice' to='xbot@example.org/bot' id='p1' xml:lang='en'>"
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='x.y' ver='q07=' ext=''/>"
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='zDrsw/TQwTFpNZiasPxwTSeU8u4='/>"
+    f"{X}<item affiliation='none' role='participant' jid='user@example.org/pda'/></x></presence>",
+    f"<presence from='{ROOM}/b\u00f6b'><show>away</show><status>it is late</status>"
+    "<priority>5</priority><x xmlns='vcard-temp:x:update'><photo>da39a3ee</photo></x>"
+    f"<idle xmlns='urn:xmpp:idle:1' since='x'/>{X}<item role='visitor'/></x></presence>",
+    f"<presence from='{ROOM}/c'><x xmlns='vcard-temp:x:update'></x>{X}<item/></x></presence>",
 ]
 
 ATTRIBUTES = [
@@ -67,6 +80,22 @@ CHILDREN = [
     "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>", "<message/>", "</message>",
 ]  # fmt: skip
 
+PARTS = [
+    f"{X}<item role='participant'/></x>", f"{X}<item jid='@'/></x>", f"{X}<item foo='x'/></x>",
+    f"{X}<item affiliation='owner' role='moderator' jid='a@x.org/p'/></x>", f"{X}</x>", X, "</x>",
+    f"{X}<item role='a' role='b'/></x>", f"{X}<item></item></x>", f"{X}<item/><item/></x>",
+    f"{X}<item/><status code='110'/></x>", f"{X}<item nick='n'/></x>", f"{X}text<item/></x>",
+    f"{X}<item jid='a&amp;b@x.org'/></x>", "<x xmlns='urn:other'><item/></x>", "<x><item/></x>",
+    "<show>away</show>", "<show/>", "<show>a</status>", "<status>x</status>",
+    "<status>&lt;</status>",
+    "<priority>1</priority>", "<x xmlns='vcard-temp:x:update'><photo/></x>", "<item/>",
+    "<x xmlns='vcard-temp:x:update'><photo>a</photo></x>", "<x xmlns='vcard-temp:x:update'/>",
+    "<c xmlns='http://jabber.org/protocol/caps' hash='h' node='n' ver='v'/>", "<c/>", "text",
+    "<c xmlns='http://jabber.org/protocol/caps' ver='v' ver='v'/>", "<p:x xmlns:p='urn:p'/>",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='x'/>", "<idle xmlns='urn:xmpp:idle:1'/>",
+    "<error type='cancel'/>", "</presence>", "<presence/>",
+]  # fmt: skip
+
 START = f"<message type='groupchat' from='{ROOM}/alice'"
 
 
@@ -97,20 +126,21 @@ class SkimTests(unittest.TestCase):
         seen, length = found
         nodes = parsed(data[:length])
         self.assertEqual(len(nodes or ()), 1, data)
-        self.assertEqual(glance_at_message(nodes[0]), seen, data)
+        glance = {MESSAGE: glance_at_message, PRESENCE: glance_at_presence}[nodes[0][NAME]]
+        self.assertEqual(glance(nodes[0]), seen, data)
         return True
 
     def test_plain(self):
         """What is usual is known, and what follows it does not matter."""
-        for text in PLAIN:
+        for text in PLAIN + PLAIN_PRESENCES:
             data = text.encode()
             for behind in b"", b"<message", b"\n", b"text", "\u00e9".encode():
                 self.assertEqual(skim(data + behind)[1], len(data), data)
                 self.assertTrue(self.assert_true(data + behind))
 
     def test_nothing_less(self):
-        """No beginning of a message is one."""
-        for text in PLAIN:
+        """No beginning of a stanza is one."""
+        for text in PLAIN + PLAIN_PRESENCES:
             data = text.encode()
             for end in range(len(data)):
                 self.assertIsNone(skim(data[:end]))
@@ -140,7 +170,17 @@ class SkimTests(unittest.TestCase):
         )
 
     @settings(PROPERTY, max_examples=1000)
-    @given(st.sampled_from(PLAIN), st.data())
+    @given(
+        st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
+        st.lists(st.sampled_from(PARTS), max_size=3),
+        st.sampled_from([f"<presence from='{ROOM}/alice'", "<presence", "<presence "]),
+    )
+    def test_any_presence(self, attributes, parts, start):
+        """Whatever is put together."""
+        self.assert_true(f"{start}{''.join(attributes)}>{''.join(parts)}</presence>".encode())
+
+    @settings(PROPERTY, max_examples=1000)
+    @given(st.sampled_from(PLAIN + PLAIN_PRESENCES), st.data())
     def test_damaged(self, text, data):
         """A byte or two changed, lost or put in."""
         damaged = bytearray(text.encode())
@@ -158,3 +198,15 @@ class SkimTests(unittest.TestCase):
         for amount, is_plain in (15, True), (16, False):
             text = f"{START}><body>b</body>{child * amount}</message>"
             self.assertEqual(skim(text.encode()) is not None, is_plain)
+
+    def test_pieces(self):
+        """Data is cut before each place where something plain may begin, and nowhere else."""
+        for text, ends in (
+            ("", []),
+            ("x", [1]),
+            ("<message >", [10]),
+            ("<message ><presence ><message <iq/> <presence ", [10, 21, 36, 46]),
+            ("<messages><presences><message>", [30]),
+            ("text<presence <presence ", [4, 14, 24]),
+        ):
+            self.assertEqual(list(ends_of_pieces(text.encode())), ends, text)

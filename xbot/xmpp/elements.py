@@ -22,7 +22,7 @@ from xml.sax.saxutils import quoteattr
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp.glance import Glance
+from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.nodes import SEPARATOR, Node, full_name, split_name
 from xbot.xmpp.tags import NotWellFormed, StanzaEnd, UnfinishedTag, unfinished_tag
 
@@ -97,7 +97,7 @@ class ElementStream:
 
     #: Never called by this one; see :class:`xbot.xmpp.fast_elements.FastElementStream`.
     NodeEvent: Callable[[Node], bool]
-    GlanceEvent: Callable[[Glance], bool] | None
+    GlanceEvent: Callable[[Glance | Sighting], bool] | None
 
     def __init__(self) -> None:
         parser = _make_parser()

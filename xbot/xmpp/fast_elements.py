@@ -19,9 +19,9 @@ from xbot.xmpp.elements import (
     StreamViolation,
     is_own_answer,
 )
-from xbot.xmpp.glance import Glance
+from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.nodes import ATTRIBUTES, NAME, SEPARATOR, Node, element_of
-from xbot.xmpp.skim import BEGINNING, skim
+from xbot.xmpp.skim import ends_of_pieces, skim
 
 #: Names that were looked at are remembered; so many.
 _MAX_KNOWN = 1000
@@ -43,7 +43,7 @@ class FastElementStream(ElementStream):
     def __init__(self) -> None:
         super().__init__()
         self.NodeEvent = lambda node: False
-        self.GlanceEvent: Callable[[Glance], bool] | None = None
+        self.GlanceEvent: Callable[[Glance | Sighting], bool] | None = None
         # What is open: one list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
         self._open: list[Node] = []
@@ -66,22 +66,21 @@ class FastElementStream(ElementStream):
             self._parse(data)
             return
         start, may_skim = 0, self._may_skim()
-        while start < len(data):
-            # As far as to where the next one may begin.
-            end = data.find(BEGINNING, start + 1)
-            piece = data[start:end] if end > 0 else data[start:]
-            if may_skim and piece.startswith(BEGINNING) and (found := skim(piece)) is not None:
+        for end in ends_of_pieces(data):
+            piece = data[start:end]
+            if may_skim and (found := skim(piece)) is not None:
                 seen, length = found
                 if taken(seen):
                     piece = piece[length:]
+            start = end
             if piece:
                 self._parse(piece)
                 may_skim = self._may_skim()
-                if not may_skim and end > 0:
-                    # It goes on within a stanza: let the parser have it in one piece.
-                    self._parse(data[end:])
-                    return
-            start = end if end > 0 else len(data)
+                if not may_skim:
+                    break
+        if start < len(data):
+            # It goes on within a stanza: the parser has it in one piece.
+            self._parse(data[start:])
 
     def _may_skim(self) -> bool:
         """Whether here a stanza may begin, and the parser waits for nothing else."""

@@ -16,7 +16,7 @@ from xbot.jid import check_resource
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import Address, read_address
 from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN, NAME, Node, full_name
-from xbot.xmpp.occupants import make_occupant
+from xbot.xmpp.occupants import Occupant, make_occupant
 from xbot.xmpp.room_presence import RoomPresence
 
 MESSAGE = full_name(ns.CLIENT, "message")
@@ -59,6 +59,13 @@ class Glance(NamedTuple):
     delayed: bool
     origin_id: str | None
     stanza_id: str | None
+
+
+class Sighting(NamedTuple):
+    """The plain presence of an occupant: the room's bare JID, and what it tells."""
+
+    room: str
+    presence: RoomPresence
 
 
 def glance_at_message(node: Node) -> Glance | None:
@@ -132,21 +139,18 @@ def glance_at_subject(node: Node) -> str | None:
         return None
 
 
-def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
-    """The room's bare JID, and what the plain presence of an occupant tells; None for all else."""
+def glance_at_presence(node: Node) -> Sighting | None:
+    """What the plain presence of an occupant tells; None for all else."""
     attributes = node[ATTRIBUTES]
     if "type" in attributes:
         return None
-    # Not read as a whole: of thousands, few will ever speak.
-    text = attributes.get("from", "")
-    bare, _, nick = text.partition("/")
     x = None
     for child in node[CHILDREN:]:
         if child[NAME] == _X:
             if x is not None:
                 return None
             x = child
-    if x is None or not nick:
+    if x is None:
         return None
     # One item, with nothing in it, and status codes are all that x may hold.
     item = None
@@ -162,8 +166,19 @@ def glance_at_presence(node: Node) -> tuple[str, RoomPresence] | None:
     if item is None:
         return None
     try:
-        room = read_address(bare).bare_text
-        check_resource(text, nick)
+        return sighting(attributes.get("from", ""), codes, make_occupant(item.get))
     except InvalidJid:
         return None
-    return room, RoomPresence(nick, True, None, codes, make_occupant(item.get))
+
+
+def sighting(address: str, codes: frozenset[str], occupant: Occupant) -> Sighting | None:
+    """Of the occupant with this address, with these status codes; None where it is none's.
+
+    :raises InvalidJid: when it is no address.
+    """
+    # Not read as a whole: of thousands, few will ever speak.
+    bare, _, nick = address.partition("/")
+    if not nick:
+        return None
+    room = read_address(bare).bare_text
+    return Sighting(room, RoomPresence(check_resource(address, nick), True, None, codes, occupant))

@@ -66,7 +66,7 @@ class Messages(Handler):
     def observe(self) -> None:
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
-        self.xmlstream.glance_shortcut = self.take_seen
+        self.xmlstream.glance_shortcuts[Glance] = self.take_seen
 
     # The short way of what is plain (xbot.xmpp.stream.Shortcut). All that it does
     # is done on the long way too, where it is easier to see.

@@ -16,7 +16,7 @@ from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import ns
-from xbot.xmpp.glance import PRESENCE, glance_at_presence, glance_at_subject
+from xbot.xmpp.glance import PRESENCE, Sighting, glance_at_presence, glance_at_subject
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
@@ -97,6 +97,7 @@ class Rooms(Handler):
     def observe(self) -> None:
         self.watch("presence", self.got_presence)
         self.xmlstream.shortcuts[PRESENCE] = self.take
+        self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
         # Before those who act on what is said: that it is said is a sign of life.
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
@@ -121,13 +122,15 @@ class Rooms(Handler):
     def take(self, node: Node) -> bool:
         """Deal with the plain presence of somebody in one of our rooms; False if it is not."""
         seen = glance_at_presence(node)
-        if seen is None:
-            return False
-        room = self.at(seen[0])
+        return seen is not None and self.take_seen(seen)
+
+    def take_seen(self, seen: Sighting) -> bool:
+        """The same of what was glanced at already."""
+        room = self.at(seen.room)
         # Others act on what comes from a room that refused us.
         if room is None or room.state is State.REFUSED:
             return False
-        room.got_presence(seen[1])
+        room.got_presence(seen.presence)
         return True
 
     def take_subject(self, node: Node) -> bool:

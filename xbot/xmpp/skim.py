@@ -1,32 +1,33 @@
-"""Plain messages in rooms, read by one regular expression before the parser sees them.
+"""Plain stanzas from rooms, read by one regular expression before the parser sees them.
 
-Nearly all that a busy bot hears has one shape: a message of type ``groupchat``
-with a body and a few children that mean little. To parse such a one, and then to
-glance at it, takes four times as long as to see that it has this shape.
+Nearly all that a busy bot hears has one of two shapes: a message of type
+``groupchat`` with a body and a few children that mean little, or the presence of
+somebody who is there. To parse such a one, and then to glance at it, takes three
+times as long as to see that it has this shape.
 
 This is no XML parser, and it decides nothing. It knows a small subset of XML, as
-servers write it, and says of that what the parser and
-:func:`~xbot.xmpp.glance.glance_at_message` would say, to the last character. Of
-all else it says nothing: of an attribute or a child that it does not know, or that
-comes twice, of prefixes, of references beyond the five that every XML has, of
-anything that might not be well-formed. That goes to the parser, as if this were
-not here.
+servers write it, and says of that what the parser and :mod:`~xbot.xmpp.glance`
+would say, to the last character. Of all else it says nothing: of an attribute or
+a child that it does not know, or that comes twice, of prefixes, of references
+beyond the five that every XML has, of anything that might not be well-formed. That
+goes to the parser, as if this were not here.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
 from xml.sax.saxutils import unescape
 
 from xbot.errors import InvalidJid
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
-from xbot.xmpp.glance import Glance
+from xbot.xmpp.glance import Glance, Sighting, sighting
+from xbot.xmpp.occupants import make_occupant
 
-#: What every message begins with that may have the shape.
-BEGINNING = b"<message "
+#: What every stanza begins with that may have a shape.
+_MESSAGE, _PRESENCE = b"<message ", b"<presence "
 
 #: An attribute's value without references, and without white space but blanks, for
 #: which the parser would give blanks (XML 1.0, section 3.3.3).
@@ -41,10 +42,10 @@ _QUOTES = {"&apos;": "'", "&quot;": '"'}
 #: These are no characters of XML (section 2.2), but UTF-8.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
 
-#: With more of them a message is no plain one.
+#: With more of them a stanza is no plain one.
 _MAX_CHILDREN = 16
 
-#: Children without anything in them that mean nothing to us.
+#: Children of messages without anything in them that mean nothing to us.
 _MEANINGLESS = {
     ns.CHAT_STATES: ("active", "composing", "paused", "inactive"),
     ns.CHAT_MARKERS: ("markable",),
@@ -53,96 +54,160 @@ _MEANINGLESS = {
 }
 
 
-def skim(data: bytes) -> tuple[Glance, int] | None:
-    """What a plain message says that ``data`` begins with, and where it ends; None for all else.
+def ends_of_pieces(data: bytes) -> Iterator[int]:
+    """Where ``data`` can be cut: before all that may have a shape, and at its end."""
+    at, length = 0, len(data)
+    message = presence = 0
+    while at < length:
+        if message <= at:
+            message = data.find(_MESSAGE, at + 1) % (length + 1)
+        if presence <= at:
+            presence = data.find(_PRESENCE, at + 1) % (length + 1)
+        at = min(message, presence)
+        yield at
+
+
+def skim(data: bytes) -> tuple[Glance | Sighting, int] | None:
+    """What a plain stanza tells that ``data`` begins with, and where it ends; None for all else.
 
     ``data`` stands where a stanza may, in a stream whose default namespace is
     ``jabber:client``.
     """
+    read: Callable[[str], tuple[Glance | Sighting, int] | None]
+    if data.startswith(_MESSAGE):
+        read = _skim_message
+    elif data.startswith(_PRESENCE):
+        read = _skim_presence
+    else:
+        return None
     try:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    if not text.isascii() and _NO_CHARACTERS.search(text):
+    is_ascii = text.isascii()
+    if not is_ascii and _NO_CHARACTERS.search(text):
         return None
-    shape = _shape()
-    found = shape.pattern.match(text)
-    if found is None:
-        return None
-    address, id, body, origin_id, stanza_id, by, delay = found.group(*shape.groups)
     try:
-        sender = read_address(address)
+        found = read(text)
     except InvalidJid:
         return None
+    if found is None or is_ascii:
+        return found
+    seen, end = found
+    return seen, len(text[:end].encode())
+
+
+def _skim_message(text: str) -> tuple[Glance, int] | None:
+    pattern, groups = _message_shape()
+    found = pattern.match(text)
+    if found is None:
+        return None
+    address, id, body, origin_id, stanza_id, by, delay = found.group(*groups)
+    sender = read_address(address)
     if sender.jid is sender.bare:
         # The room itself speaks.
         return None
     if "&" in body:
         body = unescape(body, _QUOTES)
-    end = found.end()
+    is_of_room = by == sender.bare_text
     return Glance(
-        sender,
-        id,
-        body,
-        delay is not None,
-        origin_id,
-        stanza_id if by == sender.bare_text else None,
-    ), end if text.isascii() else len(text[:end].encode())
+        sender, id, body, delay is not None, origin_id, stanza_id if is_of_room else None
+    ), found.end()
 
 
-class _Shape(NamedTuple):
-    """The expression, and the numbers of those groups that tell something."""
+def _skim_presence(text: str) -> tuple[Sighting, int] | None:
+    pattern, groups = _presence_shape()
+    found = pattern.match(text)
+    if found is None:
+        return None
+    address, role, affiliation, jid = found.group(*groups)
+    item = {"role": role, "affiliation": affiliation, "jid": jid}
+    seen = sighting(address, frozenset(), make_occupant(item.get))
+    return None if seen is None else (seen, found.end())
 
-    pattern: re.Pattern[str]
-    groups: tuple[int, ...]
+
+class _Writer:
+    """Writes one expression, and knows the numbers of its groups by what is in them."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def once(self, name: str, before: str, value: str, after: str) -> str:
+        """Something with ``value`` in it, as long as it was not there before."""
+        number = self.numbers[name] = len(self.numbers) + 1
+        return rf"(?({number})(?!)|{before}({value}){after})"
+
+    def need(self, *names: str) -> str:
+        """Here all of these were there."""
+        return "".join(rf"(?({self.numbers[name]})|(?!))" for name in names)
+
+    def tag(self, element: str, fixed: dict[str, str], *others: str) -> str:
+        """A tag's inside, with each of the ``fixed`` attributes and perhaps some of the others."""
+        values = {key: re.escape(value) for key, value in fixed.items()}
+        values |= dict.fromkeys(others, _VALUE)
+        some = [
+            self.once(f"{element} {key}", f"{key}='", value, "'") for key, value in values.items()
+        ]
+        attributes = f"(?: (?:{'|'.join(some)}))" + ("++" if fixed else "*+")
+        return f"{element}{attributes}{self.need(*(f'{element} {key}' for key in fixed))}"
+
+    def empty(self, element: str, uri: str, *others: str) -> str:
+        """An empty element of this namespace, but for its ``<``."""
+        return self.tag(element, {"xmlns": uri}, *others) + "/>"
+
+    def write(self, start: str, children: list[str], end: str) -> re.Pattern[str]:
+        """An element with some of the children, all but their ``<``."""
+        some = rf"(?:<(?:{'|'.join(children)})){{1,{_MAX_CHILDREN}}}+"
+        return re.compile(f"<{start}>{some}{end}")
+
+    def groups(self, *names: str) -> list[int]:
+        """The numbers of these."""
+        return [self.numbers[name] for name in names]
+
+
+# Both are made when they are wanted: to compile them takes some milliseconds.
 
 
 @cache
-def _shape() -> _Shape:
-    """Made when the first message comes: to compile it takes some milliseconds."""
-    names: list[str] = []
-
-    def once(name: str, before: str, value: str, after: str) -> str:
-        # The group matches where it did not match before.
-        names.append(name)
-        return rf"(?({len(names)})(?!)|{before}({value}){after})"
-
-    def tag(name: str, fixed: dict[str, str], *others: str) -> str:
-        """A tag's inside, with each of the ``fixed`` attributes and perhaps of the others."""
-        values = {key: re.escape(value) for key, value in fixed.items()}
-        values |= dict.fromkeys(others, _VALUE)
-        one = "|".join(once(f"{name} {key}", f"{key}='", values[key], "'") for key in values)
-        all_fixed = "".join(rf"(?({names.index(f'{name} {key}') + 1})|(?!))" for key in fixed)
-        return rf"{name}(?: (?:{one}))++{all_fixed}"
-
-    message = tag("message", {"type": "groupchat"}, "from", "id", "to", "xml:lang")
+def _message_shape() -> tuple[re.Pattern[str], list[int]]:
+    writer = _Writer()
+    start = writer.tag("message", {"type": "groupchat"}, "from", "id", "to", "xml:lang")
     children = [
-        once("body", "body>", _BODY, "</body>"),
-        tag("stanza-id", {"xmlns": ns.STANZA_ID}, "id", "by") + "/>",
-        tag("origin-id", {"xmlns": ns.STANZA_ID}, "id") + "/>",
-        tag("occupant-id", {"xmlns": ns.OCCUPANT_ID}, "id") + "/>",
-        tag("delay", {"xmlns": ns.DELAY}, "stamp", "from") + "/>",
-        *(
-            rf"(?:{'|'.join(tags)}) xmlns='{re.escape(uri)}'/>"
-            for uri, tags in _MEANINGLESS.items()
-        ),
+        writer.once("body", "body>", _BODY, "</body>"),
+        writer.empty("stanza-id", ns.STANZA_ID, "id", "by"),
+        writer.empty("origin-id", ns.STANZA_ID, "id"),
+        writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
+        writer.empty("delay", ns.DELAY, "stamp", "from"),
     ]
-    number = {name: index for index, name in enumerate(names, 1)}
-    wanted = (number["message from"], number["body"])
-    some = rf"(?:<(?:{'|'.join(children)})){{1,{_MAX_CHILDREN}}}+"
-    needed = "".join(rf"(?({group})|(?!))" for group in wanted)
-    return _Shape(
-        re.compile(rf"<{message}>{some}{needed}</message>"),
-        tuple(
-            number[name]
-            for name in (
-                "message from",
-                "message id",
-                "body",
-                "origin-id id",
-                "stanza-id id",
-                "stanza-id by",
-                "delay xmlns",
-            )
-        ),
+    for uri, names in _MEANINGLESS.items():
+        children.append(rf"(?:{'|'.join(names)}) xmlns='{re.escape(uri)}'/>")
+    end = writer.need("message from", "body") + "</message>"
+    return writer.write(start, children, end), writer.groups(
+        "message from",
+        "message id",
+        "body",
+        "origin-id id",
+        "stanza-id id",
+        "stanza-id by",
+        "delay xmlns",
+    )
+
+
+@cache
+def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
+    writer = _Writer()
+    start = writer.tag("presence", {}, "from", "id", "to", "xml:lang")
+    x = writer.tag("x", {"xmlns": ns.MUC_USER})
+    item = writer.tag("item", {}, "affiliation", "role", "jid")
+    children = [
+        f"{x}><{item}/></x>",
+        writer.empty("c", ns.CAPS, "hash", "node", "ver", "ext"),
+        writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
+        writer.empty("idle", ns.IDLE, "since"),
+        rf"x xmlns='{re.escape(ns.AVATAR)}'>(?:<photo/>|<photo>{_TEXT}</photo>)?+</x>",
+        *(rf"{name}>{_TEXT}</{name}>" for name in ("show", "status", "priority")),
+    ]
+    end = writer.need("presence from", "x xmlns") + "</presence>"
+    return writer.write(start, children, end), writer.groups(
+        "presence from", "item role", "item affiliation", "item jid"
     )

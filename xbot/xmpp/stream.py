@@ -28,7 +28,7 @@ from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import Glance
+from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.nodes import NAME, Node
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
@@ -58,8 +58,8 @@ Expected = Callable[[domish.Element], bool]
 Shortcut = Callable[[Node], bool]
 """Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
 
-GlanceShortcut = Callable[[Glance], bool]
-"""The same, of what is known at a glance."""
+GlanceShortcut = Callable[[Any], bool]
+"""The same, of what is known at a glance: a Glance or a Sighting."""
 
 MakeElements = Callable[[], ElementStream]
 """Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
@@ -95,7 +95,7 @@ class Stream(XmlStream):
         self.negotiating = True
         # By the full name of the stanzas; there are none before the login.
         self.shortcuts: dict[str, Shortcut] = {}
-        self.glance_shortcut: GlanceShortcut | None = None
+        self.glance_shortcuts: dict[type, GlanceShortcut] = {}
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -300,10 +300,12 @@ class Stream(XmlStream):
         """Whether a stanza went the short way, which begins after the login."""
         return self._shorten(self.shortcuts.get(node[NAME]), node)
 
-    def _got_glance(self, seen: Glance) -> bool:
-        return self._shorten(self.glance_shortcut, seen)
+    def _got_glance(self, seen: Glance | Sighting) -> bool:
+        return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
 
-    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Glance) -> bool:
+    def _shorten(
+        self, shortcut: Callable[[Any], bool] | None, stanza: Node | Glance | Sighting
+    ) -> bool:
         if shortcut is None:
             # Nothing is taken any more after the end.
             return self.problem is not None
@@ -389,7 +391,7 @@ class Stream(XmlStream):
         self._flush()
         self.problem = problem
         self.shortcuts.clear()
-        self.glance_shortcut = None
+        self.glance_shortcuts.clear()
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.
             self.transport.unregisterProducer()

@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
-from xbot.brain.file import FILE_NAME as BRAIN_NAME
+from xbot.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.brain.file import KIND, BrainFile, read_content
 from xbot.cli import main
 from xbot.durable.file import take_lock

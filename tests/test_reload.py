@@ -12,9 +12,10 @@ from twisted.trial import unittest
 from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import machine, service
+from xbot import service
 from xbot.config import load
 from xbot.entry import UnusableJournal
+from xbot.journal import journal as journal_module
 from xbot.message import Message
 from xbot.reloading import SETTLE
 from xbot.service import BotService
@@ -388,7 +389,7 @@ class CodeTests(ReloadCase):
     def test_a_journal_that_was_not_needed_before(self):
         """The first responder with effects brings the journal, which then stays."""
         journal = MemoryJournal()
-        self.patch(machine, "Journal", lambda *arguments, **options: journal)
+        self.patch(journal_module, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
         self.assertIsNone(self.bot.journal)
         self.code("second", effect=True)
@@ -402,7 +403,7 @@ class CodeTests(ReloadCase):
         """Without the journal that it needs, a reload is refused."""
         journal = MemoryJournal()
         journal.open = lambda: fail(UnusableJournal(Path("x"), "it is not ours"))
-        self.patch(machine, "Journal", lambda *arguments, **options: journal)
+        self.patch(journal_module, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
         self.code("second", effect=True)
         self.reload(ACCOUNT, "[room b@muc.example.org]", self.USE)
@@ -413,7 +414,7 @@ class CodeTests(ReloadCase):
         """What is said while a reload waits for the disk is answered by the old responders."""
         journal, opened = MemoryJournal(), Deferred()
         journal.open = lambda: opened
-        self.patch(machine, "Journal", lambda *arguments, **options: journal)
+        self.patch(journal_module, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE, HELLO.format("old"))
         self.code("second", effect=True)
         done = self.reload(ACCOUNT, f"[room {ROOM}]", self.USE, HELLO.format("new"))
@@ -510,7 +511,7 @@ class Port:
 class OverviewTests(ReloadCase):
     def test_what_is_told(self):
         """The overview has who we are, what is loaded, what ran and how the connection went."""
-        self.patch(machine, "Journal", lambda path, clock, keep: MemoryJournal())
+        self.patch(journal_module, "Journal", lambda path, clock, keep: MemoryJournal())
         deed = "[responder deed]\nmatch = deed\nrun = true\n"
         self.start(ACCOUNT, HELLO.format("1"), deed, "[room a@muc.example.org]")
         self.assertEqual(self.bot.overview().journal, "ok")

@@ -11,9 +11,9 @@ from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
 from xbot import account, machine, service
-from xbot.brain.brain import Brain
+from xbot.brain.brain import FILE_NAME, Brain
 from xbot.brain.errors import BrainNotOpen
-from xbot.brain.file import FILE_NAME, KIND, read_content
+from xbot.brain.file import KIND, read_content
 from xbot.config import load
 from xbot.durable.file import take_lock
 from xbot.errors import InvalidConfig

@@ -27,6 +27,7 @@ LISTENING = {"xbot.web.service", "xbot.webhooks.door", "xbot.webhooks.spool"}
 
 #: What a plain ini does not need: it belongs to others, to a reload, or to other commands.
 NEEDLESS = LISTENING | {
+    "_sqlite3",
     "automat",
     "importlib.metadata",
     "twisted.application.internet",
@@ -41,8 +42,11 @@ NEEDLESS = LISTENING | {
     "xbot.brain.portable",
     "xbot.cli",
     "xbot.demo",
+    "xbot.dispatch.explaining",
     "xbot.embedded",
+    "xbot.matching.overlaps",
     "xbot.plan",
+    "xbot.program",
     "xbot.shell",
     "xbot.testing",
 }

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from xbot.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.brain.brain import Brain
-from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.interfaces import IJournal
-from xbot.journal.file import FILE_NAME as JOURNAL_NAME
-from xbot.journal.journal import Journal
 from xbot.leaving import WIND_DOWN_TIMEOUT, within
 from xbot.matching.worker import Worker
 from xbot.pattern_process import spawn_on
@@ -28,6 +26,10 @@ class Machine:
 
     def make_journal(self, keep: float) -> IJournal:
         """The journal, whose entries are kept for so many seconds."""
+        # A bot that has no effects needs none of it, nor SQLite.
+        from xbot.journal.file import FILE_NAME as JOURNAL_NAME
+        from xbot.journal.journal import Journal
+
         return Journal(self._state / JOURNAL_NAME, self._reactor, keep=keep)
 
     async def wind_down(self) -> bool:

@@ -25,9 +25,9 @@ from tests.brain.contract import BrainReactor, Contract
 from tests.daemon import environment
 from tests.journal.test_journal import InTurn
 from xbot.brain import brain as brain_module
-from xbot.brain.brain import FLUSH_TIMEOUT, LINGER, STAMP_EVERY, Brain
+from xbot.brain.brain import FILE_NAME, FLUSH_TIMEOUT, LINGER, STAMP_EVERY, Brain
 from xbot.brain.errors import BrainNotOpen, BrainUnavailable, UnusableBrain
-from xbot.brain.file import FILE_NAME, BrainFile, read_content
+from xbot.brain.file import BrainFile, read_content
 from xbot.brain.lasting import Clocks
 from xbot.durable.file import connect
 from xbot.durable.writer import CLOSE_TIMEOUT, RETRY

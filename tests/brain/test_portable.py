@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.brain.test_brain import JSON
+from xbot.brain.brain import FILE_NAME
 from xbot.brain.contents import Bounds, Row
 from xbot.brain.errors import BrainFull, UnusableBrain
-from xbot.brain.file import FILE_NAME, KIND, BrainFile, Content, Stamp, read_content
+from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
 from xbot.brain.lasting import Clocks, Moment
 from xbot.brain.portable import Exported, InvalidExport, as_json, import_into, parse
 from xbot.brain.values import frozen

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
@@ -17,14 +17,19 @@ from zope.interface import implementer
 
 from xbot.brain.contents import Bounds, Contents, Place
 from xbot.brain.errors import BrainUnavailable
-from xbot.brain.file import KIND, BrainFile, Stamp
-from xbot.brain.filing import Filing
 from xbot.brain.lasting import Clocks, clocks
 from xbot.brain.memory import Memory
 from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.writer import RETRY, Writer
 from xbot.file_state import FileState
 from xbot.interfaces import IBrain
+
+if TYPE_CHECKING:
+    from xbot.brain.file import BrainFile, Stamp
+    from xbot.brain.filing import Filing
+
+#: What its file is called in the state folder.
+FILE_NAME = "brain.sqlite"
 
 #: Seconds that a change waits for others before it is saved, where nobody waits for it.
 LINGER = 1.0
@@ -71,7 +76,7 @@ class Brain:
         *,
         clocks: Callable[[], Clocks] = clocks,
         in_thread: RunsInOrder | None = None,
-        open_file: Callable[[Path], BrainFile] = BrainFile,
+        open_file: Callable[[Path], BrainFile] | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self._path = path
@@ -79,17 +84,8 @@ class Brain:
         self._clocks = clocks()
         self._contents = Contents(self._clocks.uptime, self._got_change, bounds)
         self._batch: dict[Place, int] = {}
-        self._filing = Filing(path, self._contents, self._clocks, open_file, lambda: self._batch)
+        self._open_file = open_file
         self._in_thread = in_thread or OneThread(reactor, "xbot brain")
-        self._writer: Writer[BrainFile] = Writer(
-            KIND,
-            path,
-            self._filing.open,
-            self._filing.release,
-            reactor,
-            self._in_thread,
-            self._clocks.wall,
-        )
         self._unused = FileState(None, self._clocks.wall())
         # Whether there is a file, or should be one; and whether it was tried.
         self._is_used = False
@@ -102,6 +98,24 @@ class Brain:
         self._is_closing = False
         self._timer: IDelayedCall | None = None
         self._stamping: IDelayedCall | None = None
+
+    # These come with SQLite: a brain without a file does without.
+
+    @cached_property
+    def _filing(self) -> Filing:
+        from xbot.brain.file import BrainFile
+        from xbot.brain.filing import Filing
+
+        open_file = self._open_file or BrainFile
+        return Filing(self._path, self._contents, self._clocks, open_file, lambda: self._batch)
+
+    @cached_property
+    def _writer(self) -> Writer[BrainFile]:
+        from xbot.brain.file import KIND
+
+        filing, clock = self._filing, self._reactor
+        in_thread, wall_clock = self._in_thread, self._clocks.wall
+        return Writer(KIND, self._path, filing.open, filing.release, clock, in_thread, wall_clock)
 
     @property
     def state(self) -> FileState:
@@ -128,7 +142,8 @@ class Brain:
             not answer for :data:`FLUSH_TIMEOUT` seconds. It is in memory, and tried again.
         """
         with self._contents.lock:
-            is_saved = not self._contents.is_unsaved and not self._filing.is_catching_up
+            is_catching_up = self._is_used and self._filing.is_catching_up
+            is_saved = not self._contents.is_unsaved and not is_catching_up
         if is_saved and not self._batch:
             return succeed(None)
         if self._was_tried and self._writer.state.problem is not None:

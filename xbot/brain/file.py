@@ -16,9 +16,6 @@ from xbot.brain.errors import BrainUnavailable, UnusableBrain
 from xbot.brain.lasting import Moment
 from xbot.durable.file import DurableFile, Kind, reading
 
-#: What it is called in the state folder.
-FILE_NAME = "brain.sqlite"
-
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from xbot.brain import portable
+from xbot.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
-from xbot.brain.file import FILE_NAME as BRAIN_NAME
 from xbot.brain.file import Content, read_content
 from xbot.brain.lasting import clocks
 from xbot.brain.portable import InvalidExport

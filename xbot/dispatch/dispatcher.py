@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -24,7 +24,6 @@ from xbot.dispatch.approvals import Approvals
 from xbot.dispatch.choosing import Choosing
 from xbot.dispatch.consent import Consent, NoConsent
 from xbot.dispatch.duplicates import RecentKeys
-from xbot.dispatch.explaining import Explanation, dropped, explain
 from xbot.dispatch.in_order import InOrder, pass_on
 from xbot.dispatch.interrupted import Report, reports
 from xbot.dispatch.limits import Limits, Over
@@ -41,6 +40,9 @@ from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen, Failed, Responder
 from xbot.throttle import Throttle
+
+if TYPE_CHECKING:
+    from xbot.dispatch.explaining import Explanation
 
 GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 """Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
@@ -281,6 +283,8 @@ class Dispatcher:
         Patterns that may take for ever are run here and now: for tools, not
         for what strangers say.
         """
+        from xbot.dispatch.explaining import dropped, explain
+
         reason = reason_to_drop(message)
         if reason is not None:
             return dropped(reason)

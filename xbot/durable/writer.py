@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
@@ -20,9 +20,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.durable.file import DurableFile, Kind
 from xbot.durable.one_thread import RunsInOrder
 from xbot.file_state import FileState, FileUnavailable
+
+if TYPE_CHECKING:
+    from xbot.durable.file import DurableFile, Kind
 
 #: What waits for the disk: no more than this in all, and in one transaction.
 MAX_WAITING = 10_000
@@ -34,7 +36,7 @@ RETRY = 5.0
 #: Seconds that closing waits for a disk that does not answer.
 CLOSE_TIMEOUT = 5.0
 
-F = TypeVar("F", bound=DurableFile)
+F = TypeVar("F", bound="DurableFile")
 
 
 class _Is(Enum):

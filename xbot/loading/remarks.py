@@ -7,7 +7,6 @@ from pathlib import Path
 
 from xbot.errors import Problem
 from xbot.filters import Rooms
-from xbot.matching.overlaps import never_asked, taken
 from xbot.matching.way import way_of
 from xbot.responder import Responder, Route
 from xbot.settings import ResponderSettings
@@ -40,6 +39,9 @@ def unreachable(
     responders: Sequence[Responder], settings: Sequence[ResponderSettings], rooms: Rooms
 ) -> list[Problem]:
     """What in these settings no text can reach, because others always take it."""
+    # For tools: no bot asks.
+    from xbot.matching.overlaps import never_asked, taken
+
     by_name = {each.name: each for each in settings}
     routes: dict[_Key, tuple[Responder, Route]] = {
         (place, number): (responder, route)

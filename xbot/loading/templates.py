@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,11 +14,13 @@ from xbot.answers import Answers, collect
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.program import ProgramResult, answer_of, run_program
 from xbot.responder import Call, Fill
 from xbot.settings import ResponderSettings
 from xbot.template import FACTS, Template
 from xbot.threads import RunsInThread
+
+if TYPE_CHECKING:
+    from xbot.program import ProgramResult
 
 _log = Logger()
 
@@ -35,6 +38,8 @@ def call_of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
 ) -> Call:
     """Answers with what the program ``run`` prints."""
+    from xbot.program import answer_of, run_program
+
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
     # One object per responder: by it the threads' owner tells responders apart.
     in_its_thread = partial(run_program)

@@ -1,7 +1,7 @@
 """``twistd xbot``: the options and the service (the only place that takes the global reactor).
 
 twistd reads this module before it reads the command line. What the bot is made of
-is imported by what makes it, while the garbage collector looks at new things only.
+is imported by what makes it, while the garbage collector looks at nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from xbot.errors import EXIT_CONFIG, InvalidConfig
-from xbot.garbage import only_young
+from xbot.garbage import paused
 
 if TYPE_CHECKING:
     from xbot.settings import Config
@@ -44,7 +44,7 @@ class Options(usage.Options):
         """Read the ini: a mistake in it is told before anything starts."""
         path = self["config"]
         try:
-            with only_young():
+            with paused():
                 from xbot import config
 
                 self.loaded = config.load(Path(path) if path else config.find())
@@ -67,7 +67,7 @@ def refuse(invalid: InvalidConfig) -> None:
 def makeService(options: Options) -> IService:
     """The bot that the ini describes; SIGHUP makes it read the ini again."""
     try:
-        with only_young():
+        with paused():
             from twisted.internet import reactor
 
             from xbot.daemon import make_daemon

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-import re2
+from typing import TYPE_CHECKING
 
 from xbot.errors import XbotError
 from xbot.matching.alphabet import LINE_BREAK, Alphabet, TooManyKinds, word_set
@@ -40,6 +39,9 @@ from xbot.matching.tree import (
     parts,
     shown,
 )
+
+if TYPE_CHECKING:
+    import re2
 
 #: The largest program, in re2's instructions. One step may look at all of them.
 MAX_PROGRAM = 500
@@ -91,6 +93,9 @@ class Linear:
         return {name: text[start:end] for name, (start, end) in spans if start >= 0}
 
     def _compile(self) -> None:
+        # Most patterns are harmless, and need none of it.
+        import re2
+
         self._size = self._alphabet.size
         self._names.clear()
         translated = self._translated(self._tree, is_last=True).encode("latin-1")
@@ -171,6 +176,8 @@ def _class(members: bytes) -> str:
 
 @lru_cache(1)
 def _options() -> re2.Options:
+    import re2
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import re2
+if TYPE_CHECKING:
+    import re2
 
 #: Bytes that re2 may use to remember what it saw of texts.
 MEMORY = 64 << 20
@@ -46,6 +48,9 @@ class Sieve:
 
 
 def _set_of(texts: list[str]) -> re2.Set | None:
+    # A bot that only hears commands needs none of it.
+    import re2
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = MEMORY

@@ -7,7 +7,7 @@ WIDEST = 32
 
 
 @respond(
-    r"help(\s+(?P<word>\S.*))?",
+    r"help(\s++(?P<word>\S.*))?",
     usage="help [WORD]",
     help="what I can do",
     example=("help whoami", "whoami"),

@@ -16,8 +16,10 @@ MAX_PLACES = 1000
 class Remember:
     """Each place has a memory of its own: ``{name: [as it was written, what it is]}``."""
 
+    # Who says more than a little too much is told so. Without any bound, re2 would be
+    # imported at the start for this pattern alone (xbot.matching.cost).
     @respond(
-        r"remember (?P<name>\S.*?) is (?P<text>\S.*)",
+        r"remember (?P<name>\S.{0,200}?) is (?P<text>\S.{0,1000})",
         usage="remember X is Y",
         help="note something here",
         example=("remember the wiki is at https://wiki.example", "I will: the wiki is at"),

@@ -57,7 +57,8 @@ class Message:
     ``sender`` and ``recipient`` are addresses in the adapter's own form (on
     XMPP: JIDs as text). ``payload`` holds the adapter's facts that the engine
     hands on unread; on XMPP its ``type`` is the stanza's (``groupchat``,
-    ``chat``, ``normal``) and ``id`` the stanza's id, if it has one.
+    ``chat``, ``normal``) and ``id`` the stanza's id, if it has one of a length
+    that is usual.
 
     ``room`` is the room's bare address for what was said in a room *or*
     privately through it, and ``nick`` the speaker's nick there. ``identity``

@@ -28,6 +28,7 @@ from xbot.xmpp import (
     login,
     managed,
     messages,
+    nodes,
     occupants,
     ping,
     redirect,
@@ -79,13 +80,15 @@ def put(where: Any, name: str, what: Any) -> Callable[[Patch], object]:
     return lambda patch: patch(where, name, what)
 
 
-def bound(name: str, what: Any) -> Callable[[Patch], object]:
-    """Another limit in both parsers."""
+def bound(
+    name: str, what: Any, where: tuple[Any, ...] = (elements, fast_elements)
+) -> Callable[[Patch], object]:
+    """Another limit wherever it is known: in both parsers, or where else it is."""
 
     def remove(patch: Patch) -> None:
-        for parser in elements, fast_elements:
-            if hasattr(parser, name):
-                patch(parser, name, what)
+        for module in where:
+            if hasattr(module, name):
+                patch(module, name, what)
 
     return remove
 
@@ -228,6 +231,8 @@ def _begin_at_once(self: Any, run: Any) -> None:
     self._runs.start(run)
 
 
+_LONG = "hostile.test_bounds.LongTests.test_long"
+
 GUARDS = (
     # The network
     Guard("TLS before anything else", "A01", put(login, "_start_tls", _no_tls)),
@@ -356,7 +361,13 @@ GUARDS = (
         "xmpp.test_stream.OutTests.test_a_server_that_does_not_read",
         put(stream, "MAX_UNREAD", MUCH),
     ),
-    Guard("so long an id", "X23", put(iq, "MAX_ECHOED", MUCH)),
+    Guard("so long an id that is answered", "X23", put(iq, "MAX_ECHOED", MUCH)),
+    Guard("so long an id that is kept", _LONG, bound("MAX_ID", MUCH, (messages, stanza))),
+    Guard(
+        "so long a name that is kept",
+        _LONG,
+        bound("MAX_REMEMBERED", MUCH, (nodes, fast_elements)),
+    ),
     Guard(
         "denials are told once",
         "dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",

@@ -1,6 +1,8 @@
 """Everything that grows has a bound, and is full at it, not broken."""
 
+import gc
 import io
+import tracemalloc
 from pathlib import Path
 
 from attrs import evolve
@@ -184,6 +186,67 @@ class BoundTests(unittest.TestCase):
             list(repeats.over())
             repeats.admits(Record("info", "xbot", str(number)))
         self.assertLessEqual(len(repeats._seen), MAX_RECORDS + 1)
+
+
+#: Stanzas with something long in them, where a stanza of ours is short, and a number.
+LONG = (
+    told("hi", more="<x xmlns='{}'/>"),
+    told("hi", more="<x{}/>"),
+    told("hi", more="<x xmlns='u' a{}=''/>"),
+    told("hi", more="<x xmlns:p='{}' p:a=''/>"),
+    told("hi", kind="{}"),
+    told("ping {}"),
+    said("bot: ping {}"),
+    *(
+        stanza.replace("<message", "<message id='{}'")
+        for stanza in (
+            told("ping"),
+            told("deploy", "m@example.net/x"),
+            told("ping", more="<delay xmlns='urn:xmpp:delay' from='example.org'/>"),
+            said("hm"),
+            said("bot: ping"),
+        )
+    ),
+    said("bot: ping", more=f"<origin-id xmlns='{ns.STANZA_ID}' id='{{}}'/>"),
+    said("bot: ping", more=f"<stanza-id xmlns='{ns.STANZA_ID}' by='{ROOM}' id='{{}}'/>"),
+    said("", more="<subject>{}</subject>").replace("<body></body>", ""),
+    *(f"<iq type='{kind}' id='{{}}' from='m@example.net'/>" for kind in ("get", "result", "x")),
+    "<iq type='get' id='1' from='m@example.net'><q xmlns='{}'/></iq>",
+    "<presence type='{}' from='m@example.net'/>",
+    "<presence type='subscribe' from='m@example.net'><status>{}</status></presence>",
+    present("{}", "role='participant'"),
+    present("m", "role='{}' affiliation='{}' jid='{}'", "{}"),
+    "<message type='error' from='m@example.net'><error><x xmlns='{}'/><text>{}</text></error>"
+    "</message>",
+    f"<message from='m@example.net'><x xmlns='{ns.CONFERENCE}' jid='a@b' reason='{{}}'"
+    " password='{}'/></message>",
+)
+
+
+class LongTests(unittest.TestCase):
+    def test_long(self):
+        """Nothing of what is long in a stanza is kept, however many such stanzas come."""
+        size, times = 50_000, 20
+        for stanza in LONG:
+            bot = Bot()
+            peer = bot.online()
+
+            def flood(first, bot=bot, peer=peer, stanza=stanza):
+                for number in range(first, first + times):
+                    peer.feed(stanza.replace("{}", f"n{number}{'x' * size}"))
+                    # Not what the test itself keeps.
+                    peer.transport.clear()
+                    bot.taps[-1].pieces.clear()
+                    bot.meant.clear()
+                gc.collect()
+                return tracemalloc.get_traced_memory()[0]
+
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            before = flood(0)
+            self.assertLess(flood(times) - before, size * times // 4, stanza)
+            tracemalloc.stop()
+            self.assertIsNone(peer.stream.problem)
 
 
 #: Stanzas that are nothing to us, each for another reason.

@@ -20,7 +20,7 @@ from xbot.xmpp.elements import (
     is_own_answer,
 )
 from xbot.xmpp.glance import Glance, Sighting
-from xbot.xmpp.nodes import ATTRIBUTES, NAME, SEPARATOR, Node, element_of
+from xbot.xmpp.nodes import ATTRIBUTES, MAX_REMEMBERED, NAME, SEPARATOR, Node, element_of
 from xbot.xmpp.skim import ends_of_pieces, skim
 
 #: Names that were looked at are remembered; so many.
@@ -225,7 +225,7 @@ class FastElementStream(ElementStream):
             or WHITE_SPACE.search(name.rpartition(SEPARATOR)[0])
         ):
             return False
-        if len(self._known) < _MAX_KNOWN:
+        if len(name) <= MAX_REMEMBERED and len(self._known) < _MAX_KNOWN:
             self._known.add(name)
         return True
 

@@ -19,7 +19,7 @@ from xbot.xmpp.nodes import Node
 from xbot.xmpp.occupants import NOBODY
 from xbot.xmpp.room import Room
 from xbot.xmpp.rooms import Rooms
-from xbot.xmpp.stanza import NotSpoken, Spoken, message_key, read_message, stanza_id
+from xbot.xmpp.stanza import MAX_ID, NotSpoken, Spoken, message_key, read_message, stanza_id
 
 GotMessage = Callable[[Message], Deferred[None] | None]
 """Takes a message; what it gives fires once the message cannot be lost any more."""
@@ -183,7 +183,7 @@ class Messages(Handler):
             sender=sender,
             recipient=str(self._own_jid()),
             body=body,
-            payload={"type": kind} if id is None else {"type": kind, "id": id},
+            payload=_payload(kind, id),
             room=room.address,
             nick=nick,
             identity=str(identity) if identity is not None else None,
@@ -206,17 +206,18 @@ class Messages(Handler):
     def _message(self, spoken: Spoken, key: str | None, *, delayed: bool, missed: bool) -> Message:
         """What was said to us alone."""
         identity = spoken.sender.bare
-        payload = {"type": spoken.kind}
-        if spoken.id is not None:
-            payload["id"] = spoken.id
         return Message(
             sender=str(spoken.sender),
             recipient=str(self._own_jid()),
             body=spoken.body,
-            payload=payload,
+            payload=_payload(spoken.kind, spoken.id),
             identity=str(identity),
             delayed=delayed,
             echo=identity == self._account,
             key=key,
             missed=missed,
         )
+
+
+def _payload(kind: str, id: str | None) -> dict[str, str]:
+    return {"type": kind} if id is None or len(id) > MAX_ID else {"type": kind, "id": id}

@@ -32,11 +32,22 @@ def full_name(uri: str, name: str) -> str:
     return f"{uri}{SEPARATOR}{name}" if uri else name
 
 
-@lru_cache(maxsize=1024)
+#: Characters of a name that is remembered: strangers choose them, and a thousand of the
+#: longest that a stanza can have would fill the memory.
+MAX_REMEMBERED = 256
+
+
 def split_name(full: str) -> tuple[str, str]:
     """The (namespace, local name) of a full name."""
+    return _split_short(full) if len(full) <= MAX_REMEMBERED else _split(full)
+
+
+def _split(full: str) -> tuple[str, str]:
     uri, _, name = full.rpartition(SEPARATOR)
     return uri, name
+
+
+_split_short = lru_cache(maxsize=1024)(_split)
 
 
 def text_of(node: Node) -> str:

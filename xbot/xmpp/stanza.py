@@ -23,6 +23,10 @@ _KINDS = ("chat", "groupchat", "normal")
 #: The types that are said by nobody in expectation of an answer.
 _UNANSWERED = ("error", "headline")
 
+#: Characters of an id that is kept. One may be as long as a stanza; no honest one is longer
+#: than this. In a key such a one is there by its digest.
+MAX_ID = 256
+
 
 class NotSpoken(Exception):
     """The stanza says nothing to us. ``reason`` is one of a few fixed words."""
@@ -58,14 +62,22 @@ def message_key(sender: str, body: str, own_id: str | None, stanza_id: str | Non
 
     ``stanza_id`` is the trusted one (XEP-0359). Without it the sender's own id
     has to do, together with the text: the same id with other words is another
-    message. With neither it cannot be recognised.
+    message. With neither it cannot be recognised. Thousands of keys are remembered:
+    each is short, whatever the ids are.
     """
     if stanza_id is not None:
-        return "\0".join(("stanza", sender, stanza_id))
+        return "\0".join(("stanza", sender, _short(stanza_id)))
     if own_id is None:
         return None
-    digest = sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
-    return "\0".join(("sender", sender, own_id, digest))
+    return "\0".join(("sender", sender, _short(own_id), _digest(body)))
+
+
+def _short(identity: str) -> str:
+    return identity if len(identity) <= MAX_ID else _digest(identity)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_message(stanza: domish.Element, server: Jid) -> Spoken:

@@ -187,6 +187,22 @@ class SameTests(unittest.TestCase):
                     told = self.assert_same(HEADER + INTACT + before + plain + behind + END, size)
                     self.assertEqual(told[1][0], "stanza")
 
+    def test_what_is_plain_is_never_parsed(self):
+        """The parser sees what stands between, and whatever nobody took."""
+        stream, nodes, seen = FastElementStream(), [], []
+        stream.DocumentStartEvent = lambda root: None
+        stream.NodeEvent = lambda node: nodes.append(split_name(node[NAME])[1]) or True
+        stream.GlanceEvent = lambda glance: seen.append(glance) or True
+        stream.parse(HEADER.encode())
+        stream.parse(b"<iq/>")
+        for text in PLAIN + THERE, f"\n{PLAIN}\n", f"<r/>{THERE}<iq/>{PLAIN}{PLAIN}":
+            stream.parse(text.encode())
+        self.assertEqual(len(seen), 6)
+        self.assertEqual(nodes, ["iq", "r", "iq"])
+        stream.GlanceEvent = lambda glance: False
+        stream.parse(f"{PLAIN}{THERE}".encode())
+        self.assertEqual(nodes[3:], ["message", "presence"])
+
     def test_another_default(self):
         """In a stream that is not for clients nothing is plain."""
         header = HEADER.replace("jabber:client", "jabber:server")

@@ -157,7 +157,7 @@ class SkimTests(unittest.TestCase):
         for attribute in ATTRIBUTES:
             self.assert_true(f"{START}{attribute}><body>b</body></message>".encode())
 
-    @settings(PROPERTY, max_examples=1000)
+    @settings(PROPERTY, max_examples=500)
     @given(
         st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
         st.lists(st.sampled_from(CHILDREN), max_size=4),
@@ -169,7 +169,7 @@ class SkimTests(unittest.TestCase):
             f"{start}{''.join(attributes)}>{''.join(children)}</message>".encode(),
         )
 
-    @settings(PROPERTY, max_examples=1000)
+    @settings(PROPERTY, max_examples=500)
     @given(
         st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
         st.lists(st.sampled_from(PARTS), max_size=3),
@@ -179,7 +179,7 @@ class SkimTests(unittest.TestCase):
         """Whatever is put together."""
         self.assert_true(f"{start}{''.join(attributes)}>{''.join(parts)}</presence>".encode())
 
-    @settings(PROPERTY, max_examples=1000)
+    @settings(PROPERTY, max_examples=500)
     @given(st.sampled_from(PLAIN + PLAIN_PRESENCES), st.data())
     def test_damaged(self, text, data):
         """A byte or two changed, lost or put in."""

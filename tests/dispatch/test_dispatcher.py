@@ -617,7 +617,7 @@ class FallbackTests(DispatcherCase):
         dispatcher = self.dispatcher(silent, hands_on, rude, go)
         dispatcher.got_message(evolve(IN_ROOM, body="xbot: what"))
         self.assertEqual(self.said(), ["went"])
-        self.assertEqual(dispatcher._next, {})
+        self.assertEqual(len(dispatcher._fallbacks), 0)
 
     def test_not_for_all(self) -> None:
         """One that is not for whoever speaks leaves it to the next, unless it is for everyone."""

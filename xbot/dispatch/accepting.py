@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import INTERRUPTED, LAPSED, REFUSED, WAITING, JournalUnavailable
+from xbot.entry import INTERRUPTED, LAPSED, REFUSED, WAITING, Entry, JournalUnavailable
 from xbot.interfaces import IJournal
 from xbot.message import Message
 
@@ -106,6 +108,15 @@ class Accepting:
             return True
 
         return self._journal.accept(message, responder).addCallbacks(got, got_problem)
+
+    def interrupted(self) -> Deferred[list[Entry]]:
+        """What was accepted, and was not over when the bot ended."""
+        return self._journal.interrupted()
+
+    def got_reported(self, entries: Iterable[Entry]) -> None:
+        """People know of these."""
+        for entry in entries:
+            self._journal.reported(entry.number).addErrback(self.got_problem)
 
     def got_end(self, run: Run) -> None:
         """Note the fate of a run that is over."""

@@ -10,28 +10,30 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.access import refusal
+from xbot.dispatch import interrupted
 from xbot.dispatch.accepting import Accepting
 from xbot.dispatch.approvals import Approvals
 from xbot.dispatch.choosing import Choosing
 from xbot.dispatch.consent import Consent, NoConsent
 from xbot.dispatch.duplicates import RecentKeys
+from xbot.dispatch.fallbacks import Fallbacks
 from xbot.dispatch.in_order import InOrder, pass_on
-from xbot.dispatch.interrupted import Report, reports
+from xbot.dispatch.interrupted import Deliver
 from xbot.dispatch.limits import Limits, Over
 from xbot.dispatch.missed import Missed
 from xbot.dispatch.more import More
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import APPROVED, MISSED, Entry
+from xbot.dispatch.unsafe import Unsafe
+from xbot.entry import APPROVED, MISSED
 from xbot.errors import NotConnected
 from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.interfaces import IJournal
@@ -46,9 +48,6 @@ if TYPE_CHECKING:
 
 GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 """Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
-
-Deliver = Callable[[Message, Callable[[], None]], None]
-"""Says a message, and calls the second argument once it has arrived."""
 
 #: Denials that are told, logged and journalled in a minute; each person gets one of
 #: each responder. The others are counted.
@@ -125,10 +124,8 @@ class Dispatcher:
         self._denials = Throttle(clock, most=MAX_DENIALS)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
         self._recent = RecentKeys()
-        # By key: the fallbacks that come next, should the one under way say nothing.
-        self._next: dict[str, list[Chosen]] = {}
-        # By key: those who wait until the message is journalled.
-        self._unsafe: dict[str, list[Deferred[None]]] = {}
+        self._fallbacks = Fallbacks()
+        self._unsafe = Unsafe()
         self._is_stopped = False
         #: Whether what is dropped is told at debug level, one by one.
         self.tells_all = True
@@ -202,13 +199,13 @@ class Dispatcher:
         self.fates[fate] += 1
         if not chosen:
             self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
-        if fate == "duplicate" and key in self._unsafe:
+        if fate == "duplicate" and key is not None and key in self._unsafe:
             # Of the first one nobody knows yet whether it is on the disk.
-            return self._until_safe(key)
+            return self._unsafe.wait(key)
         if chosen and key is None:
             message = evolve(message, key=uuid.uuid4().hex)
         if chosen and chosen[0][1].kind == "fallback":
-            begun = [self._begin_fallback(chosen, message)]
+            begun = [self._begin(self._fallbacks.first(chosen, message))]
         else:
             begun = [
                 self._begin(Run(responder, route, message, groups))
@@ -218,9 +215,7 @@ class Dispatcher:
         if not waiting:
             return None
         assert message.key is not None
-        safe = self._until_safe(message.key)
-        DeferredList(waiting).addCallback(self._got_safe, message.key)
-        return safe
+        return self._unsafe.until(waiting, message.key)
 
     def change(
         self,
@@ -270,10 +265,9 @@ class Dispatcher:
         ``deliver(message, delivered)`` is an outbox's. Fires when it has taken
         the reports, however late the journal works; never fails.
         """
-        if self._journal is None or self._accepting is None:
+        if self._accepting is None:
             return succeed(None)
-        told = self._journal.interrupted().addCallback(self._got_interrupted, deliver)
-        return told.addErrback(self._accepting.got_problem)
+        return interrupted.tell(self._accepting, deliver, self._wall_clock(), self._command)
 
     # Who answers
 
@@ -350,19 +344,11 @@ class Dispatcher:
         """
         if message.hops >= MAX_HOPS:
             raise Failed("That leads from one thing to the next without end.")
-        if message.key is not None:
-            # Whoever hands it on has answered.
-            self._next.pop(message.key, None)
+        # Whoever hands it on has answered.
+        self._fallbacks.forget(message)
         said = f"{self._name}: {text}"
         key = f"{message.key} {text}" if message.key is not None else None
         self.got_message(evolve(message, body=said, key=key, hops=message.hops + 1, voice=None))
-
-    def _begin_fallback(self, chosen: list[Chosen], message: Message) -> Deferred[None] | None:
-        """Ask the first of these; the others are asked when it says nothing."""
-        (responder, route, groups), *others = chosen
-        assert message.key is not None
-        self._next[message.key] = others
-        return self._begin(Run(responder, route, message, groups))
 
     def _begin(self, run: Run) -> Deferred[None] | None:
         # Before its rate, of which those who may not use it could leave nothing to the others.
@@ -455,30 +441,8 @@ class Dispatcher:
         if self._accepting is not None:
             self._accepting.got_end(run)
         self._ended(run)
-        if run.route.kind == "fallback" and run.message.key is not None:
-            others = self._next.pop(run.message.key, [])
-            if others and run.fate in ("silent", "denied") and not self._is_stopped:
-                self._begin_fallback(others, run.message)
-
-    def _got_interrupted(self, entries: list[Entry], deliver: Deliver) -> None:
-        for report in reports(entries, self._wall_clock(), self._command):
-            # Not before it arrived: a process that dies in between tells again.
-            deliver(report.message, partial(self._got_reported, report))
-
-    def _got_reported(self, report: Report) -> None:
-        assert self._journal is not None
-        assert self._accepting is not None
-        for entry in report.entries:
-            self._journal.reported(entry.number).addErrback(self._accepting.got_problem)
-
-    def _until_safe(self, key: str) -> Deferred[None]:
-        waiting: Deferred[None] = Deferred()
-        self._unsafe.setdefault(key, []).append(waiting)
-        return waiting
-
-    def _got_safe(self, _: object, key: str) -> None:
-        for waiting in self._unsafe.pop(key, ()):
-            waiting.callback(None)
+        if not self._is_stopped and (following := self._fallbacks.after(run)) is not None:
+            self._begin(following)
 
     # Answers
 

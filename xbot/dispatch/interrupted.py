@@ -1,14 +1,20 @@
-"""What people are told about interrupted commands. Pure: entries in, messages out."""
+"""What people are told about commands that a restart interrupted."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
 
+from xbot.dispatch.accepting import Accepting
 from xbot.entry import LAPSED, Entry
 from xbot.message import Message, reply_to
+
+Deliver = Callable[[Message, Callable[[], None]], None]
+"""Says a message, and calls the second argument once it has arrived."""
 
 #: What a command is called where we cannot know who will read it.
 UNNAMED = "what you asked in private"
@@ -50,6 +56,22 @@ def reports(
         if others:
             text = f"... and {len(others)} more"
             yield Report(reply_to(others[0].message, text), tuple(others))
+
+
+def tell(
+    accepting: Accepting, deliver: Deliver, now: float, command_of: Callable[[Message], str]
+) -> Deferred[None]:
+    """Have people told once, unless that does not arrive; fires when ``deliver`` has all.
+
+    Never fails.
+    """
+
+    def got(entries: list[Entry]) -> None:
+        for report in reports(entries, now, command_of):
+            # Not before it arrived: a process that dies in between tells again.
+            deliver(report.message, partial(accepting.got_reported, report.entries))
+
+    return accepting.interrupted().addCallback(got).addErrback(accepting.got_problem)
 
 
 def _readdressed(entry: Entry) -> Entry:

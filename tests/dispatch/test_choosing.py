@@ -139,6 +139,17 @@ class OrderTests(TestCase):
         self.worker.answer()
         self.assertEqual(len(self.sent), in_order.MAX_WAITING + 1)
 
+    def test_bound_of_all(self) -> None:
+        """So many wait in all places; where nobody waits nobody is turned away."""
+        self.patch(in_order, "MAX_ALTOGETHER", 3)
+        for place in IN_ROOM, DIRECT:
+            self.say(place, f"{'!' if place is IN_ROOM else ''}slow aa")
+        for place in IN_ROOM, DIRECT, IN_ROOM, IN_ROOM, DIRECT:
+            self.say(place, f"{'!' if place is IN_ROOM else ''}x")
+        self.assertEqual(self.dispatcher.fates, {"crowded-out": 2})
+        self.say(evolve(DIRECT, sender="bob@example.org/x"), "elsewhere")
+        self.assertEqual(self.sent, ["go elsewhere"])
+
     def test_stop(self) -> None:
         """What waits when the bot stops runs nothing any more."""
         endings = [self.say(IN_ROOM, "!slow aa"), self.say(IN_ROOM, "!b")]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-#: Things that wait in one place behind another.
+#: Things that wait in one place behind another, and in all places.
 MAX_WAITING = 32
+MAX_ALTOGETHER = 256
 
 Ending = Deferred[None] | None
 """Of something dealt with: fires when it is, in some sense, done; None when it is already."""
@@ -25,7 +26,10 @@ class InOrder:
 
     def is_full(self, place: str) -> bool:
         """Whether no more can wait there."""
-        return len(self._behind.get(place, ())) >= MAX_WAITING
+        behind = self._behind.get(place)
+        return behind is not None and (
+            len(behind) >= MAX_WAITING or sum(map(len, self._behind.values())) >= MAX_ALTOGETHER
+        )
 
     def is_waiting(self, place: str) -> bool:
         """Whether something of that place is not dealt with yet."""

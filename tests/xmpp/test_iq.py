@@ -9,10 +9,10 @@ from tests.xmpp.harness import JID, parse, session, shape
 from xbot.errors import NotConnected
 from xbot.xmpp import fast_elements, ns
 from xbot.xmpp import iq as module
-from xbot.xmpp.elements import ElementStream
+from xbot.xmpp.elements import MAX_ELEMENTS, ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.iq import IQ_TIMEOUT, Iq, IqRefused, IqTimeout
-from xbot.xmpp.nodes import ATTRIBUTES
+from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN
 from xbot.xmpp.problems import ConnectionProblem
 
 UNAVAILABLE = (
@@ -128,6 +128,25 @@ class AskingTests(IqTestCase):
             self.assertEqual(iq.dropped, {"unasked": 2})
             answers.append((name, children))
         self.assertEqual(*answers)
+
+    def test_parts(self):
+        """A large answer comes in parts to the one who asked, if it is the one who was asked."""
+        items = "<i/>" * (MAX_ELEMENTS + 10)
+        for sender, taken in (("", True), (f"from='{JID.bare}' to='{JID}'", True),
+                              ("from='mallory@example.net'", False)):  # fmt: skip
+            parts = []
+            self.setUp()
+            answer = self.iq.request("get", None, payload(), take_item=parts.append)
+            identity = self.peer.stanza()["id"]
+            reply = f"<iq type='result' id='{identity}' {sender}><q>{{}}</q></iq>"
+            for data in reply.format(items).partition("<i/>"):
+                self.peer.feed(data)
+            self.assertEqual(bool(parts), taken)
+            if taken:
+                _, _, query = self.successResultOf(answer)
+                self.assertEqual(len(query) - CHILDREN + len(parts), MAX_ELEMENTS + 10)
+            else:
+                self.assertNoResult(answer)
 
     def test_no_elements(self):
         """Of a result, which may be large, no element is made, whoever sends it."""

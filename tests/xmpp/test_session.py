@@ -7,6 +7,8 @@ from twisted.trial import unittest
 from tests.xmpp.harness import JID, session, shape
 from xbot.xmpp import ns
 from xbot.xmpp import session as session_module
+from xbot.xmpp.elements import MAX_ELEMENTS, ElementStream
+from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.iq import IQ_TIMEOUT, Iq
 from xbot.xmpp.session import FEATURES, Session
 
@@ -54,6 +56,22 @@ class SessionTests(unittest.TestCase):
         self.assertEqual(len(self.session.contacts), 3)
         warned = [event for event in logged if event["log_level"] is LogLevel.warn]
         self.assertEqual([event["most"] for event in warned], [3])
+
+    def test_by_items(self):
+        """What a large roster begins and ends with is known, and not before its end."""
+        jids = [f"a{n}@b" for n in range(MAX_ELEMENTS + 500)]
+        items = "".join(f"<item jid='{jid}'><group>x</group></item>" for jid in jids)
+        reply = f"<iq type='result' id='{{}}'><query xmlns='jabber:iq:roster'>{items}</query></iq>"
+        for make_elements in FastElementStream, ElementStream:
+            iq = Iq(lambda: JID, self.clock)
+            self.session = Session(iq)
+            self.peer = session(iq, self.session, clock=self.clock, make_elements=make_elements)
+            data = reply.format(self.peer.stanzas()[0]["id"])
+            self.peer.feed(reply.format("guessed"))
+            for start in range(0, len(data), 5000):
+                self.assertIsNone(self.session.contacts)
+                self.peer.feed(data[start : start + 5000])
+            self.assertEqual(self.session.contacts, dict.fromkeys(jids, "none"))
 
     def test_roster_pushes(self):
         """The server's pushes are taken and answered; anyone else's change nothing."""

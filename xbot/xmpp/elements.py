@@ -97,6 +97,7 @@ class ElementStream:
 
     #: Never called by this one; see :class:`xbot.xmpp.fast_elements.FastElementStream`.
     NodeEvent: Callable[[Node], bool]
+    ItemEvent: Callable[[Node, Node], bool]
     GlanceEvent: Callable[[Glance | Sighting], bool] | None
 
     def __init__(self) -> None:

@@ -26,6 +26,9 @@ from xbot.xmpp.skim import ends_of_pieces, skim
 #: Names that were looked at are remembered; so many.
 _MAX_KNOWN = 1000
 
+#: What is open around a child of a stanza's payload: root, stanza, payload.
+_IN_PAYLOAD = 3
+
 
 class FastElementStream(ElementStream):
     """``NodeEvent(node)`` tells whether it took the stanza; of others an element is made.
@@ -33,6 +36,9 @@ class FastElementStream(ElementStream):
     So does ``GlanceEvent``, where there is one, with what is plain enough to be
     skimmed; the parser never sees what it took. It is never called for what the
     parser would not call ``NodeEvent`` for.
+
+    Of a large answer of our own server's, ``ItemEvent(stanza, item)`` tells of each child
+    of its payload whether it took it: then it is not kept.
 
     There are two ways to build what the parser sees. The *lean* one is for stanzas
     that are short and plain, as they nearly all are. The *careful* one counts
@@ -43,6 +49,7 @@ class FastElementStream(ElementStream):
     def __init__(self) -> None:
         super().__init__()
         self.NodeEvent = lambda node: False
+        self.ItemEvent = lambda stanza, item: False
         self.GlanceEvent: Callable[[Glance | Sighting], bool] | None = None
         # What is open: one list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
@@ -247,7 +254,7 @@ class FastElementStream(ElementStream):
     def _listen_carefully(self) -> None:
         parser = self._parser
         parser.StartElementHandler = self._got_careful_start
-        parser.EndElementHandler = self._lean_handlers[1]
+        parser.EndElementHandler = self._got_own_end if self._is_own else self._lean_handlers[1]
         parser.CharacterDataHandler = self._got_careful_text
         parser.StartNamespaceDeclHandler = self._got_namespace
 
@@ -260,6 +267,7 @@ class FastElementStream(ElementStream):
         self._elements += 1
         if depth == 1:
             self._is_own = is_own_answer(name, attributes)
+            self._listen_carefully()
         if WHITE_SPACE.search(name.rpartition(SEPARATOR)[0]):
             # Where the careful way began with this very tag.
             self._drop("white space in a namespace")
@@ -292,6 +300,15 @@ class FastElementStream(ElementStream):
             self._got_text(text)
         elif not self._dropped:
             self._open[-1].append(text)
+
+    def _got_own_end(self, _: str) -> None:
+        node = self._open.pop()
+        if len(self._open) < 2:
+            self._got_last_end(node)
+        elif len(self._open) == _IN_PAYLOAD and self.ItemEvent(self._open[1], node):
+            # A hundred thousand nodes that stay are looked through by the garbage
+            # collector again and again, for tens of milliseconds each time.
+            self._open[-1].pop()
 
     # The deaf way.
 

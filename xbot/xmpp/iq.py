@@ -37,6 +37,10 @@ Answerer = Callable[[domish.Element], domish.Element | None]
 """Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
 
 
+TakeItem = Callable[[Node], object]
+"""Takes a child of the payload of an answer."""
+
+
 class IqRefused(Exception):
     """The answer is an error, ours or the other's; ``condition`` names it (RFC 6120, 8.3.3)."""
 
@@ -54,6 +58,7 @@ class _Pending:
     sender: str | None
     answer: Deferred[Node]
     deadline: IDelayedCall
+    take_item: TakeItem | None
 
 
 class Iq(Handler):
@@ -80,9 +85,17 @@ class Iq(Handler):
         self._answerers[kind, uri, name] = answerer
 
     def request(
-        self, kind: str, to: str | None, payload: domish.Element, timeout: float = IQ_TIMEOUT
+        self,
+        kind: str,
+        to: str | None,
+        payload: domish.Element,
+        timeout: float = IQ_TIMEOUT,
+        take_item: TakeItem | None = None,
     ) -> Deferred[Node]:
         """Ask ``to`` (None: our own account); fires with the result stanza, as a node.
+
+        Of a large one ``take_item`` may be given children of its payload before, in
+        order; then they are missing in it.
 
         Fails with :class:`IqRefused`, :class:`IqTimeout`, or the problem that
         ended the connection.
@@ -101,12 +114,13 @@ class Iq(Handler):
             return fail()
         answer: Deferred[Node] = Deferred(lambda _: self._cancelled(identity))
         deadline = self._clock.callLater(timeout, self._timed_out, identity, timeout)
-        self._pending[identity] = _Pending(to, answer, deadline)
+        self._pending[identity] = _Pending(to, answer, deadline, take_item)
         return answer
 
     def observe(self) -> None:
         self.watch("iq", self.got_iq)
         self.xmlstream.shortcuts[_IQ] = self.take
+        self.xmlstream.item_shortcut = self.take_part
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
@@ -123,6 +137,14 @@ class Iq(Handler):
             return False
         if (pending := self._take_pending(node[ATTRIBUTES])) is not None:
             pending.answer.callback(node)
+        return True
+
+    def take_part(self, iq: Node, item: Node) -> bool:
+        """Give a part of an answer to the one who asked, by the same rules as the whole."""
+        pending = self._find_pending(iq[ATTRIBUTES])
+        if pending is None or pending.take_item is None:
+            return False
+        pending.take_item(item)
         return True
 
     def got_iq(self, iq: domish.Element) -> None:
@@ -147,11 +169,16 @@ class Iq(Handler):
 
     def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
         """The question that a reply with these attributes answers, forgotten now; or None."""
-        pending = self._pending.get(reply.get("id", ""))
-        if pending is None or not self._is_from(reply.get("from"), pending.sender):
+        if self._find_pending(reply) is None:
             self.dropped["unasked"] += 1
             return None
         return self._forget(reply["id"])
+
+    def _find_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
+        pending = self._pending.get(reply.get("id", ""))
+        if pending is None or not self._is_from(reply.get("from"), pending.sender):
+            return None
+        return pending
 
     def _is_from(self, sender: str | None, asked: str | None) -> bool:
         if sender == asked:

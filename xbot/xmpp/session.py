@@ -38,18 +38,24 @@ class Session(Handler):
         super().__init__()
         self._iq = iq
         self.contacts: dict[str, str] | None = None
+        # What of a large roster came before its end.
+        self._coming: dict[str, str] = {}
         iq.answer("set", ns.ROSTER, "query", self._got_push)
         iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
 
     def connectionInitialized(self) -> None:
-        answer = self._iq.request("get", None, domish.Element((ns.ROSTER, "query")))
+        self._coming = {}
+        query = domish.Element((ns.ROSTER, "query"))
+        answer = self._iq.request(
+            "get", None, query, take_item=lambda item: _take([item], self._coming)
+        )
         answer.addCallback(self._got_roster).addErrback(self._got_no_roster)
         # RFC 6121 2.2: the roster is asked for first, but not waited for.
         self.send(domish.Element((ns.CLIENT, "presence")))
 
     def _got_roster(self, iq: Node) -> None:
-        self.contacts = {}
-        self._take(iq)
+        _take(_items(iq), self._coming)
+        self.contacts = self._coming
         if len(self.contacts) >= MAX_CONTACTS:
             self._log.warn(
                 "the roster holds more contacts than the {most} that are looked at",
@@ -61,21 +67,8 @@ class Session(Handler):
         # RFC 6121 2.1.6: a push from anyone but our own account is not the server's.
         if not self._iq.is_from_account(iq):
             raise IqRefused("service-unavailable")
-        self._take(node_of(iq))
-
-    def _take(self, iq: Node) -> None:
-        query = child_of(iq, _QUERY)
-        if query is None or self.contacts is None:
-            return
-        for item in query[CHILDREN:]:
-            if item[NAME] != _ITEM:
-                continue
-            jid = item[ATTRIBUTES].get("jid", "")
-            subscription = item[ATTRIBUTES].get("subscription")
-            if subscription == "remove":
-                self.contacts.pop(jid, None)
-            elif len(jid) <= MAX_JID and len(self.contacts) < MAX_CONTACTS:
-                self.contacts[jid] = subscription if subscription in SUBSCRIPTIONS else "none"
+        if self.contacts is not None:
+            _take(_items(node_of(iq)), self.contacts)
 
     def _got_no_roster(self, failure: Failure) -> None:
         failure.trap(IqRefused, ConnectionProblem)
@@ -88,3 +81,21 @@ class Session(Handler):
         for feature in FEATURES:
             answer.addElement("feature")["var"] = feature
         return answer
+
+
+def _items(iq: Node) -> list[Node]:
+    query = child_of(iq, _QUERY)
+    return query[CHILDREN:] if query is not None else []
+
+
+def _take(items: list[Node], contacts: dict[str, str]) -> None:
+    """Change the contacts as these children of a roster say."""
+    for item in items:
+        if item[NAME] != _ITEM:
+            continue
+        jid = item[ATTRIBUTES].get("jid", "")
+        subscription = item[ATTRIBUTES].get("subscription")
+        if subscription == "remove":
+            contacts.pop(jid, None)
+        elif len(jid) <= MAX_JID and len(contacts) < MAX_CONTACTS:
+            contacts[jid] = subscription if subscription in SUBSCRIPTIONS else "none"

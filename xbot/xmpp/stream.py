@@ -61,6 +61,9 @@ Shortcut = Callable[[Node], bool]
 GlanceShortcut = Callable[[Any], bool]
 """The same, of what is known at a glance: a Glance or a Sighting."""
 
+ItemShortcut = Callable[[Node, Node], bool]
+"""Takes a child of the payload of a large answer that has not ended; False to leave it there."""
+
 MakeElements = Callable[[], ElementStream]
 """Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
 
@@ -95,6 +98,7 @@ class Stream(XmlStream):
         self.negotiating = True
         # By the full name of the stanzas; there are none before the login.
         self.shortcuts: dict[str, Shortcut] = {}
+        self.item_shortcut: ItemShortcut | None = None
         self.glance_shortcuts: dict[type, GlanceShortcut] = {}
         self.is_resumed = False
         self.is_writable = True
@@ -266,6 +270,7 @@ class Stream(XmlStream):
         if self._trace is None:
             # A trace shows elements.
             elements.NodeEvent = self._got_node
+            elements.ItemEvent = self._got_item
             elements.GlanceEvent = self._got_glance
         self.stream = elements
 
@@ -302,6 +307,15 @@ class Stream(XmlStream):
 
     def _got_glance(self, seen: Glance | Sighting) -> bool:
         return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+
+    def _got_item(self, stanza: Node, item: Node) -> bool:
+        """Whether a part of a stanza that has not ended was taken."""
+        shortcut = self.item_shortcut
+        try:
+            return shortcut is not None and shortcut(stanza, item)
+        except Exception:
+            self._log.failure("a part of a stanza could not be taken")
+            return True
 
     def _shorten(
         self, shortcut: Callable[[Any], bool] | None, stanza: Node | Glance | Sighting
@@ -391,6 +405,7 @@ class Stream(XmlStream):
         self._flush()
         self.problem = problem
         self.shortcuts.clear()
+        self.item_shortcut = None
         self.glance_shortcuts.clear()
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.

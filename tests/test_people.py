@@ -26,7 +26,18 @@ class PeopleTests(unittest.TestCase):
 
     def test_mistakes(self):
         """What names nobody is told with its name."""
-        for name in ("example.org", "@", "@@b", "a@b/c", "@b/c", "@a@b", "a@", "x" * 4000):
+        for name in (
+            "example.org",
+            "@",
+            "@@b",
+            "a@b/c",
+            "@b/c",
+            "@a@b",
+            "a@",
+            "x" * 4000,
+            "*@b",
+            "@*.b",
+        ):
             with self.assertRaises(ValueError) as caught:
                 People.parse(["a@b", name])
             self.assertIn(name[:10], str(caught.exception))

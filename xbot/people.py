@@ -26,6 +26,10 @@ class People:
         jids, domains = set(), set()
         for name in names:
             is_domain = name.startswith("@")
+            if "*" in name:
+                # A JID may have one in it, but who writes it means a pattern: "deny" would
+                # then let those in whom it was to keep out.
+                raise ValueError(f"{name!r}: there are no patterns; @DOMAIN is everyone there")
             try:
                 jid = Jid.parse(name.removeprefix("@"))
             except InvalidJid as error:

@@ -41,7 +41,10 @@ class CollectTests(TestCase):
         ):
             failure = collect(result).failure
             assert failure is not None
-            self.assertEqual(str(failure.value), f"returned {name}")
+            self.assertEqual(
+                str(failure.value),
+                f"returned {name}: an answer is a str, a list of them, or None",
+            )
 
     def test_half_way(self) -> None:
         """What was said before a failure is kept; no exception escapes."""

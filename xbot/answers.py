@@ -57,7 +57,8 @@ def collect(result: object) -> Answers:
 
 def _text_of(answer: object) -> str:
     if not isinstance(answer, str):
-        raise TypeError(f"returned {type(answer).__name__}")
+        kind = type(answer).__name__
+        raise TypeError(f"returned {kind}: an answer is a str, a list of them, or None")
     return answer
 
 

@@ -154,6 +154,11 @@ Chosen = tuple[Responder, Route, dict[str, str]]
 # In code
 
 
+def _check_example(_: object, __: object, value: object) -> None:
+    if isinstance(value, str):
+        raise TypeError('an example is a tuple: a command and its answers, as in ("ping", "pong")')
+
+
 @frozen
 class Declared:
     """What a decorator says about its function."""
@@ -161,7 +166,7 @@ class Declared:
     pattern: Pattern | None
     usage: str | None = field(default=None, kw_only=True)
     help: str | None = field(default=None, kw_only=True)
-    example: Example = field(default=(), kw_only=True)
+    example: Example = field(default=(), kw_only=True, validator=_check_example)
     effect: bool = field(default=True, kw_only=True)
     for_everyone: bool = field(default=False, kw_only=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal, NewType, Optional
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ RIGHT: list[tuple[Any, str, Any]] = [
     (date, "2030-02-28", date(2030, 2, 28)),
     (time, "18:30", time(18, 30)),
     (datetime, "2030-02-28 18:30", datetime(2030, 2, 28, 18, 30)),
+    (ZoneInfo, "Europe/Berlin", ZoneInfo("Europe/Berlin")),
     (Jid, "Alice@Example.org", Jid("alice", "example.org")),
     (Literal["a", 1], "A", "a"),
     (Literal["a", 1], "1", 1),
@@ -69,6 +71,9 @@ WRONG: list[tuple[Any, str, str]] = [
     (Literal["a", 1], "b", "is none of a, 1"),
     (timedelta, "9999d", "is no duration such as 90s, 5m, 1h30m or 2d"),
     (date, "yesterday", "is no date such as 2030-12-31"),
+    (ZoneInfo, "Mars/Base", "is no time zone such as Europe/Berlin"),
+    (ZoneInfo, "Europe", "is no time zone such as Europe/Berlin"),
+    (ZoneInfo, "../../etc/passwd", "is no time zone such as Europe/Berlin"),
     (Jid, "a@@b", "is no address: it has more than one @"),
     (int | bool, "x", "is no whole number, and is neither yes nor no"),
     (list[int], "1 x", "has an item (number 2) that is no whole number"),

@@ -297,7 +297,15 @@ class UseTests(LoaderCase):
             ("f", "import nonexistent", {}, ["ModuleNotFoundError", "nonexistent", f"{here}:2"]),
             ("f", "raise SystemExit(4)", {}, ["SystemExit: 4", f"{here}:2"]),
             ("f", "1 +", {}, ["SyntaxError", here]),
-            ("f", "@respond('(')\ndef f(m): pass", {}, ["cannot import", "unterminated"]),
+            ("f", "@respond('(')\ndef f(m): pass", {}, ["unterminated", f"{here}:2)"]),
+            ("f", "@respond\ndef f(m): pass", {}, ["a pattern is a text", f"{here}:2)"]),
+            ("f", "@every('5')\ndef f(): pass", {}, ["the unit is missing", f"{here}:2)"]),
+            (
+                "f",
+                "@respond('x', example='x')\ndef f(m): pass",
+                {},
+                ["an example is a tuple", f"{here}:2)"],
+            ),
             ("g", "", {}, ["has no g"]),
             ("f", "f = 3", {}, ["f cannot be called"]),
             ("f", "def f(m): pass", {}, ["give it match or hear"]),
@@ -394,5 +402,6 @@ class BundledTests(LoaderCase):
 
     def test_own_options(self) -> None:
         """A wrong option of a bundled one is a mistake in the ini, as any."""
-        for options in ({"timezone": "Mars/Base"}, {"time-zone": "UTC"}):
-            self.problem(ResponderSettings("jobs", use=BUNDLED["jobs"], settings=options))
+        for option, text in (("timezone", "Mars/Base"), ("time-zone", "UTC")):
+            settings = ResponderSettings("jobs", use=BUNDLED["jobs"], settings={option: text})
+            self.assertEqual(self.problem(settings).option, option)

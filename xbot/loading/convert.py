@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -58,6 +59,10 @@ def converter(annotation: Any, folder: Path | None = None) -> Convert:
         return lambda text: _path(text, folder)
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
+    # Whoever annotates with it has imported it; others need not pay for that.
+    zoneinfo = sys.modules.get("zoneinfo")
+    if zoneinfo is not None and annotation is zoneinfo.ZoneInfo:
+        return _zone(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return _enum(annotation)
     if isinstance(annotation, NewType):
@@ -119,6 +124,16 @@ def _moment(kind: type[Any], name: str, example: str) -> Convert:
             return kind.fromisoformat(text)
         except ValueError:
             raise ValueError(f"is no {name} such as {example}") from None
+
+    return convert
+
+
+def _zone(kind: Callable[[str], Any]) -> Convert:
+    def convert(text: str) -> Any:
+        try:
+            return kind(text)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is no time zone such as Europe/Berlin") from None
 
     return convert
 

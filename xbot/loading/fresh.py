@@ -25,11 +25,11 @@ def fresh_modules(names: Iterable[str]) -> Iterator[None]:
     (a run under way) goes on with it.
     """
     packages = {name.partition(".")[0] for name in names} - {_OURS} - sys.stdlib_module_names
-    installed = _installed()
+    folders = installed()
     old = {
         name: module
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] in packages and _is_own(module, installed)
+        if name.partition(".")[0] in packages and _is_own(module, folders)
     }
     for name in old:
         del sys.modules[name]
@@ -46,17 +46,17 @@ def fresh_modules(names: Iterable[str]) -> Iterator[None]:
         raise
 
 
-def _is_own(module: ModuleType, installed: tuple[Path, ...]) -> bool:
+def _is_own(module: ModuleType, folders: tuple[Path, ...]) -> bool:
     """Whether it comes from files of the operator's own."""
     file = getattr(module, "__file__", None)
     # A package without __init__ has places only, and may have several.
     places = [file] if file else list(getattr(module, "__path__", ()))
     return bool(places) and not any(
-        Path(place).resolve().is_relative_to(folder) for place in places for folder in installed
+        Path(place).resolve().is_relative_to(folder) for place in places for folder in folders
     )
 
 
-def _installed() -> tuple[Path, ...]:
+def installed() -> tuple[Path, ...]:
     """Where packages are that somebody installed, and the standard library."""
     paths = sysconfig.get_paths()
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xbot.errors import XbotError
+from xbot.loading.fresh import installed
 
-_OURS = Path(__file__).parent
+_OURS = Path(__file__).resolve().parent
 
 
 class Wrong(XbotError):
@@ -35,12 +36,22 @@ def blaming(option: str, what: str) -> Iterator[None]:
 
 
 def place_of(error: BaseException) -> str:
-    """``file:line`` where it was raised, in other code than ours; empty where nobody knows."""
+    """``file:line`` of what led there, in other code than ours; empty where nobody knows.
+
+    That is the last place in the operator's own code, else in an installed package.
+    """
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen")
+        if not frame.filename.startswith("<")
         and Path(frame.filename).parent != _OURS
         and frame.filename != importlib.__file__
     ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    folders = (*installed(), _OURS.parent)
+    own = [
+        frame
+        for frame in frames
+        if not any(Path(frame.filename).resolve().is_relative_to(folder) for folder in folders)
+    ]
+    last = (own or frames)[-1:]
+    return f"{last[0].filename}:{last[0].lineno}" if last else ""

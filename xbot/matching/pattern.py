@@ -11,6 +11,14 @@ from attrs import frozen
 MAX_SEARCHED = 4096
 
 
+def _compiled(text: str) -> re.Pattern[str]:
+    if not isinstance(text, str):
+        # Such as the function under a decorator without parentheses.
+        kind = type(text).__name__
+        raise TypeError(f'a pattern is a text, as in @respond("ping"), and no {kind}')
+    return re.compile(text, re.IGNORECASE)
+
+
 @frozen
 class Pattern:
     """A regular expression and where it applies.
@@ -26,12 +34,12 @@ class Pattern:
     @classmethod
     def match(cls, text: str) -> Pattern:
         """A pattern for addressed texts; :class:`re.error` when ``text`` is none."""
-        return cls("match", re.compile(text, re.IGNORECASE))
+        return cls("match", _compiled(text))
 
     @classmethod
     def hear(cls, text: str) -> Pattern:
         """A pattern for bodies; :class:`re.error` when ``text`` is none."""
-        return cls("hear", re.compile(text, re.IGNORECASE))
+        return cls("hear", _compiled(text))
 
     @property
     def groups(self) -> frozenset[str]:

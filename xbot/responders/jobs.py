@@ -11,10 +11,10 @@ from ._schedule import Schedule, local_zone
 
 
 class Jobs:
-    """``timezone`` is the one of the schedules: such as Europe/Berlin, or the machine's own."""
+    """``timezone`` is the one of the schedules; by default it is the machine's own."""
 
-    def __init__(self, *, timezone: str = "") -> None:
-        self._zone = ZoneInfo(timezone) if timezone else local_zone()
+    def __init__(self, *, timezone: ZoneInfo | None = None) -> None:
+        self._zone = timezone or local_zone()
         self._clock = JobClock(self._zone)
 
     async def start(self) -> None:

@@ -68,16 +68,19 @@ class AccountTests(ServiceCase):
         self.write("cert", ours.pem)
         self.write("key", other.key_pem)
         self.write("secret", b"hunter2")
-        for more, option in (
-            ("certificate-file = cert\nkey-file = key", "certificate-file"),
-            ("certificate-file = cert\nkey-file = secret", "certificate-file"),
-            ("certificate-file = secret\nkey-file = key", "certificate-file"),
-            ("ca-file = secret", "ca-file"),
+        for more, option, file in (
+            ("certificate-file = cert\nkey-file = key", "certificate-file", "cert"),
+            ("certificate-file = cert\nkey-file = secret", "certificate-file", "cert"),
+            ("certificate-file = secret\nkey-file = key", "certificate-file", "secret"),
+            ("ca-file = secret", "ca-file", "secret"),
         ):
             with self.assertRaises(InvalidConfig) as caught:
                 self.service(more)
             [problem] = caught.exception.problems
             self.assertEqual((problem.section, problem.option), ("xmpp", option))
+            line = problem.path.read_text().splitlines()[problem.line - 1]
+            self.assertEqual(line, f"{option} = {file}")
+            self.assertIn(f"/{file}: ", problem.reason)
             self.assertNotIn("hunter2", str(caught.exception))
 
 

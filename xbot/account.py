@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from xbot.config import credentials
+from xbot.config.reader import line_of
 from xbot.errors import InvalidConfig, Problem
 from xbot.settings import Config, XmppSettings
 from xbot.xmpp.endpoints import DomainEndpoint, host_endpoint
@@ -48,8 +49,9 @@ def _tls_options(config: Config, *, direct: bool) -> Any:
     settings = config.xmpp
     option = "ca-file"
     try:
-        authorities = settings.ca_file.read_bytes() if settings.ca_file else None
-        certificate = None
+        authorities = certificate = None
+        if settings.ca_file is not None:
+            authorities, _ = credentials.read_file(settings.ca_file, MAX_FILE)
         if settings.certificate_file is not None and settings.key_file is not None:
             option = "certificate-file"
             chain, _ = credentials.read_file(settings.certificate_file, credentials.MAX_KEY)
@@ -61,9 +63,13 @@ def _tls_options(config: Config, *, direct: bool) -> Any:
         return client_options(
             settings.jid.domain, authorities, certificate=certificate, direct=direct
         )
-    except (OSError, ValueError) as error:
-        problem = Problem(config.path, 0, "xmpp", option, str(error))
-        raise InvalidConfig([problem]) from None
+    except credentials.Unusable as error:
+        reason = error.reason
+    except ValueError as error:
+        file = settings.ca_file if option == "ca-file" else settings.certificate_file
+        reason = f"{file}: {error}"
+    line = line_of(config.path, "xmpp", option)
+    raise InvalidConfig([Problem(config.path, line, "xmpp", option, reason)])
 
 
 def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> RedirectableEndpoint:

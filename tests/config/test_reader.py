@@ -82,8 +82,13 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("[xbot]\nname", "4: [xbot]: an option is written name = value"),
     # [xbot]
     ("[xbot]\nprefix = a b", "4: [xbot] prefix: a prefix has no blanks in it"),
-    ("[xbot]\nname = a\n b", "4: [xbot] name: is no nick: its resource has a control character"),
+    (
+        "[xbot]\nname = a\n b",
+        "4: [xbot] name: a nick is one line; a line that begins with a blank continues the one"
+        " before",
+    ),
     ("[xbot]\nstate = a\n b", "4: [xbot] state: a path is one line"),
+    ("[xbot]\nstate = good", "4: [xbot] state: DIR/good is no folder"),
     (
         "[xbot]\njournal-keep = 3651d",
         "4: [xbot] journal-keep: '3651d' is out of range: more than nothing, and at most 3650d",
@@ -241,6 +246,10 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "5: [responder a] deny: 'c@d/e' has a resource; people are named by NAME@DOMAIN",
     ),
     (
+        "[responder a]\nuse = a:b\ndeny = *@d",
+        "5: [responder a] deny: '*@d': there are no patterns; @DOMAIN is everyone there",
+    ),
+    (
         "[responder a]\nuse = a:b\nrooms = d",
         "5: [responder a] rooms: 'd' is no room: a room's JID is ROOM@SERVICE",
     ),
@@ -333,6 +342,12 @@ OTHERS: tuple[tuple[str, str], ...] = (
     (
         REAL + "sasl = SCRAM-SHA-265",
         "4: [xmpp] sasl: SCRAM-SHA-265 is no mechanism of xbot's; did you mean SCRAM-SHA-256?",
+    ),
+    (
+        REAL + "sasl = DIGEST-MD5",
+        "4: [xmpp] sasl: DIGEST-MD5 is no mechanism of xbot's: one of EXTERNAL, "
+        + ", ".join(f"SCRAM-SHA-{size}-PLUS" for size in (512, 256, 1))
+        + ", SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1, PLAIN",
     ),
     (REAL + "sasl = EXTERNAL", "4: [xmpp] sasl: EXTERNAL needs certificate-file and key-file"),
     (
@@ -522,6 +537,21 @@ class MistakesTests(Folder):
                 error = self.assertRaises(InvalidConfig, load, path, self.environ)
                 self.assertEqual([p.reason for p in error.problems], [reason.format(path)])
                 self.assertEqual(error.problems[0].path, path)
+
+    def test_file_from_here(self) -> None:
+        """A file that is named from the folder that we are in is told with the whole path."""
+        error = self.assertRaises(InvalidConfig, load, Path("none.ini"), self.environ)
+        self.assertEqual(str(error), f"none.ini: there is no file {Path.cwd()}/none.ini")
+
+    def test_utf_16(self) -> None:
+        """What an editor saved as UTF-16 is one problem, and not one for each line."""
+        for encoding in ("utf-16-le", "utf-16-be"):
+            data = ("\ufeff" + MINIMAL).encode(encoding)
+            self.assertEqual(self.problems(data), ["1: this is UTF-16: save the file as UTF-8"])
+
+    def test_no_ini(self) -> None:
+        """Of a file without any section nobody is told what is missing in it."""
+        self.assertEqual(self.problems("hello\n"), ["1: this stands before the first [section]"])
 
     def test_world_writable(self) -> None:
         """An ini that anyone can write to is refused, for it names programs to run."""

@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from xbot.errors import Problem
 
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COMMENT = re.compile(r"^\s*[;#]|(?<=\s);")
 _NAME = re.compile(r"[\w.-]{1,64}")
@@ -60,6 +61,8 @@ def parse(data: bytes, path: Path) -> Ini:
     Neither a value nor a line that is not understood is ever repeated in a
     problem, for it may hold a password.
     """
+    if data.startswith(_UTF_16):
+        return Ini((), (Problem(path, 1, "", "", "this is UTF-16: save the file as UTF-8"),))
     reader = _Reader(path)
     for number, line in enumerate(_split(data), 1):
         reader.got_line(number, line)

@@ -165,6 +165,10 @@ def account(value: str) -> Jid:
 
 
 def nick(value: str) -> str:
+    if "\n" in value:
+        raise ValueError(
+            "a nick is one line; a line that begins with a blank continues the one before"
+        )
     try:
         Jid(None, "room").with_resource(value)
     except InvalidJid as error:
@@ -202,7 +206,8 @@ def mechanisms(value: str) -> tuple[str, ...]:
     """SASL mechanisms, best first, in whatever order and case they stand there."""
     asked_for = {name.upper() for name in names(value)}
     for name in sorted(asked_for - set(SASL_MECHANISMS)):
-        raise ValueError(f"{name} is no mechanism of xbot's{suggest(name, SASL_MECHANISMS)}")
+        hint = suggest(name, SASL_MECHANISMS) or f": one of {', '.join(SASL_MECHANISMS)}"
+        raise ValueError(f"{name} is no mechanism of xbot's{hint}")
     return tuple(name for name in SASL_MECHANISMS if name in asked_for)
 
 

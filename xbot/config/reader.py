@@ -82,10 +82,13 @@ def load(
     certificates may be missing, or not for us to read.
     """
     try:
-        data, status = credentials.read_file(path, MAX_SIZE)
+        data, status = credentials.read_file(path.absolute(), MAX_SIZE)
     except credentials.Unusable as error:
         raise InvalidConfig([Problem(path, 0, "", "", error.reason)]) from error
     parsed = ini.parse(data, path)
+    if parsed.problems and not parsed.sections:
+        # No ini at all: that nothing is in it says no more.
+        raise InvalidConfig(parsed.problems)
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
     if status.st_mode & stat.S_IWOTH:
@@ -159,17 +162,20 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
     values = section.values if section else {}
     environ = source.environ
-    state = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if state:
-        default = Path(state)
+    ours = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if ours:
+        default = Path(ours)
     elif environ.get("XDG_STATE_HOME"):
         default = Path(environ["XDG_STATE_HOME"], "xbot")
     else:
         default = source.home / ".local/state/xbot"
+    state = source.locate(values.get("state", default))
+    if section is not None and os.path.exists(state) and not os.path.isdir(state):
+        section.blame("state", f"{state} is no folder")
     return BotSettings(
         values.get("name", "xbot"),
         values.get("prefix", ""),
-        source.locate(values.get("state", default)),
+        state,
         values.get("journal-keep", 30 * 86400.0),
         values.get("log-level", Levels()),
         values.get("log-format", LOG_FORMATS[0]),

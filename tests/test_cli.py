@@ -221,6 +221,7 @@ class ExplainTests(CommandCase):
             status, out, errors = self.explain(*arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertTrue(errors)
+        self.assertIn("--as JID, or a room with --room JID", self.explain("hello")[2])
         self.assertEqual(self.run_main("explain", "--config", "none", "--as", "a@x", "b")[0], 78)
 
 
@@ -263,7 +264,9 @@ class JournalTests(CommandCase):
         status, _, errors = self.run_main("journal", "--config", str(self.state / "none.ini"))
         self.assertEqual(status, 78)
         for count in ("0", "-1", "x"):
-            self.assertEqual(self.run_main("journal", "-n", count)[:2], (2, ""))
+            status, out, errors = self.run_main("journal", "-n", count)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f"{count!r} is no number of entries: 1 or more", errors)
 
 
 class BrainTests(CommandCase):

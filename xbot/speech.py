@@ -29,7 +29,7 @@ def message_of(
     jid = Jid.parse(sender) if sender is not None else None
     if room is None:
         if jid is None:
-            raise ValueError("outside of rooms there is always a sender")
+            raise ValueError("outside of a room it is known who speaks; say who, or name a room")
         if nick is not None or private or affiliation != "none":
             raise ValueError("nick, affiliation and private belong to a room; name one")
         identity = str(jid.bare)

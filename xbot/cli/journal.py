@@ -29,9 +29,12 @@ def add_to(commands: Any) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
     if count < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of entries: 1 or more")
     return min(count, 2**31)
 
 

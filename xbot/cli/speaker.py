@@ -18,7 +18,8 @@ def add_to(parser: argparse.ArgumentParser, default: str | None) -> None:
         type=_jid,
         default=default,
         metavar="JID",
-        help=f"who speaks: their real address (default: {default or 'unknown'})",
+        help="who speaks: their real address"
+        f" (default: {default or 'somebody whom the room hides'})",
     )
     parser.add_argument(
         "--room", type=_jid, metavar="JID", help="in this room (default: to the bot alone)"
@@ -37,6 +38,8 @@ def speaker_of(options: argparse.Namespace) -> dict[str, Any]:
 
     :raises ValueError: when they do not fit together.
     """
+    if options.jid is None and options.room is None:
+        raise ValueError("who says it? name somebody with --as JID, or a room with --room JID")
     hidden = "somebody" if options.room and not options.jid else None
     speaker = {
         "sender": options.jid,

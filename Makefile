@@ -1,5 +1,6 @@
 # make run    a bot to chat with, in this terminal
 # make test   all tests (those that need a server are skipped where it is missing)
+# make hermetic  only the tests that need nothing (minutes)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
 # make bench-attack  how long the bot is held up by an attack
@@ -7,6 +8,8 @@
 # make bench-matching  what it costs to find who a message is for (half a minute)
 # make lint   style and types
 # make docs   these pages as HTML in build/docs, and the manual pages in build/man
+# make man    the manual pages alone
+# make clean  removes all that these make
 
 PYTHON ?= python3
 VENV := .venv

@@ -35,6 +35,17 @@ class ConfigurationTests(unittest.TestCase):
             self.assertEqual(documented, {option.name for option in kind.options})
 
 
+class PathTests(unittest.TestCase):
+    def test_what_is_named_is_there(self) -> None:
+        """Each file of ours that a page names is where it says."""
+        named = set()
+        for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+            for path in re.findall(r"`((?:tests|xbot|docs|benchmarks)/[\w./]+)`", page.read_text()):
+                named.add(path)
+                self.assertTrue((ROOT / path).exists(), f"{page.name}: {path}")
+        self.assertIn("tests/test_outbox.py", named)
+
+
 class ExamplesTests(unittest.TestCase):
     def pages(self) -> list[Path]:
         """Every page."""

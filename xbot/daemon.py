@@ -106,7 +106,9 @@ class Daemon(MultiService):
 
     def stopService(self) -> Any:
         """End what runs."""
-        self._flushing.stop()
+        # It is not where it failed, which was told.
+        if self._flushing.running:
+            self._flushing.stop()
         return super().stopService()
 
     def got_config(self, config: Config) -> None:

@@ -63,7 +63,7 @@ def ends_of_pieces(data: bytes) -> Iterator[int]:
             message = data.find(_MESSAGE, at + 1) % (length + 1)
         if presence <= at:
             presence = data.find(_PRESENCE, at + 1) % (length + 1)
-        at = min(message, presence)
+        at = message if message < presence else presence
         yield at
 
 

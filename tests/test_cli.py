@@ -77,6 +77,8 @@ class CheckTests(CommandCase):
             "[responder one]\nmatch = deploy (?P<app>\\w+)\nreply = b\n"
             "[responder evil]\nhear = ^(?!x)(\\w+\\s?)*$\nreply = c\n"
             "[responder own-ping]\nmatch = ping\nreply = d\n"
+            "[room ops@rooms.example]\n[responder here]\nmatch = here\nreply = e\n"
+            "rooms = opps@rooms.example\n"
         )
         status, out, errors = self.run_main("check", str(path))
         self.assertEqual(status, 0)
@@ -89,6 +91,9 @@ class CheckTests(CommandCase):
                 " such texts are given up after 50 ms",
                 f"warning: {path}:6: [responder one] match: never reached: 'deploy x' goes to all"
                 " (deploy .*), which comes before it",
+                f"warning: {path}:19: [responder here] rooms: the bot is never in"
+                " opps@rooms.example: there is no [room opps@rooms.example];"
+                " did you mean ops@rooms.example?",
             ],
         )
 

@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from xbot.access import Access
-from xbot.loading.remarks import unreachable
+from xbot.config import load
+from xbot.loading.remarks import out_of_reach, unreachable
 from xbot.matching.pattern import Pattern
 from xbot.responder import Responder, Route
 from xbot.settings import ResponderSettings
@@ -60,3 +61,28 @@ class UnreachableTests(TestCase):
             (responder("one", "go"), {ROOM: frozenset({"one", "two"}), "other@x": None}),
         ):
             self.assertEqual(len(self.remarks(first, here, rooms=rooms)), 1)
+
+
+class OutOfReachTests(TestCase):
+    def remarks(self, more: str) -> list[str]:
+        path = Path(self.mktemp())
+        path.write_text(
+            f"[xmpp]\nserver = embedded\n[room {ROOM}]\n[responder one]\nmatch = go\nreply = x\n"
+            f"rooms = {ROOM} elsewhere@rooms.example\n{more}"
+        )
+        return [str(each).removeprefix(f"{path}:") for each in out_of_reach(load(path, {}))]
+
+    def test_unknown_room(self) -> None:
+        """A room that a responder is for, and no section names, is told with its line."""
+        (told,) = self.remarks("")
+        self.assertIn("7: [responder one] rooms: the bot is never in elsewhere@rooms.ex", told)
+
+    def test_others_lead(self) -> None:
+        """Where people may send the bot into other rooms, any room may be meant."""
+        for more in (
+            "[responder rooms]\nallow = a@b\n",
+            "[room elsewhere@rooms.example]\n",
+        ):
+            self.assertEqual(self.remarks(more), [])
+        off = self.remarks("[responder rooms]\nallow = a@b\nenabled = no\n")
+        self.assertEqual(len(off), 1)

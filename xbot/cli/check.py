@@ -21,7 +21,8 @@ def add_to(commands: Any) -> None:
         help="say what is wrong with an ini, or what it would join and load",
         description="Reads the ini as the daemon does, loads its responders, and connects to"
         f" nothing. Exits with 0, or with {EXIT_CONFIG} when something is wrong with it. What is"
-        " hardly meant (commands that nobody can reach, patterns that may take long) is a warning.",
+        " hardly meant (commands that nobody can reach, patterns that may take long, rooms that"
+        " the bot is never in) is a warning.",
     )
     check.add_argument(
         "file", nargs="?", type=Path, help="the ini (default: the one the daemon would read)"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from xbot.config.options import suggest
 from xbot.errors import Problem
 from xbot.filters import Rooms
 from xbot.matching.way import way_of
+from xbot.people import NOBODY
 from xbot.responder import Responder, Route
-from xbot.settings import ResponderSettings
+from xbot.settings import Config, ResponderSettings
 
 _Key = tuple[int, int]
 
@@ -74,6 +76,28 @@ def unreachable(
         for key, reason in sorted(remarks)
         # A bundled one whose command the ini took is just that.
         if routes[key][0].name in by_name
+    ]
+
+
+def out_of_reach(config: Config) -> list[Problem]:
+    """Rooms that a responder is for, and that the bot is never in: misspelt, most likely.
+
+    Nothing is said where somebody may lead the bot into rooms that the ini does not name.
+    """
+    leads = any(each.name == "rooms" and each.enabled for each in config.responders)
+    if leads or config.xmpp.accept_invites != NOBODY:
+        return []
+    known = {str(room.jid) for room in config.rooms}
+    return [
+        Problem(
+            settings.path,
+            settings.lines.get("rooms", settings.line),
+            f"responder {settings.name}",
+            "rooms",
+            f"the bot is never in {room}: there is no [room {room}]{suggest(room, known)}",
+        )
+        for settings in config.responders
+        for room in sorted((settings.access.rooms or frozenset()) - known)
     ]
 
 

@@ -161,13 +161,6 @@ class EmbeddedServer:
         assert prepared is not None
         self._accounts[prepared] = Account(prepared, password, self._random(16))
 
-    def remove_account(self, local: str) -> None:
-        """Forget an account; its sessions end with ``not-authorized``."""
-        del self._accounts[local]
-        for session in list(self.sessions.values()):
-            if session.jid.local == local:
-                session.stream.close("not-authorized")
-
     # -- for the login (see login.Host)
 
     def tls_options(self) -> Any:

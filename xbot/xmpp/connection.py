@@ -18,7 +18,7 @@ from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVEN
 
 from xbot.backoff import Backoff
 from xbot.xmpp.login import NEGOTIATION_TIMEOUT
-from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError, in_words
 from xbot.xmpp.redirect import RedirectableEndpoint
 from xbot.xmpp.stream import CLOSE_TIMEOUT, Stream, StreamFactory
 from xbot.xmpp.verdicts import ResourceConflict, Verdict, Verdicts
@@ -170,7 +170,7 @@ class Connection:
         if isinstance(error, (CancelledError, ConnectingCancelledError)):
             error = ConnectionProblem(f"no connection within {CONNECT_TIMEOUT:g} s")
         elif not isinstance(error, ConnectionProblem):
-            error = ConnectionProblem(str(error) or type(error).__name__)
+            error = ConnectionProblem(in_words(error))
         self._ended(error)
 
     def _got_stream(self, stream: Stream) -> None:

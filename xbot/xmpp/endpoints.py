@@ -19,7 +19,7 @@ from twisted.names.error import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from xbot.xmpp.problems import ConnectionProblem
+from xbot.xmpp.problems import ConnectionProblem, in_words
 
 XMPP_PORT = 5222
 
@@ -122,7 +122,7 @@ class DomainEndpoint:
                 return connected
             except (ConnectError, DNSLookupError, UnicodeError) as error:
                 # UnicodeError: the record names what cannot be a host.
-                problem = ConnectionProblem(f"{target.host}:{target.port}: {error}")
+                problem = ConnectionProblem(f"{target.host}:{target.port}: {in_words(error)}")
         assert problem is not None
         raise problem
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
+
+from twisted.internet.error import ConnectError
 
 from xbot.errors import XbotError
 
@@ -63,3 +66,10 @@ class StreamError(ConnectionProblem):
         self.condition = condition
         self.text = text
         self.detail = detail
+
+
+def in_words(error: BaseException | None) -> str:
+    """Why there is no connection, for the operator: ``connection refused``."""
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError).lower()
+    return str(error).rstrip(".") or type(error).__name__

@@ -13,6 +13,8 @@ author = "the xbot developers"
 version = release = xbot.__version__
 extensions = ["myst_parser", "ini_reference"]
 exclude_patterns = ["_*", "examples"]
+# The manual pages list what there is, and what it is, in definition lists.
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"xbot {release}"

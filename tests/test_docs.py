@@ -4,6 +4,8 @@ import argparse
 import ast
 import inspect
 import re
+import runpy
+import sys
 import textwrap
 from pathlib import Path
 
@@ -185,3 +187,12 @@ class ManualTests(unittest.TestCase):
             if isinstance(action, argparse._SubParsersAction)
         )
         self.assertEqual(documented, set(commands))
+
+    def test_lists(self) -> None:
+        """Their definition lists are read as such: without the extension each is one paragraph."""
+        page = (ROOT / "docs" / "man" / "xbot.8.md").read_text()
+        self.assertRegex(page, r"(?m)^: ")
+        path = list(sys.path)
+        self.addCleanup(sys.path.__setitem__, slice(None), path)
+        conf = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+        self.assertIn("deflist", conf["myst_enable_extensions"])

@@ -24,7 +24,7 @@ from xbot.file_state import UnusableFile
 from xbot.interfaces import IJournal
 from xbot.jid import Jid
 from xbot.leaving import DRAIN_TIMEOUT, HAND_OVER_TIMEOUT, within
-from xbot.loading.remarks import out_of_reach, slow_patterns, unreachable
+from xbot.loading.remarks import out_of_reach, slow_patterns, unreachable, without_a_shell
 from xbot.machine import Machine
 from xbot.overview import Overview, Phase
 from xbot.recent import Change, Recent
@@ -191,6 +191,7 @@ class BotService(Service):
             *slow_patterns(responders, settings),
             *unreachable(responders, settings, self._assembly.rooms),
             *out_of_reach(self.config),
+            *without_a_shell(settings),
         ]
 
     def _warn_of_slow_patterns(self) -> None:

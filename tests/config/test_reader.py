@@ -250,6 +250,11 @@ MISTAKES: tuple[tuple[str, str], ...] = (
         "5: [responder a] deny: '*@d': there are no patterns; @DOMAIN is everyone there",
     ),
     (
+        "[responder a]\nmatch = (?P<x>.*)\nrun = sh -c 'echo {x}' sh {x}",
+        "5: [responder a] run: what people say would be run as code: no {x} within a script; hand"
+        """ it on behind it, as in sh -c 'echo "$1"' sh {x}""",
+    ),
+    (
         "[responder a]\nuse = a:b\nrooms = d",
         "5: [responder a] rooms: 'd' is no room: a room's JID is ROOM@SERVICE",
     ),

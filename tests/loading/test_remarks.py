@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from xbot.access import Access
 from xbot.config import load
-from xbot.loading.remarks import out_of_reach, unreachable
+from xbot.loading.remarks import out_of_reach, unreachable, without_a_shell
 from xbot.matching.pattern import Pattern
 from xbot.responder import Responder, Route
 from xbot.settings import ResponderSettings
@@ -86,3 +86,18 @@ class OutOfReachTests(TestCase):
             self.assertEqual(self.remarks(more), [])
         off = self.remarks("[responder rooms]\nallow = a@b\nenabled = no\n")
         self.assertEqual(len(off), 1)
+
+
+class WithoutAShellTests(TestCase):
+    def test_operators(self) -> None:
+        """What a shell would understand is told where it stands by itself, and only there."""
+        for run, told in (
+            (("uptime", "|", "tail"), ["|"]),
+            (("a", ">", "b", "2>&1"), [">", "2>&1"]),
+            (("grep", "a|b", "&x"), []),
+        ):
+            settings = ResponderSettings("r", run=run, path=Path("x.ini"), lines={"run": 5})
+            found = without_a_shell([settings])
+            self.assertEqual([each.line for each in found], [5] * len(told))
+            for problem, word in zip(found, told, strict=True):
+                self.assertIn(f"no shell runs it: {word} is an argument", problem.reason)

@@ -14,6 +14,7 @@ from xbot.access import Access
 from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED, suggest
+from xbot.config.scripts import scripts
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.webhooks import read_webhooks
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
@@ -433,6 +434,13 @@ def _check_fields(section: ConvertedSection) -> None:
         fields = {name for template in templates for name in Template.parse(template).fields}
         for name in sorted(fields - known):
             section.blame(option, f"there is no field {{{name}}}{suggest(name, known)}")
+    for script in scripts(values.get("run", ())):
+        for name in Template.parse(script).fields:
+            section.blame(
+                "run",
+                f"what people say would be run as code: no {{{name}}} within a script; hand it on"
+                f""" behind it, as in sh -c 'echo "$1"' sh {{{name}}}""",
+            )
 
 
 def _find_program(section: ConvertedSection, arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xbot.config.options import suggest
+from xbot.config.scripts import operators
 from xbot.errors import Problem
 from xbot.filters import Rooms
 from xbot.matching.way import way_of
@@ -98,6 +99,21 @@ def out_of_reach(config: Config) -> list[Problem]:
         )
         for settings in config.responders
         for room in sorted((settings.access.rooms or frozenset()) - known)
+    ]
+
+
+def without_a_shell(settings: Sequence[ResponderSettings]) -> list[Problem]:
+    """Programs that are handed what only a shell would understand."""
+    return [
+        Problem(
+            each.path,
+            each.lines.get("run", each.line),
+            f"responder {each.name}",
+            "run",
+            f"no shell runs it: {word} is an argument like the others",
+        )
+        for each in settings
+        for word in operators(each.run or ())
     ]
 
 

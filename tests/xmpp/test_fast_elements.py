@@ -81,7 +81,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-MANY = settings(PROPERTY, max_examples=1000)
+MANY = settings(PROPERTY, max_examples=600)
 
 
 class SameTests(unittest.TestCase):

@@ -1,10 +1,12 @@
 """What :mod:`xbot.dispatch.questions` and ``message.ask`` promise, in a dispatcher."""
 
+import gc
 import threading
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, DispatcherCase, responder
 from xbot.dispatch.questions import MAX_QUESTIONS
@@ -230,6 +232,23 @@ class AskTests(DispatcherCase):
         self.failureResultOf(asked[0])
         dispatcher.got_message(evolve(ALICE, body="!red"))
         self.assertEqual(self.said(), ["red command"])
+
+    def test_who_does_not_await(self) -> None:
+        """A question whose answer nobody awaits is withdrawn, and the log says whose it was."""
+
+        @respond("go")
+        async def careless(message: Message) -> str:
+            message.ask("Which one?")
+            return "done"
+
+        dispatcher = self.dispatcher(careless)
+        with capturedLogs() as events:
+            dispatcher.got_message(ALICE)
+            gc.collect()
+        self.assertEqual(self.said(), ["Which one?", "done"])
+        self.assertEqual(len(dispatcher._questions), 0)
+        (event,) = (event for event in events if event["log_level"] >= LogLevel.warn)
+        self.assertIn("careless asked something and was over", formatEvent(event))
 
     async def test_in_a_thread(self) -> None:
         """A plain function is told to be another one."""

@@ -165,8 +165,8 @@ class Runs:
         if fate != "cancelled":
             self._offer(run)
         self._got_end(run)
-        while run._asked:
-            run._asked.pop().cancel()
+        if run._asked:
+            self._withdraw(run)
         if not self._under_way:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
@@ -244,6 +244,19 @@ class Runs:
             return word
         run.saying.got_word()
         return evolve(word, voice=_Voice(self, run))
+
+    def _withdraw(self, run: Run) -> None:
+        """What was asked is of no matter any more."""
+        if run.fate in ("answered", "silent"):
+            self._log.warn(
+                "{responder} asked something and was over before the answer: await message.ask()",
+                responder=run.responder.name,
+            )
+        while run._asked:
+            asked = run._asked.pop()
+            # Where nobody awaits it, nobody else takes its failure.
+            asked.addErrback(lambda _: None)
+            asked.cancel()
 
     def _offer(self, run: Run) -> None:
         """Tell of the pages that are kept, if there are any."""

@@ -22,7 +22,7 @@ from xbot.testing.surroundings import Around
 from xbot.xmpp import ns, occupants
 
 #: So many strangers write to the bot; more by the environment.
-STRANGERS = int(os.environ.get("XBOT_STRANGERS", "7000"))
+STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
 
 
 def misbehaving():

@@ -98,7 +98,7 @@ class NotSkimming(FastElementStream):
 
 
 class SameTests(unittest.TestCase):
-    @settings(PROPERTY, max_examples=400)
+    @settings(PROPERTY, max_examples=300)
     @given(
         st.lists(
             st.tuples(
@@ -167,7 +167,7 @@ PRESENCE_TYPES = [""] * 5 + [f" type='{kind}'" for kind in ("unavailable", "erro
 
 
 class SamePresenceTests(unittest.TestCase):
-    @settings(PROPERTY, max_examples=400)
+    @settings(PROPERTY, max_examples=300)
     @given(
         st.lists(
             st.tuples(

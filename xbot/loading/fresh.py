@@ -7,7 +7,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -31,8 +31,9 @@ def fresh_modules(names: Iterable[str]) -> Iterator[None]:
         for name, module in list(sys.modules.items())
         if name.partition(".")[0] in packages and _is_own(module, folders)
     }
-    for name in old:
+    for name, module in old.items():
         del sys.modules[name]
+        _forget_bytecode(module)
     # A file that is newer than the finder's listing of its folder would not be seen.
     importlib.invalidate_caches()
     before = set(sys.modules)
@@ -44,6 +45,15 @@ def fresh_modules(names: Iterable[str]) -> Iterator[None]:
                 del sys.modules[name]
         sys.modules.update(old)
         raise
+
+
+def _forget_bytecode(module: ModuleType) -> None:
+    # It is taken for the code's by the time of the last change, in whole seconds, and
+    # the size. Somebody who edits twice may change neither.
+    cached = module.__spec__.cached if module.__spec__ is not None else None
+    if cached is not None:
+        with suppress(OSError):
+            Path(cached).unlink()
 
 
 def _is_own(module: ModuleType, folders: tuple[Path, ...]) -> bool:

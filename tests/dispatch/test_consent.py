@@ -6,15 +6,15 @@ from typing import Any
 from attrs import evolve
 from twisted.logger import LogLevel
 
-from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
+from tests.dispatch.deploying import DeployCase
+from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, responder
 from xbot.access import Access, Whom
 from xbot.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
 from xbot.dispatch.consent import CONFIRM_WITHIN
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.message import Message
 from xbot.people import People
-from xbot.responder import Responder, respond
-from xbot.testing.journal import MemoryJournal
+from xbot.responder import respond
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1", body="xbot: deploy web")
 YES = evolve(ALICE, body="yes")
@@ -32,20 +32,7 @@ def person(name: str, body: str = "", **more: Any) -> Message:
     )
 
 
-class ConsentCase(DispatcherCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.ran: list[str] = []
-        self.journal = MemoryJournal()
-
-    def deploy(self, **options: Any) -> Responder:
-        @respond("deploy (?P<app>\\w+)")
-        def deploy(message: Message, app: str) -> str:
-            self.ran.append(app)
-            return f"{app} is deployed"
-
-        return evolve(responder(deploy), **options)
-
+class ConsentCase(DeployCase):
     def bot(self, **options: Any) -> Dispatcher:
         return self.dispatcher(self.deploy(**options), journal=self.journal)
 

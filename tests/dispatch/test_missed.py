@@ -5,15 +5,15 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from tests.dispatch.test_dispatcher import DIRECT, DispatcherCase, responder
+from tests.dispatch.deploying import DeployCase
+from tests.dispatch.test_dispatcher import DIRECT, responder
 from xbot.access import Access, Whom
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.interrupted import MAX_NAMED
 from xbot.dispatch.missed import GATHER, MAX_PEOPLE, PERIOD
 from xbot.message import Message
 from xbot.people import People
-from xbot.responder import Responder, fallback, hear, respond
-from xbot.testing.journal import MemoryJournal
+from xbot.responder import fallback, hear, respond
 
 KEPT = evolve(
     DIRECT, body="deploy web", identity="a@example.org", key="1", delayed=True, missed=True
@@ -21,20 +21,7 @@ KEPT = evolve(
 PLEASE = "I was away and missed that; please repeat what you still want."
 
 
-class MissedTests(DispatcherCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.ran: list[str] = []
-        self.journal = MemoryJournal()
-
-    def deploy(self, **options: Any) -> Responder:
-        @respond("deploy (?P<app>\\w+)")
-        def deploy(message: Message, app: str) -> str:
-            self.ran.append(app)
-            return f"{app} is deployed"
-
-        return evolve(responder(deploy), **options)
-
+class MissedTests(DeployCase):
     def bot(self, *others: Any, journal: Any = None, **options: Any) -> Dispatcher:
         return self.dispatcher(
             self.deploy(**options), *others, journal=self.journal if journal is None else journal

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from tests.xmpp.harness import HEADER, PROPERTY
+from tests.xmpp.test_fast_elements import GLANCES
 from xbot.xmpp.elements import StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import MESSAGE, PRESENCE, glance_at_message, glance_at_presence
 from xbot.xmpp.nodes import NAME
 from xbot.xmpp.skim import ends_of_pieces, skim
 
@@ -126,8 +126,7 @@ class SkimTests(unittest.TestCase):
         seen, length = found
         nodes = parsed(data[:length])
         self.assertEqual(len(nodes or ()), 1, data)
-        glance = {MESSAGE: glance_at_message, PRESENCE: glance_at_presence}[nodes[0][NAME]]
-        self.assertEqual(glance(nodes[0]), seen, data)
+        self.assertEqual(GLANCES[nodes[0][NAME]](nodes[0]), seen, data)
         return True
 
     def test_plain(self):

@@ -9,6 +9,7 @@ from xbot.config.options import suggest
 from xbot.config.scripts import operators
 from xbot.errors import Problem
 from xbot.filters import Rooms
+from xbot.loading.loader import problem
 from xbot.matching.way import way_of
 from xbot.people import NOBODY
 from xbot.responder import Responder, Route
@@ -90,10 +91,8 @@ def out_of_reach(config: Config) -> list[Problem]:
         return []
     known = {str(room.jid) for room in config.rooms}
     return [
-        Problem(
-            settings.path,
-            settings.lines.get("rooms", settings.line),
-            f"responder {settings.name}",
+        problem(
+            settings,
             "rooms",
             f"the bot is never in {room}: there is no [room {room}]{suggest(room, known)}",
         )
@@ -105,13 +104,7 @@ def out_of_reach(config: Config) -> list[Problem]:
 def without_a_shell(settings: Sequence[ResponderSettings]) -> list[Problem]:
     """Programs that are handed what only a shell would understand."""
     return [
-        Problem(
-            each.path,
-            each.lines.get("run", each.line),
-            f"responder {each.name}",
-            "run",
-            f"no shell runs it: {word} is an argument like the others",
-        )
+        problem(each, "run", f"no shell runs it: {word} is an argument like the others")
         for each in settings
         for word in operators(each.run or ())
     ]

@@ -1,0 +1,27 @@
+"""A responder with effects, whose runs are counted, and a journal in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from tests.dispatch.test_dispatcher import DispatcherCase, responder
+from xbot.message import Message
+from xbot.responder import Responder, respond
+from xbot.testing.journal import MemoryJournal
+
+
+class DeployCase(DispatcherCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ran: list[str] = []
+        self.journal = MemoryJournal()
+
+    def deploy(self, **options: Any) -> Responder:
+        @respond("deploy (?P<app>\\w+)")
+        def deploy(message: Message, app: str) -> str:
+            self.ran.append(app)
+            return f"{app} is deployed"
+
+        return evolve(responder(deploy), **options)

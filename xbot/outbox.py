@@ -61,8 +61,7 @@ class Outbox:
 
     def has_room_for(self, message: Message) -> bool:
         """Whether :meth:`put` would keep it."""
-        fits = self._bytes + _weight(message) <= self._max_bytes
-        return fits and self._messages < self._max_messages
+        return self._fits(_weight(message))
 
     def put(
         self, message: Message, delivered: Told | None = None, failed: Told | None = None
@@ -73,7 +72,7 @@ class Outbox:
         it at all; it puts nothing in here before it has returned.
         """
         weight = _weight(message)
-        if self._bytes + weight > self._max_bytes or self._messages >= self._max_messages:
+        if not self._fits(weight):
             self.counts["overflow"] += 1
             self._log.error(
                 "the outbox is full ({messages} messages): dropped one to {recipient}",
@@ -122,6 +121,9 @@ class Outbox:
         draining: Deferred[None] = Deferred()
         self._draining.append(draining)
         return draining
+
+    def _fits(self, weight: int) -> bool:
+        return self._bytes + weight <= self._max_bytes and self._messages < self._max_messages
 
     def _flush(self, place: str) -> None:
         queue = self._waiting.get(place)

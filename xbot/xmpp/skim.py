@@ -26,6 +26,10 @@ from xbot.xmpp.addresses import read_address
 from xbot.xmpp.glance import Glance, Sighting, sighting
 from xbot.xmpp.occupants import make_occupant
 
+# Only single characters are repeated possessively: repetitions of groups lose their way on
+# Python 3.11.2 (Debian 12's), with which this would match nothing, or too much. They have
+# no choice anyhow, for no two attributes, and no two children, begin alike.
+
 #: What every stanza begins with that may have a shape.
 _MESSAGE, _PRESENCE = b"<message ", b"<presence "
 
@@ -36,7 +40,7 @@ _VALUE = r"[^'<&\x00-\x1f]*+"
 #: Text without a carriage return, for which the parser would give another character
 #: (section 2.11), and without the ``>`` that may not stand behind ``]]``.
 _TEXT = r"[^<>&\x00-\x08\x0b-\x1f]*+"
-_BODY = rf"{_TEXT}(?:&(?:lt|gt|amp|apos|quot);{_TEXT})*+"
+_BODY = rf"{_TEXT}(?:&(?:lt|gt|amp|apos|quot);{_TEXT})*"
 _QUOTES = {"&apos;": "'", "&quot;": '"'}
 
 #: These are no characters of XML (section 2.2), but UTF-8.
@@ -148,7 +152,7 @@ class _Writer:
         some = [
             self.once(f"{element} {key}", f"{key}='", value, "'") for key, value in values.items()
         ]
-        attributes = f"(?: (?:{'|'.join(some)}))" + ("++" if fixed else "*+")
+        attributes = f"(?: (?:{'|'.join(some)}))" + ("+" if fixed else "*")
         return f"{element}{attributes}{self.need(*(f'{element} {key}' for key in fixed))}"
 
     def empty(self, element: str, uri: str, *others: str) -> str:
@@ -157,7 +161,7 @@ class _Writer:
 
     def write(self, start: str, children: list[str], end: str) -> re.Pattern[str]:
         """An element with some of the children, all but their ``<``."""
-        some = rf"(?:<(?:{'|'.join(children)})){{1,{_MAX_CHILDREN}}}+"
+        some = rf"(?:<(?:{'|'.join(children)})){{1,{_MAX_CHILDREN}}}"
         return re.compile(f"<{start}>{some}{end}")
 
     def groups(self, *names: str) -> list[int]:
@@ -204,7 +208,7 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
         writer.empty("c", ns.CAPS, "hash", "node", "ver", "ext"),
         writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
         writer.empty("idle", ns.IDLE, "since"),
-        rf"x xmlns='{re.escape(ns.AVATAR)}'>(?:<photo/>|<photo>{_TEXT}</photo>)?+</x>",
+        rf"x xmlns='{re.escape(ns.AVATAR)}'>(?:<photo/>|<photo>{_TEXT}</photo>)?</x>",
         *(rf"{name}>{_TEXT}</{name}>" for name in ("show", "status", "priority")),
     ]
     end = writer.need("presence from", "x xmlns") + "</presence>"

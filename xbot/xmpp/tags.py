@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
-#: A tag that is whole. Only quotes, and what is in them, may hold a ``>``.
-_WHOLE = re.compile(rb"""<[^<>'"]*+(?:(?:'[^'<]*+'|"[^"<]*+")[^<>'"]*+)*+>""")
+#: A tag that is whole. Only quotes, and what is in them, may hold a ``>``. The group is
+#: repeated greedily: a possessive one ends within a value on Python 3.11.2 (Debian 12's).
+_WHOLE = re.compile(rb"""<[^<>'"]*+(?:(?:'[^'<]*+'|"[^"<]*+")[^<>'"]*+)*>""")
 
 #: In a tag: a whole value, or what ends the tag, or the beginning of a value.
 _PART = re.compile(rb"""'[^'<]*+'|"[^"<]*+"|[<>'"]""")

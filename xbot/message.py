@@ -18,6 +18,13 @@ def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
     return value if type(value) is MappingProxyType else MappingProxyType(dict(value))
 
 
+def payload_of(kind: str | None, id: str | None = None) -> Mapping[str, str]:
+    """A message's payload with this ``type`` and this ``id``, as far as there are any."""
+    if kind is None:
+        return MappingProxyType({} if id is None else {"id": id})
+    return MappingProxyType({"type": kind} if id is None else {"type": kind, "id": id})
+
+
 class Voice(Protocol):
     """How the run that has a message speaks while it lasts."""
 
@@ -184,7 +191,5 @@ def reply_to(message: Message, text: str, *, id: str | None = None) -> Message:
     bot alone (directly or through a room) to its sender.
     """
     recipient = message.room if message.is_public and message.room else message.sender
-    payload = {"type": message.payload["type"]} if "type" in message.payload else {}
-    if id is not None:
-        payload["id"] = id
-    return Message(message.recipient, recipient, text, payload, room=message.room)
+    payload = payload_of(message.payload.get("type"), id)
+    return Message(message.recipient, recipient, text, payload, message.room)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-
-from attrs import frozen
+from typing import NamedTuple
 
 #: So many commands, and so many changes of the connection, are remembered.
 MAX_COMMANDS, MAX_CHANGES = 50, 50
@@ -13,8 +12,7 @@ MAX_COMMANDS, MAX_CHANGES = 50, 50
 MAX_NAME = 200
 
 
-@frozen
-class Command:
+class Command(NamedTuple):
     """A run that is over: when (seconds since 1970), whose, for whom, where, and what came of it.
 
     ``seconds`` is how long it took, or None where it never started. What was
@@ -29,8 +27,7 @@ class Command:
     seconds: float | None = None
 
 
-@frozen
-class Change:
+class Change(NamedTuple):
     """The connection went over to ``state``, because of ``problem`` if there was one."""
 
     when: float

@@ -166,7 +166,7 @@ class LoadTests(HostileCase):
         self.assertEqual(peer.sent(), "")
         self.goes_on(bot, peer)
         # Of those who were not remembered nothing is known, and so they have no rights.
-        self.assertIsNone(room.real_jid("n9999"))
+        self.assertIsNone(room.occupants.get("n9999"))
         peer.lose()
         self.assertEqual(len(room.occupants), 0)
 

@@ -3,7 +3,6 @@
 from twisted.trial import unittest
 
 from tests.xmpp.harness import parse
-from xbot.jid import Jid
 from xbot.xmpp.occupants import Occupant, Occupants
 from xbot.xmpp.room_presence import MAX_REASON, RoomPresence, read_presence
 
@@ -75,9 +74,9 @@ class PresenceTests(unittest.TestCase):
 
     def test_real_jids(self):
         """The real JID is bare, and none where what the room shows is none."""
-        self.assertEqual(ALICE.jid, Jid.parse("alice@example.org"))
+        self.assertEqual(ALICE.identity, "alice@example.org")
         for address in None, "@", "a@b@c", "a@b/":
-            self.assertIsNone(Occupant(address=address).jid)
+            self.assertIsNone(Occupant(address=address).identity)
 
     def test_kinds(self):
         """Only presence, its end and errors tell anything."""

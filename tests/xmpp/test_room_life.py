@@ -5,7 +5,6 @@ from twisted.python.failure import Failure
 
 from tests.xmpp.harness import parse
 from tests.xmpp.test_room import ITEM, ROOM, SELF, RoomTestCase
-from xbot.jid import Jid
 from xbot.xmpp.iq import IqRefused, IqTimeout
 from xbot.xmpp.room import (
     FIRST_RETRY,
@@ -61,7 +60,7 @@ class StaleTests(RoomTestCase):
         )
         self.assertIn("no answer", status.reason)
         self.assertTrue(self.room.caught_up)
-        self.assertEqual(self.room.real_jid("alice"), Jid.parse("alice@example.org"))
+        self.assertEqual(self.identity("alice"), "alice@example.org")
         self.clock.advance(FIRST_AGAIN)
         self.fail_with(IqRefused("remote-server-timeout"))
         self.assertIs(self.room.state, State.STALE)
@@ -228,7 +227,7 @@ class StreamDownTests(RoomTestCase):
         self.clock.advance(100)
         self.come_back()
         self.gone("bob")
-        self.assertEqual(self.room.real_jid("alice"), Jid.parse("alice@example.org"))
+        self.assertEqual(self.identity("alice"), "alice@example.org")
         self.assertEqual(list(self.room.occupants), ["bot", "alice"])
         # Another session knows only whom it is told of.
         self.room.session_lost()
@@ -322,8 +321,8 @@ class HostileTests(RoomTestCase):
             self.assertIs(self.room.state, State.JOINED)
             self.assertTrue(self.room.caught_up)
             self.assertEqual((self.room.nick, lines), ("bot", []))
-            self.assertIsNone(self.room.real_jid(nick))
-        self.assertEqual(self.room.real_jid("bot"), Jid.parse("xbot@example.org"))
+            self.assertIsNone(self.identity(nick))
+        self.assertEqual(self.identity("bot"), "xbot@example.org")
 
     def test_of_ourselves(self):
         """Whatever is told of ourselves costs one short line each, and no more than a return."""
@@ -340,7 +339,7 @@ class HostileTests(RoomTestCase):
             for line in lines:
                 self.assertLess(len(line["reason"]), 300)
             self.assertIn(self.room.state, (State.JOINED, State.ABSENT, State.REFUSED))
-            self.assertIsNone(self.room.real_jid("alice"))
+            self.assertIsNone(self.identity("alice"))
 
     def test_while_joining(self):
         """None of it lets us in; an error is a refusal, and the rest leaves us waiting."""

@@ -2,7 +2,6 @@
 
 from tests.xmpp.harness import shape
 from tests.xmpp.test_room import ITEM, ROOM, SELF, RoomTestCase
-from xbot.jid import Jid
 from xbot.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp.room import NICK_TIMEOUT, State
@@ -50,7 +49,7 @@ class ReclaimTests(NickTestCase):
             self.presence("bot", ITEM.format("mallory"))
             self.assertEqual((self.room.nick, self.room.state), ("bot_", State.JOINED))
         self.assertEqual(len(self.sent), 2)
-        self.assertEqual(self.room.real_jid("bot"), Jid.parse("mallory@example.org"))
+        self.assertEqual(self.identity("bot"), "mallory@example.org")
 
     def test_once_at_a_time(self):
         """While the answer is due nothing is asked again, and nobody pings."""
@@ -101,7 +100,7 @@ class ReclaimTests(NickTestCase):
         self.join()
         self.gone("bot", SELF + "<item nick='robot' role='none'/><status code='303'/>")
         self.assertEqual(self.room.nick, "robot")
-        self.assertEqual(self.room.real_jid("robot"), Jid.parse("xbot@example.org"))
+        self.assertEqual(self.identity("robot"), "xbot@example.org")
 
 
 class OtherSettingsTests(NickTestCase):
@@ -168,10 +167,10 @@ class OpaqueTests(NickTestCase):
         for number, nick in enumerate(nicks):
             self.presence(nick, ITEM.format(f"p{number}"))
         for number, nick in enumerate(nicks):
-            self.assertEqual(self.room.real_jid(nick), Jid.parse(f"p{number}@example.org"))
+            self.assertEqual(self.identity(nick), f"p{number}@example.org")
         self.gone("\u0430lice")
-        self.assertEqual(self.room.real_jid("alice"), Jid.parse("p0@example.org"))
-        self.assertIsNone(self.room.real_jid("\u0430lice"))
+        self.assertEqual(self.identity("alice"), "p0@example.org")
+        self.assertIsNone(self.identity("\u0430lice"))
 
     def test_a_nick_that_changes_hands_by_a_rename(self):
         """Who takes a nick by a rename brings the own identity, and leaves none behind."""
@@ -180,10 +179,10 @@ class OpaqueTests(NickTestCase):
         self.presence("mallory", ITEM.format("mallory"))
         self.gone("alice")
         self.gone("mallory", RENAME.format("alice"))
-        self.assertEqual(self.room.real_jid("alice"), Jid.parse("mallory@example.org"))
+        self.assertEqual(self.identity("alice"), "mallory@example.org")
         self.presence("alice", "<item role='participant'/>")
-        self.assertIsNone(self.room.real_jid("alice"))
-        self.assertIsNone(self.room.real_jid("mallory"))
+        self.assertIsNone(self.identity("alice"))
+        self.assertIsNone(self.identity("mallory"))
 
     def test_a_rename_to_no_nick(self):
         """A new nick that is none moves nobody."""

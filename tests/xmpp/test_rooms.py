@@ -249,6 +249,6 @@ class CrowdTests(unittest.TestCase):
         self.assertLess(time.perf_counter() - began, 20)
         room = rooms.get(ONE)
         self.assertEqual(len(room.occupants), 10_001)
-        self.assertEqual(room.real_jid("n9999"), Jid.parse("p9999@example.org"))
+        self.assertEqual(room.occupants.get("n9999").identity, "p9999@example.org")
         feed(peer, text.replace("<presence ", "<presence type='unavailable' "))
         self.assertEqual(list(room.occupants), ["bot"])

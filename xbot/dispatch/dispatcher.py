@@ -164,6 +164,8 @@ class Dispatcher:
         """
         reason = reason_to_drop(message)
         place = message.room if message.is_public and message.room else message.sender
+        if reason is None and not self._in_order.is_waiting(place):
+            return self._deal(message, place, self._answer)
         if reason is None and self._in_order.is_full(place):
             reason = "crowded-out"
         if reason is not None:
@@ -204,14 +206,11 @@ class Dispatcher:
             return self._unsafe.wait(key)
         if chosen and key is None:
             message = evolve(message, key=uuid.uuid4().hex)
-        if chosen and chosen[0][1].kind == "fallback":
-            begun = [self._begin(self._fallbacks.first(chosen, message))]
+        if chosen and chosen[0][1].pattern is None:
+            runs = [self._fallbacks.first(chosen, message)]
         else:
-            begun = [
-                self._begin(Run(responder, route, message, groups))
-                for responder, route, groups in chosen
-            ]
-        waiting = [decided for decided in begun if decided is not None]
+            runs = [Run(responder, route, message, groups) for responder, route, groups in chosen]
+        waiting = [decided for decided in map(self._begin, runs) if decided is not None]
         if not waiting:
             return None
         assert message.key is not None
@@ -326,7 +325,8 @@ class Dispatcher:
     def addressed(self, message: Message) -> str | None:
         """What of ``message`` was said to the bot; None when it was for others."""
         nick = self._nick_in(message.room) if message.room else None
-        addressed = addressed_text(message.body, filter(None, (self._name, nick)), self._prefix)
+        names = (self._name,) if nick is None else (self._name, nick)
+        addressed = addressed_text(message.body, names, self._prefix)
         if addressed is None and not message.is_public:
             addressed = message.body.strip()
         return addressed

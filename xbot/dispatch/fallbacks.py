@@ -28,7 +28,7 @@ class Fallbacks:
 
     def after(self, run: Run) -> Run | None:
         """A run of whoever comes next now that ``run`` is over, if anybody does."""
-        if run.route.kind != "fallback" or run.message.key is None:
+        if run.route.pattern is not None or run.message.key is None:
             return None
         others = self._next.pop(run.message.key, [])
         if not others or run.fate not in _SAID_NOTHING:

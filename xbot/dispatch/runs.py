@@ -162,7 +162,7 @@ class Runs:
         self._stop_clock(run)
         for text in run.saying.last(answer) if answer else ():
             self._say(reply_to(run.message, text))
-        if fate != "cancelled":
+        if run.saying.kept and fate != "cancelled":
             self._offer(run)
         self._got_end(run)
         if run._asked:
@@ -215,8 +215,9 @@ class Runs:
         """What whoever is answered by ``run`` says next; its time limit stands still meanwhile."""
         if run.fate is not None:
             return fail(NoAnswer("", "it asked too late"))
-        # All pages that were kept are for whoever asks for them; a question is said now.
-        self._offer(run)
+        if run.saying.kept:
+            # They are for whoever asks for them; a question is said now.
+            self._offer(run)
         asked = self._ask(run.message, timeout)
         if asked.called:
             return asked
@@ -259,11 +260,10 @@ class Runs:
             asked.cancel()
 
     def _offer(self, run: Run) -> None:
-        """Tell of the pages that are kept, if there are any."""
+        """Tell of the pages that are kept."""
         kept, run.saying.kept = run.saying.kept, []
-        if kept:
-            say = self._say if run._held is None else run._held.say
-            say(reply_to(run.message, self._keep(run.message, kept)))
+        say = self._say if run._held is None else run._held.say
+        say(reply_to(run.message, self._keep(run.message, kept)))
 
     def speak(self, run: Run, message: Message) -> None:
         """Say something of a run's while it lasts, or as much of it as is said at once."""

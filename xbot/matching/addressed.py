@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 _SEPARATOR = re.compile(r"\s*[:,]|\s+|\Z")
 
 
-def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | None:
+def addressed_text(body: str, names: tuple[str, ...], prefix: str = "") -> str | None:
     """What ``body`` says to the bearer of ``names``, or None when it speaks to nobody here.
 
     ``xbot: ping``, ``xbot, ping``, ``@xbot ping`` and ``xbot ping`` all say
@@ -18,7 +17,7 @@ def addressed_text(body: str, names: Iterable[str], prefix: str = "") -> str | N
     longest first; the bare name says the empty text.
     """
     text = body.strip()
-    for name in _longest_first(tuple(names)):
+    for name in _longest_first(names):
         rest = _after_name(text, name)
         if rest is None and text.startswith("@"):
             rest = _after_name(text[1:], name)

@@ -217,12 +217,12 @@ class XmppAdapter:
 
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
         """Nick and affiliation of ``person`` (bare JID) in ``room`` (bare JID), if there."""
-        known, jid = self.rooms.get(Jid.parse(room)), Jid.parse(person)
+        known, identity = self.rooms.get(Jid.parse(room)), str(Jid.parse(person))
         if known is None or known.state is not State.JOINED:
             return None
         for nick in known.occupants:
             occupant = known.occupants.get(nick)
-            if occupant is not None and occupant.jid == jid:
+            if occupant is not None and occupant.identity == identity:
                 return nick, occupant.affiliation
         return None
 

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.jid import Jid
-from xbot.message import Message
+from xbot.message import Message, payload_of
 from xbot.xmpp.delay import is_delayed, is_kept, is_resent
 from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message
 from xbot.xmpp.handlers import Handler
@@ -54,6 +54,7 @@ class Messages(Handler):
         super().__init__()
         self._own_jid = own_jid
         self._account = account
+        self._recipient = ""
         # Prosody writes our own bare JID where it sends something again, else its domain.
         self._servers = {str(account), account.domain}
         self._rooms = rooms
@@ -64,6 +65,8 @@ class Messages(Handler):
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
+        # No session goes on under another name.
+        self._recipient = str(self._own_jid())
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
         self.xmlstream.glance_shortcuts[Glance] = self.take_seen
@@ -177,16 +180,15 @@ class Messages(Handler):
     ) -> Message:
         """What was said in a room, or privately through it."""
         occupant = room.occupants.get(nick) or NOBODY
-        # Never the sender's bare JID, which is the room's: everyone in it would be one person.
-        identity = occupant.jid
         return Message(
-            sender=sender,
-            recipient=str(self._own_jid()),
-            body=body,
-            payload=_payload(kind, id),
+            sender,
+            self._recipient,
+            body,
+            payload_of(kind, _kept(id)),
             room=room.address,
             nick=nick,
-            identity=str(identity) if identity is not None else None,
+            # Never the sender's bare JID, which is the room's: everyone in it would be one person.
+            identity=occupant.identity,
             delayed=delayed or not room.caught_up,
             echo=nick == room.nick,
             key=key,
@@ -207,10 +209,10 @@ class Messages(Handler):
         """What was said to us alone."""
         identity = spoken.sender.bare
         return Message(
-            sender=str(spoken.sender),
-            recipient=str(self._own_jid()),
-            body=spoken.body,
-            payload=_payload(spoken.kind, spoken.id),
+            str(spoken.sender),
+            self._recipient,
+            spoken.body,
+            payload_of(spoken.kind, _kept(spoken.id)),
             identity=str(identity),
             delayed=delayed,
             echo=identity == self._account,
@@ -219,5 +221,5 @@ class Messages(Handler):
         )
 
 
-def _payload(kind: str, id: str | None) -> dict[str, str]:
-    return {"type": kind} if id is None or len(id) > MAX_ID else {"type": kind, "id": id}
+def _kept(id: str | None) -> str | None:
+    return None if id is None or len(id) > MAX_ID else id

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from xbot.errors import InvalidJid
-from xbot.jid import Jid
 from xbot.xmpp.addresses import read_address
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.
@@ -28,7 +27,7 @@ MAX_JID = 3071
 class Occupant(NamedTuple):
     """Somebody in a room.
 
-    ``address`` is the real JID as the room shows it, if it does; ``jid`` reads it.
+    ``address`` is the real JID as the room shows it, if it does; ``identity`` reads it.
     """
 
     role: str = "none"
@@ -36,13 +35,13 @@ class Occupant(NamedTuple):
     address: str | None = None
 
     @property
-    def jid(self) -> Jid | None:
+    def identity(self) -> str | None:
         """The real bare JID, where the room shows one that is one."""
         # Read when it is asked for: in a room of thousands, few of them speak.
         if self.address is None:
             return None
         try:
-            return read_address(self.address).bare
+            return read_address(self.address).bare_text
         except InvalidJid:
             return None
 

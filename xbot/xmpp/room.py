@@ -245,11 +245,6 @@ class Room:
         self._waiting.append(waiting)
         return waiting
 
-    def real_jid(self, nick: str | None) -> Jid | None:
-        """The real bare JID behind a nick, where the room shows it to us."""
-        occupant = self.occupants.get(nick) if nick is not None else None
-        return occupant.jid if occupant is not None else None
-
     # Into the room.
 
     def _begin(self) -> None:

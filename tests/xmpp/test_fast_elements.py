@@ -11,8 +11,9 @@ from xbot.xmpp import elements, fast_elements, ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.glance import MESSAGE, PRESENCE, glance_at_message, glance_at_presence
-from xbot.xmpp.nodes import NAME, full_name, split_name, text_of
+from xbot.xmpp.nodes import NAME, element_of, full_name, split_name, text_of
 from xbot.xmpp.serialize import serialize
+from xbot.xmpp.sm import read_element
 
 
 class FastViolationTests(test_elements.ViolationTests):
@@ -28,7 +29,20 @@ class FastDroppedTests(test_elements.DroppedTests):
     setUp = FastViolationTests.setUp
 
 
-GLANCES = {MESSAGE: glance_at_message, PRESENCE: glance_at_presence}
+def count_of(node):
+    """What a node of XEP-0198 says."""
+    try:
+        return read_element(element_of(node))
+    except ValueError:
+        return None
+
+
+GLANCES = {
+    MESSAGE: glance_at_message,
+    PRESENCE: glance_at_presence,
+    full_name(ns.SM, "r"): count_of,
+    full_name(ns.SM, "a"): count_of,
+}
 
 
 def story(stream, data, size, glances=False):
@@ -63,6 +77,7 @@ def story(stream, data, size, glances=False):
 
 
 PLAIN = "<message type='groupchat' from='r@c.x/a'><body>hello</body></message>"
+COUNTED = "<a xmlns='urn:xmpp:sm:3' h='7'/>"
 THERE = (
     "<presence from='r@c.x/b'><x xmlns='http://jabber.org/protocol/muc#user'><item role='visitor'/>"
     "</x></presence>"
@@ -76,7 +91,7 @@ PIECES = [
     "<stream:x", "</stream:x>", "<stream:stream", "</stream:stream>", " xml:lang='en'",
     "text", "\n", "&amp;", "&lt;", "&#10;", "&lol;", "]]>", "<![CDATA[", "<![CDATA[<x/>]]>",
     "<!-- x -->", "<?x y?>", "<!DOCTYPE x>", "<!", "<?", "xmlns:", "\u00e9", "\U0001f600", "\x00",
-    "<body>hello</body>", PLAIN, PLAIN, THERE, INTACT, "<x xmlns='a b'><y/></x>",
+    "<body>hello</body>", PLAIN, PLAIN, THERE, COUNTED, INTACT, "<x xmlns='a b'><y/></x>",
     "<stream:y xmlns='c d'/>",
 ]  # fmt: skip
 
@@ -89,7 +104,7 @@ class SameTests(unittest.TestCase):
         data = data.encode() if isinstance(data, str) else data
         theirs = story(ElementStream(), data, size)
         self.assertEqual(story(FastElementStream(), data, size), theirs, data[:500])
-        if b"r@c.x/" in data:
+        if b"r@c.x/" in data or COUNTED.encode() in data:
             skimmed, parsed = (
                 # Of two violations the parser may come to another one first.
                 [each if each[0] != "violation" else each[:1] for each in told]
@@ -183,7 +198,7 @@ class SameTests(unittest.TestCase):
             ("<stream:x>", "</stream:x>"),
         ]:
             for size in 1, 7, len(HEADER + INTACT + before), 16384:
-                for plain in PLAIN, THERE:
+                for plain in PLAIN, THERE, COUNTED:
                     told = self.assert_same(HEADER + INTACT + before + plain + behind + END, size)
                     self.assertEqual(told[1][0], "stanza")
 
@@ -195,9 +210,10 @@ class SameTests(unittest.TestCase):
         stream.GlanceEvent = lambda glance: seen.append(glance) or True
         stream.parse(HEADER.encode())
         stream.parse(b"<iq/>")
-        for text in PLAIN + THERE, f"\n{PLAIN}\n", f"<r/>{THERE}<iq/>{PLAIN}{PLAIN}":
+        counted = f"{PLAIN}{COUNTED}{COUNTED}{THERE}{COUNTED}"
+        for text in PLAIN + THERE, f"\n{PLAIN}\n", f"<r/>{THERE}<iq/>{PLAIN}{PLAIN}", counted:
             stream.parse(text.encode())
-        self.assertEqual(len(seen), 6)
+        self.assertEqual(len(seen), 11)
         self.assertEqual(nodes, ["iq", "r", "iq"])
         stream.GlanceEvent = lambda glance: False
         stream.parse(f"{PLAIN}{THERE}".encode())

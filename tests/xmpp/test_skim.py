@@ -137,6 +137,29 @@ class SkimTests(unittest.TestCase):
                 self.assertEqual(skim(data + behind)[1], len(data), data)
                 self.assertTrue(self.assert_true(data + behind))
 
+    def test_counts(self):
+        """The words of XEP-0198 are known as servers write them, and as the parser reads them."""
+        uri, known = "xmlns='urn:xmpp:sm:3'", 0
+        for text in (
+            f"<r {uri}/>", f"<a {uri} h='0'/>", f"<a h='4294967295' {uri}/>", f"<a h='007' {uri}/>",
+            f"<a {uri}/>", f"<r {uri} h='1'/>", "<r/>", "<a h='1'/>", f"<a {uri} h='12345678901'/>",
+            f"<a {uri} h=''/>", f"<a {uri} h='-1'/>", f"<a {uri} h='x'/>", f'<a h="1" {uri}/>',
+            f"<a h='1' {uri} h='2'/>", f"<r {uri}></r>", f"<r  {uri}/>", "<r xmlns='urn:other'/>",
+            f"<p:r xmlns:p='urn:xmpp:sm:3' {uri}/>", f"<a h='\u0661' {uri}/>",
+        ):  # fmt: skip
+            data = text.encode()
+            for end in range(1, len(data)):
+                self.assertIsNone(skim(data[:end]))
+            found = skim(data + b"<message ")
+            if found is None:
+                continue
+            known += 1
+            seen, length = found
+            self.assertEqual(length, len(data))
+            (node,) = parsed(data)
+            self.assertEqual(GLANCES[node[NAME]](node), seen, data)
+        self.assertEqual(known, 4)
+
     def test_nothing_less(self):
         """No beginning of a stanza is one."""
         for text in PLAIN + PLAIN_PRESENCES:

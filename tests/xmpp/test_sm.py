@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
+from twisted.words.xish import domish
 
-from xbot.xmpp import sm
+from xbot.xmpp import ns, sm
+from xbot.xmpp.serialize import serialize
 
 
 class InboundTests(unittest.TestCase):
@@ -46,6 +48,39 @@ class InboundTests(unittest.TestCase):
         inbound._received = inbound._handled = sm.MODULUS - 1
         inbound.handled(inbound.received())
         self.assertEqual(inbound.h, 0)
+
+
+class CountTests(unittest.TestCase):
+    def test_data(self):
+        """What is written is what the element would be."""
+        for count in sm.Count(), sm.Count(0), sm.Count(17), sm.Count(sm.MODULUS - 1):
+            self.assertEqual(count.data(), serialize(count.element(), ns.CLIENT))
+            self.assertEqual(sm.read_element(count.element()), count)
+
+    def test_no_counts(self):
+        """Other elements say nothing, and an answer without a number is a fault."""
+        for name in (ns.SM, "failed"), (ns.SM, "enabled"), ("urn:other", "r"), (ns.CLIENT, "a"):
+            self.assertIsNone(sm.read_element(domish.Element(name)))
+        answer = domish.Element((ns.SM, "a"))
+        self.assertRaises(ValueError, sm.read_element, answer)
+        answer["h"] = "x"
+        self.assertRaises(ValueError, sm.read_element, answer)
+
+    def test_read_count(self):
+        """Only a plain number of at most ten digits is a count."""
+        for text, count in (
+            ("0", 0),
+            ("12", 12),
+            ("4294967295", 4294967295),
+            (None, None),
+            ("", None),
+            ("-1", None),
+            ("1e3", None),
+            ("٣", None),
+            ("1" * 4000, None),
+            (" 1", None),
+        ):
+            self.assertEqual(sm.read_count(text), count)
 
 
 class OutboundTests(unittest.TestCase):
@@ -91,21 +126,3 @@ class OutboundTests(unittest.TestCase):
             h += count
             freed += [item.token for item in outbound.acknowledged(h)]
         self.assertEqual(freed + [item.token for item in outbound], list(range(sent)))
-
-
-class CountTests(unittest.TestCase):
-    def test_read_count(self):
-        """Only a plain number of at most ten digits is a count."""
-        for text, count in (
-            ("0", 0),
-            ("12", 12),
-            ("4294967295", 4294967295),
-            (None, None),
-            ("", None),
-            ("-1", None),
-            ("1e3", None),
-            ("٣", None),
-            ("1" * 4000, None),
-            (" 1", None),
-        ):
-            self.assertEqual(sm.read_count(text), count)

@@ -22,8 +22,8 @@ from xml.sax.saxutils import quoteattr
 from twisted.words.xish import domish
 
 from xbot.xmpp import ns
-from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.nodes import SEPARATOR, Node, full_name, split_name
+from xbot.xmpp.skim import Skimmed
 from xbot.xmpp.tags import NotWellFormed, StanzaEnd, UnfinishedTag, unfinished_tag
 
 #: A stanza with more than this is dropped. Servers relay 256 KiB from anyone.
@@ -98,7 +98,7 @@ class ElementStream:
     #: Never called by this one; see :class:`xbot.xmpp.fast_elements.FastElementStream`.
     NodeEvent: Callable[[Node], bool]
     ItemEvent: Callable[[Node, Node], bool]
-    GlanceEvent: Callable[[Glance | Sighting], bool] | None
+    GlanceEvent: Callable[[Skimmed], bool] | None
 
     def __init__(self) -> None:
         parser = _make_parser()

@@ -19,9 +19,8 @@ from xbot.xmpp.elements import (
     StreamViolation,
     is_own_answer,
 )
-from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.nodes import ATTRIBUTES, MAX_REMEMBERED, NAME, SEPARATOR, Node, element_of
-from xbot.xmpp.skim import ends_of_pieces, skim
+from xbot.xmpp.skim import Skimmed, ends_of_pieces, skim
 
 #: Names that were looked at are remembered; so many.
 _MAX_KNOWN = 1000
@@ -50,7 +49,7 @@ class FastElementStream(ElementStream):
         super().__init__()
         self.NodeEvent = lambda node: False
         self.ItemEvent = lambda stanza, item: False
-        self.GlanceEvent: Callable[[Glance | Sighting], bool] | None = None
+        self.GlanceEvent: Callable[[Skimmed], bool] | None = None
         # What is open: one list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
         self._open: list[Node] = []
@@ -75,10 +74,8 @@ class FastElementStream(ElementStream):
         start, may_skim = 0, self._may_skim()
         for end in ends_of_pieces(data):
             piece = data[start:end]
-            if may_skim and (found := skim(piece)) is not None:
-                seen, length = found
-                if taken(seen):
-                    piece = piece[length:]
+            while piece and may_skim and (found := skim(piece)) is not None and taken(found[0]):
+                piece = piece[found[1] :]
             start = end
             if piece:
                 self._parse(piece)

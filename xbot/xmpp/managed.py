@@ -17,7 +17,7 @@ from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.problems import ProtocolViolation
-from xbot.xmpp.sm import BadAcknowledgement, Sent, Session, read_count
+from xbot.xmpp.sm import BadAcknowledgement, Count, Sent, Session, read_count, read_element
 
 _TRUE = ("true", "1")
 
@@ -180,24 +180,28 @@ class Managed:
         safe.addBoth(handled)
 
     def got_element(self, element: domish.Element) -> bool:
-        """Whether the element was ours: a question for, or the answer to, a count."""
+        """Whether the element was for us, which stream management's are once it runs."""
         if element.uri != ns.SM or self._session is None:
             return False
-        if element.name == "r":
-            self._answer()
-        elif element.name == "a":
-            h = read_count(element.getAttribute("h"))
-            if h is None:
-                raise ProtocolViolation("the server sent an acknowledgement without a count")
-            self._has_asked = False
-            session = self._session
-            self._acknowledge(session, h)
-            # Who is told of the last one delivered may say goodbye at once.
-            if session is self._session and any(
-                sent.token is not None for sent in session.outbound
-            ):
-                self._ask()
+        try:
+            count = read_element(element)
+        except ValueError as wrong:
+            raise ProtocolViolation(f"the server sent {wrong}") from None
+        if count is not None:
+            self.got_count(count)
         return True
+
+    def got_count(self, count: Count) -> None:
+        """The server asks for our count, or tells its own."""
+        session = self._session
+        if count.h is None or session is None:
+            self._answer()
+            return
+        self._has_asked = False
+        self._acknowledge(session, count.h)
+        # Who is told of the last one delivered may say goodbye at once.
+        if session is self._session and any(sent.token is not None for sent in session.outbound):
+            self._ask()
 
     def detached(self, stream: Any) -> None:
         """The stream ended; its session waits to be resumed."""
@@ -219,16 +223,14 @@ class Managed:
         """One question at a time: its answer leads to the next."""
         if self._stream is not None and not self._has_asked:
             self._has_asked = True
-            self._stream.send(domish.Element((ns.SM, "r")))
+            self._stream.send_count(Count())
 
     def _answer(self) -> None:
         if self._session is None or self._stream is None:
             return
-        answer = domish.Element((ns.SM, "a"))
-        answer["h"] = str(self._session.inbound.h)
         # What is still in work is told as soon as it is safe, not when asked again.
         self._owes_answer = self._session.inbound.in_work > 0
-        self._stream.send(answer)
+        self._stream.send_count(Count(self._session.inbound.h))
 
     def _acknowledge(self, session: Session[Message], h: int) -> None:
         try:

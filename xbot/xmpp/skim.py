@@ -3,7 +3,8 @@
 Nearly all that a busy bot hears has one of two shapes: a message of type
 ``groupchat`` with a body and a few children that mean little, or the presence of
 somebody who is there. To parse such a one, and then to glance at it, takes three
-times as long as to see that it has this shape.
+times as long as to see that it has this shape. Between them come the words of
+XEP-0198, with which both sides count: behind each message, with Prosody.
 
 This is no XML parser, and it decides nothing. It knows a small subset of XML, as
 servers write it, and says of that what the parser and :mod:`~xbot.xmpp.glance`
@@ -25,6 +26,7 @@ from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
 from xbot.xmpp.glance import Glance, Sighting, sighting
 from xbot.xmpp.occupants import make_occupant
+from xbot.xmpp.sm import Count
 
 # Only single characters are repeated possessively: repetitions of groups lose their way on
 # Python 3.11.2 (Debian 12's), with which this would match nothing, or too much. They have
@@ -32,6 +34,12 @@ from xbot.xmpp.occupants import make_occupant
 
 #: What every stanza begins with that may have a shape.
 _MESSAGE, _PRESENCE = b"<message ", b"<presence "
+
+#: What stands between stanzas where XEP-0198 counts them.
+_COUNT = re.compile(
+    rb"<(?:r xmlns='(?P<asks>%b)'|a (?:xmlns='%b' h='(?P<h>[0-9]{1,10})'|h='(?P<h2>[0-9]{1,10})'"
+    rb" xmlns='%b'))/>" % ((re.escape(ns.SM.encode()),) * 3)
+)
 
 #: An attribute's value without references, and without white space but blanks, for
 #: which the parser would give blanks (XML 1.0, section 3.3.3).
@@ -42,6 +50,9 @@ _VALUE = r"[^'<&\x00-\x1f]*+"
 _TEXT = r"[^<>&\x00-\x08\x0b-\x1f]*+"
 _BODY = rf"{_TEXT}(?:&(?:lt|gt|amp|apos|quot);{_TEXT})*"
 _QUOTES = {"&apos;": "'", "&quot;": '"'}
+
+#: What is told of a stanza, or of a word between stanzas.
+Skimmed = Glance | Sighting | Count
 
 #: These are no characters of XML (section 2.2), but UTF-8.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
@@ -71,7 +82,7 @@ def ends_of_pieces(data: bytes) -> Iterator[int]:
         yield at
 
 
-def skim(data: bytes) -> tuple[Glance | Sighting, int] | None:
+def skim(data: bytes) -> tuple[Skimmed, int] | None:
     """What a plain stanza tells that ``data`` begins with, and where it ends; None for all else.
 
     ``data`` stands where a stanza may, in a stream whose default namespace is
@@ -83,7 +94,7 @@ def skim(data: bytes) -> tuple[Glance | Sighting, int] | None:
     elif data.startswith(_PRESENCE):
         read = _skim_presence
     else:
-        return None
+        return _skim_count(data)
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -99,6 +110,13 @@ def skim(data: bytes) -> tuple[Glance | Sighting, int] | None:
         return found
     seen, end = found
     return seen, len(text[:end].encode())
+
+
+def _skim_count(data: bytes) -> tuple[Count, int] | None:
+    found = _COUNT.match(data)
+    if found is None:
+        return None
+    return Count(None if found["asks"] else int(found["h"] or found["h2"])), found.end()
 
 
 def _skim_message(text: str) -> tuple[Glance, int] | None:

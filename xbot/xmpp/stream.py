@@ -28,12 +28,13 @@ from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import Glance, Sighting
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.nodes import NAME, Node
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize, serialize_message
+from xbot.xmpp.skim import Skimmed
+from xbot.xmpp.sm import Count
 from xbot.xmpp.stanza import message_element
 from xbot.xmpp.tls import explain
 from xbot.xmpp.trace import Trace
@@ -59,7 +60,7 @@ Shortcut = Callable[[Node], bool]
 """Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
 
 GlanceShortcut = Callable[[Any], bool]
-"""The same, of what is known at a glance: a Glance or a Sighting."""
+"""The same, of what is known at a glance (:class:`~xbot.xmpp.glance.Glance`, ``Sighting``)."""
 
 ItemShortcut = Callable[[Node, Node], bool]
 """Takes a child of the payload of a large answer that has not ended; False to leave it there."""
@@ -225,6 +226,13 @@ class Stream(XmlStream):
         if self.managed is not None:
             self.managed.sent(data, message)
 
+    def send_count(self, count: Count) -> None:
+        """Tell our count of stanzas, or ask for theirs."""
+        if self._trace is not None:
+            self.send(count.element())
+        else:
+            self.write(count.data())
+
     def write(self, data: bytes) -> None:
         """Write what is serialised already."""
         if self._lost or self.problem is not None:
@@ -305,8 +313,21 @@ class Stream(XmlStream):
         """Whether a stanza went the short way, which begins after the login."""
         return self._shorten(self.shortcuts.get(node[NAME]), node)
 
-    def _got_glance(self, seen: Glance | Sighting) -> bool:
+    def _got_glance(self, seen: Skimmed) -> bool:
+        if type(seen) is Count:
+            return self._got_count(seen)
         return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+
+    def _got_count(self, count: Count) -> bool:
+        if self.problem is not None:
+            return True
+        if self.managed is None or self.negotiating:
+            return False
+        try:
+            self.managed.got_count(count)
+        except ProtocolViolation as violation:
+            self.end(violation)
+        return True
 
     def _got_item(self, stanza: Node, item: Node) -> bool:
         """Whether a part of a stanza that has not ended was taken."""
@@ -317,9 +338,7 @@ class Stream(XmlStream):
             self._log.failure("a part of a stanza could not be taken")
             return True
 
-    def _shorten(
-        self, shortcut: Callable[[Any], bool] | None, stanza: Node | Glance | Sighting
-    ) -> bool:
+    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed) -> bool:
         if shortcut is None:
             # Nothing is taken any more after the end.
             return self.problem is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+
+from attrs import frozen
 
 #: So many commands, and so many changes of the connection, are remembered.
 MAX_COMMANDS, MAX_CHANGES = 50, 50
@@ -12,7 +13,8 @@ MAX_COMMANDS, MAX_CHANGES = 50, 50
 MAX_NAME = 200
 
 
-class Command(NamedTuple):
+@frozen
+class Command:
     """A run that is over: when (seconds since 1970), whose, for whom, where, and what came of it.
 
     ``seconds`` is how long it took, or None where it never started. What was
@@ -27,7 +29,8 @@ class Command(NamedTuple):
     seconds: float | None = None
 
 
-class Change(NamedTuple):
+@frozen
+class Change:
     """The connection went over to ``state``, because of ``problem`` if there was one."""
 
     when: float

@@ -23,6 +23,7 @@ LAYERS = [
         "speech",
         "terminal",
         "recent",
+        "spelling",
     }
     | {"usage"},
     {"config", "interfaces"},

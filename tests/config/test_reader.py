@@ -16,7 +16,8 @@ from xbot.access import EVERYONE, Access, Whom
 from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
-from xbot.config.options import BUNDLED, KINDS, MAX_DURATION
+from xbot.config.options import BUNDLED, KINDS
+from xbot.config.values import MAX_DURATION
 from xbot.errors import InvalidConfig
 from xbot.jid import Jid
 from xbot.people import NOBODY, People

@@ -13,7 +13,7 @@ from pathlib import Path
 from xbot.access import Access
 from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
-from xbot.config.options import BUNDLED, CLOSED, suggest
+from xbot.config.options import BUNDLED, CLOSED
 from xbot.config.scripts import scripts
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.webhooks import read_webhooks
@@ -40,6 +40,7 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.spelling import suggest
 from xbot.template import FACTS, Template
 
 #: More than any ini, in bytes: a file this large was named by mistake.

@@ -11,9 +11,10 @@ from typing import Any
 from attrs import define, field, frozen
 
 from xbot.config import ini
-from xbot.config.options import BUNDLED, KINDS, SectionKind, suggest
+from xbot.config.options import BUNDLED, KINDS, SectionKind
 from xbot.errors import InvalidJid, Problem
 from xbot.jid import Jid
+from xbot.spelling import suggest
 
 _KINDS = {kind.name: kind for kind in KINDS}
 

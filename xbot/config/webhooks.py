@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xbot.config import credentials
-from xbot.config.options import suggest
 from xbot.config.sections import ConvertedSection
 from xbot.settings import (
     RESPONDER,
@@ -18,6 +17,7 @@ from xbot.settings import (
     Secret,
     WebhookSettings,
 )
+from xbot.spelling import suggest
 from xbot.template import DOTTED, InvalidTemplate, Template
 
 #: More than any template, in bytes.

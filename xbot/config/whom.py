@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from xbot.access import ROOM_WORDS, Whom
-from xbot.config.options import suggest
 from xbot.config.sections import ConvertedSection
 from xbot.people import NOBODY, People
+from xbot.spelling import suggest
 
 Groups = Mapping[str, People]
 

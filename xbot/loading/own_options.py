@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xbot.config.options import KINDS, suggest
+from xbot.config.options import KINDS
 from xbot.loading.convert import UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter
 from xbot.loading.wrong import Wrong
 from xbot.settings import ResponderSettings
+from xbot.spelling import suggest
 
 #: What means the same for every responder, and cannot be one's own.
 _COMMON = frozenset(

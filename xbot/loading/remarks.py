@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xbot.config.options import suggest
 from xbot.config.scripts import operators
 from xbot.errors import Problem
 from xbot.filters import Rooms
@@ -14,6 +13,7 @@ from xbot.matching.way import way_of
 from xbot.people import NOBODY
 from xbot.responder import Responder, Route
 from xbot.settings import Config, ResponderSettings
+from xbot.spelling import suggest
 
 _Key = tuple[int, int]
 

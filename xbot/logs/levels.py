@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 
 from attrs import evolve, frozen
 from twisted.logger import LogEvent, LogLevel, LogLevelFilterPredicate, PredicateResult
+
+from xbot.spelling import suggest
 
 #: How the ini names the levels, the most talkative first.
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -38,8 +39,7 @@ class Levels:
         for word in words:
             namespace, equals, level = word.rpartition("=")
             if level not in LEVELS:
-                near = get_close_matches(level[:64], LEVELS, n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = suggest(level, LEVELS)
                 raise ValueError(f"{level!r} is no level: one of {', '.join(LEVELS)}{hint}")
             if not equals:
                 usual.append(level)

@@ -1,0 +1,339 @@
+"""What the text of an option means: each function makes the value of one, or says what is wrong.
+
+All of them raise ValueError for that.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from base64 import b64decode
+from pathlib import Path
+
+from xbot import durations
+from xbot.errors import InvalidJid
+from xbot.jid import Jid
+from xbot.logs.levels import Levels
+from xbot.people import People
+from xbot.rates import Rate
+from xbot.settings import (
+    EMBEDDED,
+    LOG_FORMATS,
+    MAX_OUTPUT,
+    PARSERS,
+    SASL_MECHANISMS,
+    SUBSCRIPTIONS,
+    Listen,
+    Secret,
+)
+from xbot.spelling import suggest
+from xbot.template import DOTTED, Template
+
+#: The longest duration, in seconds. Longer ones are a slip of the pen.
+MAX_DURATION = 7 * 86400.0
+
+#: More people than this never agree in time.
+MAX_APPROVALS = 9
+
+#: So many runs of one responder at once, at most: no more threads are at work in all.
+MAX_RUNS = 32
+
+#: Less than this is no answer, in characters.
+MIN_OUTPUT = 100
+
+#: The longest time that anything is kept, in seconds.
+MAX_KEEP = 3650 * 86400.0
+
+#: The same is not said again for no longer than this, in seconds.
+MAX_DEDUPE = 30 * 86400.0
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+
+def one_line(value: str) -> str:
+    return " ".join(value.split())
+
+
+def path(value: str) -> Path:
+    if "\n" in value:
+        raise ValueError("a path is one line")
+    return Path(value)
+
+
+def secret(value: str) -> Secret:
+    if "\n" in value:
+        raise ValueError("a password is one line")
+    return Secret(value)
+
+
+def prefix(value: str) -> str:
+    if len(value.split()) > 1:
+        raise ValueError("a prefix has no blanks in it")
+    return value
+
+
+def duration(value: str, longest: float = MAX_DURATION) -> float:
+    return durations.seconds(value, longest)
+
+
+def interval(value: str) -> float:
+    seconds = duration(value)
+    if seconds < 1:
+        raise ValueError(f"{value!r} is too often: at least 1s")
+    return seconds
+
+
+def keep(value: str) -> float:
+    return duration(value, MAX_KEEP)
+
+
+def yes_or_no(value: str) -> bool:
+    answers = {"yes": True, "no": False}
+    if value.lower() not in answers:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return answers[value.lower()]
+
+
+def log_level(value: str) -> Levels:
+    return Levels.parse(value.replace(",", " ").split())
+
+
+def log_format(value: str) -> str:
+    if value not in LOG_FORMATS:
+        raise ValueError(f"{value!r} is neither {' nor '.join(LOG_FORMATS)}")
+    return value
+
+
+def names(value: str) -> frozenset[str]:
+    """The names in a list separated by blanks, commas or new lines."""
+    found = frozenset(value.replace(",", " ").split())
+    if not found:
+        raise ValueError("names nothing")
+    return found
+
+
+def account(value: str) -> Jid:
+    jid = Jid.parse(value)
+    if jid.local is None:
+        raise ValueError(f"{value!r} has no local part: an account is NAME@DOMAIN")
+    return jid if jid.resource else jid.with_resource("bot")
+
+
+def nick(value: str) -> str:
+    if "\n" in value:
+        raise ValueError(
+            "a nick is one line; a line that begins with a blank continues the one before"
+        )
+    try:
+        Jid(None, "room").with_resource(value)
+    except InvalidJid as error:
+        raise ValueError(f"is no nick: {error.reason}") from error
+    return value
+
+
+def server(value: str) -> str:
+    if value != EMBEDDED:
+        raise ValueError(f"only {EMBEDDED} is possible; the JID names any other server (or host)")
+    return value
+
+
+def host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        labels = value.removesuffix(".").split(".")
+        if (
+            len(value) > 253
+            or not all(_LABEL.fullmatch(label) for label in labels)
+            or labels[-1].isdigit()
+        ):
+            raise ValueError(f"{value!r} is neither a host name nor an IP address") from None
+    return value
+
+
+def port(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
+        raise ValueError(f"{value!r} is no port: a number from 1 to 65535")
+    return int(value)
+
+
+def mechanisms(value: str) -> tuple[str, ...]:
+    """SASL mechanisms, best first, in whatever order and case they stand there."""
+    asked_for = {name.upper() for name in names(value)}
+    for name in sorted(asked_for - set(SASL_MECHANISMS)):
+        hint = suggest(name, SASL_MECHANISMS) or f": one of {', '.join(SASL_MECHANISMS)}"
+        raise ValueError(f"{name} is no mechanism of xbot's{hint}")
+    return tuple(name for name in SASL_MECHANISMS if name in asked_for)
+
+
+def pins(value: str) -> frozenset[bytes]:
+    """SHA-256 hashes, each in base64."""
+    found = set()
+    for text in names(value):
+        try:
+            pin = b64decode(text, validate=True)
+        except ValueError:
+            pin = b""
+        if len(pin) != 32:
+            raise ValueError(f"{text!r} is no SHA-256 in base64 (44 characters)")
+        found.add(pin)
+    return frozenset(found)
+
+
+def direct_tls(value: str) -> bool:
+    if value not in ("direct", "starttls"):
+        raise ValueError(f"{value!r} is neither direct nor starttls")
+    return value == "direct"
+
+
+def parser(value: str) -> str:
+    if value not in PARSERS:
+        raise ValueError(f"{value!r} is none of {', '.join(PARSERS)}")
+    return value
+
+
+def listen(value: str) -> Listen:
+    """``ADDRESS:PORT``, or the path of a unix socket."""
+    if "/" in value:
+        return Listen(path=path(value))
+    address, _, number = value.rpartition(":")
+    address = address.removeprefix("[").removesuffix("]")
+    address = {"localhost": "127.0.0.1"}.get(address, address)
+    try:
+        ipaddress.ip_address(address)
+        return Listen(address, port(number))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is neither ADDRESS:PORT (127.0.0.1:8088) nor the path of a socket"
+        ) from None
+
+
+def hosts(value: str) -> frozenset[str]:
+    return frozenset(host(name).lower() for name in names(value))
+
+
+def people(value: str) -> People:
+    return People.parse(names(value))
+
+
+def subscriptions(value: str) -> frozenset[str]:
+    found = names(value)
+    rules = sorted(found & set(SUBSCRIPTIONS))
+    if len(rules) > 1:
+        raise ValueError(f"{rules[0]} and {rules[1]} contradict each other")
+    return found
+
+
+def rooms(value: str) -> frozenset[str]:
+    """Bare addresses of rooms."""
+    found = set()
+    for name in names(value):
+        jid = Jid.parse(name)
+        if jid.local is None or jid.resource is not None:
+            raise ValueError(f"{name!r} is no room: a room's JID is ROOM@SERVICE")
+        found.add(str(jid))
+    return frozenset(found)
+
+
+def approvals(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > MAX_APPROVALS:
+        raise ValueError(f"{value!r} is no number from 0 to {MAX_APPROVALS}")
+    return int(value)
+
+
+def rate(value: str) -> Rate | None:
+    """So many in how long; None for no limit."""
+    if value == "off":
+        return None
+    burst, slash, period = (part.strip() for part in value.partition("/"))
+    if not slash or not re.fullmatch(r"[0-9]{1,4}", burst) or int(burst) == 0:
+        raise ValueError(f"{value!r} is no rate: write it like 4/4s (4 in 4 seconds), or off")
+    return Rate(int(burst), duration(period))
+
+
+def runs(value: str) -> int:
+    return number(value, 1, MAX_RUNS)
+
+
+def output(value: str) -> int:
+    return number(value, MIN_OUTPUT, MAX_OUTPUT)
+
+
+def number(value: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+        raise ValueError(f"{value!r} is no number from {least} to {most}")
+    return int(value)
+
+
+def pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        where = "" if error.pos is None else f" (character {error.pos + 1})"
+        raise ValueError(f"is no regular expression: {error.msg}{where}") from error
+    except (OverflowError, RecursionError) as error:
+        raise ValueError("is too complex a regular expression") from error
+    return value
+
+
+def template(value: str) -> str:
+    Template.parse(value)
+    return value
+
+
+def command(value: str) -> tuple[str, ...]:
+    """The program and its arguments, each of them a template."""
+    try:
+        arguments = tuple(shlex.split(value))
+    except ValueError as error:
+        raise ValueError(f"cannot be split into arguments: {error}") from error
+    for number, argument in enumerate(arguments):
+        try:
+            Template.parse(argument)
+        except ValueError as error:
+            raise ValueError(f"argument {number}: {error}") from error
+    if not arguments or not arguments[0]:
+        raise ValueError("names no program")
+    return arguments
+
+
+def web_path(value: str) -> str:
+    """The path of a URL, as it stands in requests."""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+){2,8}", value) or len(value) > 200:
+        raise ValueError(f"{value!r} is no path of two names or more, such as /webhook/alerts")
+    return value
+
+
+def no_secret(value: str) -> None:
+    if value != "none":
+        raise ValueError("only none is possible; a secret stands in a file (secret-file)")
+
+
+def webhook_template(value: str) -> str:
+    if not value.startswith("file:"):
+        Template.parse(value, DOTTED.fullmatch)
+    return value
+
+
+def dotted(value: str) -> str:
+    if not DOTTED.fullmatch(value):
+        raise ValueError(f"{value!r} is no field such as alert.id")
+    return value
+
+
+def dedupe(value: str) -> float:
+    return 0.0 if value == "no" else duration(value, MAX_DEDUPE)
+
+
+def python_object(value: str) -> str:
+    name = value.removeprefix("entry-point:")
+    if name != value:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"{value!r} is not written entry-point:NAME")
+        return value
+    module, colon, path = value.partition(":")
+    parts = module.split(".") + (path.split(".") if colon else [])
+    if not all(part.isidentifier() for part in parts):
+        raise ValueError(f"{value!r} is not written module:object")
+    return value

@@ -1,0 +1,12 @@
+"""What somebody may have meant who wrote a name that there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """``; did you mean X?`` for the valid name nearest to ``name``, or nothing."""
+    near = get_close_matches(name[:64], sorted(valid), n=1, cutoff=0.55)
+    return f"; did you mean {near[0]}?" if near else ""

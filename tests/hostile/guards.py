@@ -208,7 +208,9 @@ def _no_skimmed_delay(patch: Patch) -> None:
 
     def skim_live(data: bytes) -> Any:
         found = skim(data)
-        return found and (found[0]._replace(delayed=False), found[1])
+        if found is None or not isinstance(found[0], glance.Glance):
+            return found
+        return found[0]._replace(delayed=False), found[1]
 
     patch(fast_elements, "skim", skim_live)
 

@@ -10,7 +10,13 @@ from tests.xmpp.test_elements import INTACT, Sink, attributed, declaring, nested
 from xbot.xmpp import elements, fast_elements, ns
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
-from xbot.xmpp.glance import MESSAGE, PRESENCE, glance_at_message, glance_at_presence
+from xbot.xmpp.glance import (
+    MESSAGE,
+    PRESENCE,
+    glance_at_message,
+    glance_at_presence,
+    glance_at_subject,
+)
 from xbot.xmpp.nodes import NAME, element_of, full_name, split_name, text_of
 from xbot.xmpp.serialize import serialize
 from xbot.xmpp.sm import read_element
@@ -38,7 +44,7 @@ def count_of(node):
 
 
 GLANCES = {
-    MESSAGE: glance_at_message,
+    MESSAGE: lambda node: glance_at_message(node) or glance_at_subject(node),
     PRESENCE: glance_at_presence,
     full_name(ns.SM, "r"): count_of,
     full_name(ns.SM, "a"): count_of,

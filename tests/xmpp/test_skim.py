@@ -32,6 +32,9 @@ PLAIN = [
     "<markable xmlns='urn:xmpp:chat-markers:0'/>"
     "<delay stamp='2026-01-02T03:04:05Z' xmlns='urn:xmpp:delay' from='room@muc.example.org'/>"
     "<origin-id id='o1' xmlns='urn:xmpp:sid:0'/></message>",
+    f"<message from='{ROOM}' type='groupchat' to='xbot@example.org/bot'><subject/></message>",
+    f"<message type='groupchat' from='{ROOM}/alice' id='1'><subject>a &amp; b</subject>"
+    "<delay xmlns='urn:xmpp:delay' stamp='2026-01-02T03:04:05Z'/></message>",
 ]
 
 X = "<x xmlns='http://jabber.org/protocol/muc#user'>"
@@ -44,6 +47,10 @@ PLAIN_PRESENCES = [
     "<priority>5</priority><x xmlns='vcard-temp:x:update'><photo>da39a3ee</photo></x>"
     f"<idle xmlns='urn:xmpp:idle:1' since='x'/>{X}<item role='visitor'/></x></presence>",
     f"<presence from='{ROOM}/c'><x xmlns='vcard-temp:x:update'></x>{X}<item/></x></presence>",
+    f"<presence from='{ROOM}/bot' to='xbot@example.org/bot'>{X}<status code='100'/><item"
+    " role='participant' affiliation='none'/><status code='110'/></x></presence>",
+    f"<presence from='{ROOM}/bot'>{X}<item/><status code='201'/><status code='110'/></x>"
+    "</presence>",
 ]
 
 ATTRIBUTES = [
@@ -61,6 +68,7 @@ CHILDREN = [
     "<body>\u00e9\U0001f600</body>", "<body xml:lang='de'>hallo</body>", "<body>a<b/>c</body>",
     "<body xmlns='urn:other'>no</body>", "<body xmlns='jabber:client'>yes</body>", "text", " ",
     "<body>a</body >", "<body>a</Body>", "<body>a", "</body>", "<subject/>", "<subject>s</subject>",
+    "<subject>a&lt;b</subject>", "<subject xml:lang='de'>s</subject>", "<subject>a<b/></subject>",
     "<delay xmlns='urn:xmpp:delay' stamp='2026-01-02T03:04:05Z'/>", "<delay/>",
     "<delay xmlns='urn:xmpp:delay' stamp='x' from='y'></delay>", "<delay stamp='x'/>",
     "<x xmlns='jabber:x:delay'/>", f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s1'/>",
@@ -86,6 +94,10 @@ PARTS = [
     f"{X}<item role='a' role='b'/></x>", f"{X}<item></item></x>", f"{X}<item/><item/></x>",
     f"{X}<item/><status code='110'/></x>", f"{X}<item nick='n'/></x>", f"{X}text<item/></x>",
     f"{X}<item jid='a&amp;b@x.org'/></x>", "<x xmlns='urn:other'><item/></x>", "<x><item/></x>",
+    f"{X}<status code='110'/><status code='100'/><item/><status code='201'/></x>",
+    f"{X}<status code='110'/></x>", f"{X}<status code='1'/><item/></x>", f"{X}<status/><item/></x>",
+    f"{X}<item/><status code='\u0661\u0661\u0660'/></x>", f"{X}<item/><status code='110' a='b'/></x>",
+    f"{X}<item/><status code='110' code='110'/></x>", f"{X}<item/><status code='110'></x>",
     "<show>away</show>", "<show/>", "<show>a</status>", "<status>x</status>",
     "<status>&lt;</status>",
     "<priority>1</priority>", "<x xmlns='vcard-temp:x:update'><photo/></x>", "<item/>",

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import IO
 
-from attrs import evolve
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
@@ -93,7 +92,7 @@ class LogWriter:
         for repeated in self._repeats.over(everything=everything):
             text = cut(repeated.record.text, 1000)
             more = f"{text} [{repeated.count} more like this within {WINDOW:g} s]"
-            self._write(evolve(repeated.record, text=more, traceback=(), fields=()), None)
+            self._write(repeated.record._replace(text=more, traceback=(), fields=()), None)
 
     def _write(self, record: Record, when: float | None) -> None:
         when = self._wall_clock() if when is None else when

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from xbot.logs.text import CUT, cut, escape
@@ -33,8 +32,7 @@ PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
 _LEGACY = frozenset({"format", "isError", "logLevel", "message", "printed", "system", "time"})
 
 
-@frozen
-class Record:
+class Record(NamedTuple):
     """What an event says: its time apart, for equal records are told from their times.
 
     ``fields`` are what the text was made of, for machines.
@@ -70,14 +68,13 @@ class Record:
         """Time, level, whose event it is, and its text; a traceback follows, indented."""
         time = _local(math.floor(when))
         record = cut(f"{time} {self.level:8} {self.namespace}: {self.text}", MAX_RECORD - 1)
-        return "".join(f"{line}\n" for line in (record, *self._indented()))
+        return _lines(record, "\t", self.traceback)
 
     def for_journal(self) -> str:
         """The same for journald, which knows the time; each line is an entry of its own."""
         begin = self.priority
         record = cut(f"{begin}{self.namespace}: {self.text}", MAX_RECORD - 1)
-        lines = (record, *(f"{begin}{line}" for line in self._indented()))
-        return "".join(f"{line}\n" for line in lines)
+        return _lines(record, f"{begin}\t", self.traceback)
 
     def for_machines(self, when: float) -> str:
         """One JSON object on a line of ASCII; what does not fit is cut, fields first."""
@@ -102,8 +99,9 @@ class Record:
                 record["text"] = text[: len(text) * 3 // 4] + CUT
         return f"{line}\n"
 
-    def _indented(self) -> Iterator[str]:
-        return (f"\t{line}" for line in self.traceback)
+
+def _lines(record: str, begin: str, traceback: Sequence[str]) -> str:
+    return "\n".join((record, *[f"{begin}{line}" for line in traceback], ""))
 
 
 def _json(record: dict[str, object]) -> str:

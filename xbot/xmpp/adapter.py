@@ -113,7 +113,7 @@ class XmppAdapter:
             self.iq,
             clock,
             uniform,
-            joined=lambda room: receipts.got_ready(str(room.jid)),
+            joined=lambda room: receipts.got_ready(room.address),
             ping_interval=settings.room_ping_interval,
         )
         self.ping = Ping(

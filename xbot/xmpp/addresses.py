@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-
-from attrs import frozen
+from typing import NamedTuple
 
 from xbot.jid import CACHE_SIZE, Jid
 
 
-@frozen
-class Address:
+class Address(NamedTuple):
     """A JID with its bare form, and the texts of both."""
 
     jid: Jid

@@ -68,6 +68,12 @@ class Sighting(NamedTuple):
     presence: RoomPresence
 
 
+class Subject(NamedTuple):
+    """The subject of a room, which ends its history: the room's bare JID, and no more."""
+
+    room: str
+
+
 def glance_at_message(node: Node) -> Glance | None:
     """What a plain message in a room says; None for all else."""
     attributes = node[ATTRIBUTES]
@@ -125,8 +131,8 @@ def glance_at_message(node: Node) -> Glance | None:
     )
 
 
-def glance_at_subject(node: Node) -> str | None:
-    """The bare JID of the room whose subject a message tells, and no more; None for all else."""
+def glance_at_subject(node: Node) -> Subject | None:
+    """The room whose subject a message tells, if it tells no more; None for all else."""
     attributes = node[ATTRIBUTES]
     if attributes.get("type") != "groupchat":
         return None
@@ -134,7 +140,7 @@ def glance_at_subject(node: Node) -> str | None:
     if _SUBJECT not in names or not names.isdisjoint(_NO_SUBJECT):
         return None
     try:
-        return read_address(attributes["from"]).bare_text
+        return subject_from(attributes["from"])
     except (KeyError, InvalidJid):
         return None
 
@@ -169,6 +175,18 @@ def glance_at_presence(node: Node) -> Sighting | None:
         return sighting(attributes.get("from", ""), codes, make_occupant(item.get))
     except InvalidJid:
         return None
+
+
+def subject_from(address: str) -> Subject | None:
+    """The subject that the room, or an occupant with this address, set; None if neither can be.
+
+    :raises InvalidJid: when it is no address.
+    """
+    bare, slash, nick = address.partition("/")
+    if slash and not nick:
+        return None
+    check_resource(address, nick)
+    return Subject(read_address(bare).bare_text)
 
 
 def sighting(address: str, codes: frozenset[str], occupant: Occupant) -> Sighting | None:

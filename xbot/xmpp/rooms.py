@@ -16,7 +16,13 @@ from xbot.errors import InvalidJid, NotConnected
 from xbot.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import ns
-from xbot.xmpp.glance import PRESENCE, Sighting, glance_at_presence, glance_at_subject
+from xbot.xmpp.glance import (
+    PRESENCE,
+    Sighting,
+    Subject,
+    glance_at_presence,
+    glance_at_subject,
+)
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
@@ -98,6 +104,7 @@ class Rooms(Handler):
         self.watch("presence", self.got_presence)
         self.xmlstream.shortcuts[PRESENCE] = self.take
         self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
+        self.xmlstream.glance_shortcuts[Subject] = self.take_seen_subject
         # Before those who act on what is said: that it is said is a sign of life.
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
@@ -135,8 +142,12 @@ class Rooms(Handler):
 
     def take_subject(self, node: Node) -> bool:
         """Deal with the subject of one of our rooms, which each join ends with; else False."""
-        bare = glance_at_subject(node)
-        room = self.at(bare) if bare is not None else None
+        seen = glance_at_subject(node)
+        return seen is not None and self.take_seen_subject(seen)
+
+    def take_seen_subject(self, seen: Subject) -> bool:
+        """The same of what was glanced at already."""
+        room = self.at(seen.room)
         if room is None:
             return False
         room.heard()

@@ -1,10 +1,10 @@
 """Plain stanzas from rooms, read by one regular expression before the parser sees them.
 
 Nearly all that a busy bot hears has one of two shapes: a message of type
-``groupchat`` with a body and a few children that mean little, or the presence of
-somebody who is there. To parse such a one, and then to glance at it, takes three
-times as long as to see that it has this shape. Between them come the words of
-XEP-0198, with which both sides count: behind each message, with Prosody.
+``groupchat`` with a body, or a subject, and a few children that mean little, or the
+presence of somebody who is there. To parse such a one, and then to glance at it,
+takes three times as long as to see that it has this shape. Between them come the words
+of XEP-0198, with which both sides count: behind each message, with Prosody.
 
 This is no XML parser, and it decides nothing. It knows a small subset of XML, as
 servers write it, and says of that what the parser and :mod:`~xbot.xmpp.glance`
@@ -24,7 +24,7 @@ from xml.sax.saxutils import unescape
 from xbot.errors import InvalidJid
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
-from xbot.xmpp.glance import Glance, Sighting, sighting
+from xbot.xmpp.glance import Glance, Sighting, Subject, sighting, subject_from
 from xbot.xmpp.occupants import make_occupant
 from xbot.xmpp.sm import Count
 
@@ -51,8 +51,12 @@ _TEXT = r"[^<>&\x00-\x08\x0b-\x1f]*+"
 _BODY = rf"{_TEXT}(?:&(?:lt|gt|amp|apos|quot);{_TEXT})*"
 _QUOTES = {"&apos;": "'", "&quot;": '"'}
 
+#: Status codes of a presence, which may stand on either side of its item.
+_CODES = "(?:<status code='[0-9]{3}'/>)*"
+_CODE = re.compile("[0-9]{3}")
+
 #: What is told of a stanza, or of a word between stanzas.
-Skimmed = Glance | Sighting | Count
+Skimmed = Glance | Sighting | Subject | Count
 
 #: These are no characters of XML (section 2.2), but UTF-8.
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
@@ -88,7 +92,7 @@ def skim(data: bytes) -> tuple[Skimmed, int] | None:
     ``data`` stands where a stanza may, in a stream whose default namespace is
     ``jabber:client``.
     """
-    read: Callable[[str], tuple[Glance | Sighting, int] | None]
+    read: Callable[[str], tuple[Glance | Sighting | Subject, int] | None]
     if data.startswith(_MESSAGE):
         read = _skim_message
     elif data.startswith(_PRESENCE):
@@ -119,15 +123,18 @@ def _skim_count(data: bytes) -> tuple[Count, int] | None:
     return Count(None if found["asks"] else int(found["h"] or found["h2"])), found.end()
 
 
-def _skim_message(text: str) -> tuple[Glance, int] | None:
+def _skim_message(text: str) -> tuple[Glance | Subject, int] | None:
     pattern, groups = _message_shape()
     found = pattern.match(text)
     if found is None:
         return None
-    address, id, body, origin_id, stanza_id, by, delay = found.group(*groups)
+    address, id, body, subject, origin_id, stanza_id, by, delay = found.group(*groups)
+    if body is None:
+        told = subject_from(address) if subject is not None else None
+        return None if told is None else (told, found.end())
     sender = read_address(address)
-    if sender.jid is sender.bare:
-        # The room itself speaks.
+    if subject is not None or sender.jid is sender.bare:
+        # With both it is another thing; or the room itself speaks.
         return None
     if "&" in body:
         body = unescape(body, _QUOTES)
@@ -142,9 +149,10 @@ def _skim_presence(text: str) -> tuple[Sighting, int] | None:
     found = pattern.match(text)
     if found is None:
         return None
-    address, role, affiliation, jid = found.group(*groups)
+    address, role, affiliation, jid, before, after = found.group(*groups)
     item = {"role": role, "affiliation": affiliation, "jid": jid}
-    seen = sighting(address, frozenset(), make_occupant(item.get))
+    codes = frozenset(_CODE.findall(before + after))
+    seen = sighting(address, codes, make_occupant(item.get))
     return None if seen is None else (seen, found.end())
 
 
@@ -153,6 +161,11 @@ class _Writer:
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
+
+    def keep(self, name: str, value: str) -> str:
+        """What is there, which is wanted later."""
+        self.numbers[name] = len(self.numbers) + 1
+        return f"({value})"
 
     def once(self, name: str, before: str, value: str, after: str) -> str:
         """Something with ``value`` in it, as long as it was not there before."""
@@ -196,6 +209,7 @@ def _message_shape() -> tuple[re.Pattern[str], list[int]]:
     start = writer.tag("message", {"type": "groupchat"}, "from", "id", "to", "xml:lang")
     children = [
         writer.once("body", "body>", _BODY, "</body>"),
+        writer.once("subject", "", f"subject/>|subject>{_BODY}</subject>", ""),
         writer.empty("stanza-id", ns.STANZA_ID, "id", "by"),
         writer.empty("origin-id", ns.STANZA_ID, "id"),
         writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
@@ -203,11 +217,12 @@ def _message_shape() -> tuple[re.Pattern[str], list[int]]:
     ]
     for uri, names in _MEANINGLESS.items():
         children.append(rf"(?:{'|'.join(names)}) xmlns='{re.escape(uri)}'/>")
-    end = writer.need("message from", "body") + "</message>"
+    end = writer.need("message from") + "</message>"
     return writer.write(start, children, end), writer.groups(
         "message from",
         "message id",
         "body",
+        "subject",
         "origin-id id",
         "stanza-id id",
         "stanza-id by",
@@ -220,9 +235,11 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
     writer = _Writer()
     start = writer.tag("presence", {}, "from", "id", "to", "xml:lang")
     x = writer.tag("x", {"xmlns": ns.MUC_USER})
+    before = writer.keep("codes before", _CODES)
     item = writer.tag("item", {}, "affiliation", "role", "jid")
+    after = writer.keep("codes after", _CODES)
     children = [
-        f"{x}><{item}/></x>",
+        f"{x}>{before}<{item}/>{after}</x>",
         writer.empty("c", ns.CAPS, "hash", "node", "ver", "ext"),
         writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
         writer.empty("idle", ns.IDLE, "since"),
@@ -231,5 +248,10 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
     ]
     end = writer.need("presence from", "x xmlns") + "</presence>"
     return writer.write(start, children, end), writer.groups(
-        "presence from", "item role", "item affiliation", "item jid"
+        "presence from",
+        "item role",
+        "item affiliation",
+        "item jid",
+        "codes before",
+        "codes after",
     )

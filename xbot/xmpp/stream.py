@@ -60,7 +60,7 @@ Shortcut = Callable[[Node], bool]
 """Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
 
 GlanceShortcut = Callable[[Any], bool]
-"""The same, of what is known at a glance (:class:`~xbot.xmpp.glance.Glance`, ``Sighting``)."""
+"""The same, of what is known at a glance (see :mod:`xbot.xmpp.glance`)."""
 
 ItemShortcut = Callable[[Node, Node], bool]
 """Takes a child of the payload of a large answer that has not ended; False to leave it there."""

@@ -227,12 +227,12 @@ class ClockTests(unittest.TestCase):
 
     def test_what_stays_is_not_looked_through(self):
         """Once begun, the garbage collector leaves alone what was there from the start."""
-        frozen = []
-        self.patch(gc, "freeze", lambda: frozen.append(True))
         options = tap.Options()
         path = Path(self.mktemp())
         path.write_text("[xmpp]\nserver=embedded")
         options.parseOptions(["--config", str(path)])
+        frozen = []
+        self.patch(gc, "freeze", lambda: frozen.append(True))
         daemon = Daemon(options.loaded.bot, {}, Clock())
         self.assertEqual(frozen, [])
         daemon.startService()

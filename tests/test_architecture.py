@@ -28,7 +28,8 @@ LAYERS = [
     | {"usage"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
-    | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"},
+    | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
+    | {"calls", "decorators", "failures", "surroundings"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
     | {"reloading", "survey", "service"},

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from xbot.failures import Failed
 from xbot.program import CannotRun, ProgramResult, answer_of, environment, run_program
-from xbot.responder import Failed
 
 
 def is_alive(pid: int) -> bool:

@@ -17,8 +17,8 @@ from tests.daemon import ROOT
 from xbot import Jid, brain, on_close, say
 from xbot.answers import Answers
 from xbot.errors import InvalidJid
+from xbot.failures import Failed
 from xbot.message import Message
-from xbot.responder import Failed
 from xbot.scope import (
     MAX_SAID,
     PERIOD,

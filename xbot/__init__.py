@@ -15,21 +15,13 @@ becomes. The manual is docs/responders.md.
 
 # First, for importing the package of that name later would take the name ``brain`` away.
 import xbot.brain  # noqa: F401  # isort: skip
+from xbot.decorators import every, fallback, hear, respond, webhook
+from xbot.failures import Failed, Misused, NoAnswer
 from xbot.here import brain, on_close, say
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.own_bot import bot
-from xbot.responder import (
-    Failed,
-    Misused,
-    NoAnswer,
-    Responder,
-    every,
-    fallback,
-    hear,
-    respond,
-    webhook,
-)
+from xbot.responder import Responder
 from xbot.texts import code, table
 
 __all__ = [

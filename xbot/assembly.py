@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from xbot.calls import TakesPost
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.dispatch.runs import Run
@@ -23,8 +24,8 @@ from xbot.message import Message
 from xbot.outbox import Outbox
 from xbot.overview import Link, Overview, Phase, Place
 from xbot.responder import Responder
-from xbot.scope import Surroundings, TakesPost
 from xbot.settings import Config
+from xbot.surroundings import Surroundings
 from xbot.threads import RunsInThread
 
 

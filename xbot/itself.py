@@ -10,11 +10,11 @@ from zope.interface import implementer
 
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.errors import InvalidJid, TooManyRooms
+from xbot.failures import Failed
 from xbot.interfaces import IAdapter, IBot
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.overview import Overview
-from xbot.responder import Failed
 from xbot.settings import RoomSettings
 from xbot.usage import Usage
 

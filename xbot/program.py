@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from xbot.errors import XbotError
-from xbot.responder import Failed
+from xbot.failures import Failed
 from xbot.texts import code
 
 #: Seconds. How long after a cancellation we notice it, how long a program may

@@ -11,7 +11,6 @@ from contextvars import Context, ContextVar
 from enum import Enum
 from typing import Any, TypeVar
 
-from attrs import frozen
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
@@ -25,12 +24,14 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.answers import Answers, cut
+from xbot.calls import Call, TakesPost, Work
 from xbot.errors import XbotError
+from xbot.failures import Failed
 from xbot.interfaces import IBot
 from xbot.jid import Jid
+from xbot.matching.pattern import Kind
 from xbot.message import Message
-from xbot.responder import Call, Failed, Kind
-from xbot.threads import RunsInThread
+from xbot.surroundings import Surroundings
 from xbot.timer import Timer
 
 #: In :data:`PERIOD` seconds one responder says no more than this unasked.
@@ -43,33 +44,7 @@ MAX_TO_CLOSE = 1000
 #: Seconds that a ``stop`` method, or a function given to ``on_close``, may take.
 STOP_LIMIT = 5.0
 
-Work = Callable[[], Deferred[object]]
-"""Something of a responder's, on the reactor or in a thread: fires when it is done."""
-
-TakesPost = Callable[[dict[str, Any], Mapping[str, str]], Deferred[Answers]]
-"""Takes what was posted to a webhook, and the headers: fires with what is to be said."""
-
 T = TypeVar("T")
-
-
-@frozen(eq=False)
-class Surroundings:
-    """What the bot lends to its responders.
-
-    ``say`` takes what is to be said, in the reactor's thread. ``memory`` gives
-    what the responder of this name remembers, and ``saved`` fires once all of
-    it is durable. ``is_room`` knows the rooms by bare address; ``address`` is
-    the bot's own. ``clock`` is a reactor's. ``bot`` is whom they ask about the bot itself.
-    """
-
-    clock: Any
-    in_thread: RunsInThread
-    say: Callable[[Message], object]
-    memory: Callable[[str], MutableMapping[str, Any]]
-    saved: Callable[[], Deferred[None]]
-    is_room: Callable[[str], bool]
-    address: str = ""
-    bot: IBot | None = None
 
 
 class OutsideResponder(XbotError):

@@ -7,8 +7,9 @@ from typing import Any
 from attrs import evolve
 
 from tests.dispatch.test_dispatcher import DispatcherCase, responder
+from xbot.decorators import respond
 from xbot.message import Message
-from xbot.responder import Responder, respond
+from xbot.responder import Responder
 from xbot.testing.journal import MemoryJournal
 
 

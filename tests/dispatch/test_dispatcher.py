@@ -13,13 +13,15 @@ from twisted.trial.unittest import TestCase
 
 from xbot.access import Access, Whom
 from xbot.answers import Answers
+from xbot.decorators import declared_by, fallback, hear, respond
 from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
 from xbot.errors import NotConnected
+from xbot.failures import Failed
 from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message, NobodyListens
 from xbot.people import People
-from xbot.responder import Failed, Responder, Route, declared_by, fallback, hear, respond
+from xbot.responder import Responder, Route
 from xbot.settings import MAX_RUNS
 from xbot.testing.journal import MemoryJournal
 from xbot.threads import InThread

@@ -7,12 +7,12 @@ from twisted.logger import LogLevel
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
 from xbot.access import Access, Whom
+from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.message import Message
 from xbot.people import People
 from xbot.rates import MAX_BUCKETS, Rate
-from xbot.responder import fallback, hear, respond
 from xbot.settings import ROOM_RATE, SENDER_RATE
 from xbot.testing.journal import MemoryJournal
 

@@ -4,10 +4,11 @@ from attrs import evolve
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, DispatcherCase, responder
 from xbot.answers import MAX_LENGTH
+from xbot.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
 from xbot.dispatch.saying import MAX_PAGES, PAGE
+from xbot.failures import Failed
 from xbot.message import Message
-from xbot.responder import Failed, fallback, respond
 
 MORE = evolve(IN_ROOM, body="xbot: more")
 

@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, DispatcherCase, responder
+from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
+from xbot.failures import NoAnswer
 from xbot.message import AskedInThread, Message, NobodyListens
-from xbot.responder import NoAnswer, fallback, hear, respond
 from xbot.settings import MAX_RUNS
 from xbot.threads import InThread
 

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import MAX_ANSWERS, Answers
+from xbot.failures import Misused
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.responder import Misused
 from xbot.threads import Busy, InThread
 from xbot.timer import StillAtWork
 

@@ -12,10 +12,11 @@ from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED, OPEN
 from xbot.errors import InvalidConfig, Problem
+from xbot.failures import Failed
 from xbot.loading.loader import load_responders
 from xbot.message import Message
 from xbot.program import CannotRun
-from xbot.responder import Failed, Responder
+from xbot.responder import Responder
 from xbot.settings import ResponderSettings
 from xbot.testing.surroundings import Around
 from xbot.threads import InThread

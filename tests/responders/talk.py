@@ -18,8 +18,8 @@ from xbot.loading.loader import load_responders
 from xbot.message import Message
 from xbot.overview import Link, Overview, Phase, Place
 from xbot.people import People
-from xbot.scope import Surroundings
 from xbot.settings import ResponderSettings, RoomSettings
+from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.journal import MemoryJournal
 from xbot.testing.surroundings import ThreadlessClock, in_this_thread

@@ -11,9 +11,10 @@ from xbot.dispatch.approvals import APPROVE_WITHIN, Approvals, NotApproved
 from xbot.dispatch.interrupted import MAX_TEXT, one_line
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run
+from xbot.failures import NoAnswer
 from xbot.filters import may_have_effects
 from xbot.message import Message, reply_to
-from xbot.responder import NoAnswer, Responder
+from xbot.responder import Responder
 from xbot.threads import Busy
 
 #: Seconds in which somebody has to say that they are sure.

@@ -35,12 +35,13 @@ from xbot.dispatch.runs import Run, Runs
 from xbot.dispatch.unsafe import Unsafe
 from xbot.entry import APPROVED, MISSED
 from xbot.errors import NotConnected
+from xbot.failures import Failed
 from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
-from xbot.responder import Chosen, Failed, Responder
+from xbot.responder import Chosen, Responder
 from xbot.throttle import Throttle
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from xbot.answers import Answers
 from xbot.dispatch.person import Person, person_of
+from xbot.failures import NoAnswer
 from xbot.message import Message
-from xbot.responder import Chosen, NoAnswer, Responder, Route
+from xbot.responder import Chosen, Responder, Route
 from xbot.threads import Busy
 
 #: So many questions are open at once.

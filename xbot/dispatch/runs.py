@@ -15,11 +15,13 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.answers import MAX_ANSWERS, Answers, cut
+from xbot.calls import Fill
 from xbot.dispatch.held import Held
 from xbot.dispatch.saying import Saying
+from xbot.failures import Failed, Misused, NoAnswer
 from xbot.idents import new_ident
 from xbot.message import AskedInThread, Message, reply_to
-from xbot.responder import Failed, Fill, Misused, NoAnswer, Responder, Route
+from xbot.responder import Responder, Route
 from xbot.threads import Busy
 
 #: Seconds that a thread has to wait for each thing that it says in vain.

@@ -15,14 +15,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from xbot.answers import Answers, collect
+from xbot.calls import Call, Work
 from xbot.errors import XbotError
+from xbot.failures import Misused
 from xbot.loading.convert import Convert, UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.loading.spoken import say_each, say_each_later
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.responder import Call, Misused
-from xbot.scope import Work
 from xbot.threads import Busy, RunsInThread
 from xbot.timer import StillAtWork
 
@@ -41,7 +41,7 @@ def call_of(
 
     It is called with the message and, by keyword, those of the named groups
     that it takes, as the values that its annotations say, and with ``own``.
-    What does not convert fails with :class:`~xbot.responder.Misused`. Coroutine
+    What does not convert fails with :class:`~xbot.failures.Misused`. Coroutine
     functions, ``inlineCallbacks`` and what is annotated to return a Deferred run
     on the reactor; everything else may block, and gets a thread.
     """

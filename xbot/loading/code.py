@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
+from xbot.calls import Call, Work
+from xbot.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.loading.callables import BadSignature, call_of, own_parameters, work_of
 from xbot.loading.finding import find
 from xbot.loading.own_options import OwnOptions
@@ -15,9 +17,10 @@ from xbot.loading.parameters import Parameter, parameters_of
 from xbot.loading.posts import post_of
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.wrong import Wrong, blaming
-from xbot.responder import Call, Declared, Responder, declared_by, posted_to, repeated_by
-from xbot.scope import Scope, Surroundings, Work
+from xbot.responder import Responder
+from xbot.scope import Scope
 from xbot.settings import ResponderSettings
+from xbot.surroundings import Surroundings
 
 
 def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -> Responder:

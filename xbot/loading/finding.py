@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from xbot.decorators import is_responder
 from xbot.loading.wrong import Wrong, blaming
-from xbot.responder import is_responder
 from xbot.settings import ResponderSettings
 
 if TYPE_CHECKING:

@@ -7,16 +7,18 @@ from functools import partial
 
 from attrs import evolve
 
+from xbot.calls import call_of
 from xbot.config.options import BUNDLED, OPEN
+from xbot.decorators import Declared
 from xbot.errors import InvalidConfig, Problem
 from xbot.loading import finding
 from xbot.loading.code import responder_of_code
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.templates import call_of_program, fill_of_reply
 from xbot.loading.wrong import Wrong
-from xbot.responder import Declared, Responder, call_of
-from xbot.scope import Surroundings
+from xbot.responder import Responder
 from xbot.settings import MAX_RUNS, ResponderSettings
+from xbot.surroundings import Surroundings
 
 
 def load_responders(

@@ -11,9 +11,9 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from xbot.answers import Answers, collect
+from xbot.calls import TakesPost
 from xbot.loading.callables import BadSignature, runs_on_reactor
 from xbot.loading.parameters import signature
-from xbot.scope import TakesPost
 from xbot.threads import RunsInThread
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xbot.calls import Call, Fill
+from xbot.decorators import Declared
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.matching.readable import readable
-from xbot.responder import Call, Declared, Fill, Responder, Route
+from xbot.responder import Responder, Route
 from xbot.scope import Scope
 from xbot.settings import ResponderSettings
 

@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from xbot.answers import Answers, collect
+from xbot.calls import Call, Fill
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
-from xbot.responder import Call, Fill
 from xbot.settings import ResponderSettings
 from xbot.template import FACTS, Template
 from xbot.threads import RunsInThread

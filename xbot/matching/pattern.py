@@ -19,6 +19,10 @@ def _compiled(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
+Kind = Literal["match", "hear", "fallback"]
+"""When something is asked: for commands, for anything said, or when nobody else answers."""
+
+
 @frozen
 class Pattern:
     """A regular expression and where it applies.
@@ -61,3 +65,8 @@ class Pattern:
         if not self.regex.groupindex:
             return {}
         return {name: value for name, value in found.groupdict().items() if value is not None}
+
+
+def kind_of(pattern: Pattern | None) -> Kind:
+    """When what has this pattern is asked."""
+    return "fallback" if pattern is None else pattern.kind

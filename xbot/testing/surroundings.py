@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from xbot.message import Message
-from xbot.scope import Surroundings
+from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain
 from xbot.threads import RunsInThread
 

@@ -9,12 +9,13 @@ from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from xbot.calls import TakesPost
 from xbot.errors import XbotError
+from xbot.failures import Failed
 from xbot.file_state import FileUnavailable
 from xbot.overview import Posts
 from xbot.rates import Buckets, Verdict
-from xbot.responder import Failed
-from xbot.scope import TakesPost, Unloaded
+from xbot.scope import Unloaded
 from xbot.settings import RESPONDER, WebhookSettings
 from xbot.template import DOTTED, Template
 from xbot.threads import Busy

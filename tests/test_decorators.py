@@ -1,4 +1,4 @@
-"""What :mod:`xbot.responder` promises."""
+"""What :mod:`xbot.decorators` promises."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from datetime import timedelta
 
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import MAX_LENGTH
+from xbot.decorators import Every, declared_by, every, hear, repeated_by, respond
 from xbot.message import Message
-from xbot.responder import Every, Failed, declared_by, every, hear, repeated_by, respond
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 
@@ -85,9 +84,3 @@ class EveryTests(TestCase):
 
         both = Both()
         self.assertEqual([each for each, _ in repeated_by(both)], [both.one])
-
-
-class FailedTests(TestCase):
-    def test_long_failure(self) -> None:
-        """What a responder says of its own failure is cut like any answer."""
-        self.assertEqual(len(Failed("x" * 2**20).answer), MAX_LENGTH)

@@ -79,6 +79,8 @@ class Template:
     def fill(self, values: Mapping[str, str | None]) -> str:
         """The text with every field replaced; a missing value, or None, leaves nothing."""
         return "".join(
-            (values.get(part.name) or "") if isinstance(part, Field) else part
-            for part in self.parts
+            [
+                (values.get(part.name) or "") if isinstance(part, Field) else part
+                for part in self.parts
+            ]
         )

@@ -83,7 +83,9 @@ class ChoosingTests(TestCase):
                 choosing: Choosing = choosing,
                 worker: SlowWorker = worker,
             ) -> list[str]:
-                chosen = choosing.choose(addressed, body, lambda each: each.name not in absent)
+                chosen = choosing.choose(
+                    addressed, evolve(DIRECT, body=body), lambda each, _: each.name not in absent
+                )
                 while worker.waiting:
                     worker.answer()
                 return self.names(chosen)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from xbot.matching.matcher import FindsGuarded, Found, Matcher
+from xbot.message import Message
 from xbot.responder import Chosen, Responder
 
-IsHere = Callable[[Responder], bool]
+IsHere = Callable[[Responder, Message], bool]
 
 # The places of a responder and of its route: values, whatever those hold.
 _Key = tuple[int, int]
@@ -40,42 +41,44 @@ class Choosing:
         return self._matcher.may_hear(body)
 
     def choose(
-        self, addressed: str | None, body: str, is_here: IsHere
+        self, addressed: str | None, message: Message, is_here: IsHere
     ) -> list[Chosen] | Deferred[list[Chosen]]:
         """Who of those for whom ``is_here`` answers; ``addressed`` is what is said to the bot.
 
         A Deferred where a guarded pattern has to be asked; it never fails.
         """
         if addressed is None:
-            return self._overhear(body, is_here, is_addressed=False)
+            return self._overhear(message, is_here, is_addressed=False)
         found = self._matcher.commands(addressed)
-        if isinstance(found, Deferred):
-            return found.addCallback(self._got_commands, body, is_here)
-        return self._got_commands(found, body, is_here)
+        if not isinstance(found, list):
+            return found.addCallback(self._got_commands, message, is_here)
+        return self._got_commands(found, message, is_here)
 
     def _got_commands(
-        self, found: _Keys, body: str, is_here: IsHere
+        self, found: _Keys, message: Message, is_here: IsHere
     ) -> list[Chosen] | Deferred[list[Chosen]]:
         for chosen in map(self._chosen, found):
-            if is_here(chosen[0]):
+            if is_here(chosen[0], message):
                 return [chosen]
-        return self._overhear(body, is_here, is_addressed=True)
+        return self._overhear(message, is_here, is_addressed=True)
 
     def _overhear(
-        self, body: str, is_here: IsHere, *, is_addressed: bool
+        self, message: Message, is_here: IsHere, *, is_addressed: bool
     ) -> list[Chosen] | Deferred[list[Chosen]]:
-        found = self._matcher.heard(body)
-        if isinstance(found, Deferred):
-            return found.addCallback(self._got_heard, is_addressed, is_here)
-        return self._got_heard(found, is_addressed, is_here)
+        found = self._matcher.heard(message.body)
+        if not isinstance(found, list):
+            return found.addCallback(self._got_heard, message, is_here, is_addressed)
+        return self._got_heard(found, message, is_here, is_addressed)
 
-    def _got_heard(self, found: _Keys, is_addressed: bool, is_here: IsHere) -> list[Chosen]:
+    def _got_heard(
+        self, found: _Keys, message: Message, is_here: IsHere, is_addressed: bool
+    ) -> list[Chosen]:
         heard: dict[str, Chosen] = {}
         for chosen in map(self._chosen, found):
-            if chosen[0].name not in heard and is_here(chosen[0]):
+            if chosen[0].name not in heard and is_here(chosen[0], message):
                 heard[chosen[0].name] = chosen
         if not heard and is_addressed:
-            return [(r, route, {}) for r, route in self._fallbacks if is_here(r)]
+            return [(r, route, {}) for r, route in self._fallbacks if is_here(r, message)]
         return list(heard.values())
 
     def _chosen(self, found: Found[_Key]) -> Chosen:

@@ -177,7 +177,8 @@ class Dispatcher:
 
     def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
         chosen = [] if self._is_stopped else self._choose(message, self._choosing)
-        if not isinstance(chosen, Deferred):
+        # Not the other way round: to ask whether something is a Deferred takes ten times as long.
+        if isinstance(chosen, list):
             return got_chosen(message, chosen)
         go_on = self._in_order.wait(place)
         safe: Deferred[None] = Deferred()
@@ -283,7 +284,7 @@ class Dispatcher:
         if reason is not None:
             return dropped(reason)
         chosen = self._choose(message, Choosing(self.responders))
-        assert not isinstance(chosen, Deferred)
+        assert isinstance(chosen, list)
         return explain(
             message,
             self.addressed(message),
@@ -313,9 +314,7 @@ class Dispatcher:
         if not message.hops and (expected := self._expected(message)):
             return expected
         addressed = self.addressed(message)
-        return choosing.choose(
-            addressed, message.body, lambda responder: self.answers_at(responder, message)
-        )
+        return choosing.choose(addressed, message, self.answers_at)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
         """Whether the responder answers at all where this was said, to whomever."""

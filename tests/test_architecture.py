@@ -32,7 +32,7 @@ LAYERS = [
     | {"calls", "decorators", "failures", "surroundings"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
-    | {"reloading", "survey", "service"},
+    | {"reloading", "linking", "survey", "service"},
     {"tap", "daemon", "garbage", "hangup", "steady", "systemd", "demo", "talk"},
     {"cli"},
 ]

@@ -13,7 +13,7 @@ from twisted.trial import unittest
 from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import service
+from xbot import linking
 from xbot.config import load
 from xbot.entry import UnusableJournal
 from xbot.journal import journal as journal_module
@@ -40,7 +40,7 @@ class ReloadCase(unittest.TestCase):
         self.state = self.folder / "state"
         self.clock = Clock()
         self.endpoints = []
-        self.patch(service, "make_endpoint", self.make_endpoint)
+        self.patch(linking, "make_endpoint", self.make_endpoint)
         self.messages = 0
         self.events = []
         globalLogPublisher.addObserver(self.events.append)

@@ -10,7 +10,7 @@ from tests.brain.contract import BrainReactor
 from tests.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
-from xbot import account, machine, service
+from xbot import account, linking, machine
 from xbot.brain.brain import FILE_NAME, Brain
 from xbot.brain.errors import BrainNotOpen
 from xbot.brain.file import KIND, read_content
@@ -140,7 +140,7 @@ class BrainTests(ServiceCase):
         self.clock = BrainReactor()
         self.reasons = []
         self.path = self.folder / "state" / FILE_NAME
-        self.patch(service, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
+        self.patch(linking, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
         self.patch(machine, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
 
     def bot(self):

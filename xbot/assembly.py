@@ -146,6 +146,10 @@ class Assembly:
             self._clock, CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time"
         )
 
+    async def drain(self, seconds: float) -> None:
+        """Give what waits to be said so much time to leave."""
+        await within(self._clock, seconds, self.outbox.drained(), "not all was said in time")
+
     async def close(self) -> None:
         """Close what is kept."""
         if self.journal is not None:

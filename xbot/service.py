@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.account import file_digests, make_account, make_endpoint
 from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
 from xbot.dispatch.runs import Run
@@ -23,7 +21,8 @@ from xbot.errors import InvalidConfig, Problem
 from xbot.file_state import UnusableFile
 from xbot.interfaces import IJournal
 from xbot.jid import Jid
-from xbot.leaving import DRAIN_TIMEOUT, HAND_OVER_TIMEOUT, within
+from xbot.leaving import DRAIN_TIMEOUT
+from xbot.linking import Linking
 from xbot.loading.remarks import out_of_reach, slow_patterns, unreachable, without_a_shell
 from xbot.machine import Machine
 from xbot.overview import Overview, Phase
@@ -32,13 +31,10 @@ from xbot.reloading import Reloading
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
 from xbot.serving import Serving
-from xbot.settings import EMBEDDED, Config
+from xbot.settings import Config
 from xbot.survey import command, skill, survey
-from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State, Status
-from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME
-from xbot.xmpp.invited import InvitedRooms
 from xbot.xmpp.room import State as RoomState
 from xbot.xmpp.trace import Trace
 
@@ -78,9 +74,7 @@ class BotService(Service):
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._trace = trace
         self._reloading = Reloading(reactor, self._reload_in_public)
-        self.embedded = _embedded(config, reactor)
         self._machine = Machine(reactor, config.bot.state)
         self._assembly = Assembly(
             config,
@@ -97,10 +91,9 @@ class BotService(Service):
         self.brain = self._machine.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
-        # Its own: stuck responders must not keep us from logging in.
-        self._login_threads = InThread(reactor)
-        self._files = file_digests(config.xmpp)
-        self.adapter = self._connect()
+        self._linking = Linking(
+            self._assembly, reactor, lambda: bool(self.running), gave_up, self._got_status, trace
+        )
         self.serving = Serving(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
 
@@ -108,6 +101,16 @@ class BotService(Service):
     def config(self) -> Config:
         """What holds now."""
         return self._assembly.config
+
+    @property
+    def adapter(self) -> XmppAdapter:
+        """The connection by now: another account has another one."""
+        return self._linking.adapter
+
+    @property
+    def embedded(self) -> Embedded | None:
+        """The server in our own process, where the ini asks for it."""
+        return self._linking.embedded
 
     @property
     def journal(self) -> IJournal | None:
@@ -206,8 +209,7 @@ class BotService(Service):
 
     async def _start(self) -> None:
         self._warn_of_slow_patterns()
-        if self.embedded is not None:
-            await self.embedded.start()
+        await self._linking.start()
         await self._assembly.open()
         await self.serving.start()
         if self.say is not None:
@@ -230,20 +232,16 @@ class BotService(Service):
         await self.serving.stop()
         await self._assembly.close_responders()
         # While the link is down too: it may come back in time.
-        await self._drain(DRAIN_TIMEOUT)
+        await self._assembly.drain(DRAIN_TIMEOUT)
         if (lost := len(self.outbox) - self.serving.under_way) > 0:
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
-        await self.adapter.stop()
+        await self._linking.stop()
         await self._machine.wind_down()
         await self._assembly.close()
         await self.serving.close()
-        if self.embedded is not None:
-            await self.embedded.stop()
-
-    async def _drain(self, seconds: float) -> None:
-        await within(self._reactor, seconds, self.outbox.drained(), "not all was said in time")
+        await self._linking.close()
 
     # Reloading
 
@@ -273,9 +271,9 @@ class BotService(Service):
         self.got_config(self.config)
         self._warn_of_slow_patterns()
         if plan.account:
-            await self._connect_anew()
+            await self._linking.renew()
         else:
-            self._apply(plan)
+            self._linking.change(plan)
         await self.serving.change()
         if has_new_journal:
             self.dispatcher.report_interrupted(self.outbox.put)
@@ -286,9 +284,7 @@ class BotService(Service):
 
         path = self.config.path
         config = self._load(path)
-        files = file_digests(config.xmpp)
-        changed = [name for name, digest in files.items() if self._files.get(name) != digest]
-        plan = plan_between(self.config, config, changed)
+        plan = plan_between(self.config, config, self._linking.changed_files(config))
         if plan.restart:
             raise InvalidConfig(
                 [
@@ -303,67 +299,5 @@ class BotService(Service):
                 ]
             )
         if plan.account:
-            # Whether the new connection's files are good; the embedded server has none.
-            make_account(config, None)
-            make_endpoint(config, self._reactor, None)
+            self._linking.check(config)
         return plan, await self._assembly.prepare(config)
-
-    def _apply(self, plan: Plan) -> None:
-        """The same account: nothing but what differs is touched."""
-        for jid in plan.leave:
-            self.adapter.leave(str(jid))
-        self.adapter.change(self.config.xmpp, self.config.bot.name)
-        for room in (*plan.join, *plan.change):
-            self.adapter.join(room)
-
-    async def _connect_anew(self) -> None:
-        """Another account, or another way to it. What waits in the outbox waits on."""
-        if self.adapter.connection.stream is not None:
-            await self._drain(HAND_OVER_TIMEOUT)
-        await self.adapter.stop()
-        if self.embedded is not None:
-            await self.embedded.stop()
-        if not self.running:
-            return
-        config = self.config
-        self.embedded = _embedded(config, self._reactor)
-        self._files = file_digests(config.xmpp)
-        self.adapter = self._connect()
-        if self.embedded is not None:
-            await self.embedded.start()
-        if self.running:
-            self.adapter.start()
-
-    # The parts
-
-    def _connect(self) -> XmppAdapter:
-        """The adapter to the account of the ini, from now on the one and only."""
-        config = self.config
-        adapter = XmppAdapter(
-            config.xmpp,
-            make_account(config, self.embedded),
-            make_endpoint(config, self._reactor, self.embedded),
-            config.rooms,
-            self.dispatcher.got_message,
-            self.outbox,
-            lambda problem: self._gave_up(str(problem)),
-            clock=self._reactor,
-            uniform=random.uniform,
-            in_thread=self._login_threads,
-            invited=InvitedRooms(config.bot.state / ROOMS_NAME),
-            nick=config.bot.name,
-            trace=self._trace,
-            ignores=self.dispatcher.ignores,
-        )
-        adapter.connection.changed = self._got_status
-        self._assembly.adapter = adapter
-        return adapter
-
-
-def _embedded(config: Config, reactor: Any) -> Embedded | None:
-    if config.xmpp.server != EMBEDDED:
-        return None
-    # A bot with a real server needs none of it.
-    from xbot.embedded import Embedded
-
-    return Embedded(config, reactor)

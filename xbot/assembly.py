@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from xbot.calls import TakesPost
 from xbot.dispatch.dispatcher import Dispatcher
@@ -29,8 +27,7 @@ from xbot.surroundings import Surroundings
 from xbot.threads import RunsInThread
 
 
-@frozen
-class Prepared:
+class Prepared(NamedTuple):
     """What another configuration needs, made and started, but not at work yet."""
 
     config: Config

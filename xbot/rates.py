@@ -33,7 +33,7 @@ class Verdict(Enum):
     STILL = "still"
 
 
-@define
+@define(eq=False, repr=False)
 class _Bucket:
     tokens: float
     at: float

@@ -13,7 +13,7 @@ from xbot.message import Message
 from xbot.threads import RunsInThread
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Surroundings:
     """What the bot lends to its responders.
 

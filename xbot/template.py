@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -28,8 +29,7 @@ class InvalidTemplate(XbotError, ValueError):
         self.position = position
 
 
-@frozen
-class Field:
+class Field(NamedTuple):
     """The place of a value, by the value's name."""
 
     name: str

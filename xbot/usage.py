@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 
-@frozen
-class Usage:
+class Usage(NamedTuple):
     """How a command of the responder is written, and what it does; ``help`` may be empty."""
 
     responder: str

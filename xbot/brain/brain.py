@@ -44,7 +44,7 @@ FLUSH_TIMEOUT = 10.0
 STAMP_EVERY = 3600.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Waiting:
     """Somebody who waits until the change of this number is saved."""
 

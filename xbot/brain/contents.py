@@ -10,9 +10,9 @@ import heapq
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 
 from xbot.brain.errors import BrainFull, BrainNotOpen
 from xbot.brain.values import frozen as encoded
@@ -24,8 +24,7 @@ Place = tuple[str, str]
 NOT_OPENED = "the brain is opened when the bot starts, after its responders were loaded"
 
 
-@frozen
-class Bounds:
+class Bounds(NamedTuple):
     """How much may be remembered: keys, and bytes of keys and values as JSON."""
 
     keys: int = 10_000
@@ -34,7 +33,7 @@ class Bounds:
     size_in_all: int = 16 * 1024 * 1024
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Item:
     """One value: its JSON, itself if nobody can change it, when it expires, and its place in order.
 
@@ -52,8 +51,7 @@ class Item:
         return thawed(self.text) if self.value is _NESTED else self.value
 
 
-@frozen
-class Row:
+class Row(NamedTuple):
     """One value as it is kept elsewhere."""
 
     namespace: str
@@ -63,7 +61,7 @@ class Row:
     number: int
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Space:
     """One namespace. ``expiring`` is a heap; what it says of a key may be out of date."""
 

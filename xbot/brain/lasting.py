@@ -11,8 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-from attrs import frozen
+from typing import NamedTuple
 
 #: What two wall clock readings may differ by to be believed, in seconds.
 LONGEST_GAP = 366 * 86400.0
@@ -20,8 +19,7 @@ LONGEST_GAP = 366 * 86400.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-@frozen
-class Moment:
+class Moment(NamedTuple):
     """A reading of all clocks. ``boot`` names the one that ``uptime`` counts from, or is empty."""
 
     boot: str
@@ -29,8 +27,7 @@ class Moment:
     wall: float
 
 
-@frozen
-class Clocks:
+class Clocks(NamedTuple):
     """This machine's clocks."""
 
     boot: str

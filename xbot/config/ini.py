@@ -76,7 +76,7 @@ def _split(data: bytes) -> Iterator[bytes]:
     yield from data.split(b"\n")
 
 
-@define
+@define(eq=False, repr=False)
 class _Reader:
     """What is known half way through a file."""
 

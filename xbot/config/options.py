@@ -15,7 +15,7 @@ from xbot.config import values
 from xbot.settings import PARSERS, SUBSCRIPTIONS
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class OptionKind:
     """One option: its name, what makes a value of its text, and what a reader should know.
 
@@ -29,7 +29,7 @@ class OptionKind:
     help: str
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class SectionKind:
     """One kind of section. ``argument`` is what its name is, or empty when it has none."""
 

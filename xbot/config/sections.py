@@ -19,7 +19,7 @@ from xbot.spelling import suggest
 _KINDS = {kind.name: kind for kind in KINDS}
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Source:
     """The file that is being read, what surrounds it, and what is wrong with it so far."""
 
@@ -48,7 +48,7 @@ class Source:
         return Path(self.environ.get("HOME") or os.path.expanduser("~"))
 
 
-@define
+@define(eq=False, repr=False)
 class ConvertedSection:
     """A section of a known kind, its options converted.
 

@@ -53,7 +53,7 @@ class NotApproved(XbotError):
         super().__init__("not approved in time")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Request:
     """``asked`` is what is to be approved; ``approvers`` are real addresses."""
 

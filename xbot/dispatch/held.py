@@ -68,7 +68,7 @@ class Held:
                 each.callback(None)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Unsaid:
     message: Message
     is_safe: bool = False

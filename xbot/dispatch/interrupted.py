@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from xbot.dispatch.accepting import Accepting
@@ -27,8 +28,7 @@ MAX_TEXT = 100
 MAX_NAME = 50
 
 
-@frozen
-class Report:
+class Report(NamedTuple):
     """Something to say, and the entries that are told by it."""
 
     message: Message

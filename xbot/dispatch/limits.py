@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-from attrs import frozen
 from twisted.logger import Logger
 
 from xbot.message import Message
@@ -13,8 +13,7 @@ from xbot.rates import Buckets, Rate, Verdict
 from xbot.responder import Responder
 
 
-@frozen
-class Over:
+class Over(NamedTuple):
     """Something is not answered. ``notice`` is what people are told, once; then it is empty."""
 
     notice: str = ""

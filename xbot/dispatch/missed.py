@@ -25,7 +25,7 @@ IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
 """Whether nobody knows yet what became of a command; never fails."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Late:
     """What one person said; of the commands after the first few only the number is kept."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
@@ -25,8 +25,7 @@ MAX_KEPT = 200
 _SAID = re.compile(r"more[.!]*", re.IGNORECASE)
 
 
-@frozen
-class _Kept:
+class _Kept(NamedTuple):
     until: float
     pages: tuple[str, ...]
 

@@ -19,7 +19,7 @@ from xbot.threads import Busy
 MAX_QUESTIONS = 200
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Question:
     answered: Deferred[Message]
     limit: IDelayedCall | None = None

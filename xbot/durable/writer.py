@@ -47,7 +47,7 @@ class _Is(Enum):
     FAILED = "failed"  # until the timer: what is asked for is refused, what is kept waits
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Wanted(Generic[F]):
     """Something to do in a transaction. ``is_kept``: it waits while the file fails."""
 

@@ -8,9 +8,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, get_origin
+from typing import Any, NamedTuple, get_origin
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -126,8 +125,7 @@ def _name(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", "it")
 
 
-@frozen
-class _Returned:
+class _Returned(NamedTuple):
     # A Deferred cannot be the result of another one, so it travels in this.
     value: object
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from xbot.answers import Answers, collect
@@ -41,8 +40,7 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
     return lambda payload, headers: Deferred.fromCoroutine(run(payload, headers))
 
 
-@frozen
-class _Returned:
+class _Returned(NamedTuple):
     # A Deferred cannot be the result of another one, so it travels in this.
     value: object
 

@@ -16,7 +16,7 @@ BURST, WINDOW = 50, 10.0
 MAX_RECORDS = 256
 
 
-@define
+@define(eq=False, repr=False)
 class _Seen:
     record: Record
     since: float

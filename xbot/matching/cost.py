@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from attrs import frozen
+from typing import Literal, NamedTuple
 
 from xbot.matching.pattern import MAX_SEARCHED
 from xbot.matching.tree import (
@@ -25,8 +23,7 @@ HARMLESS = 500_000
 _ENDLESS = 10**12
 
 
-@frozen
-class _Cost:
+class _Cost(NamedTuple):
     """Bounds: in how many ways it can match at one place, and the steps of trying them all."""
 
     ways: int

@@ -8,8 +8,7 @@ some that do not fit are tried in vain.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from attrs import frozen
+from typing import NamedTuple
 
 from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Sequence, Special
 
@@ -48,8 +47,7 @@ def required(tree: Node) -> frozenset[str] | None:
     return None if best is None or min(map(_weight, best)) < 2 else best
 
 
-@frozen
-class _Known:
+class _Known(NamedTuple):
     """``texts``: it is one of these. ``starts``: it begins so. ``held``: it has one in it."""
 
     texts: frozenset[str] | None

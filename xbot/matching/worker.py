@@ -16,9 +16,9 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -65,15 +65,14 @@ Spawn = Callable[[Callable[[bytes], None], Callable[[], None]], Child]
 """Start a process; called with what to call with its output, and once it ended."""
 
 
-@frozen
-class Asked:
+class Asked(NamedTuple):
     """A pattern, and whose it is: for the log."""
 
     pattern: Pattern
     owner: str
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Request:
     text: str
     asked: Sequence[Asked]
@@ -90,7 +89,7 @@ class _Request:
         done.callback(self.found + [None] * missing)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Running:
     """One process, from its start until we want no more of it."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory, connectionDone
@@ -32,8 +31,7 @@ from xbot.settings import Listen
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
 
 
-@frozen
-class Bot:
+class Bot(NamedTuple):
     """What a bot can be asked to do.
 
     ``knows`` tells whether a room is one of ours, ``put`` takes a message for

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall
@@ -58,8 +57,7 @@ _LONGEST = {
 _KINDS = {State.CONNECTING: "unreachable", State.NEGOTIATING: "login-broken"}
 
 
-@frozen
-class Status:
+class Status(NamedTuple):
     """What can be read at any time; times are the clock's seconds."""
 
     state: State

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError
@@ -35,8 +34,7 @@ _SERVICES = (("_xmpp-client", False), ("_xmpps-client", True))
 Uniform = Callable[[float, float], float]
 
 
-@frozen
-class Target:
+class Target(NamedTuple):
     """A host and port to try; lower ``priority`` first, ``weight`` shares among equals.
 
     ``direct`` means TLS from the first byte (XEP-0368), else STARTTLS.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 from xbot.xmpp.room_presence import RoomPresence
 
 
-@frozen
-class Exclusion:
+class Exclusion(NamedTuple):
     """``reason`` is for people. What ``is_final`` only a person can change: we do not come back."""
 
     reason: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -53,8 +52,7 @@ class IqTimeout(ConnectionProblem):
     """No answer came in time."""
 
 
-@frozen
-class _Pending:
+class _Pending(NamedTuple):
     sender: str | None
     answer: Deferred[Node]
     deadline: IDelayedCall

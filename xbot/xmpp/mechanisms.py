@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from attrs import field, frozen
 from twisted.words.xish import domish
@@ -21,8 +22,7 @@ MAX_NAMES = 64
 _SASL_CB = "urn:xmpp:sasl-cb:0"
 
 
-@frozen
-class Offer:
+class Offer(NamedTuple):
     """What the server's features offer. ``binding_types`` is None where it does not tell them."""
 
     mechanisms: frozenset[str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import frozen
 from twisted.logger import Logger
 
 from xbot import private_file
@@ -43,8 +43,7 @@ class MemoryUnreadable(ConnectionProblem):
         self.is_broken = is_broken
 
 
-@frozen
-class Best:
+class Best(NamedTuple):
     """A mechanism, and the channel binding it was used with."""
 
     mechanism: str

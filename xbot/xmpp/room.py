@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.words.xish import domish
@@ -66,8 +65,7 @@ _INSIDE = (State.JOINED, State.STALE)
 _ANSWERS = (*_INSIDE, State.REFUSED)
 
 
-@frozen
-class Status:
+class Status(NamedTuple):
     """What can be read at any time; times are the clock's seconds."""
 
     state: State
@@ -76,8 +74,7 @@ class Status:
     next_try: float | None = None
 
 
-@frozen
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a room has around it.
 
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and

@@ -34,7 +34,7 @@ class Challenge:
     iterations: int
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ScramClient:
     """One exchange: :meth:`first`, :meth:`read_challenge`, :meth:`final`, :meth:`check_success`.
 

@@ -7,8 +7,8 @@ in another is not a message.
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import NamedTuple
 
-from attrs import frozen
 from twisted.words.xish import domish
 
 from xbot.errors import InvalidJid
@@ -36,8 +36,7 @@ class NotSpoken(Exception):
         self.reason = reason
 
 
-@frozen
-class Spoken:
+class Spoken(NamedTuple):
     """The facts of a message stanza that has a body, or a subject alone.
 
     ``body`` is empty for a subject change (XEP-0045, section 8.1): that is what

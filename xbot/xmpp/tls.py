@@ -113,7 +113,7 @@ def client_options(
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-@frozen
+@frozen(eq=False, repr=False)
 class _OneHandshake:
     """``inner`` without renegotiation: who was verified is who we talk to (RFC 7590, section 3)."""
 

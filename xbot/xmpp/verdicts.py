@@ -32,7 +32,7 @@ class ResourceConflict(ConnectionProblem):
     """
 
 
-@define
+@define(eq=False, repr=False)
 class Verdicts:
     """Judges problems, remembering those before.
 

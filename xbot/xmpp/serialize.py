@@ -116,6 +116,8 @@ def _attribute_text(number: int, key: object, value: object) -> str:
     return f" xmlns:{prefix}='{_namespace(uri)}' {prefix}:{_checked(name)}='{_attribute(value)}'"
 
 
+# Neither they nor names are strangers' to choose: there are few.
+@lru_cache(maxsize=256)
 def _namespace(uri: str) -> str:
     # Namespaces in XML 1.0, section 3: these two are bound for good. A namespace
     # that had to be repaired would be another one, and might be one twice.
@@ -132,7 +134,6 @@ def _attribute(value: str) -> str:
     return escape(sanitize(value), _ATTRIBUTE_ENTITIES) if _UNSAFE.search(value) else value
 
 
-# The bot's own code chooses them: there are few.
 @lru_cache(maxsize=256)
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):

@@ -186,10 +186,10 @@ class XmppAdapter:
         room = self.rooms.at(recipient.bare_text)
         if room is not None and room.state is not State.JOINED:
             raise NotConnected(recipient.jid, f"not in the room ({room.reason})")
-        stream = self.connection.stream
-        if stream is not None and not stream.is_writable:
+        stream = self._handlers.stream_to(message.recipient)
+        if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
-        self._handlers.send_message(message)
+        stream.send_message(message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)

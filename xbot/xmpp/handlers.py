@@ -11,7 +11,6 @@ from twisted.words.xish import domish
 from twisted.words.xish.xpath import XPathQuery
 
 from xbot.errors import NotConnected
-from xbot.message import Message
 from xbot.xmpp._wokkel import StreamManager, XMPPHandler
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem
@@ -128,16 +127,13 @@ class Handlers(StreamManager):  # type: ignore[misc]
 
         :raises xbot.errors.NotConnected: when there is no session.
         """
-        self._stream_to(obj.getAttribute("to", "the server")).send(obj)
+        self.stream_to(obj.getAttribute("to", "the server")).send(obj)
 
-    def send_message(self, message: Message) -> None:
-        """Say ``message`` now; it is what its receipt is told by.
+    def stream_to(self, recipient: str) -> Stream:
+        """The stream of the session, for something that is for ``recipient``.
 
         :raises xbot.errors.NotConnected: when there is no session.
         """
-        self._stream_to(message.recipient).send_message(message)
-
-    def _stream_to(self, recipient: str) -> Stream:
         stream = self.xmlstream
         if stream is None or not self._initialized or stream.problem is not None:
             raise NotConnected(recipient, "there is no connection")

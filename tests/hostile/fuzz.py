@@ -228,13 +228,6 @@ class Fuzzer:
             raise Failed("a login without an end")
         return data
 
-    def tree(self) -> domish.Element:
-        """A recorded element with a few changes, none of which serialising refuses."""
-        tree = _copy(self.random.choice(self.corpus))
-        for _ in range(self.random.choice((1, 2, 4, 8))):
-            self._change(tree)
-        return tree
-
     def _input(self, element: domish.Element, bot: Bot) -> bytes:
         roll = self.random.random()
         if roll < 0.05:

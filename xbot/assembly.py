@@ -28,11 +28,14 @@ from xbot.threads import RunsInThread
 
 
 class Prepared(NamedTuple):
-    """What another configuration needs, made and started, but not at work yet."""
+    """What another configuration needs, made and started, but not at work yet.
+
+    ``new_journal`` is the first that there is, and None where it needs none, or has it.
+    """
 
     config: Config
     responders: tuple[Responder, ...]
-    journal: IJournal | None
+    new_journal: IJournal | None
 
 
 class Assembly:
@@ -161,33 +164,36 @@ class Assembly:
         :raises InvalidConfig: with what is wrong with its responders.
         :raises UnusableJournal: when it needs one that cannot be used.
         """
-        journal = self.journal
+        new_journal = None
         # What fails leaves the old modules where they were.
         with fresh_modules(modules_of(config.responders)):
             responders = load_responders(config.responders, self._surroundings)
             try:
-                if journal is None:
-                    journal = self._journal_for(config, responders)
-                    if journal is not None:
-                        await journal.open()
+                if self.journal is None:
+                    new_journal = self._journal_for(config, responders)
+                    if new_journal is not None:
+                        await new_journal.open()
                 await self._lives.prepare(responders, config.responders)
             except BaseException:
-                await self.discard(Prepared(config, responders, journal))
+                await self.discard(Prepared(config, responders, new_journal))
                 raise
-        return Prepared(config, responders, journal)
+        return Prepared(config, responders, new_journal)
 
     async def discard(self, prepared: Prepared) -> None:
         """This was prepared for nothing."""
         self._lives.discard(prepared.responders)
-        if prepared.journal is not None and prepared.journal is not self.journal:
-            await prepared.journal.close()
+        if prepared.new_journal is not None:
+            await prepared.new_journal.close()
 
     def take_over(self, prepared: Prepared) -> None:
         """From now on this, all in one turn of the reactor: no message comes in between."""
         config = prepared.config
-        self.config, self.journal = config, prepared.journal
+        self.config = config
         self.rooms, self.responders = rooms_of(config), prepared.responders
-        if self.journal is not None:
+        if prepared.new_journal is not None:
+            self.journal = prepared.new_journal
+            self.dispatcher.got_journal(self.journal)
+        elif self.journal is not None:
             self.journal.change(config.bot.journal_keep)
         self._limits.change(config.bot.sender_rate, config.bot.room_rate)
         self.dispatcher.change(
@@ -195,7 +201,6 @@ class Assembly:
             name=config.bot.name,
             prefix=config.bot.prefix,
             rooms=self.rooms,
-            journal=self.journal,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self._lives.take_over(self.responders)

@@ -266,7 +266,6 @@ class BotService(Service):
             await self._assembly.discard(prepared)
             return
         self._log.info("reload: {plan}", plan=str(plan))
-        has_new_journal = prepared.journal is not self.journal
         self._assembly.take_over(prepared)
         self.got_config(self.config)
         self._warn_of_slow_patterns()
@@ -275,7 +274,7 @@ class BotService(Service):
         else:
             self._linking.change(plan)
         await self.serving.change()
-        if has_new_journal:
+        if prepared.new_journal is not None:
             self.dispatcher.report_interrupted(self.outbox.put)
 
     async def _prepare(self) -> tuple[Plan, Prepared]:

@@ -147,7 +147,7 @@ class ConfirmTests(ConsentCase):
         """What was confirmed is not done by another responder of that name."""
         bot = self.bot(confirm=True)
         bot.got_message(ALICE)
-        bot.change([self.deploy()], name="xbot", prefix="!", rooms={}, journal=self.journal)
+        bot.change([self.deploy()], name="xbot", prefix="!", rooms={})
         bot.got_message(YES)
         self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "denied")]))
 
@@ -397,9 +397,7 @@ class ApproveTests(ConsentCase):
         """What others approved of one responder is not done by another."""
         bot, code = self.request()
         bot.got_message(person("bob", f"!approve {code}"))
-        bot.change(
-            [self.deploy(approve=2)], name="xbot", prefix="!", rooms={}, journal=self.journal
-        )
+        bot.change([self.deploy(approve=2)], name="xbot", prefix="!", rooms={})
         self.said()
         bot.got_message(person("carol", f"!approve {code}"))
         self.assertIn("not for you", *self.said())

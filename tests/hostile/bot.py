@@ -183,7 +183,7 @@ class Bot:
 
     def have_only(self, *responders: Responder) -> None:
         """These alone answer from now on."""
-        self.dispatcher.change(responders, name="bot", prefix="", rooms={}, journal=self.journal)
+        self.dispatcher.change(responders, name="bot", prefix="", rooms={})
 
     def _send(self, message: Any) -> None:
         self.meant[message.payload["id"]] = (message.recipient, message.body)

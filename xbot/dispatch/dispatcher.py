@@ -110,7 +110,6 @@ class Dispatcher:
         self._prefix = prefix
         self._nick_in = nick_in
         self._rooms = rooms
-        self._journal = journal
         self._wall_clock = wall_clock
         self._limits = limits
         self._more = More(clock)
@@ -225,22 +224,21 @@ class Dispatcher:
         name: str,
         prefix: str,
         rooms: Rooms,
-        journal: IJournal | None,
     ) -> None:
         """From the next message on, these.
 
         Runs under way go on as they are, and count; so does what is known of
-        messages. A journal stays: it can come, but neither change nor go.
+        messages.
         """
-        assert self._journal in (None, journal)
         self.responders = tuple(responders)
         self._choosing = Choosing(responders, self._worker)
         self._name = name
         self._prefix = prefix
         self._rooms = rooms
-        if journal is not None and self._accepting is None:
-            self._journal = journal
-            self._accepting = Accepting(journal, self._runs)
+
+    def got_journal(self, journal: IJournal) -> None:
+        """There was none; from now on there is, for good."""
+        self._accepting = Accepting(journal, self._runs)
 
     @property
     def is_asking(self) -> bool:

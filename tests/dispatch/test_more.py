@@ -1,4 +1,4 @@
-"""What :mod:`xbot.dispatch.saying` and :mod:`xbot.dispatch.more` promise, in a dispatcher."""
+"""What :mod:`xbot.dispatch.output` and :mod:`xbot.dispatch.more` promise, in a dispatcher."""
 
 from attrs import evolve
 
@@ -6,7 +6,7 @@ from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, DispatcherC
 from xbot.answers import MAX_LENGTH
 from xbot.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
-from xbot.dispatch.saying import MAX_PAGES, PAGE
+from xbot.dispatch.output import MAX_PAGES, PAGE
 from xbot.failures import Failed
 from xbot.message import Message
 

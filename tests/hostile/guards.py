@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
 from xbot import access, answers, filters, jid, outbox
-from xbot.dispatch import accepting, dispatcher, runs, saying
+from xbot.dispatch import accepting, dispatcher, output, runs
 from xbot.jid import Jid
 from xbot.logs import record, repeats
 from xbot.xmpp import (
@@ -216,7 +216,7 @@ def _no_skimmed_delay(patch: Patch) -> None:
 
 
 def _uncut(patch: Patch) -> None:
-    for module in answers, saying:
+    for module in answers, output:
         patch(module, "cut", same)
 
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.test_program import is_alive
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH
-from xbot.dispatch.saying import PAGE
+from xbot.dispatch.output import PAGE
 from xbot.jid import CACHE_SIZE, _prepare
 from xbot.loading.loader import load_responders
 from xbot.outbox import MAX_MESSAGES, OVERHEAD

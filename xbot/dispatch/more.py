@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from xbot.answers import Answers
+from xbot.dispatch.output import MAX_PAGES
 from xbot.dispatch.person import Person, person_of
-from xbot.dispatch.saying import MAX_PAGES
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.responder import Chosen, Responder, Route

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from xbot.answers import MAX_ANSWERS, Answers, cut
 from xbot.calls import Fill
 from xbot.dispatch.held import Held
-from xbot.dispatch.saying import Saying
+from xbot.dispatch.output import Output
 from xbot.failures import Failed, Misused, NoAnswer
 from xbot.idents import new_ident
 from xbot.message import AskedInThread, Message, reply_to
@@ -47,8 +47,8 @@ class Run:
     began: float | None = None
     noted: Deferred[int | None] | None = None
     is_waiting: bool = False
-    saying: Saying = field(
-        init=False, default=Factory(lambda run: Saying(run.responder.output), takes_self=True)
+    output: Output = field(
+        init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
     _held: Held | None = None
     _deferred: Deferred[Any] | None = None
@@ -152,19 +152,19 @@ class Runs:
         """The whole of a run that takes no time, cannot fail, and remembers nothing."""
         run.began = self.clock.seconds()
         message = run.message
-        for text in run.saying.answer(fill(message, run.groups)):
+        for text in run.output.answer(fill(message, run.groups)):
             # With an id from the beginning: to give it one later is to make it twice.
             self._say(reply_to(message, text, id=new_ident()))
-        self.end(run, "answered" if run.saying.count else "silent")
+        self.end(run, "answered" if run.output.count else "silent")
 
     def end(self, run: Run, fate: str, answer: str = "") -> None:
         """``run`` is over, whatever it still does; say ``answer`` if there is one."""
         run.fate = fate
         self._under_way.discard(run)
         self._stop_clock(run)
-        for text in run.saying.last(answer) if answer else ():
+        for text in run.output.last(answer) if answer else ():
             self._say(reply_to(run.message, text))
-        if run.saying.kept and fate != "cancelled":
+        if run.output.kept and fate != "cancelled":
             self._offer(run)
         self._got_end(run)
         if run._asked:
@@ -211,13 +211,13 @@ class Runs:
         if answers.failure is not None:
             self._got_failure(answers.failure, run)
         else:
-            self.end(run, "answered" if run.saying.count else "silent")
+            self.end(run, "answered" if run.output.count else "silent")
 
     def ask(self, run: Run, question: Message, timeout: float) -> Deferred[Message]:
         """What whoever is answered by ``run`` says next; its time limit stands still meanwhile."""
         if run.fate is not None:
             return fail(NoAnswer("", "it asked too late"))
-        if run.saying.kept:
+        if run.output.kept:
             # They are for whoever asks for them; a question is said now.
             self._offer(run)
         asked = self._ask(run.message, timeout)
@@ -245,7 +245,7 @@ class Runs:
                 run._limit = self.clock.callLater(max(0.0, run._left), self._got_limit, run)
         if isinstance(word, Failure):
             return word
-        run.saying.got_word()
+        run.output.got_word()
         return evolve(word, voice=_Voice(self, run))
 
     def _withdraw(self, run: Run) -> None:
@@ -263,7 +263,7 @@ class Runs:
 
     def _offer(self, run: Run) -> None:
         """Tell of the pages that are kept."""
-        kept, run.saying.kept = run.saying.kept, []
+        kept, run.output.kept = run.output.kept, []
         say = self._say if run._held is None else run._held.say
         say(reply_to(run.message, self._keep(run.message, kept)))
 
@@ -276,7 +276,7 @@ class Runs:
         if run._held is None and scope is not None and scope.is_unsaved:
             run._held = Held(self._say, scope.saved)
         say = self._say if run._held is None else run._held.say
-        for text in run.saying.answer(message.body):
+        for text in run.output.answer(message.body):
             say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:

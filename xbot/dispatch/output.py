@@ -18,7 +18,7 @@ _MARK = 100
 
 
 @define
-class Saying:
+class Output:
     """How much a run has said.
 
     ``limit`` is how much it may say in all, in characters. ``count`` are its

@@ -29,7 +29,7 @@ LAYERS = [
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
-    | {"calls", "decorators", "failures", "surroundings"},
+    | {"calls", "decorators", "failures", "surroundings", "unsaved"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
     | {"reloading", "linking", "survey", "service"},

@@ -195,25 +195,25 @@ class BrainTests(ScopeCase):
         self.around.saving = lambda: saving
         with self.scope.entered():
             brain.get("x")
-            self.assertIsNone(self.scope.saved())
+            self.assertIsNone(self.scope.unsaved.saved())
             for change in (lambda: brain.update(x=1), lambda: brain.pop("x"), brain.clear):
                 change()
-                saved = self.scope.saved()
+                saved = self.scope.unsaved.saved()
                 assert saved is not None
                 self.assertNoResult(saved)
                 saving.callback(None)
                 self.assertEqual(self.successResultOf(saved), "")
-                self.assertIsNone(self.scope.saved())
+                self.assertIsNone(self.scope.unsaved.saved())
                 saving = Deferred()
 
     def test_not_saved(self) -> None:
         """What cannot be saved is told once, in the log too."""
         self.around.saving = lambda: fail(OSError("no space"))
-        self.scope.got_write()
-        saved = self.scope.saved()
+        self.scope.unsaved.got_write()
+        saved = self.scope.unsaved.saved()
         assert saved is not None
         self.assertEqual(self.successResultOf(saved), "no space")
-        self.assertIsNone(self.scope.saved())
+        self.assertIsNone(self.scope.unsaved.saved())
         self.assertEqual(len(self.logged("is not saved")), 1)
 
     def test_name(self) -> None:

@@ -141,7 +141,7 @@ class OwnMemory(MutableMapping[str, Any]):
         try:
             return getattr(scope.memory, method)(*args)
         finally:
-            scope.got_write()
+            scope.unsaved.got_write()
 
 
 #: The memory of whichever responder's code asks.

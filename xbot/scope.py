@@ -33,6 +33,7 @@ from xbot.matching.pattern import Kind
 from xbot.message import Message
 from xbot.surroundings import Surroundings
 from xbot.timer import Timer
+from xbot.unsaved import Unsaved
 
 #: In :data:`PERIOD` seconds one responder says no more than this unasked.
 MAX_SAID = 100
@@ -125,6 +126,8 @@ class Scope:
         self.state = State.LOADED
         #: What takes what is posted, by the webhook's name.
         self.posts: dict[str, TakesPost] = {}
+        #: What it remembers, and may forget in a crash.
+        self.unsaved = Unsaved(name, surroundings.saved)
         self._surroundings = surroundings
         self._limit = limit
         self._timers: list[Timer] = []
@@ -134,8 +137,6 @@ class Scope:
         self._said: deque[float] = deque()
         self._lock = threading.Lock()
         self._memory: MutableMapping[str, Any] | None = None
-        self._writes = 0
-        self._saved_writes = 0
         self._under_way = 0
         self._starting: Deferred[None] | None = None
         self._until_started: list[Deferred[None]] = []
@@ -187,16 +188,11 @@ class Scope:
 
     @property
     def memory(self) -> MutableMapping[str, Any]:
-        """What it remembers. After changing that, call :meth:`got_write`."""
+        """What it remembers. Whoever changes that tells ``unsaved``."""
         self._check_open()
         if self._memory is None:
             self._memory = self._surroundings.memory(self.name)
         return self._memory
-
-    def got_write(self) -> None:
-        """It remembers something else now."""
-        with self._lock:
-            self._writes += 1
 
     def on_close(self, function: Callable[[], object]) -> None:
         """``function()`` is called, on the reactor, when the responder is unloaded."""
@@ -304,36 +300,6 @@ class Scope:
             return succeed(None)
         self.state = State.CLOSING
         return Deferred.fromCoroutine(self._close()).addErrback(self._got_surprise)
-
-    @property
-    def is_unsaved(self) -> bool:
-        """Whether it remembers something that may not be durable."""
-        return self._writes != self._saved_writes
-
-    def saved(self) -> Deferred[str] | None:
-        """None when all that it remembers is saved; else fires, once it is, with nothing.
-
-        Or with why it could not be saved. Never fails.
-        """
-        if not self.is_unsaved:
-            return None
-        writes = self._writes
-
-        def done(problem: str) -> str:
-            # What could not be saved is tried again by the brain; that is told once.
-            self._saved_writes = max(self._saved_writes, writes)
-            return problem
-
-        saved = maybeDeferred(self._surroundings.saved)
-        return saved.addCallbacks(lambda _: "", self._got_unsaved).addCallback(done)
-
-    def _got_unsaved(self, failure: Failure) -> str:
-        self._log.warn(
-            "what {responder} remembers is not saved: {reason}",
-            responder=self.name,
-            reason=failure.getErrorMessage(),
-        )
-        return failure.getErrorMessage()
 
     async def _start(self) -> None:
         if self.state is not State.LOADED:

@@ -273,8 +273,8 @@ class Runs:
             self._log.debug("{responder} spoke too late", responder=run.responder.name)
             return
         scope = run.responder.scope
-        if run._held is None and scope is not None and scope.is_unsaved:
-            run._held = Held(self._say, scope.saved)
+        if run._held is None and scope is not None and scope.unsaved:
+            run._held = Held(self._say, scope.unsaved.saved)
         say = self._say if run._held is None else run._held.say
         for text in run.output.answer(message.body):
             say(evolve(message, body=text))

@@ -87,7 +87,7 @@ async def count(message: Message) -> str:
 async def behind(message: Message, nick: str) -> str:
     """The real bare JID of that occupant, "unknown", or "nobody" of that nick."""
     found = [occupant for table in _tables() if (occupant := table.get(nick)) is not None]
-    return f"{nick}: {found[0].jid or 'unknown' if found else 'nobody'}"
+    return f"{nick}: {found[0].identity or 'unknown' if found else 'nobody'}"
 
 
 def _tables() -> list[Occupants]:

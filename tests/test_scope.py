@@ -206,16 +206,6 @@ class BrainTests(ScopeCase):
                 self.assertIsNone(self.scope.unsaved.saved())
                 saving = Deferred()
 
-    def test_not_saved(self) -> None:
-        """What cannot be saved is told once, in the log too."""
-        self.around.saving = lambda: fail(OSError("no space"))
-        self.scope.unsaved.got_write()
-        saved = self.scope.unsaved.saved()
-        assert saved is not None
-        self.assertEqual(self.successResultOf(saved), "no space")
-        self.assertIsNone(self.scope.unsaved.saved())
-        self.assertEqual(len(self.logged("is not saved")), 1)
-
     def test_name(self) -> None:
         """``from xbot import brain`` is it, whatever of xbot was imported before."""
         for first in ("xbot.brain", "xbot.service", "xbot"):

@@ -13,10 +13,9 @@ from twisted.words.xish.xmlstream import STREAM_END_EVENT
 from tests.xmpp.test_tls import Identity, limit
 from xbot.jid import Jid
 from xbot.settings import Secret
-from xbot.testing import credentials
-from xbot.testing.certificate import Certificate
-from xbot.testing.login import Login as ServerLogin
-from xbot.testing.server import EmbeddedServer
+from xbot.testing.server import EmbeddedServer, credentials
+from xbot.testing.server.certificate import Certificate
+from xbot.testing.server.login import Login as ServerLogin
 from xbot.xmpp.endpoints import host_endpoint
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.problems import ConnectionProblem, LoginRefused

@@ -2,7 +2,7 @@
 
 >>> from xbot.testing import Bot
 
-The loopback XMPP server of ``server = embedded`` lives here as well.
+:mod:`xbot.testing.server` is a loopback XMPP server.
 """
 
 from xbot.testing.bot import Bot, NotAnswered, Reply

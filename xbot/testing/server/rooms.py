@@ -10,9 +10,9 @@ from attrs import Factory, define, field
 
 from xbot.errors import XbotError
 from xbot.jid import Jid
-from xbot.testing import markup
-from xbot.testing.history import MAX_HISTORY, Remembered, wanted_history
-from xbot.testing.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
+from xbot.testing.server import markup
+from xbot.testing.server.history import MAX_HISTORY, Remembered, wanted_history
+from xbot.testing.server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
 
 NS_MUC = "http://jabber.org/protocol/muc"
 NS_MUC_USER = "http://jabber.org/protocol/muc#user"

@@ -31,16 +31,16 @@ from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.testing import markup
-from xbot.testing.certificate import Certificate
-from xbot.testing.credentials import SCRAM_HASHES, Account
-from xbot.testing.login import Login
-from xbot.testing.markup import Element
-from xbot.testing.muc import ConferenceService
-from xbot.testing.requests import answer_iq, check_iq
-from xbot.testing.rooms import Room, StanzaError
-from xbot.testing.sessions import People, Session
-from xbot.testing.stream import CLOSE_GRACE, ServerStream
+from xbot.testing.server import markup
+from xbot.testing.server.certificate import Certificate
+from xbot.testing.server.credentials import SCRAM_HASHES, Account
+from xbot.testing.server.login import Login
+from xbot.testing.server.markup import Element
+from xbot.testing.server.muc import ConferenceService
+from xbot.testing.server.requests import answer_iq, check_iq
+from xbot.testing.server.rooms import Room, StanzaError
+from xbot.testing.server.sessions import People, Session
+from xbot.testing.server.stream import CLOSE_GRACE, ServerStream
 
 #: How many connections may be open at once.
 MAX_CONNECTIONS = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xbot.jid import Jid
-from xbot.testing import markup
-from xbot.testing.markup import (
+from xbot.testing.server import markup
+from xbot.testing.server.markup import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,
     NS_PING,
@@ -14,7 +14,7 @@ from xbot.testing.markup import (
     child,
     element,
 )
-from xbot.testing.rooms import (
+from xbot.testing.server.rooms import (
     NS_MUC,
     NS_MUC_USER,
     NS_STANZA_ID,
@@ -37,7 +37,7 @@ class ConferenceService:
 
     A room stays when its last occupant has left, so that tests can look at it
     and a bot can come back to it. Every method raises
-    :class:`~xbot.testing.rooms.StanzaError` for what it does not do.
+    :class:`~xbot.testing.server.rooms.StanzaError` for what it does not do.
     """
 
     def __init__(

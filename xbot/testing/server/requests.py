@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from xbot.jid import Jid
-from xbot.testing import markup
-from xbot.testing.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
-from xbot.testing.rooms import StanzaError
-from xbot.testing.sessions import Session
+from xbot.testing.server import markup
+from xbot.testing.server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
+from xbot.testing.server.rooms import StanzaError
+from xbot.testing.server.sessions import Session
 
 NS_ROSTER = "jabber:iq:roster"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.testing.test_server import ServerCase, Wire, condition
-from xbot.testing.history import MAX_HISTORY
+from tests.testing.server.test_server import ServerCase, Wire, condition
+from xbot.testing.server.history import MAX_HISTORY
 
 ROOM = "lounge@conference.localhost"
 MUC = "http://jabber.org/protocol/muc"

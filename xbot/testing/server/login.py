@@ -10,11 +10,11 @@ from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
 
 from xbot.errors import InvalidJid
 from xbot.jid import Jid
-from xbot.testing import credentials, markup
-from xbot.testing.binding import bindings
-from xbot.testing.credentials import Account, SaslError, Scram, check_plain
-from xbot.testing.markup import NS_CLIENT, NS_STREAMS, Element, child, element
-from xbot.testing.stream import ServerStream
+from xbot.testing.server import credentials, markup
+from xbot.testing.server.binding import bindings
+from xbot.testing.server.credentials import Account, SaslError, Scram, check_plain
+from xbot.testing.server.markup import NS_CLIENT, NS_STREAMS, Element, child, element
+from xbot.testing.server.stream import ServerStream
 
 NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"

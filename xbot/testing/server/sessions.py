@@ -9,10 +9,10 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from xbot.jid import Jid
-from xbot.testing import markup
-from xbot.testing.markup import NS_CLIENT, Element
-from xbot.testing.rooms import StanzaError
-from xbot.testing.stream import ServerStream
+from xbot.testing.server import markup
+from xbot.testing.server.markup import NS_CLIENT, Element
+from xbot.testing.server.rooms import StanzaError
+from xbot.testing.server.stream import ServerStream
 
 #: How many messages wait for an account that is not there.
 MAX_OFFLINE = 100
@@ -86,7 +86,7 @@ class People:
         ]
 
     def deliver(self, to: Jid, stanza: Element) -> None:
-        """Deliver to a person, or raise :class:`~xbot.testing.rooms.StanzaError`."""
+        """Deliver to a person, or raise :class:`~xbot.testing.server.rooms.StanzaError`."""
         session = self.sessions.get(str(to)) if to.resource else None
         if session is not None:
             session.send(stanza)

@@ -1,0 +1,5 @@
+"""A loopback XMPP server: for tests, for ``xbot demo`` and for ``server = embedded``."""
+
+from xbot.testing.server.server import EmbeddedServer
+
+__all__ = ["EmbeddedServer"]

@@ -32,6 +32,38 @@ class CommandCase(unittest.TestCase):
         return status, out.getvalue(), errors.getvalue()
 
 
+class OutputTests(CommandCase):
+    def run_into(self, stream: io.TextIOWrapper, *arguments: str) -> tuple[int, str]:
+        """Exit status and errors of a command that prints into ``stream``."""
+        errors = io.StringIO()
+        with stream, redirect_stdout(stream), redirect_stderr(errors):
+            with self.assertRaises(SystemExit) as ended:
+                main(arguments)
+            stream.flush()
+        return ended.exception.code, errors.getvalue()
+
+    def test_other_encoding(self):
+        """What the terminal's encoding does not have is escaped, and no traceback."""
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver = embedded\n[responder grüß]\nmatch = x\nreply = y\n")
+        done = finish([*XBOT, "check", str(path)], PYTHONIOENCODING="ascii")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("gr\\xfc\\xdf: on command x", done.stdout)
+
+    def test_nobody_reads(self):
+        """Whoever had enough of it (``xbot ... | head``) is told nothing more."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.assertEqual(self.run_into(open(writer, "w"), "--help"), (128 + 13, ""))
+
+    def test_full(self):
+        """A full disk is told, and fails."""
+        status, errors = self.run_into(open("/dev/full", "w"), "check", "--help")
+        self.assertEqual(
+            (status, errors), (74, "xbot: cannot be written: No space left on device\n")
+        )
+
+
 class CheckTests(CommandCase):
     def test_the_shipped_ini_is_valid(self):
         """etc/xbot.ini passes the check, which tells what would be joined and loaded."""

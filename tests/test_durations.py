@@ -33,3 +33,9 @@ class SecondsTests(TestCase):
             with self.assertRaises(ValueError) as caught:
                 seconds(text, 86400)
             self.assertIn(reason, str(caught.exception), text[:20])
+
+    def test_limit(self) -> None:
+        """The longest one is told as people write it."""
+        for longest, written in {86400: "1d", 3600: "1h", 90: "90s", 0.25: "250ms"}.items():
+            with self.assertRaisesRegex(ValueError, f", and at most {written}$"):
+                seconds("2d", longest)

@@ -12,6 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from xbot.listening import RETRY, Listening
@@ -44,6 +45,23 @@ class RetryTests(unittest.TestCase):
         self.assertTrue(listening.is_open)
         self.assertEqual(clock.tcpServers[0][3], "127.0.0.1")
 
+    def test_told(self):
+        """What hinders is told in words, without a number, and the place once."""
+        path = Path("/nowhere/socket")
+        for error in (
+            PermissionError(13, "Permission denied", str(path)),
+            CannotListenError(None, str(path), PermissionError(13, "Permission denied")),
+        ):
+            clock = Taken()
+            self.patch(clock, "listenUNIX", _raising(error))
+            listening = Listening(Listen(path=path), Factory(), clock)
+            with capturedLogs() as events:
+                listening.start()
+            self.assertEqual(
+                [formatEvent(event) for event in events],
+                ["cannot listen at /nowhere/socket: Permission denied; trying again every 30 s"],
+            )
+
     def test_stop(self):
         """After the stop nothing is tried again."""
         clock = Taken()
@@ -52,6 +70,13 @@ class RetryTests(unittest.TestCase):
         listening.stop()
         self.assertEqual(clock.getDelayedCalls(), [])
         listening.stop()
+
+
+def _raising(error):
+    def raises(*args, **more):
+        raise error
+
+    return raises
 
 
 class SocketTests(unittest.TestCase):

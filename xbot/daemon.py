@@ -25,6 +25,7 @@ from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.settings import BotSettings, Config
 from xbot.steady import make_steady
+from xbot.terminal import show_all
 from xbot.xmpp.trace import NAMESPACE as WIRE
 from xbot.xmpp.trace import Trace
 
@@ -91,6 +92,7 @@ class Daemon(MultiService):
         if isinstance(parent, Componentized) and not asked_for_another:
             for_journal = is_journal(sys.stdout, os.environ)
             levels, form = self._levels(self._settings), self._settings.log_format
+            show_all(sys.stdout)
             self._log = LogWriter(sys.stdout, levels, form, for_journal=for_journal)
             parent.setComponent(ILogObserver, self._log)
         super().setServiceParent(parent)

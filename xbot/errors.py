@@ -24,6 +24,13 @@ class InvalidJid(XbotError, ValueError):
         self.reason = reason
 
 
+def reason(error: Exception) -> str:
+    """What went wrong, without the number and the path of an OSError."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)
+
+
 @frozen
 class Problem:
     """One mistake in the ini: where it is, and what is wrong.

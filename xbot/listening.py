@@ -13,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from xbot.errors import reason
 from xbot.settings import Listen
 
 #: Seconds until the next try.
@@ -57,13 +58,13 @@ class Listening:
         try:
             self._port = self._listen()
         except (CannotListenError, OSError) as error:
-            reason = str(getattr(error, "socketError", error))
-            if reason != self._told:
-                self._told = reason
+            why = reason(getattr(error, "socketError", error))
+            if why != self._told:
+                self._told = why
                 self._log.error(
                     "cannot listen at {where}: {reason}; trying again every {seconds:g} s",
                     where=str(self.where),
-                    reason=reason,
+                    reason=why,
                     seconds=RETRY,
                 )
             self._again = self._reactor.callLater(RETRY, self.start)

@@ -1,6 +1,16 @@
-"""What was said, as a terminal shows it: nothing in it can steer the terminal. Pure."""
+"""What was said, as a terminal shows it: nothing in it can steer the terminal."""
 
 from __future__ import annotations
+
+import io
+from typing import IO
+
+
+def show_all(stream: IO[str] | None) -> None:
+    """From now on what the encoding of ``stream`` does not have is escaped, and no error."""
+    # It is None where it is closed, and something else in tests.
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def safe(text: str) -> str:

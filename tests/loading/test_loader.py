@@ -329,9 +329,17 @@ class UseTests(LoaderCase):
                 self.assertIn(reason, problem.reason)
 
     def test_missing_module(self) -> None:
-        """A module that does not exist is a problem, not a traceback."""
-        problem = self.problem(ResponderSettings("r", use="nonexistent_module:f"))
-        self.assertIn("No module named 'nonexistent_module'", problem.reason)
+        """A module that does not exist is a problem, not a traceback, and says what to do."""
+        for use, told in (
+            ("nonexistent_module:f", "nonexistent_module; name the folder .*: PYTHONPATH=FOLDER"),
+            ("nonexistent_module.a:f", "nonexistent_module; name"),
+            ("xbot.nonexistent:f", "xbot.nonexistent"),
+        ):
+            problem = self.problem(ResponderSettings("r", use=use))
+            module = use.partition(":")[0]
+            self.assertRegex(
+                problem.reason, f"^cannot import {module}: Python finds no module {told}"
+            )
 
     def test_all_at_once(self) -> None:
         """Every mistake is reported, in order."""

@@ -34,6 +34,19 @@ class LevelsTests(unittest.TestCase):
         """Without a level for all it is info."""
         self.assertEqual(Levels.parse(["xbot=debug"]), Levels("info", (("xbot", "debug"),)))
 
+    def test_chatter(self):
+        """Twisted's steps, which it logs without a level, are for those who look into them."""
+        for words, are_logged in (
+            (["info"], False),
+            (["info", "xbot=debug"], False),
+            (["debug"], True),
+            (["log_legacy=info"], True),
+        ):
+            levels = Levels.parse(words)
+            self.assertEqual(self.logs(levels, "log_legacy", "info"), are_logged, words)
+            self.assertTrue(self.logs(levels, "log_legacy", "critical"))
+        self.assertFalse(self.logs(Levels("error"), "log_legacy", "warn"))
+
     def test_mistakes(self):
         """What is no level or no namespace is told, with what was perhaps meant."""
         for words, told in (

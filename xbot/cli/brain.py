@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
         " replaced, all else stays. Everything is checked first: with a mistake in it, or without"
         " room for all of it, nothing is changed. Stop the daemon before.",
     )
-    importing.add_argument("file", type=Path, help="the JSON")
+    importing.add_argument("file", metavar="FILE", type=Path, help="the JSON")
     importing.set_defaults(command=_import)
     for deed in (exporting, importing):
         state.add_to(deed)

@@ -25,7 +25,11 @@ def add_to(commands: Any) -> None:
         " the bot is never in) is a warning.",
     )
     check.add_argument(
-        "file", nargs="?", type=Path, help="the ini (default: the one the daemon would read)"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="the ini (default: the one the daemon would read)",
     )
     check.add_argument(
         "--against",

@@ -11,7 +11,10 @@ from xbot import config
 def add_to(parser: argparse._ActionsContainer) -> None:
     """The option."""
     parser.add_argument(
-        "--config", type=Path, help="the ini (default: the one the daemon would read)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the ini (default: the one the daemon would read)",
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from xbot import __version__
-from xbot.cli import brain, check, demo, explain, journal, say, shell, status, test
+from xbot.cli import brain, check, demo, explain, journal, output, say, shell, status, test
 from xbot.errors import EXIT_CONFIG, InvalidConfig
 
 #: In the order in which ``--help`` lists them.
@@ -16,14 +16,15 @@ COMMANDS = (check, explain, test, shell, demo, say, journal, brain, status)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
-    options = parser().parse_args(arguments)
-    try:
-        status: int = options.command(options)
-    except InvalidConfig as invalid:
-        for problem in invalid.problems:
-            print(problem, file=sys.stderr)
-        return EXIT_CONFIG
-    return status
+    with output.guarded():
+        options = parser().parse_args(arguments)
+        try:
+            status: int = options.command(options)
+        except InvalidConfig as invalid:
+            for problem in invalid.problems:
+                print(problem, file=sys.stderr)
+            return EXIT_CONFIG
+        return status
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,8 +25,13 @@ def add_to(commands: Any) -> None:
         f" not yet; with {EXIT_REFUSED} when it was not taken; with {EXIT_UNAVAILABLE} when no bot"
         " answers. Run it as the bot's user or as root.",
     )
-    say.add_argument("room", help="the room's JID")
-    say.add_argument("text", nargs="?", help="what to say (default: standard input, to its end)")
+    say.add_argument("room", metavar="ROOM", help="the room's JID")
+    say.add_argument(
+        "text",
+        metavar="TEXT",
+        nargs="?",
+        help="what to say (default: standard input, to its end)",
+    )
     say.add_argument(
         "--timeout",
         type=_timeout,

@@ -28,6 +28,7 @@ def add_to(commands: Any) -> None:
     shell.add_argument(
         "--state",
         type=Path,
+        metavar="FOLDER",
         help="a folder for journal and brain that stays; not that of a bot that runs",
     )
     shell.add_argument(

@@ -13,7 +13,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     """The two options, of which one at most can be given."""
     where = parser.add_mutually_exclusive_group()
     ini.add_to(where)
-    where.add_argument("--state", type=Path, help="the state folder, without any ini")
+    where.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="the state folder, without any ini"
+    )
 
 
 def state_of(options: argparse.Namespace) -> Path:

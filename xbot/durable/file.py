@@ -19,7 +19,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 from twisted.python.failure import Failure
 
-from xbot.errors import XbotError
+from xbot.errors import XbotError, reason
 from xbot.file_state import FileUnavailable, UnusableFile
 
 #: Seconds to wait while somebody else (a person with sqlite3) holds the file.
@@ -204,10 +204,3 @@ def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
 
 def _is_broken(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, without the number and the path."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)

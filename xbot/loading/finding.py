@@ -35,7 +35,12 @@ def find(settings: ResponderSettings) -> list[object]:
         use = _entry_point(use.removeprefix(_ENTRY_POINT)).value
     module_name, _, path = use.partition(":")
     with blaming("use", f"cannot import {module_name}"):
-        found: object = importlib.import_module(module_name)
+        try:
+            found: object = importlib.import_module(module_name)
+        except ModuleNotFoundError as missing:
+            if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
+                raise
+            raise Wrong(("use", _not_there(module_name, missing.name))) from None
     if not path:
         assert isinstance(found, ModuleType)
         return _all_of(found)
@@ -45,6 +50,11 @@ def find(settings: ResponderSettings) -> list[object]:
     except AttributeError:
         raise Wrong(("use", f"{module_name} has no {path}")) from None
     return [found]
+
+
+def _not_there(module_name: str, missing: str) -> str:
+    told = f"cannot import {module_name}: Python finds no module {missing}"
+    return told if "." in missing else f"{told}; name the folder that it is in: PYTHONPATH=FOLDER"
 
 
 def modules_of(settings: ResponderSettings) -> set[str]:

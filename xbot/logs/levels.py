@@ -17,6 +17,9 @@ LEVELS = ("debug", "info", "warn", "error", "critical")
 #: So many namespaces may have a level of their own.
 MAX_NAMESPACES = 50
 
+#: What Twisted's older parts say: ports, datagrams and look-ups, a line for each step.
+_CHATTER = "log_legacy"
+
 _NAMESPACE = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
@@ -65,6 +68,9 @@ class Levels:
     def filter(self) -> Callable[[LogEvent], bool]:
         """What tells whether an event is logged."""
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(self.usual))
+        if self.usual == "info":
+            # It knows no levels but this one and critical.
+            predicate.setLogLevelForNamespace(_CHATTER, LogLevel.warn)
         for namespace, level in self.special:
             predicate.setLogLevelForNamespace(namespace, LogLevel.levelWithName(level))
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from xbot.errors import reason
 from xbot.jid import Jid
 from xbot.listening import Listening
 from xbot.message import Message
@@ -66,7 +67,9 @@ class SayServer:
         try:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            self._log.warn("no state folder: {reason}", reason=str(error))
+            self._log.warn(
+                "no state folder {path}: {reason}", path=str(self._state), reason=reason(error)
+            )
         self._listening.start()
 
     def stop(self) -> Deferred[Any]:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from xbot import private_file
 from xbot.config.credentials import Unusable, read_file
-from xbot.errors import InvalidJid
+from xbot.errors import InvalidJid, reason
 from xbot.jid import Jid
 from xbot.settings import Secret
 
@@ -96,7 +96,7 @@ class InvitedRooms:
                     "cannot read to which rooms we were invited, so we are in none of them:"
                     " {path}: {error}",
                     path=str(self._path),
-                    error=type(error).__name__,
+                    error=reason(error) if isinstance(error, OSError) else type(error).__name__,
                 )
         return self._rooms
 
@@ -119,7 +119,7 @@ class InvitedRooms:
                 "cannot note to which rooms we were invited; they are forgotten with this"
                 " process: {path}: {error}",
                 path=str(self._path),
-                error=str(error),
+                error=reason(error),
             )
 
 

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from xbot import private_file
 from xbot.config.credentials import Unusable, read_file
+from xbot.errors import reason
 from xbot.jid import Jid
 from xbot.xmpp.channel_binding import EXPORTER
 from xbot.xmpp.mechanisms import Choice
@@ -159,7 +160,7 @@ class Remembered:
             self._log.warn(
                 "cannot note how we logged in; it is forgotten with this process: {path}: {error}",
                 path=str(self._path),
-                error=str(error),
+                error=reason(error),
             )
 
 

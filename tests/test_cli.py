@@ -33,10 +33,10 @@ class CommandCase(unittest.TestCase):
 
 
 class OutputTests(CommandCase):
-    def run_into(self, stream: io.TextIOWrapper, *arguments: str) -> tuple[int, str]:
-        """Exit status and errors of a command that prints into ``stream``."""
+    def run_into(self, file: str | int, *arguments: str) -> tuple[int, str]:
+        """Exit status and errors of a command that prints into ``file``."""
         errors = io.StringIO()
-        with stream, redirect_stdout(stream), redirect_stderr(errors):
+        with open(file, "w") as stream, redirect_stdout(stream), redirect_stderr(errors):
             with self.assertRaises(SystemExit) as ended:
                 main(arguments)
             stream.flush()
@@ -54,11 +54,11 @@ class OutputTests(CommandCase):
         """Whoever had enough of it (``xbot ... | head``) is told nothing more."""
         reader, writer = os.pipe()
         os.close(reader)
-        self.assertEqual(self.run_into(open(writer, "w"), "--help"), (128 + 13, ""))
+        self.assertEqual(self.run_into(writer, "--help"), (128 + 13, ""))
 
     def test_full(self):
         """A full disk is told, and fails."""
-        status, errors = self.run_into(open("/dev/full", "w"), "check", "--help")
+        status, errors = self.run_into("/dev/full", "check", "--help")
         self.assertEqual(
             (status, errors), (74, "xbot: cannot be written: No space left on device\n")
         )

@@ -101,12 +101,13 @@ class HostileContract(Scene):
         alice.appear(f"{names['{room}']}/alice2")
         alice.expect_presence(f"{names['{room}']}/alice2", "available")
         memory = bot.memory()
-        waits = {"C": 0.0}
+        beside, ended = [0.0], []
         for number, (tag, attack) in enumerate(tagged()):
             mallory.send(attack.stanza, tag, number)
-            wait, outcome = self.check_ping(alice, names["{room}"]), CATALOGUE[attack.row].outcomes
-            waits[outcome] = max(wait, waits.get(outcome, 0.0))
-        back = waits.pop("C")
+            wait = self.check_ping(alice, names["{room}"])
+            # Not every server passes on what ends the bot's stream.
+            ends = CATALOGUE[attack.row].outcomes == "C" and self.kind.name in attack.servers
+            (ended if ends else beside).append(wait)
         since = bot.now()
         mallory.send(_KICK)
         bot.await_log("absent: we were kicked (a", since)
@@ -130,8 +131,9 @@ class HostileContract(Scene):
         self.check_log(bot)
         say_figures(
             f"{self.kind.name}: beside {len(tagged())} attacks a ping was answered within"
-            f" {max(waits.values()) * 1000:.0f} ms, after those that end a stream within"
-            f" {back * 1000:.0f} ms; the bot grew by {growth / 1024:.1f} MiB"
+            f" {max(beside) * 1000:.0f} ms, after {len(ended)} that ended the stream within"
+            f" {max(ended, default=0.0) * 1000:.0f} ms (1 to 2 s of it are waited on purpose, and"
+            f" it is asked once a second); the bot grew by {growth / 1024:.1f} MiB"
         )
 
     def check_ping(self, alice: Person, room: str) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from attrs import evolve
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial import unittest
 
 from tests.xmpp.harness import (
@@ -22,7 +22,7 @@ from xbot.errors import TooManyRooms
 from xbot.jid import Jid
 from xbot.people import People
 from xbot.settings import RoomSettings, Secret, XmppSettings
-from xbot.xmpp import ns
+from xbot.xmpp import invited, ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.invitations import NoInvitation, read_invitation
 from xbot.xmpp.invited import MAX_ROOMS, Invited, InvitedRooms
@@ -387,6 +387,20 @@ class MemoryTests(unittest.TestCase):
             self.assertEqual(list(InvitedRooms(path)), [], data)
             (event,) = events
             self.assertNotIn("hunter2", str(event))
+
+    def test_what_may_not_be_read(self):
+        """A file that we may not read is told in words, and no room is known."""
+        path = Path(self.mktemp())
+        path.write_text("{}")
+
+        def refuse(*arguments):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        self.patch(invited, "read_file", refuse)
+        with capturedLogs() as events:
+            self.assertEqual(list(InvitedRooms(path)), [])
+        (told,) = (formatEvent(event) for event in events)
+        self.assertTrue(told.endswith(f" none of them: {path}: Permission denied"), told)
 
     def test_what_cannot_be_written(self):
         """Where nothing can be written, rooms are remembered for as long as we live."""

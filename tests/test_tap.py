@@ -10,14 +10,18 @@ import tempfile
 import time
 from pathlib import Path
 
+from twisted.application.service import Application
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver
 from twisted.python import usage
 from twisted.trial import unittest
 
 from tests.daemon import TWISTD, environment, finish
 from xbot import tap
 from xbot.daemon import Daemon
+from xbot.logs.observer import LogWriter
 from xbot.service import BotService
+from xbot.settings import BotSettings
 
 
 class OptionsTests(unittest.TestCase):
@@ -241,15 +245,45 @@ class ClockTests(unittest.TestCase):
 
 
 class LogTests(unittest.TestCase):
+    def run_closed(self) -> subprocess.CompletedProcess[str]:
+        """A daemon that gives up at once, whose standard output is closed."""
+        command = [*TWISTD, "-n", "xbot", "--config", self.write("")]
+        return finish(["sh", "-c", 'exec "$@" >&-', "sh", *command])
+
     def run_daemon(self, level: str) -> str:
         """The log of a daemon that gives up at once."""
+        return finish([*TWISTD, "-n", "xbot", "--config", self.write(level)]).stdout
+
+    def write(self, level: str) -> str:
+        """The ini of a bot that gives up at once."""
         path = Path(self.mktemp())
         path.write_text(
             f"[xbot]\nstate = {path}-state\n{level}\n[xmpp]\nserver = embedded\nport = 1\n"
             "[responder a]\nmatch = a\nuse = tests.test_tap:GiveUp\n"
         )
         path.chmod(0o600)
-        return finish([*TWISTD, "-n", "xbot", "--config", str(path)]).stdout
+        return str(path)
+
+    def test_whose(self) -> None:
+        """In the background, or where another log was asked for, it is twistd's."""
+        for asked, is_ours in (
+            ({}, True),
+            ({"nodaemon": 1}, True),
+            ({"nodaemon": 0}, False),
+            ({"nodaemon": 1, "logfile": "xbot.log"}, False),
+            ({"nodaemon": 1, "syslog": 1}, False),
+        ):
+            application = Application("twistd")
+            Daemon(BotSettings(state=Path(self.mktemp())), asked, Clock()).setServiceParent(
+                application
+            )
+            log = application.getComponent(ILogObserver)
+            self.assertEqual(isinstance(log, LogWriter), is_ours, asked)
+
+    def test_closed(self) -> None:
+        """Without a standard output the daemon runs as it does with one."""
+        ended = self.run_closed()
+        self.assertEqual((ended.returncode, ended.stderr), (78, ""))
 
     def test_level(self) -> None:
         """The daemon logs in our form, from the level that the ini names."""

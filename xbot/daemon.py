@@ -89,11 +89,15 @@ class Daemon(MultiService):
     def setServiceParent(self, parent: Any) -> None:
         """Called with the application, before its logging begins."""
         asked_for_another = any(self._twistd.get(name) for name in ("logfile", "logger", "syslog"))
-        if isinstance(parent, Componentized) and not asked_for_another:
-            for_journal = is_journal(sys.stdout, os.environ)
+        # In the background there is no standard output; there twistd writes twistd.log.
+        is_in_sight = self._twistd.get("nodaemon", True)
+        if isinstance(parent, Componentized) and is_in_sight and not asked_for_another:
+            # It may be closed, and nobody interested.
+            stream = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+            for_journal = is_journal(stream, os.environ)
             levels, form = self._levels(self._settings), self._settings.log_format
-            show_all(sys.stdout)
-            self._log = LogWriter(sys.stdout, levels, form, for_journal=for_journal)
+            show_all(stream)
+            self._log = LogWriter(stream, levels, form, for_journal=for_journal)
             parent.setComponent(ILogObserver, self._log)
         super().setServiceParent(parent)
 

@@ -420,6 +420,19 @@ class Folder(SynchronousTestCase):
         ]
 
 
+class WorkingFolderTests(SynchronousTestCase):
+    def test_gone(self) -> None:
+        """An ini named from a working folder that was removed is not found, and not a traceback."""
+
+        def gone() -> str:
+            raise FileNotFoundError(2, "No such file or directory")
+
+        self.patch(os, "getcwd", gone)
+        with self.assertRaises(InvalidConfig) as caught:
+            load(Path("xbot.ini"))
+        self.assertIn("the working folder", str(caught.exception))
+
+
 class LoginTests(Folder):
     """How the account may log in."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,10 @@ def options(**texts: str) -> OwnOptions:
     return OwnOptions(ResponderSettings("x", settings=named, path=Path("/etc/xbot.ini")))
 
 
+def _gone() -> str:
+    raise FileNotFoundError(2, "No such file or directory")
+
+
 class OwnOptionsTests(TestCase):
     def values(self, cls: type, **texts: str) -> dict[str, Any]:
         own = options(**texts)
@@ -80,6 +85,11 @@ class OwnOptionsTests(TestCase):
         self.assertEqual(self.values(Nothing), {})
         ((option, _),) = self.mistakes(Nothing, url="x")
         self.assertEqual(option, "url")
+
+    def test_no_working_folder(self) -> None:
+        """What stands in no ini needs no folder, which may be gone when we are to reload."""
+        self.patch(os, "getcwd", _gone)
+        OwnOptions(ResponderSettings("ping", use="xbot.responders.ping")).check([])
 
     def test_typed(self) -> None:
         """Parameters get their options, of the types that they say, or keep their defaults."""

@@ -87,6 +87,9 @@ def load(
         data, status = credentials.read_file(path.absolute(), MAX_SIZE)
     except credentials.Unusable as error:
         raise InvalidConfig([Problem(path, 0, "", "", error.reason)]) from error
+    except FileNotFoundError as error:
+        gone = "the working folder, where it would be, is not there any more"
+        raise InvalidConfig([Problem(path, 0, "", "", gone)]) from error
     parsed = ini.parse(data, path)
     if parsed.problems and not parsed.sections:
         # No ini at all: that nothing is in it says no more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from xbot.config.options import KINDS
@@ -28,7 +29,8 @@ class OwnOptions:
         self._texts: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._mistakes: list[tuple[str, str]] = []
-        self._folder = settings.path.absolute().parent
+        # Bundled ones stand in no ini, and the working folder may be gone.
+        self._folder = settings.path.absolute().parent if settings.settings else Path()
         for name, text in settings.settings.items():
             option = name.replace("_", "-")
             if option in self._texts:

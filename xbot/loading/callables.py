@@ -101,9 +101,9 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
         return lambda: Deferred.fromCoroutine(run())
     at_work = threading.Lock()
 
-    def in_its_thread() -> _Returned:
+    def in_its_thread() -> Returned:
         try:
-            return _Returned(function())
+            return Returned(function())
         finally:
             at_work.release()
 
@@ -125,8 +125,9 @@ def _name(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", "it")
 
 
-class _Returned(NamedTuple):
-    # A Deferred cannot be the result of another one, so it travels in this.
+class Returned(NamedTuple):
+    """What a function returned: a Deferred cannot be the result of another one, but this can."""
+
     value: object
 
 
@@ -174,16 +175,16 @@ def _call(
     message: Message,
     taken: dict[str, object],
     is_over: threading.Event,
-) -> _Returned:
+) -> Returned:
     try:
         result = function(message, **taken)
     except BaseException:
-        return _Returned(Answers(failure=Failure()))
+        return Returned(Answers(failure=Failure()))
     if inspect.isawaitable(result) or isinstance(result, AsyncIterator):
-        return _Returned(result)
+        return Returned(result)
     if isinstance(result, Iterator):
-        return _Returned(say_each(message, result, is_over))
-    return _Returned(collect(result))
+        return Returned(say_each(message, result, is_over))
+    return Returned(collect(result))
 
 
 def _accepted_groups(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from xbot.answers import Answers, collect
 from xbot.calls import TakesPost
-from xbot.loading.callables import BadSignature, runs_on_reactor
+from xbot.loading.callables import BadSignature, Returned, runs_on_reactor
 from xbot.loading.parameters import signature
 from xbot.threads import RunsInThread
 
@@ -40,10 +40,5 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
     return lambda payload, headers: Deferred.fromCoroutine(run(payload, headers))
 
 
-class _Returned(NamedTuple):
-    # A Deferred cannot be the result of another one, so it travels in this.
-    value: object
-
-
-def _call(function: Callable[..., object], *args: object) -> _Returned:
-    return _Returned(function(*args))
+def _call(function: Callable[..., object], *args: object) -> Returned:
+    return Returned(function(*args))

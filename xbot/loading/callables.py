@@ -20,6 +20,7 @@ from xbot.failures import Misused
 from xbot.loading.convert import Convert, UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.loading.spoken import say_each, say_each_later
+from xbot.loading.steps import in_steps
 from xbot.matching.pattern import Pattern
 from xbot.message import Message
 from xbot.threads import Busy, RunsInThread
@@ -77,7 +78,7 @@ def call_of(
             return await in_thread(spoken, message, result, is_over, cancel=is_over.set)
         return collect(result)
 
-    return lambda message, groups: Deferred.fromCoroutine(run(message, groups))
+    return lambda message, groups: in_steps(function, run(message, groups))
 
 
 def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
@@ -98,7 +99,7 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
             result = function()
             return await result if inspect.isawaitable(result) else result
 
-        return lambda: Deferred.fromCoroutine(run())
+        return lambda: in_steps(function, run())
     at_work = threading.Lock()
 
     def in_its_thread() -> Returned:
@@ -118,7 +119,7 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
         result = returned.value
         return await result if inspect.isawaitable(result) else result
 
-    return lambda: Deferred.fromCoroutine(run_in_thread())
+    return lambda: in_steps(function, run_in_thread())
 
 
 def _name(function: Callable[..., object]) -> str:

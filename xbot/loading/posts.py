@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from xbot.answers import Answers, collect
 from xbot.calls import TakesPost
 from xbot.loading.callables import BadSignature, Returned, runs_on_reactor
 from xbot.loading.parameters import signature
+from xbot.loading.steps import in_steps
 from xbot.threads import RunsInThread
 
 
@@ -37,7 +36,7 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
             result = (await in_thread(in_its_thread, payload, headers)).value
         return collect(await result if inspect.isawaitable(result) else result)
 
-    return lambda payload, headers: Deferred.fromCoroutine(run(payload, headers))
+    return lambda payload, headers: in_steps(function, run(payload, headers))
 
 
 def _call(function: Callable[..., object], *args: object) -> Returned:

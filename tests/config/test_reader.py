@@ -457,6 +457,32 @@ class LoginTests(Folder):
         text = "[xmpp]\njid = a@b\ncertificate-file = good\nkey-file = key\n"
         self.assertEqual(self.load(text).xmpp.key_file, self.folder / "key")
 
+    def test_secrets_from_systemd(self) -> None:
+        """What systemd hands over under the name that the ini gives goes before one beside it."""
+        handed = self.folder / "handed"
+        handed.mkdir()
+        self.environ["CREDENTIALS_DIRECTORY"] = str(handed)
+        for name in ("room", "hook", "key", "good"):
+            self.write("beside", name, 0o644)
+            self.write("handed", f"handed/{name}", 0o440)
+        found = self.load(
+            "[xmpp]\njid = a@b\npassword-file = good\ncertificate-file = good\nkey-file = key\n"
+            "[room r@b]\npassword-file = room\n[http]\nlisten = 127.0.0.1:1\n"
+            "[webhook w]\nroom = r@b\ntemplate = {x}\nsecret-file = hook\n"
+        )
+        secret = Secret("handed")
+        self.assertEqual(found.xmpp.password, secret)
+        self.assertEqual(found.xmpp.certificate_file, self.folder / "good")
+        self.assertEqual(found.xmpp.key_file, handed / "key")
+        self.assertEqual(found.rooms[0].password, secret)
+        self.assertEqual(found.webhooks[0].secret, secret)
+        # Not what is named with its folder, nor what is not handed over.
+        (self.folder / "room").chmod(0o600)
+        self.write("alone", "alone")
+        for name, told in ((f"{self.folder}/room", "beside"), ("./alone", "alone")):
+            text = MINIMAL + f"[room r@b]\npassword-file = {name}\n"
+            self.assertEqual(self.load(text).rooms[0].password, Secret(told))
+
     def test_mechanisms(self) -> None:
         """Mechanisms may be named in any order and case; the best of them still comes first."""
         self.assertIsNone(self.load(REAL).xmpp.sasl)

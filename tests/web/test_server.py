@@ -111,6 +111,13 @@ class HostTests(ServerCase):
             self.assertIn(status, (400, 421), host)
             self.assertNotIn(b"<p>", body)
 
+    def test_in_words(self):
+        """Twisted has no words for some of our statuses."""
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 421 Misdirected Request\r\n"))
+        protocol.connectionLost()
+
     def test_none_or_several(self):
         """A request without a host, or with two, is refused."""
         self.assertIn(self.ask(b"GET / HTTP/1.1\r\n\r\n")[0], (400, 421))

@@ -267,7 +267,9 @@ def _file(section: ConvertedSection, option: str) -> Path | None:
     """The file that ``option`` names, which must be there."""
     if option not in section.values:
         return None
-    path = section.source.locate(section.values[option])
+    source = section.source
+    locate = source.locate_secret if option == "key-file" else source.locate
+    path = locate(section.values[option])
     if not os.path.isfile(path):
         section.blame(option, f"there is no file {path}")
     return path
@@ -341,7 +343,7 @@ def _password(section: ConvertedSection) -> Secret | None:
         value: Secret | None = section.values.get("password")
         return value
     if "password-file" in section.values:
-        return _read_password(section, source.locate(section.values["password-file"]))
+        return _read_password(section, source.locate_secret(section.values["password-file"]))
     return None
 
 

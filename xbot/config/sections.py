@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from xbot.config import ini
+from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
 from xbot.errors import InvalidJid, Problem
 from xbot.jid import Jid
@@ -42,6 +42,15 @@ class Source:
         if path.parts[:1] == ("~",):
             path = self.home.joinpath(*path.parts[1:])
         return self.path.absolute().parent / path
+
+    def locate_secret(self, path: Path) -> Path:
+        """The same of a secret's file, but for one that systemd hands over under that name.
+
+        What stands beside the ini is root's, and not for the user that a unit makes up.
+        """
+        is_name = len(path.parts) == 1
+        handed = credentials.default_file(self.environ, path.name) if is_name else None
+        return handed or self.locate(path)
 
     @property
     def home(self) -> Path:

@@ -130,7 +130,7 @@ def _secret(section: ConvertedSection, http: HttpSettings | None) -> Secret | No
             )
         return None
     if "secret-file" in values:
-        path = source.locate(values["secret-file"])
+        path = source.locate_secret(values["secret-file"])
     elif section.has("secret-file"):
         return None
     else:

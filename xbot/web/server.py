@@ -8,6 +8,7 @@ is refused by the name that it asks for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, cast
 
@@ -72,7 +73,8 @@ class _Request(Request):
     def _got_answer(self, answer: Answer) -> None:
         if self.is_gone:
             return
-        self.setResponseCode(answer.status)
+        # Twisted knows no 421 and no 429.
+        self.setResponseCode(answer.status, HTTPStatus(answer.status).phrase.encode())
         for name, value in HEADERS.items():
             self.setHeader(name, value)
         if answer.status == 405:

@@ -116,8 +116,9 @@ class Approvals:
 
     def find(self, text: str | None) -> Chosen | None:
         """What answers ``text``, said to the bot, if it approves something."""
-        found = _SAID.fullmatch(text) if text is not None else None
-        if found is None:
+        if text is None or not (self._requests or self._over):
+            return None
+        if (found := _SAID.fullmatch(text)) is None:
             return None
         code = found[1].upper()
         if not self._requests and code not in self._over:

@@ -293,25 +293,21 @@ class Dispatcher:
             rates=self._limits.rates(message) if self._limits is not None else (),
         )
 
-    def _expected(self, message: Message) -> list[Chosen]:
+    def _expected(self, message: Message, addressed: str | None) -> Chosen | None:
         """Whoever waits for just this from just this person."""
-        if not (self._questions or self._approvals or self._more):
-            return []
-        text = self.addressed(message)
-        found = (
-            self._questions.find(message, text)
-            or self._approvals.find(text)
-            or self._more.find(message, text)
+        return (
+            self._questions.find(message, addressed)
+            or self._approvals.find(addressed)
+            or self._more.find(message, addressed)
         )
-        return [found] if found else []
 
     def _choose(
         self, message: Message, choosing: Choosing
     ) -> list[Chosen] | Deferred[list[Chosen]]:
-        # What the bot says in somebody's place answers nobody's question.
-        if not message.hops and (expected := self._expected(message)):
-            return expected
         addressed = self.addressed(message)
+        # What the bot says in somebody's place answers nobody's question.
+        if not message.hops and (expected := self._expected(message, addressed)):
+            return [expected]
         return choosing.choose(addressed, message, self.answers_at)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:

@@ -55,7 +55,7 @@ class Questions:
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
         """What takes ``message`` as an answer, if it is one; ``text`` of it was said to the bot."""
-        if person_of(message) not in self._open:
+        if not self._open or person_of(message) not in self._open:
             return None
         return self._responder, self._route, {"text": message.body if text is None else text}
 

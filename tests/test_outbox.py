@@ -64,6 +64,35 @@ class OutboxTests(unittest.TestCase):
         self.outbox.got_ready(ROOM)
         self.assertEqual(self.link.sent, ["a"])
 
+    def test_what_bounced_is_said_again(self):
+        """What arrived and came back waits again, before what came later, in its order."""
+        self.link.up.add(ROOM)
+        told = []
+        for text in "abc":
+            self.outbox.put(to_room(text), lambda text=text: told.append(text))
+        self.link.up.clear()
+        self.outbox.put(to_room("d"))
+        a, b, c = self.link.messages
+        # The acknowledgement may come first, or what bounced.
+        self.outbox.got_delivered(a)
+        self.outbox.got_bounced(a)
+        self.outbox.got_bounced(b)
+        self.outbox.got_delivered(b)
+        self.outbox.got_delivered(c)
+        self.assertEqual(len(self.outbox), 3)
+        self.link.up.add(ROOM)
+        self.outbox.got_ready(ROOM)
+        self.assertEqual(self.link.sent, ["a", "b", "c", "a", "b", "d"])
+        self.assertEqual(
+            [each.payload["id"] for each in self.link.messages[3:5]],
+            [a.payload["id"], b.payload["id"]],
+        )
+        for message in self.link.messages[3:]:
+            self.outbox.got_delivered(message)
+        self.assertEqual(len(self.outbox), 0)
+        self.assertEqual(told, ["a", "b", "c"])
+        self.successResultOf(self.outbox.drained())
+
     def test_returned_ones_go_first(self):
         """What may not have arrived is sent again, before what came later, in its order."""
         self.link.up.add(ROOM)

@@ -108,6 +108,9 @@ class IReceipts(Interface):
     def got_returned(messages: Sequence[Message]) -> None:
         """These left and may not have arrived, oldest first: they are to be sent again."""
 
+    def got_bounced(message: Message) -> None:
+        """This arrived and came back: it is to be sent again, once its place is ready."""
+
 
 class IJournal(Interface):
     """What was accepted to run, durably, and what came of it."""

@@ -51,6 +51,8 @@ class Outbox:
         self._messages = 0
         self._bytes = 0
         self._waiting: dict[str, deque[Message]] = {}
+        # The ids of what came back, and was not delivered since.
+        self._bounced: set[str] = set()
         # By id: who is told that it arrived, and that it never will.
         self._told: dict[str, tuple[Told | None, Told | None]] = {}
         self._draining: list[Deferred[None]] = []
@@ -104,6 +106,7 @@ class Outbox:
     def got_delivered(self, message: Message) -> None:
         """The other side has it; it is forgotten here."""
         self.counts["delivered"] += 1
+        self._bounced.discard(message.payload["id"])
         self._forget(message)
         delivered, _ = self._told.pop(message.payload["id"], NOBODY)
         if delivered is not None:
@@ -113,6 +116,16 @@ class Outbox:
         """These left and may not have arrived: they wait again, before all others."""
         for message in reversed(messages):
             self._waiting.setdefault(_place(message), deque()).appendleft(message)
+
+    def got_bounced(self, message: Message) -> None:
+        """It came back: it waits again, behind what came back before it."""
+        self.counts["bounced"] += 1
+        self._messages += 1
+        self._bytes += _weight(message)
+        waiting = self._waiting.setdefault(_place(message), deque())
+        before = sum(each.payload["id"] in self._bounced for each in waiting)
+        waiting.insert(before, message)
+        self._bounced.add(message.payload["id"])
 
     def drained(self) -> Deferred[None]:
         """Fires once nothing waits and nothing is under way."""

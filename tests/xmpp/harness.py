@@ -268,6 +268,7 @@ class Receipts:
     def __init__(self) -> None:
         self.delivered: list[Any] = []
         self.returned: list[Any] = []
+        self.bounced: list[Any] = []
 
     def got_ready(self, place: str | None = None) -> None:
         """Nothing waits here."""
@@ -277,3 +278,6 @@ class Receipts:
 
     def got_returned(self, messages: Any) -> None:
         self.returned += messages
+
+    def got_bounced(self, message: Any) -> None:
+        self.bounced.append(message)

@@ -41,14 +41,14 @@ class AdapterTests(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
         self.endpoint = FakeEndpoint(self.clock)
-        self.heard, self.gave_up = [], []
+        self.heard, self.gave_up, self.receipts = [], [], Receipts()
         self.adapter = XmppAdapter(
             XmppSettings(JID),
             Account(JID, Secret(PASSWORD), TLS_OPTIONS),
             self.endpoint,
             (RoomSettings(Jid.parse(ROOM), "bot"),),
             self.heard.append,
-            Receipts(),
+            self.receipts,
             self.gave_up.append,
             clock=self.clock,
             uniform=lowest,
@@ -114,6 +114,31 @@ class AdapterTests(unittest.TestCase):
         self.assertEqual(left, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.gave_up, [])
+
+    def test_a_room_that_had_lost_us(self):
+        """What it sends back is said again, once; what it sends back for another reason is not."""
+        peer = self.log_in()
+        self.enter(peer)
+        said = [
+            Message("", ROOM, text, {"type": "groupchat", "id": text}, room=ROOM) for text in "abc"
+        ]
+        for message in said:
+            self.adapter.send(message)
+        error = (
+            "<message type='error' from='{}' id='{}'><error type='modify'><{}"
+            " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        )
+        for sender, id, condition in (
+            (ROOM, "a", "not-acceptable"), (ROOM, "a", "not-acceptable"), (ROOM, "b", "forbidden"),
+            (f"{ROOM}/alice", "c", "not-acceptable"), ("evil@example.org", "c", "not-acceptable"),
+            (ROOM, "d", "not-acceptable"),
+        ):  # fmt: skip
+            peer.feed(error.format(sender, id, condition))
+        self.assertEqual(self.receipts.bounced, said[:1])
+        # It left again, and came back again.
+        self.adapter.send(said[0])
+        peer.feed(error.format(ROOM, "a", "not-acceptable"))
+        self.assertEqual(self.receipts.bounced, said[:1])
 
     def test_without_xpath(self):
         """Nothing of ours is asked for by an XPath expression, whose parser is large."""

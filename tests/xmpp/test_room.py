@@ -240,7 +240,6 @@ class RemovalTests(RoomTestCase):
             (("332",), "the room service shuts down"),
             (("333", "307"), "the service had a problem"),
             (("333",), "the service had a problem"),
-            ((), "we were removed"),
         ):
             self.setUp()
             self.join()
@@ -249,6 +248,20 @@ class RemovalTests(RoomTestCase):
             self.assertIn(reason, self.room.reason)
             self.assertEqual(self.wait(), FIRST_RETRY)
             self.assertIs(self.room.state, State.JOINING)
+
+    def test_without_a_word(self):
+        """Removed for no reason that is told, we come back at once, but not again and again."""
+        for delay in 0.0, 4.0, 8.0:
+            self.join()
+            self.removed()
+            self.assertIs(self.room.state, State.ABSENT)
+            self.assertEqual(self.room.reason, "we were removed")
+            self.assertEqual(self.wait(), delay)
+            self.assertIs(self.room.state, State.JOINING)
+        self.join()
+        self.clock.advance(STAY)
+        self.removed()
+        self.assertEqual(self.wait(), 0.0)
 
     def test_without_status_110(self):
         """The end of our own nick is our end, also where the room forgets status 110."""

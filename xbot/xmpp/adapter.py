@@ -22,6 +22,7 @@ from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
+from xbot.xmpp.bounces import Bounces
 from xbot.xmpp.connection import Connection
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
@@ -108,6 +109,7 @@ class XmppAdapter:
             settings.reconnect_max,
         )
         self.iq = Iq(lambda: self.jid, clock)
+        self._bounces = Bounces(receipts.got_bounced)
         self.rooms = Rooms(
             rooms,
             self.iq,
@@ -115,6 +117,7 @@ class XmppAdapter:
             uniform,
             joined=lambda room: receipts.got_ready(room.address),
             ping_interval=settings.room_ping_interval,
+            bounced=self._bounces.got,
         )
         self.ping = Ping(
             self.iq,
@@ -190,6 +193,8 @@ class XmppAdapter:
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
         stream.send_message(message)
+        if room is not None and message.is_public:
+            self._bounces.sent(message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)

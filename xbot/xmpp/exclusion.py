@@ -8,10 +8,14 @@ from xbot.xmpp.room_presence import RoomPresence
 
 
 class Exclusion(NamedTuple):
-    """``reason`` is for people. What ``is_final`` only a person can change: we do not come back."""
+    """``reason`` is for people. What ``is_final`` only a person can change: we do not come back.
+
+    What ``is_unexplained`` may have been none of our doing.
+    """
 
     reason: str
     is_final: bool = False
+    is_unexplained: bool = False
 
 
 #: XEP-0045 7.2.5 to 7.2.11, and what RFC 6120 8.3.3 has besides.
@@ -61,4 +65,4 @@ def removal(presence: RoomPresence) -> Exclusion:
     for code, exclusion in _REMOVALS.items():
         if code in presence.codes:
             return Exclusion(exclusion.reason + said, exclusion.is_final)
-    return Exclusion("we were removed" + said)
+    return Exclusion("we were removed" + said, is_unexplained=True)

@@ -407,12 +407,16 @@ class Room:
         if exclusion.is_final:
             self._become(State.REFUSED, exclusion.reason)
         else:
-            self._retry(exclusion.reason)
+            # An older session of ours may have taken us along as it ended (see Bounces).
+            self._retry(exclusion.reason, at_once=exclusion.is_unexplained)
 
-    def _retry(self, reason: str) -> None:
+    def _retry(self, reason: str, *, at_once: bool = False) -> None:
+        """Come back after a while, or, for the first time, ``at_once``."""
+        at_once = at_once and not self._backoff.failures
         delay = self._backoff.next_delay()
-        self._become(State.ABSENT, reason, f"; next try in {delay:.0f} s")
-        self._alarm.set(delay, self.enter)
+        outlook = "at once" if at_once else f"in {delay:.0f} s"
+        self._become(State.ABSENT, reason, f"; next try {outlook}")
+        self._alarm.set(0.0 if at_once else delay, self.enter)
 
     def _say_goodbye(self) -> None:
         if not self._around.is_connected():

@@ -28,6 +28,7 @@ from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.room import Room, State, Surroundings
 from xbot.xmpp.room_presence import read_presence
+from xbot.xmpp.stanza import error_condition
 from xbot.xmpp.turns import Turns
 
 
@@ -49,12 +50,14 @@ class Rooms(Handler):
         uniform: Callable[[float, float], float],
         joined: Callable[[Room], None] = lambda room: None,
         ping_interval: float = 300.0,
+        bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
     ) -> None:
         super().__init__()
         self._iq = iq
         self._clock = clock
         self._uniform = uniform
         self._joined = joined
+        self._bounced = bounced
         self.ping_interval = ping_interval
         self.dropped = 0
         self._in_session = False
@@ -180,6 +183,7 @@ class Rooms(Handler):
         elif sender == room.jid:
             # XEP-0045 7.4: it does not relay what we say.
             room.got_bounce()
+            self._bounced(room.address, stanza.getAttribute("id"), error_condition(stanza))
 
     def _sender(self, stanza: domish.Element) -> Jid | None:
         try:

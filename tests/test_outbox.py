@@ -93,6 +93,20 @@ class OutboxTests(unittest.TestCase):
         self.assertEqual(told, ["a", "b", "c"])
         self.successResultOf(self.outbox.drained())
 
+    def test_bounced_in_order(self):
+        """What came back keeps its order, whenever it was acknowledged; nothing of it stays."""
+        self.link.up.add(ROOM)
+        for text in "abc":
+            self.outbox.put(to_room(text))
+        self.link.up.clear()
+        for message in list(self.link.messages):
+            self.outbox.got_bounced(message)
+            self.outbox.got_delivered(message)
+        self.link.up.add(ROOM)
+        self.outbox.got_ready(ROOM)
+        self.assertEqual(self.link.sent, ["a", "b", "c", "a", "b", "c"])
+        self.assertEqual(self.outbox._bounced, set())
+
     def test_returned_ones_go_first(self):
         """What may not have arrived is sent again, before what came later, in its order."""
         self.link.up.add(ROOM)

@@ -51,7 +51,7 @@ class Outbox:
         self._messages = 0
         self._bytes = 0
         self._waiting: dict[str, deque[Message]] = {}
-        # The ids of what came back, and was not delivered since.
+        # The ids of those that wait because they came back.
         self._bounced: set[str] = set()
         # By id: who is told that it arrived, and that it never will.
         self._told: dict[str, tuple[Told | None, Told | None]] = {}
@@ -106,7 +106,6 @@ class Outbox:
     def got_delivered(self, message: Message) -> None:
         """The other side has it; it is forgotten here."""
         self.counts["delivered"] += 1
-        self._bounced.discard(message.payload["id"])
         self._forget(message)
         delivered, _ = self._told.pop(message.payload["id"], NOBODY)
         if delivered is not None:
@@ -143,7 +142,7 @@ class Outbox:
         while queue:
             if not self._leaves(queue[0], place):
                 return
-            queue.popleft()
+            self._bounced.discard(queue.popleft().payload["id"])
         self._waiting.pop(place, None)
 
     def _leaves(self, message: Message, place: str) -> bool:

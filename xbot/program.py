@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from xbot.errors import XbotError
+from xbot.errors import XbotError, reason
 from xbot.failures import Failed
 from xbot.texts import code
 
@@ -141,10 +141,9 @@ def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
             env=environment(os.environ),
             start_new_session=True,
         )
-    except OSError as error:
-        raise CannotRun(argv[0], error.strerror or str(error)) from error
-    except ValueError as error:  # a NUL, or half a surrogate pair, in an argument
-        raise CannotRun(argv[0], str(error)) from error
+    except (OSError, ValueError) as error:
+        # A ValueError for a NUL, or half a surrogate pair, in an argument.
+        raise CannotRun(argv[0], reason(error)) from error
 
 
 def _follow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from xbot.errors import XbotError
+from xbot.errors import XbotError, reason
 from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
 
 #: Seconds that the daemon has besides those of the request.
@@ -38,7 +38,7 @@ def _exchange(path: Path, asked: bytes, limit: float) -> Reply:
         try:
             line.connect(str(path))
         except OSError as error:
-            raise NotRunning(f"no bot answers at {path}: {error.strerror or error}") from None
+            raise NotRunning(f"no bot answers at {path}: {reason(error)}") from None
         try:
             line.sendall(asked)
             data = b""

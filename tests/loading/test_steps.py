@@ -16,6 +16,7 @@ class StepTests(TestCase):
         self.now = 0.0
         self.patch(steps, "_seconds", lambda: self.now)
         self.told: list[str] = []
+        self.ended: list[str] = []
 
         def observe(event: Any) -> None:
             if event["log_level"] is LogLevel.warn:
@@ -29,6 +30,13 @@ class StepTests(TestCase):
             return await function(*args)
 
         return in_steps(function, run())
+
+    async def waits(self) -> None:
+        """Waits for ever, and says when it need not any more."""
+        try:
+            await Deferred()
+        finally:
+            self.ended.append("cleaned up")
 
     async def work(self, *parts: float | Awaitable[Any]) -> list[Any]:
         """Takes so many seconds without a pause, or awaits something."""
@@ -77,30 +85,14 @@ class StepTests(TestCase):
 
     def test_cancelled(self) -> None:
         """It can be cancelled, and clean up."""
-        ended = []
-
-        async def waits() -> None:
-            try:
-                await Deferred()
-            finally:
-                ended.append("cleaned up")
-
-        done = self.run_it(waits)
+        done = self.run_it(self.waits)
         done.cancel()
         self.failureResultOf(done, CancelledError)
-        self.assertEqual(ended, ["cleaned up"])
+        self.assertEqual(self.ended, ["cleaned up"])
 
     def test_forgotten(self) -> None:
         """One that nobody goes on with is closed."""
-        ended = []
-
-        async def waits() -> None:
-            try:
-                await Deferred()
-            finally:
-                ended.append("closed")
-
-        coroutine = steps._timed(waits, waits())
+        coroutine = steps._timed(self.waits, self.waits())
         coroutine.send(None)
         coroutine.close()
-        self.assertEqual(ended, ["closed"])
+        self.assertEqual(self.ended, ["cleaned up"])

@@ -194,7 +194,10 @@ class Managed:
     def got_count(self, count: Count) -> None:
         """The server asks for our count, or tells its own."""
         session = self._session
-        if count.h is None or session is None:
+        if session is None:
+            # It ended, and with it what was counted.
+            return
+        if count.h is None:
             self._answer()
             return
         self._has_asked = False

@@ -16,7 +16,8 @@ from xbot.program import CannotRun, ProgramResult, answer_of, environment, run_p
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
+        # Gone before the file was opened, or before it was read.
         return False
 
 

@@ -1,20 +1,24 @@
-"""A reactor's clock that does not jump when somebody sets the wall's."""
+"""A reactor's clock that does not jump when somebody sets the wall's, and that sleep does not stop."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
+
+from xbot.uptime import uptime
 
 
 def make_steady(reactor: Any) -> bool:
-    """Have ``reactor`` count by the monotonic clock from now on; whether it does.
+    """Have ``reactor`` count by the machine's uptime from now on; whether it does.
 
     COMPAT: Twisted's counts by :func:`time.time`. Once that is set back by an
     hour, nothing that waits happens for an hour: no ping, no reconnection. A
     reactor with something to wait for stays as it is, for that was reckoned by
     the other clock.
+
+    The uptime counts while the machine sleeps, as people do: a question that was asked
+    before that is not answered after its time.
     """
     if reactor.getDelayedCalls():
         return False
-    reactor.seconds = time.monotonic
+    reactor.seconds = uptime
     return True

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from xbot.uptime import uptime
+
 #: What two wall clock readings may differ by to be believed, in seconds.
 LONGEST_GAP = 366 * 86400.0
 
@@ -45,7 +47,7 @@ def clocks() -> Clocks:
         boot = _BOOT_ID.read_text().strip()
     except OSError:
         boot = ""
-    return Clocks(boot, _uptime, time.time)
+    return Clocks(boot, uptime, time.time)
 
 
 def elapsed(before: Moment, now: Moment) -> float:
@@ -59,13 +61,3 @@ def elapsed(before: Moment, now: Moment) -> float:
         return now.uptime - before.uptime
     gap = now.wall - before.wall
     return gap if 0 <= gap <= LONGEST_GAP else 0.0
-
-
-if hasattr(time, "CLOCK_BOOTTIME"):
-
-    def _uptime() -> float:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-else:
-    # COMPAT: systems without it stop this one while they sleep.
-    _uptime = time.monotonic

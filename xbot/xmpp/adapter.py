@@ -12,20 +12,23 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish import domish
-from twisted.words.xish.xmlstream import STREAM_END_EVENT
+from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 from zope.interface import implementer
 
 from xbot.errors import NotConnected
+from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
+from xbot.uptime import elapsed_clock
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
 from xbot.xmpp.bounces import Bounces
 from xbot.xmpp.connection import Connection
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
+from xbot.xmpp.freshness import Freshness
 from xbot.xmpp.handlers import Handlers
 from xbot.xmpp.invitations import Invitations
 from xbot.xmpp.invited import InvitedRooms
@@ -52,7 +55,8 @@ class XmppAdapter:
     Messages go to ``got_message``, and what became of those sent to
     ``receipts``; ``gave_up(problem)`` tells that only a person can help.
     ``dropped`` counts the stanzas that were no message, by reason. ``clock``,
-    ``wall_clock`` and ``uniform`` are time and chance; ``in_thread`` runs what
+    ``wall_clock`` and ``uniform`` are time and chance; ``elapsed`` is a clock that sleep
+    does not stop, by which it is seen that the process stood still. ``in_thread`` runs what
     would hold the reactor. ``invited`` remembers the rooms that people invited us
     to, in which we are called ``nick``. ``trace`` sees what goes over the wire.
     ``ignores`` tells what nobody would answer, before a message is made of it.
@@ -78,22 +82,31 @@ class XmppAdapter:
         nick: str = "xbot",
         trace: Trace | None = None,
         ignores: Ignores | None = None,
+        elapsed: Callable[[], float] | None = None,
     ) -> None:
         self._log = Logger("xbot.xmpp")
         self._account = account
         self._receipts = receipts
         self.jid: Jid | None = None
         self.managed = Managed(receipts.got_delivered, receipts.got_returned)
+        self.freshness = Freshness()
+        self._heartbeat = Heartbeat(
+            clock,
+            elapsed_clock() if elapsed is None else elapsed,
+            lambda now, away: self.ping.woke(now, away),
+        )
         factory = StreamFactory(
             lambda: Login(self._account, clock, in_thread, self.managed),
             account.jid.domain,
             clock,
             trace,
             FastElementStream if settings.parser == "fast" else ElementStream,
+            lambda: self.ping.got_data(),
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
         factory.addBootstrap(STREAM_END_EVENT, lambda _: self._prefer_location(endpoint))
+        factory.addBootstrap(STREAM_END_EVENT, lambda _: self._heartbeat.stop())
         # Before the connection, which tells the end to those outside: by then
         # every handler has stopped its timers.
         self._handlers = Handlers(factory, clock, self.managed)
@@ -108,6 +121,8 @@ class XmppAdapter:
             self._take_other_resource,
             settings.reconnect_max,
         )
+        # After the connection, which sends away who comes too late.
+        factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
         self.iq = Iq(lambda: self.jid, clock)
         self._bounces = Bounces(receipts.got_bounced)
         self.rooms = Rooms(
@@ -118,6 +133,7 @@ class XmppAdapter:
             joined=lambda room: receipts.got_ready(room.address),
             ping_interval=settings.room_ping_interval,
             bounced=self._bounces.got,
+            is_stale=self._is_stale,
         )
         self.ping = Ping(
             self.iq,
@@ -125,6 +141,9 @@ class XmppAdapter:
             clock,
             interval=settings.ping_interval,
             timeout=settings.ping_timeout,
+            freshness=self.freshness,
+            look=self._heartbeat.look,
+            got_fresh=self.rooms.got_fresh,
         )
         self._messages = Messages(
             lambda: self.jid,
@@ -134,6 +153,7 @@ class XmppAdapter:
             wall_clock,
             settings.resume_max_age,
             ignores,
+            self.freshness,
         )
         self.dropped = self._messages.dropped
         session = Session(self.iq)
@@ -257,6 +277,16 @@ class XmppAdapter:
         wish = self._account.jid
         resource = f"{wish.resource or 'bot'}-{secrets.token_hex(4)}"
         self._account = evolve(self._account, jid=wish.with_resource(resource))
+
+    def _got_stream(self, stream: Stream) -> None:
+        if stream.problem is None:
+            self.freshness.begin()
+            self._heartbeat.start()
+
+    def _is_stale(self) -> bool:
+        # A timer may ring before anything else after a stop.
+        self._heartbeat.look()
+        return self.freshness.is_stale
 
     def _got_login(self, stream: Stream) -> None:
         self.jid = stream.authenticator.jid

@@ -15,8 +15,8 @@ GRACE = 5.0
 class Alarm:
     """Rings once, ``seconds`` after it was set, unless it is set anew or stopped.
 
-    While ``is_connected()`` is false nothing can be sent nor come in: an alarm
-    that is due then waits for :meth:`resumed`.
+    While ``is_connected()`` is false nothing can be sent nor come in, or what came is
+    not read yet: an alarm that is due then waits for :meth:`resumed`.
     """
 
     def __init__(self, clock: Any, is_connected: Callable[[], bool]) -> None:

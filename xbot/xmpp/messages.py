@@ -13,6 +13,7 @@ from twisted.words.xish import domish
 from xbot.jid import Jid
 from xbot.message import Message, payload_of
 from xbot.xmpp.delay import is_delayed, is_kept, is_resent
+from xbot.xmpp.freshness import Freshness
 from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import Node
@@ -35,7 +36,8 @@ class Ignores(Protocol):
 class Messages(Handler):
     """Takes every message stanza; what speaks to us goes on, the rest is counted.
 
-    ``dropped`` counts the rest by reason. The past and our own words go on too,
+    ``dropped`` counts the rest by reason. What is read while ``freshness`` is stale
+    is past, too; as nobody else says so, who said it is told that it was missed. The past and our own words go on too,
     marked as what they are: to drop those is the engine's rule, for every adapter.
     """
 
@@ -50,6 +52,7 @@ class Messages(Handler):
         wall_clock: Callable[[], float],
         resume_max_age: float,
         ignores: Ignores | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
@@ -62,6 +65,7 @@ class Messages(Handler):
         self._wall_clock = wall_clock
         self.resume_max_age = resume_max_age
         self._ignores = ignores
+        self._freshness = Freshness() if freshness is None else freshness
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
@@ -81,7 +85,7 @@ class Messages(Handler):
 
     def take_seen(self, seen: Glance) -> bool:
         """The same of what was glanced at already."""
-        if seen.delayed and self.xmlstream.is_resumed:
+        if self._freshness.is_stale or (seen.delayed and self.xmlstream.is_resumed):
             return False
         sender, _, body, delayed, _, _ = seen
         room = self._rooms.at(sender.bare_text)
@@ -129,7 +133,7 @@ class Messages(Handler):
 
     def is_past(self, stanza: domish.Element) -> bool:
         """Whether it was said before now, and is no part of this session."""
-        return is_delayed(stanza) and not self._is_resent(stanza)
+        return self._freshness.is_stale or (is_delayed(stanza) and not self._is_resent(stanza))
 
     def _read(self, stanza: domish.Element) -> Message | None:
         """The message that a stanza makes; None for a subject, which the room takes."""
@@ -149,7 +153,7 @@ class Messages(Handler):
                 spoken,
                 spoken.key(stanza_id(stanza, self._account)),
                 delayed=delayed,
-                missed=delayed and is_kept(stanza, self._servers),
+                is_kept=delayed and is_kept(stanza, self._servers),
             )
         nick = spoken.sender.resource
         if nick is None:
@@ -180,6 +184,8 @@ class Messages(Handler):
     ) -> Message:
         """What was said in a room, or privately through it."""
         occupant = room.occupants.get(nick) or NOBODY
+        is_past = delayed or not room.caught_up
+        is_stale = self._freshness.is_stale
         return Message(
             sender,
             self._recipient,
@@ -189,11 +195,12 @@ class Messages(Handler):
             nick=nick,
             # Never the sender's bare JID, which is the room's: everyone in it would be one person.
             identity=occupant.identity,
-            delayed=delayed or not room.caught_up,
+            delayed=is_past or is_stale,
             echo=nick == room.nick,
             key=key,
             affiliation=occupant.affiliation,
             occupant=room.occupants.number(nick),
+            missed=is_stale and not is_past,
         )
 
     def _is_resent(self, stanza: domish.Element) -> bool:
@@ -205,19 +212,20 @@ class Messages(Handler):
             self.resume_max_age,
         )
 
-    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool, missed: bool) -> Message:
-        """What was said to us alone."""
+    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool, is_kept: bool) -> Message:
+        """What was said to us alone; ``is_kept``: while we were away, as our server says."""
         identity = spoken.sender.bare
+        is_stale = self._freshness.is_stale
         return Message(
             str(spoken.sender),
             self._recipient,
             spoken.body,
             payload_of(spoken.kind, _kept(spoken.id)),
             identity=str(identity),
-            delayed=delayed,
+            delayed=delayed or is_stale,
             echo=identity == self._account,
             key=key,
-            missed=missed,
+            missed=is_kept or (is_stale and not delayed),
         )
 
 

@@ -79,7 +79,8 @@ class Surroundings(NamedTuple):
 
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
     ``turns`` are those of the room's service. ``joined`` is called each time we
-    can speak in the room, ``left`` once we are out of it as we wished.
+    can speak in the room, ``left`` once we are out of it as we wished. While
+    ``is_stale()``, what came lately is not read yet, so that silence means nothing.
     """
 
     send: Callable[[domish.Element], None]
@@ -91,6 +92,11 @@ class Surroundings(NamedTuple):
     ping_interval: Callable[[], float] = lambda: 300.0
     joined: Callable[[Room], None] = lambda room: None
     left: Callable[[Room], None] = lambda room: None
+    is_stale: Callable[[], bool] = lambda: False
+
+    def hears(self) -> bool:
+        """Whether what comes is read when it comes."""
+        return self.is_connected() and not self.is_stale()
 
 
 class Room:
@@ -119,13 +125,13 @@ class Room:
         self.occupants = Occupants()
         self._around = around
         self._clock = around.clock
-        self._alarm = Alarm(around.clock, around.is_connected)
+        self._alarm = Alarm(around.clock, around.hears)
         self._self_ping = SelfPing(
             around.ping,
             self._address,
             self._got_self_ping,
             around.clock,
-            Alarm(around.clock, around.is_connected),
+            Alarm(around.clock, around.hears),
             around.uniform,
             around.ping_interval,
         )

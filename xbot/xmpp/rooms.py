@@ -37,7 +37,9 @@ class Rooms(Handler):
 
     They are entered in that order, some at a time: each service has its own
     :class:`~xbot.xmpp.turns.Turns`, so that one that is dead holds up nobody else.
-    ``dropped`` counts the presences of which nobody can say who sent them.
+    ``dropped`` counts the presences of which nobody can say who sent them. While
+    ``is_stale()``, what came lately is not read yet: no wait for a room ends before
+    :meth:`got_fresh`.
     """
 
     _log = Logger("xbot.xmpp.rooms")
@@ -51,8 +53,10 @@ class Rooms(Handler):
         joined: Callable[[Room], None] = lambda room: None,
         ping_interval: float = 300.0,
         bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
+        is_stale: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
+        self._is_stale = is_stale
         self._iq = iq
         self._clock = clock
         self._uniform = uniform
@@ -111,8 +115,7 @@ class Rooms(Handler):
         # Before those who act on what is said: that it is said is a sign of life.
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
-            for room in list(self._all()):
-                room.resumed()
+            self.got_fresh()
 
     def connectionInitialized(self) -> None:
         self._in_session = True
@@ -126,6 +129,11 @@ class Rooms(Handler):
             turns.clear()
         for room in list(self._all()):
             room.session_lost()
+
+    def got_fresh(self) -> None:
+        """From now on we hear what is said at this time: those who waited in vain wait again."""
+        for room in list(self._all()):
+            room.resumed()
 
     # The short way of those who are there (xbot.xmpp.stream.Shortcut).
 
@@ -205,6 +213,7 @@ class Rooms(Handler):
             lambda: self.ping_interval,
             self._joined,
             self._left,
+            self._is_stale,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, around)
         return room

@@ -91,8 +91,10 @@ class Stream(XmlStream):
         clock: Any,
         trace: Trace | None = None,
         make_elements: MakeElements = FastElementStream,
+        got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(authenticator)
+        self._got_data = got_data
         self._make_elements = make_elements
         self.namespace = ns.CLIENT
         self.domain = domain
@@ -286,6 +288,7 @@ class Stream(XmlStream):
         if self.problem is not None or self.stream is None:
             return
         self._gathered = []
+        self._got_data()
         try:
             self.stream.parse(data)
         except StreamViolation as violation:
@@ -460,7 +463,8 @@ class StreamFactory(BootstrapMixin, Factory):
     """Makes a :class:`Stream` for each connection, with its own authenticator.
 
     ``trace``, if there is one, sees every element that goes over it;
-    ``make_elements`` makes what parses it.
+    ``make_elements`` makes what parses it. ``got_data`` is called when something was
+    read, before it is dealt with.
     """
 
     noisy = False
@@ -472,9 +476,11 @@ class StreamFactory(BootstrapMixin, Factory):
         clock: Any,
         trace: Trace | None = None,
         make_elements: MakeElements = FastElementStream,
+        got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._make_elements = make_elements
+        self._got_data = got_data
         self._make_authenticator = make_authenticator
         self._domain = domain
         self._clock = clock
@@ -487,6 +493,7 @@ class StreamFactory(BootstrapMixin, Factory):
             self._clock,
             self._trace,
             self._make_elements,
+            self._got_data,
         )
         stream.factory = self
         self.installBootstraps(stream)

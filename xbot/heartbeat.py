@@ -26,7 +26,7 @@ class Heartbeat:
     """
 
     def __init__(
-        self, clock: Any, elapsed: Callable[[], float], woke: Callable[[float, float], object]
+        self, clock: Any, elapsed: Callable[[], float], woke: Callable[[float], object]
     ) -> None:
         self._clock = clock
         self._elapsed = elapsed
@@ -47,7 +47,7 @@ class Heartbeat:
             self._call = None
 
     def look(self) -> float:
-        """What the clock says now. After too long without a turn, ``woke(now, seconds)`` first.
+        """What the clock says now. After too long without a turn, ``woke(seconds)`` first.
 
         To be asked before anything that came from outside is dealt with: after a stop it may be
         read before any timer rings.
@@ -55,7 +55,7 @@ class Heartbeat:
         now = self._elapsed()
         away, self._turned = now - self._turned, now
         if away > LIMIT and self._call is not None:
-            self._woke(now, away)
+            self._woke(away)
         return now
 
     def _beat(self) -> None:

@@ -76,9 +76,9 @@ class Message:
     ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
     where nothing is known. ``occupant`` is another one whenever somebody else has
     the nick; None where nobody can tell. ``missed`` marks what was delayed because
-    we were away: said to us alone, and kept by our server until now. ``key`` tells
-    this message from every other, for good; with None it could not be recognised
-    if it came again. ``hops`` is 0 for what was said; what the bot was told instead
+    we were away: said to us alone, and kept by our server until now, or read only
+    after we stood still. ``key`` tells this message from every other, for good; with
+    None it could not be recognised if it came again. ``hops`` is 0 for what was said; what the bot was told instead
     of that has one more (:meth:`xbot.bot.obey`).
     """
 

@@ -18,6 +18,15 @@ from xbot.people import People
 KEPT = evolve(
     DIRECT, body="deploy web", identity="a@example.org", key="1", delayed=True, missed=True
 )
+IN_ROOM = evolve(
+    KEPT,
+    body="xbot: deploy web",
+    sender="room@x/alice",
+    room="room@x",
+    nick="alice",
+    identity="a@x",
+    payload={"type": "groupchat"},
+)
 PLEASE = "I was away and missed that; please repeat what you still want."
 
 
@@ -98,6 +107,36 @@ class MissedTests(DeployCase):
         self.assertIn(f" and {1000 - MAX_NAMED} more: {PLEASE}", text)
         self.assertLess(len(text), 700)
         self.assertEqual(len(self.journal.entries), MAX_NAMED)
+
+    def test_in_a_room(self) -> None:
+        """What was said there to be read by all is answered once, with who said what."""
+        bot = self.bot()
+        bot.got_message(IN_ROOM)
+        bot.got_message(evolve(IN_ROOM, sender="room@x/bob", nick="bob", identity="b@x", key="2"))
+        self.clock.advance(GATHER)
+        (answer,) = self.sent
+        self.assertEqual((answer.recipient, answer.payload["type"]), ("room@x", "groupchat"))
+        self.assertEqual(self.said(), [f'"deploy web" (alice), "deploy web" (bob): {PLEASE}'])
+        self.assertEqual(self.ran, [])
+
+    def test_in_public_and_alone(self) -> None:
+        """What one person said to the bot alone is not told where others read it."""
+        bot = self.bot()
+        through_room = evolve(
+            IN_ROOM, body="deploy two", key="2", payload={"type": "chat"}, nick="alice"
+        )
+        alone = evolve(KEPT, body="deploy three", identity="a@x", key="3")
+        for message in IN_ROOM, through_room, alone:
+            bot.got_message(message)
+        self.clock.advance(GATHER)
+        self.assertEqual(
+            [(answer.recipient, answer.body.partition(":")[0]) for answer in self.sent],
+            [
+                ("room@x", '"deploy web" (alice)'),
+                ("room@x/alice", '"deploy two"'),
+                (KEPT.sender, '"deploy three"'),
+            ],
+        )
 
     def test_again(self) -> None:
         """A person is told once a minute, and no more than so many people are."""

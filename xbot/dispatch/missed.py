@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from xbot.dispatch.interrupted import MAX_NAMED, MAX_TEXT, one_line
+from xbot.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen
 from xbot.throttle import Throttle
@@ -17,7 +17,8 @@ from xbot.throttle import Throttle
 #: A server gives out all that it kept at once; what comes within so many seconds is one answer.
 GATHER = 2.0
 
-#: Each person is told once in so many seconds, and so many people in that time.
+#: Each person (in a room: all of them) is told once in so many seconds, and so many of
+#: both in that time.
 PERIOD = 60.0
 MAX_PEOPLE = 100
 
@@ -27,7 +28,7 @@ IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
 
 @define(eq=False, repr=False)
 class _Late:
-    """What one person said; of the commands after the first few only the number is kept."""
+    """What was said in one place; of the commands after the first few only the number is kept."""
 
     timer: IDelayedCall
     named: list[tuple[Message, Chosen]] = field(factory=list)
@@ -39,7 +40,8 @@ class Missed:
 
     Only those that they might have used, as everything that answers is looked at
     first: a delay can be made up, and whoever does that is told no more than
-    by a live command. ``command_of`` tells what of a message was said to the bot.
+    by a live command. Those who spoke in a room are told there, by one answer for all.
+    ``command_of`` tells what of a message was said to the bot.
     """
 
     _log = Logger()
@@ -56,20 +58,20 @@ class Missed:
         self._command_of = command_of
         self._is_new = is_new
         self._told = Throttle(clock, PERIOD, MAX_PEOPLE)
-        # By person.
+        # By whom an answer reaches: what was said to the bot alone must not be told in a room.
         self._late: dict[str, _Late] = {}
 
     def got(self, message: Message, chosen: Sequence[Chosen]) -> None:
         """This came too late; ``chosen`` would have answered it."""
         if message.echo or not chosen or not _is_command(message, chosen[0]):
             return
-        who = message.identity or message.sender
-        late = self._late.get(who)
+        to = _to(message)
+        late = self._late.get(to)
         if late is None:
-            if not self._told.allows(who):
+            if not self._told.allows(to):
                 return
-            timer = self._clock.callLater(GATHER, self._got_all, who)
-            late = self._late[who] = _Late(timer)
+            timer = self._clock.callLater(GATHER, self._got_all, to)
+            late = self._late[to] = _Late(timer)
         if len(late.named) < MAX_NAMED:
             late.named.append((message, chosen[0]))
         else:
@@ -81,29 +83,41 @@ class Missed:
             late.timer.cancel()
         self._late.clear()
 
-    def _got_all(self, who: str) -> None:
-        late = self._late.pop(who)
+    def _got_all(self, to: str) -> None:
+        late = self._late.pop(to)
         known = gatherResults([self._is_new(message, chosen) for message, chosen in late.named])
-        known.addCallback(self._tell, late)
+        known.addCallback(self._tell, to, late)
         known.addErrback(lambda failure: self._log.failure("a mistake in what was missed", failure))
 
-    def _tell(self, are_new: list[bool], late: _Late) -> None:
+    def _tell(self, are_new: list[bool], to: str, late: _Late) -> None:
         messages = [
             message for (message, _), is_new in zip(late.named, are_new, strict=True) if is_new
         ]
         if not messages:
             return
-        commands = ", ".join(
-            f'"{one_line(self._command_of(message), MAX_TEXT)}"' for message in messages
-        )
+        commands = ", ".join(map(self._named, messages))
         more = f" and {late.others} more" if late.others else ""
         self._log.info(
             "{count} commands of {sender} came too late",
             count=len(messages) + late.others,
-            sender=messages[0].sender,
+            sender=to,
         )
         text = f"{commands}{more}: I was away and missed that; please repeat what you still want."
         self._say(reply_to(messages[0], text))
+
+    def _named(self, message: Message) -> str:
+        """A command in words, in public with whose it was."""
+        command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
+        return (
+            f"{command} ({one_line(message.speaker, MAX_NAME)})" if message.is_public else command
+        )
+
+
+def _to(message: Message) -> str:
+    """Who reads the answer to it: everyone in a room, one occupant, or one person."""
+    if message.room is None:
+        return message.identity or message.sender
+    return message.room if message.is_public else message.sender
 
 
 def _is_command(message: Message, chosen: Chosen) -> bool:

@@ -93,7 +93,7 @@ class XmppAdapter:
         self._heartbeat = Heartbeat(
             clock,
             elapsed_clock() if elapsed is None else elapsed,
-            lambda now, away: self.ping.woke(now, away),
+            lambda away: self.ping.woke(away),
         )
         factory = StreamFactory(
             lambda: Login(self._account, clock, in_thread, self.managed),

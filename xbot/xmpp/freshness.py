@@ -28,9 +28,7 @@ class Freshness:
         # Asked for each message: no property.
         self.is_stale = False
         self.counts: Counter[str] = Counter()
-        # Only pings that were sent by then, or later, prove anything.
-        self._since = float("-inf")
-        # When the pings were sent that are not answered, in order.
+        # When the pings were sent that are not answered and may prove something, in order.
         self._asked: list[float] = []
 
     def begin(self) -> None:
@@ -38,11 +36,10 @@ class Freshness:
         self.is_stale = False
         self._asked.clear()
 
-    def woke(self, now: float) -> None:
-        """The process stood still, and goes on ``now``."""
+    def woke(self) -> None:
+        """The process stood still, and goes on."""
         self.is_stale = True
         self.counts[AWAY] += 1
-        self._since = now
         # Their answers may lie in the buffer, before or behind anything.
         self._asked.clear()
 
@@ -52,7 +49,6 @@ class Freshness:
             return 0.0
         self.is_stale = True
         self.counts[STUCK] += 1
-        self._since = now
         return now - self._asked[0]
 
     def asked(self, now: float) -> None:
@@ -70,7 +66,7 @@ class Freshness:
             return False
         # The stream keeps its order: this one is an answer to those before, too.
         self._asked = [other for other in self._asked if other > sent]
-        if not self.is_stale or sent < self._since or now - sent > LIMIT:
+        if not self.is_stale or now - sent > LIMIT:
             return False
         self.is_stale = False
         return True

@@ -100,9 +100,9 @@ class Ping(Handler):
             )
             self._prove()
 
-    def woke(self, now: float, away: float) -> None:
+    def woke(self, away: float) -> None:
         """The process stood still for ``away`` seconds."""
-        self._freshness.woke(now)
+        self._freshness.woke()
         self._log.warn(
             "was away for {seconds:.0f} s; what was said meanwhile is not obeyed", seconds=away
         )
@@ -141,7 +141,9 @@ class Ping(Handler):
 
     def _ask_again(self) -> None:
         self._call = self._clock.callLater(self._interval, self._ask_again)
-        self._ask_or_end()
+        self._look()
+        if not (self._freshness.is_stale and self._freshness.is_asked):
+            self._ask_or_end()
 
     def _prove(self) -> None:
         """Have the server show that what follows is fresh; with the next session, if there is none."""

@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    stops,
 )
 from tests.integration.ejabberd import Ejabberd
 
@@ -86,4 +87,8 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Stops(stops.StopContract, unittest.TestCase):
     kind = Ejabberd

@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    stops,
     webhooks,
 )
 from tests.integration.prosody import Prosody
@@ -91,4 +92,8 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Stops(stops.StopContract, unittest.TestCase):
     kind = Prosody

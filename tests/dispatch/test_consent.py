@@ -87,6 +87,16 @@ class ConfirmTests(ConsentCase):
         bot.got_message(YES)
         self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "expired")]))
 
+    def test_too_late_and_read_first(self) -> None:
+        """A yes that is read before the timer rings, as after a stop, is too late all the same."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.said()
+        self.clock.rightNow += CONFIRM_WITHIN
+        bot.got_message(YES)
+        self.clock.advance(0)
+        self.assertEqual((self.said(), self.ran), (['"deploy web" is not done.'], []))
+
     def test_only_effects(self) -> None:
         """What only answers is not asked about."""
 
@@ -340,6 +350,15 @@ class ApproveTests(ConsentCase):
         self.assertEqual(self.said(), ["That is over."])
         self.assertEqual(self.outcomes(), [("alice", "unapproved")])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_in_time_and_read_first(self) -> None:
+        """An approval that is read before the timer rings, as after a stop, is too late, too."""
+        bot, code = self.request()
+        self.clock.rightNow += APPROVE_WITHIN
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual((self.said(), self.ran), (["That is over."], []))
+        self.clock.advance(0)
+        self.assertEqual(self.said(), ['"deploy web" is not done: not approved in time.'])
 
     def test_with_confirm(self) -> None:
         """First whoever asks is asked once more, then the others."""

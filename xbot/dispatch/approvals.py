@@ -133,6 +133,9 @@ class Approvals:
     def _judge(self, message: Message, code: str) -> str:
         """What whoever says ``code`` is told, unless it is told already."""
         request = self._requests.get(code)
+        if request is not None and self._is_late(request):
+            # The process stood still, and what waited to be read came before the timer.
+            return "That is over."
         if request is None:
             if code in self._over:
                 return "That is over."
@@ -186,6 +189,9 @@ class Approvals:
         if count >= needed:
             self._take(code)
             request.done.callback(None)
+
+    def _is_late(self, request: _Request) -> bool:
+        return request.limit is not None and request.limit.getTime() <= self._clock.seconds()
 
     def _got_limit(self, code: str) -> None:
         request = self._requests[code]

@@ -55,7 +55,11 @@ class Questions:
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
         """What takes ``message`` as an answer, if it is one; ``text`` of it was said to the bot."""
-        if not self._open or person_of(message) not in self._open:
+        question = self._open.get(person_of(message)) if self._open else None
+        if question is None or question.limit is None:
+            return None
+        if question.limit.getTime() <= self._clock.seconds():
+            # The process stood still, and what waited to be read came before the timer.
             return None
         return self._responder, self._route, {"text": message.body if text is None else text}
 

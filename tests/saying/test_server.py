@@ -19,7 +19,7 @@ class ServerTests(unittest.TestCase):
         self.status = True, "in 1 of 1 rooms"
         bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
                   lambda: self.status)  # fmt: skip
-        self.factory = SayFactory(bot, self.clock)
+        self.factory = SayFactory(bot, self.clock, lambda: 1000 + self.clock.seconds())
 
     def put(self, message, delivered, failed):
         if self.is_broken:
@@ -102,6 +102,16 @@ class ServerTests(unittest.TestCase):
         self.has_room = False
         self.assertIs(self.reply(self.ask()).result, Result.REFUSED)
         self.assertEqual(self.said, [])
+
+    def test_asked_long_ago(self):
+        """What is read after whoever asked has given up is not said."""
+        for until, said in ((None, 1), (1000, 1), (999.9, 0)):
+            self.said.clear()
+            saying = self.connect()
+            saying.dataReceived(Request(ROOM, "hello", 10.0, until).line())
+            self.assertEqual(len(self.said), said, until)
+        reply = Reply(Result.REFUSED, "that was asked too long ago")
+        self.assertEqual(self.reply(saying), reply)
 
     def test_garbage(self):
         """What is no request, or has no end, is refused; what follows a request is ignored."""

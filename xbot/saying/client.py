@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from attrs import evolve
+
 from xbot.errors import XbotError, reason
 from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
+from xbot.uptime import uptime
 
 #: Seconds that the daemon has besides those of the request.
 GRACE = 10.0
@@ -21,7 +24,9 @@ def ask(state: Path, request: Request) -> Reply:
 
     :raises NotRunning: when there is none.
     """
-    return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
+    limit = request.timeout + GRACE
+    request = evolve(request, until=uptime() + limit)
+    return _exchange(state / SOCKET_NAME, request.line(), limit)
 
 
 def ask_status(state: Path) -> Reply:

@@ -44,15 +44,25 @@ class BadRequest(XbotError, ValueError):
 
 @frozen
 class Request:
-    """``text`` is to be said in ``room``; whether it was is waited for so many seconds."""
+    """``text`` is to be said in ``room``; whether it was is waited for so many seconds.
+
+    ``until`` is the machine's uptime (:func:`xbot.uptime.uptime`) when whoever asks gives
+    up, if that is told: to say it after that would be to say what counts as not said.
+    """
 
     room: Jid
     text: str
     timeout: float
+    until: float | None = None
 
     def line(self) -> bytes:
         """As it is sent."""
-        asked = {"room": str(self.room), "text": self.text, "timeout": self.timeout}
+        asked = {
+            "room": str(self.room),
+            "text": self.text,
+            "timeout": self.timeout,
+            "until": self.until,
+        }
         return json.dumps(asked).encode() + b"\n"
 
     @classmethod
@@ -64,10 +74,10 @@ class Request:
             raise BadRequest("this is no JSON") from None
         if not isinstance(asked, dict):
             raise BadRequest("this is no JSON object")
-        return cls.of(asked.get("room"), asked.get("text"), asked.get("timeout"))
+        return cls.of(*map(asked.get, ("room", "text", "timeout", "until")))
 
     @classmethod
-    def of(cls, room: object, text: object, timeout: object) -> Request:
+    def of(cls, room: object, text: object, timeout: object, until: object = None) -> Request:
         """The request with these parts; :class:`BadRequest` with what is wrong."""
         if not isinstance(room, str):
             raise BadRequest("the room is missing")
@@ -86,7 +96,9 @@ class Request:
             raise BadRequest("the timeout is no number")
         if not 0 <= timeout <= MAX_TIMEOUT:
             raise BadRequest(f"the timeout is not between 0 and {MAX_TIMEOUT:g} s")
-        return cls(jid, text, float(timeout))
+        if isinstance(until, bool) or not isinstance(until, int | float | None):
+            raise BadRequest("the time of giving up is no number")
+        return cls(jid, text, float(timeout), until)
 
 
 @frozen

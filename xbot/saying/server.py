@@ -27,6 +27,7 @@ from xbot.saying.protocol import (
     Result,
 )
 from xbot.settings import Listen
+from xbot.uptime import uptime
 
 #: So many may wait at once, and so many seconds have they to say what they want.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
@@ -83,9 +84,10 @@ class SayFactory(Factory):
 
     noisy = False
 
-    def __init__(self, bot: Bot, clock: Any) -> None:
+    def __init__(self, bot: Bot, clock: Any, uptime: Callable[[], float] = uptime) -> None:
         self.bot = bot
         self.clock = clock
+        self.uptime = uptime
         self.open: set[Saying] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -142,6 +144,11 @@ class Saying(LineOnlyReceiver):
             return
         if not self._bot.knows(request.room):
             self.answer(Reply(Result.REFUSED, f"{request.room} is no room of this bot"))
+            return
+        if request.until is not None and request.until < self.factory.uptime():
+            # It lay in the socket while we stood still; whoever asked was told that it is lost.
+            self._log.info("asked too long ago to say something in {room}", room=str(request.room))
+            self.answer(Reply(Result.REFUSED, "that was asked too long ago"))
             return
         self._log.info("told to say something in {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},

@@ -5,6 +5,7 @@ import time
 from twisted.internet.selectreactor import SelectReactor
 from twisted.trial import unittest
 
+from xbot import steady
 from xbot.steady import make_steady
 
 
@@ -20,6 +21,18 @@ class SteadyTests(unittest.SynchronousTestCase):
         done = []
         self.reactor.callLater(0, done.append, "done")
         self.patch(time, "time", lambda: 0.0)
+        self.reactor.runUntilCurrent()
+        self.assertEqual(done, ["done"])
+
+    def test_sleep(self):
+        """What waits for so long waits no longer because the machine sleeps meanwhile."""
+        now = [1000.0]
+        self.patch(steady, "uptime", lambda: now[0])
+        self.assertTrue(make_steady(self.reactor))
+        done = []
+        self.reactor.callLater(60, done.append, "done")
+        # Neither the wall clock nor the monotonic one tells.
+        now[0] += 3600
         self.reactor.runUntilCurrent()
         self.assertEqual(done, ["done"])
 

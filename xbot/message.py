@@ -78,8 +78,8 @@ class Message:
     the nick; None where nobody can tell. ``missed`` marks what was delayed because
     we were away: said to us alone, and kept by our server until now, or read only
     after we stood still. ``key`` tells this message from every other, for good; with
-    None it could not be recognised if it came again. ``hops`` is 0 for what was said; what the bot was told instead
-    of that has one more (:meth:`xbot.bot.obey`).
+    None it could not be recognised if it came again. ``hops`` is 0 for what was said;
+    what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
     """
 
     sender: str

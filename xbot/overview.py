@@ -36,7 +36,8 @@ class Link:
     something should have happened that did not: a mistake of ours, never the
     server's, whose silence ends too. ``round_trip`` is the last ping's, in
     seconds; ``unacknowledged`` are stanzas under way, and ``ends`` counts how
-    connections ended, by kind.
+    connections ended, by kind, and ``stale`` how often what was read was too old to be
+    obeyed, because we were ``away`` or the link was ``stuck``.
     """
 
     state: str
@@ -48,6 +49,7 @@ class Link:
     resumptions: int = 0
     unacknowledged: int = 0
     ends: Mapping[str, int] = field(factory=dict)
+    stale: Mapping[str, int] = field(factory=dict)
 
     @property
     def is_stuck(self) -> bool:

@@ -1,4 +1,4 @@
-"""A reactor's clock that does not jump when somebody sets the wall's, and that sleep does not stop."""
+"""A reactor's clock that does not jump with the wall's, and that no sleep of the machine stops."""
 
 from __future__ import annotations
 

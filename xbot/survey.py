@@ -55,6 +55,7 @@ def _link(adapter: XmppAdapter, now: float) -> Link:
         adapter.managed.resumptions,
         adapter.managed.unacknowledged,
         dict(adapter.connection.ends),
+        dict(adapter.freshness.counts),
     )
 
 

@@ -27,6 +27,7 @@ GOOD = Overview(
         3,
         1,
         {"lost": 4, "ping-timeout": 1},
+        stale={"away": 2},
     ),
     (
         *(

@@ -38,6 +38,7 @@ class MetricsTests(unittest.TestCase):
             (("xbot_unacknowledged_stanzas",), 1),
             (("xbot_resumptions_total",), 3),
             (("xbot_connection_ends_total", ("reason", "ping-timeout")), 1),
+            (("xbot_standstills_total", ("reason", "away")), 2),
             (("xbot_messages_total", ("fate", "unmatched")), 58_322),
             (("xbot_stanzas_dropped_total", ("reason", "correction")), 3),
             (("xbot_answers_undelivered_total",), 1),

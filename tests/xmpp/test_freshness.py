@@ -36,9 +36,7 @@ SM = "<sm xmlns='urn:xmpp:sm:3'/>"
 
 def presence(nick, content):
     """Somebody is in the room."""
-    return (
-        f"<presence from='{ROOM}/{nick}'><x xmlns='{ns.MUC_USER}'>{content}</x></presence>"
-    )
+    return f"<presence from='{ROOM}/{nick}'><x xmlns='{ns.MUC_USER}'>{content}</x></presence>"
 
 
 ENTERED = (

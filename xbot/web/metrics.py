@@ -106,6 +106,7 @@ class _Looking(Collector):
         )
         yield _counter("xbot_resumptions", "Sessions taken up again.", link.resumptions)
         yield _by("xbot_connection_ends", "Why connections ended.", "reason", link.ends)
+        yield _by("xbot_standstills", "Why what was said was too old.", "reason", link.stale)
         messages = {fate: count for fate, count in overview.fates.items() if fate not in _RUNS}
         yield _by("xbot_messages", "What became of messages.", "fate", messages)
         yield _by("xbot_stanzas_dropped", "Why stanzas were no messages.", "reason",

@@ -36,9 +36,9 @@ class Ignores(Protocol):
 class Messages(Handler):
     """Takes every message stanza; what speaks to us goes on, the rest is counted.
 
-    ``dropped`` counts the rest by reason. What is read while ``freshness`` is stale
-    is past, too; as nobody else says so, who said it is told that it was missed. The past and our own words go on too,
+    ``dropped`` counts the rest by reason. The past and our own words go on too,
     marked as what they are: to drop those is the engine's rule, for every adapter.
+    What is read while ``freshness`` is stale is past, too, and marked as missed.
     """
 
     _log = Logger("xbot.xmpp")

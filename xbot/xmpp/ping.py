@@ -146,7 +146,7 @@ class Ping(Handler):
             self._ask_or_end()
 
     def _prove(self) -> None:
-        """Have the server show that what follows is fresh; with the next session, if there is none."""
+        """Have the server show that what follows is fresh; without a session, the next one does."""
         if self.xmlstream is not None:
             self._set_deadline()
             self._ask_or_end()

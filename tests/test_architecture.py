@@ -25,11 +25,11 @@ LAYERS = [
         "recent",
         "spelling",
     }
-    | {"usage", "uptime"},
+    | {"usage"},
     {"config", "interfaces"},
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
-    | {"calls", "decorators", "failures", "surroundings", "unsaved", "heartbeat"},
+    | {"calls", "decorators", "failures", "surroundings", "unsaved", "heartbeat", "uptime"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
     | {"reloading", "linking", "survey", "service"},

@@ -24,9 +24,9 @@ def ask(state: Path, request: Request) -> Reply:
 
     :raises NotRunning: when there is none.
     """
-    limit = request.timeout + GRACE
-    request = evolve(request, until=uptime() + limit)
-    return _exchange(state / SOCKET_NAME, request.line(), limit)
+    # What is taken later is answered after we have given up.
+    request = evolve(request, until=uptime() + GRACE)
+    return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
 
 
 def ask_status(state: Path) -> Reply:

@@ -46,8 +46,9 @@ class BadRequest(XbotError, ValueError):
 class Request:
     """``text`` is to be said in ``room``; whether it was is waited for so many seconds.
 
-    ``until`` is the machine's uptime (:func:`xbot.uptime.uptime`) when whoever asks gives
-    up, if that is told: to say it after that would be to say what counts as not said.
+    ``until`` is the machine's uptime (:func:`xbot.uptime.uptime`) up to which it may be
+    taken, if that is told: later, whoever asks is gone before the answer, and believes
+    that it was not said.
     """
 
     room: Jid

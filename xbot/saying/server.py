@@ -146,7 +146,7 @@ class Saying(LineOnlyReceiver):
             self.answer(Reply(Result.REFUSED, f"{request.room} is no room of this bot"))
             return
         if request.until is not None and request.until < self.factory.uptime():
-            # It lay in the socket while we stood still; whoever asked was told that it is lost.
+            # It lay in the socket while we stood still.
             self._log.info("asked too long ago to say something in {room}", room=str(request.room))
             self.answer(Reply(Result.REFUSED, "that was asked too long ago"))
             return

@@ -429,6 +429,55 @@ class PropertyTests(unittest.TestCase):
                 break
 
 
+#: Events: time passes, the link hangs or flows again, the server says something.
+STALLS = st.lists(
+    st.one_of(
+        st.tuples(st.just("turn"), st.sampled_from([1.0, 4.0, 11.0, 25.0])),
+        st.tuples(st.sampled_from(["hang", "flow", "say"]), st.just(0.0)),
+    ),
+    max_size=40,
+)
+INTERVAL = 20.0
+
+
+class LinkPropertyTests(unittest.TestCase):
+    @PROPERTY
+    @given(STALLS)
+    def test_any_link(self, events):
+        """However the link hangs, nothing older than an interval and the limit is ever live."""
+        bot = Sleeper(ping_interval=INTERVAL, ping_timeout=500.0).enter()
+        pipe, hangs, number = [], False, 0
+        for event, seconds in (*events, ("flow", 0.0), ("turn", 1.0), ("say", 0.0)):
+            if event in ("hang", "flow"):
+                hangs = event == "hang"
+            elif event == "say":
+                number += 1
+                pipe.append((in_public(f"{number}@{bot.now}"), bot.now))
+            for _ in range(max(1, int(seconds))):
+                bot.turn(min(1.0, seconds))
+                # The server hears us at once; only what it says is held back, in order.
+                pipe += [(pong(ping), bot.now) for ping in bot.pings()]
+                if not hangs:
+                    bot.peer.feed("".join(xml for xml, _ in pipe))
+                    pipe.clear()
+                for said, fate in bot.fates():
+                    age = bot.now - float(said.partition("@")[2])
+                    if fate == "live":
+                        self.assertLessEqual(age, INTERVAL + LIMIT + 1)
+        self.assertIsNone(bot.peer.stream.problem)
+
+    def test_it_flows(self):
+        """A link that flows is never taken to be stuck."""
+        bot = Sleeper(ping_interval=INTERVAL).enter()
+        for second in range(200):
+            bot.turn(1.0)
+            for ping in bot.pings():
+                bot.peer.feed(pong(ping))
+            bot.peer.feed(in_public(str(second)))
+        self.assertEqual({fate for _, fate in bot.fates()}, {"live"})
+        self.assertEqual(bot.adapter.freshness.counts, {})
+
+
 class CoreTests(unittest.TestCase):
     def test_in_order(self):
         """The answer to a later ping answers those before, which may have been lost."""

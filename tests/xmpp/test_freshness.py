@@ -252,6 +252,7 @@ class FreshnessTests(unittest.TestCase):
             bot.stop(seconds)
             # Its timer rings before anything is read.
             bot.clock.advance(0)
+            self.assertGreater(bot.adapter.ping.deadline, bot.clock.seconds() + 3.0)
             bot.peer.feed(pong(ping) + in_public("a"))
             (again,) = bot.pings()
             bot.peer.feed(pong(again))

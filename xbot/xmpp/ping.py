@@ -162,6 +162,7 @@ class Ping(Handler):
                 # We stood still: the answer may be there, and wait to be read.
                 self._look()
                 if not self._freshness.is_asked:
+                    self._set_deadline()
                     self._ask_or_end(is_again=True)
                 return
             stream.end(

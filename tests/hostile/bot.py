@@ -124,6 +124,7 @@ class Bot:
         settings: XmppSettings | None = None,
         is_limited: bool = False,
         rooms: tuple[str, ...] = (ROOM,),
+        may_stand_still: bool = False,
         **account: Any,
     ) -> None:
         self.is_sociable = settings is not None and settings.accept_invites != NOBODY
@@ -148,6 +149,7 @@ class Bot:
             self.gave_up.append,
             clock=self.clock,
             wall_clock=wall_clock or self.clock.seconds,
+            elapsed=self.clock.seconds if may_stand_still else None,
             uniform=lowest,
             in_thread=in_thread,
         )

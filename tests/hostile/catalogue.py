@@ -137,7 +137,7 @@ O11 O   server   test     the server restarts
 O12 X   server   test     another program takes our resource, again and again
 O13 X   server   test     the account is deleted
 O14 O   owner    test     the room is destroyed, we are kicked or banned, only members may stay
-O15 O   operator -        the machine is suspended for a day
+O15 O   operator -        the machine is suspended for a day, and is sent commands meanwhile
 """
 
 

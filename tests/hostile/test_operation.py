@@ -353,13 +353,20 @@ class AroundTests(HostileCase):
             self.goes_on(bot, peer)
 
     def test_O15(self):
-        """After a day without a processor the connection is tried, found dead, and made anew."""
-        bot = self.bot()
+        """After a day without a processor the connection is tried, found dead, and made anew.
+
+        What it brings of before is not obeyed, whether it is read before a timer rings or after.
+        """
+        bot = self.bot(may_stand_still=True)
         peer = bot.online()
         calls = len(bot.clock.getDelayedCalls())
         bot.clock.rightNow += 86_400.0
+        peer.feed(said("bot: deploy"))
         bot.clock.advance(0)
-        bot.clock.advance(20)
+        peer.feed(said("bot: deploy"))
+        self.assertEqual(bot.runs, [])
+        for _ in range(11):
+            bot.clock.advance(1)
         self.assertTrue(peer.transport.aborted)
         peer.lose(ConnectionLost())
         peer = bot.online()

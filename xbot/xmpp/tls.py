@@ -124,8 +124,10 @@ class _OneHandshake:
         if hasattr(connection, "set_options"):
             connection.set_options(_OP_NO_RENEGOTIATION)
         else:
-            # COMPAT: older pyOpenSSL; this counts from the next connection on.
+            # COMPAT: older pyOpenSSL knows options of contexts alone, and they
+            # count for connections that are made afterwards.
             connection.get_context().set_options(_OP_NO_RENEGOTIATION)
+            connection = self.inner.clientConnectionForTLS(tlsProtocol)
         return connection
 
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -72,7 +77,7 @@ MakeElements = Callable[[], ElementStream]
 _STANZAS = ("message", "presence", "iq")
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class Stream(XmlStream):
     """One connection's stream.
 
@@ -114,6 +119,8 @@ class Stream(XmlStream):
         self._early: list[domish.Element] = []
         self._hold: Deferred[Any] | None = None
         self._abort_call: IDelayedCall | None = None
+        self._is_shaken = False
+        self._handshake: Deferred[None] | None = None
         self._lost = False
         self._unread = 0
         # What is written while data is read leaves together.
@@ -127,10 +134,30 @@ class Stream(XmlStream):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether TLS runs (its certificate was verified before any data came through)."""
+        """Whether TLS runs, or begins."""
         # A transport that was wrapped in TLS from the start does not say so itself.
         is_wrapped = tls_connection(self.transport) is not None
         return is_wrapped or bool(ISSLTransport.providedBy(self.transport))
+
+    def handshake(self) -> Deferred[None]:
+        """Fires once the TLS handshake is done, before anything of ours is written over it.
+
+        What is written earlier would leave with the handshake's last flight,
+        before anybody has looked at who the peer is.
+        """
+        if self.problem is not None:
+            return fail(self.problem)
+        if self._is_shaken:
+            return succeed(None)
+        self._handshake = Deferred()
+        return self._handshake
+
+    def handshakeCompleted(self) -> None:
+        """Twisted tells that TLS is there (``IHandshakeListener``)."""
+        self._is_shaken = True
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.callback(None)
 
     def open(self) -> Deferred[domish.Element]:
         """Open a stream, or open it anew; fires with the server's features."""
@@ -451,6 +478,9 @@ class Stream(XmlStream):
         if self.managed is not None:
             self.managed.detached(self)
         failure = Failure(self.problem)
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.errback(failure)
         self._take_turn(failure)
         self.dispatch(failure, STREAM_END_EVENT)
         self.stream = None

@@ -158,9 +158,8 @@ def check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:
         raise
     except BaseException as error:
         # All of them: what Rust's panics become in Python is no Exception.
-        raise WrongPeer(
-            f"the server's certificate cannot be checked ({type(error).__name__}: {error})"[:400]
-        ) from None
+        why = f"{type(error).__name__}: {error}".removesuffix(": ")[:300]
+        raise WrongPeer(f"the server's certificate cannot be checked ({why})") from None
 
 
 def _check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:

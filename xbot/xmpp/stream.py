@@ -34,7 +34,7 @@ from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.managed import Managed
-from xbot.xmpp.nodes import NAME, Node
+from xbot.xmpp.nodes import NAME, Node, full_name
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize, serialize_message
@@ -73,6 +73,8 @@ ItemShortcut = Callable[[Node, Node], bool]
 MakeElements = Callable[[], ElementStream]
 """Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
 
+_PRESENCE = full_name(ns.CLIENT, "presence")
+
 #: What a stream carries once the login is done (RFC 6120, section 8).
 _STANZAS = ("message", "presence", "iq")
 
@@ -106,6 +108,8 @@ class Stream(XmlStream):
         self.shortcuts: dict[str, Shortcut] = {}
         self.item_shortcut: ItemShortcut | None = None
         self.glance_shortcuts: dict[type, GlanceShortcut] = {}
+        #: Told whose presence it was that could not be read.
+        self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -435,6 +439,9 @@ class Stream(XmlStream):
             # The server counts it: it would send as many of the last ones again.
             self.managed.received()
         self._count_dropped(reason)
+        lost = self.stream.lost
+        if lost is not None and lost[0] == _PRESENCE and lost[1] is not None:
+            self.lost_presence(lost[1])
 
     def _count_dropped(self, reason: str) -> None:
         self.dropped += 1

@@ -23,7 +23,13 @@ from xbot.interfaces import IJournal
 from xbot.jid import Jid
 from xbot.leaving import DRAIN_TIMEOUT
 from xbot.linking import Linking
-from xbot.loading.remarks import out_of_reach, slow_patterns, unreachable, without_a_shell
+from xbot.loading.remarks import (
+    out_of_reach,
+    slow_patterns,
+    unasked,
+    unreachable,
+    without_a_shell,
+)
 from xbot.machine import Machine
 from xbot.overview import Overview, Phase
 from xbot.recent import Change, Recent
@@ -192,13 +198,15 @@ class BotService(Service):
         responders, settings = self._assembly.responders, self.config.responders
         return [
             *slow_patterns(responders, settings),
+            *unasked(responders, settings),
             *unreachable(responders, settings, self._assembly.rooms),
             *out_of_reach(self.config),
             *without_a_shell(settings),
         ]
 
-    def _warn_of_slow_patterns(self) -> None:
-        for remark in slow_patterns(self._assembly.responders, self.config.responders):
+    def _warn(self) -> None:
+        responders, settings = self._assembly.responders, self.config.responders
+        for remark in slow_patterns(responders, settings) + unasked(responders, settings):
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:
@@ -208,7 +216,7 @@ class BotService(Service):
             self.got_phase(phase)
 
     async def _start(self) -> None:
-        self._warn_of_slow_patterns()
+        self._warn()
         await self._linking.start()
         await self._assembly.open()
         await self.serving.start()
@@ -268,7 +276,7 @@ class BotService(Service):
         self._log.info("reload: {plan}", plan=str(plan))
         self._assembly.take_over(prepared)
         self.got_config(self.config)
-        self._warn_of_slow_patterns()
+        self._warn()
         if plan.account:
             await self._linking.renew()
         else:

@@ -276,6 +276,22 @@ class ApproveTests(ConsentCase):
             [("alice", "answered"), ("bob", "approved"), ("carol", "approved")],
         )
 
+    def test_an_approval_that_is_not_on_record(self) -> None:
+        """Where the journal's code breaks on an approval, that one does not count."""
+        bot, code = self.request()
+
+        def broken(*arguments: Any) -> None:
+            raise ZeroDivisionError
+
+        patch = self.patch(self.journal, "note", broken)
+        bot.got_message(person("bob", f"!approve {code}"))
+        patch.restore()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        bot.got_message(person("carol", f"!approve {code}"))
+        self.assertEqual(self.ran, [])
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.ran, ["web"])
+
     def test_words(self) -> None:
         """The request says what, how many, how, and until when."""
         bot = self.bot(approve=1)

@@ -35,6 +35,7 @@ from xbot.xmpp import (
     redirect,
     remembered,
     room,
+    rooms,
     scram,
     serialize,
     stanza,
@@ -246,9 +247,24 @@ GUARDS = (
         _any_certificate,
     ),
     Guard(
+        "we ask for the name ourselves",
+        "xmpp.test_peer.LoginTests.test_no_byte",
+        put(tls, "_check_name", nothing),
+    ),
+    Guard(
+        "no byte before the handshake's end",
+        "xmpp.test_peer.WaitTests.test_silence",
+        put(stream.Stream, "handshake", _succeeds),
+    ),
+    Guard(
         "no renegotiation",
         "xmpp.test_tls.HandshakeTests.test_renegotiation",
         put(tls, "_OP_NO_RENEGOTIATION", 0),
+    ),
+    Guard(
+        "what a presence told that nobody could read",
+        "xmpp.test_lost_presence.LostPresenceTests.test_not_read",
+        put(rooms.Rooms, "got_lost", nothing),
     ),
     Guard("nothing behind <proceed/>", "N10", put(elements.ElementStream, "supersede", nothing)),
     Guard("so many redirects", "N12", put(redirect, "MAX_REDIRECTS", MUCH)),

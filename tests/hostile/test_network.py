@@ -12,6 +12,7 @@ from tests.xmpp.harness import (
     HEADER,
     PROCEED,
     STARTTLS,
+    MemoryConnection,
     features,
     mechanisms,
     sasl,
@@ -200,12 +201,13 @@ class StreamTests(HostileCase):
             acceptableProtocols=[ALPN],
         )
 
-        class Web:
+        class Web(MemoryConnection):
             def get_alpn_proto_negotiated(self):
                 return b"h2"
 
-        with self.assertRaises(WrongPeer):
-            check_peer(Web(), [])
+        with self.assertRaises(WrongPeer) as caught:
+            check_peer(Web(), "example.org", [])
+        self.assertIn("ALPN", str(caught.exception))
 
     def test_N15(self):
         """Silence, or a byte every ten seconds, ends every step of the login at 30 s."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.daemon import XBOT, finish
+from tests.integration import unchecked
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
@@ -151,20 +152,45 @@ class LoginContract(Scene):
             self.bot(server=server), "the server's certificate is not for our domain", server
         )
 
+    def test_our_own_check_alone(self) -> None:
+        """Where Twisted's check asks for no name ours refuses it, by STARTTLS and direct TLS."""
+        bot = self.bot()
+        bot.main = unchecked.MAIN
+        bot.start_and_join()
+        bot.stop()
+        for is_direct in False, True:
+            server = self.other_server(certificate_for="other.test")
+            port = server.direct_port if is_direct else server.port
+            bot = self.bot(server=server, port=port, xmpp="tls = direct" if is_direct else "")
+            bot.main = unchecked.MAIN
+            self.check_no_login(
+                bot,
+                f"the server's certificate is not for our domain ({server.domain});",
+                server,
+                is_heard=False,
+            )
+            self.assertNotIn("Traceback", bot.text())
+
     def test_a_server_without_starttls_gets_no_password(self) -> None:
         """No TLS, no login: the bot says so and tries again, whatever SASL is offered."""
         server = self.other_server(starttls=False)
         self.check_no_login(self.bot(server=server), "the server offers no STARTTLS", server)
 
-    def check_no_login(self, bot: Daemon, reason: str, server: Server) -> None:
-        """The bot says ``reason`` at its second try still, and never begins a login."""
+    def check_no_login(
+        self, bot: Daemon, reason: str, server: Server, *, is_heard: bool = True
+    ) -> None:
+        """The bot says ``reason`` at its second try still, and never begins a login.
+
+        ``is_heard``: the server heard at least for which domain.
+        """
         bot.start()
         bot.await_log(f"no connection: {reason}", times=2)
         self.assertIsNone(bot.process.status, bot.text())
         self.assertNotIn("logged in", bot.text())
         # Its log is complete once it has ended.
         server.stop()
-        self.assertIn(server.domain, server.log())
+        if is_heard:
+            self.assertIn(server.domain, server.log())
         self.assertNotIn(server.attempt_mark, server.log())
 
 

@@ -61,8 +61,9 @@ class Daemon:
         self.ini.touch(0o600)
         self.ini.write_text("\n".join(lines))
         self.rooms = tuple(rooms)
-        #: What twistd is told besides.
+        #: What twistd is told besides, and what Python runs as it.
         self.arguments: list[str] = []
+        self.main = _TWISTD
         self._process: Process | None = None
         self._started_at = 0
 
@@ -83,7 +84,7 @@ class Daemon:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        argv = [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "xbot", *self.arguments]
+        argv = [sys.executable, "-c", self.main, "-n", "--pidfile=", "xbot", *self.arguments]
         argv += ["--config", str(self.ini)]
         self._process = Process(argv, self._output, env, self.folder)
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from xbot.access import Access
 from xbot.config import load
-from xbot.loading.remarks import out_of_reach, unreachable, without_a_shell
+from xbot.loading.remarks import out_of_reach, unasked, unreachable, without_a_shell
 from xbot.matching.pattern import Pattern
 from xbot.responder import Responder, Route
 from xbot.settings import ResponderSettings
@@ -86,6 +87,20 @@ class OutOfReachTests(TestCase):
             self.assertEqual(self.remarks(more), [])
         off = self.remarks("[responder rooms]\nallow = a@b\nenabled = no\n")
         self.assertEqual(len(off), 1)
+
+
+class UnaskedTests(TestCase):
+    def test_no_effects(self) -> None:
+        """Consent that is never asked for is told; one command with effects is enough for it."""
+        settings = ResponderSettings("one", path=Path("x.ini"), lines={"approve": 5})
+        one = responder("one", "go", "stop")
+        harmless = tuple(evolve(route, effect=False) for route in one.routes)
+        for routes, told in ((harmless, ["approve"]), ((one.routes[0], *harmless), [])):
+            found = unasked([evolve(one, routes=routes, approve=2)], [settings])
+            self.assertEqual([each.option for each in found], told)
+            self.assertEqual([each.line for each in found], [5] * len(told))
+        self.assertEqual(unasked([evolve(one, routes=harmless)], [settings]), [])
+        self.assertEqual(unasked([evolve(one, routes=harmless, confirm=True)], []), [])
 
 
 class WithoutAShellTests(TestCase):

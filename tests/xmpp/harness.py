@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import HealthCheck, settings
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport
@@ -15,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 from zope.interface import alsoProvides
 
+from tests.identity import Identity
 from tests.xmpp.trees import trees
 from xbot.jid import Jid
 from xbot.settings import Secret
@@ -117,14 +121,55 @@ def build(uri: Any, name: Any, attributes: dict[Any, Any], children: list[Any]) 
     return element
 
 
+@cache
+def _certificate() -> crypto.X509:
+    # A signature without a hash function leaves nothing to bind a login to.
+    key = ed25519.Ed25519PrivateKey.generate()
+    return crypto.X509.from_cryptography(Identity("example.org", key=key).certificate)
+
+
+class MemoryConnection(SSL.Connection):
+    """The connection of a transport that pretends to speak TLS, with a certificate of ours."""
+
+    def __init__(self, certificate: crypto.X509 | None = None) -> None:
+        """There is nothing beneath. ``certificate`` is what it shows, if not the usual one."""
+        self.certificate = certificate or _certificate()
+
+    def get_peer_certificate(self) -> Any:
+        """For example.org, unless the test says otherwise."""
+        return self.certificate
+
+    def get_verified_chain(self) -> Any:
+        """The certificate vouches for itself."""
+        return [self.certificate]
+
+    def get_alpn_proto_negotiated(self) -> bytes:
+        """None, as after STARTTLS."""
+        return b""
+
+    def get_protocol_version(self) -> int:
+        """Something that has no data of its own to bind a login to."""
+        return 0
+
+    def get_finished(self) -> None:
+        """No handshake, and no end of it."""
+
+
 class MemoryTransport(StringTransport):
     """A transport that remembers what was written, and can pretend to speak TLS."""
 
     aborted = False
     tls: object = None
+    connection: Any = None
+    certificate: crypto.X509 | None = None
+
+    def getHandle(self) -> Any:
+        """What a TLS transport gives."""
+        return self.connection
 
     def startTLS(self, options: object) -> None:
         self.tls = options
+        self.connection = MemoryConnection(self.certificate)
         alsoProvides(self, ISSLTransport)
 
     def abortConnection(self) -> None:
@@ -148,7 +193,12 @@ def make_factory(
 
 
 class Peer:
-    """The server's end of one connection of ours, played by the test."""
+    """The server's end of one connection of ours, played by the test.
+
+    A TLS handshake is over at once, unless ``shakes_hands`` is put to False.
+    """
+
+    shakes_hands = True
 
     def __init__(self, factory: StreamFactory | None = None, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
@@ -160,7 +210,10 @@ class Peer:
 
     def feed(self, xml: str | bytes) -> None:
         """The server writes this."""
+        is_plain = self.transport.tls is None
         self.stream.dataReceived(xml.encode() if isinstance(xml, str) else xml)
+        if is_plain and self.transport.tls is not None and self.shakes_hands:
+            self.stream.handshakeCompleted()
 
     def sent(self) -> str:
         """What we wrote since the last call."""

@@ -15,6 +15,7 @@ from tests.xmpp.harness import (
     PROCEED,
     STARTTLS,
     TLS_OPTIONS,
+    MemoryConnection,
     Peer,
     features,
     make_factory,
@@ -468,11 +469,13 @@ class PinTests(unittest.TestCase):
         account = Account(JID, Secret(PASSWORD), TLS_OPTIONS, pins=frozenset({bytes(32)}))
         factory = make_factory(clock)
         factory._make_authenticator = lambda: Login(account, clock, lambda function: None)
+        self.patch(MemoryConnection, "get_verified_chain", lambda connection: None)
         peer = Peer(factory, clock)
-        peer.start_tls()
+        peer.feed(features(STARTTLS))
         peer.sent()
-        peer.feed(PLAIN)
-        self.assertEqual(peer.sent(), END)
+        peer.feed(PROCEED)
+        self.assertEqual(peer.sent(), "")
+        self.assertTrue(peer.transport.disconnecting)
         self.assertIn("pin-sha256", str(peer.stream.problem))
 
 

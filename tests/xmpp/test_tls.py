@@ -1,13 +1,11 @@
 """TLS: whom we trust, and what went wrong, by real handshakes in memory."""
 
 import contextlib
-import datetime
 import hashlib
+import inspect
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet import ssl
@@ -19,6 +17,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
+from tests.identity import Identity
+from tests.xmpp.harness import MemoryConnection
 from xbot.xmpp.channel_binding import available_bindings, end_point, tls_connection
 from xbot.xmpp.tls import (
     ALPN,
@@ -29,54 +29,6 @@ from xbot.xmpp.tls import (
     explain,
     public_key_pin,
 )
-
-DAY = datetime.timedelta(days=1)
-
-
-def is_eddsa(key):
-    return isinstance(key, ed25519.Ed25519PrivateKey)
-
-
-class Identity:
-    """A key and a certificate for a domain, signed by ``issuer`` or by itself."""
-
-    def __init__(self, domain, issuer=None, days=30, authority=False, key=None):
-        self.key = key or ec.generate_private_key(ec.SECP256R1())
-        self.issuer = issuer
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain)])
-        now = datetime.datetime.now(datetime.UTC)
-        signer = issuer or self
-        self.certificate = (
-            x509.CertificateBuilder()
-            .subject_name(self.name)
-            .issuer_name(signer.name)
-            .public_key(self.key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - 60 * DAY)
-            .not_valid_after(now + days * DAY)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .sign(signer.key, None if is_eddsa(signer.key) else hashes.SHA256())
-        )
-
-    @property
-    def pem(self):
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-    @property
-    def key_pem(self):
-        return self.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-
-    def options(self, **more):
-        return ssl.CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(self.key),
-            certificate=crypto.X509.from_cryptography(self.certificate),
-            **more,
-        )
 
 
 class Recorder(Protocol):
@@ -100,15 +52,22 @@ def limit(options, newest, oldest=SSL.TLS1_VERSION):
     return options
 
 
+def tls_over(options, is_client, factory, clock):
+    """A factory for TLS in memory, which writes when ``clock`` moves."""
+    # COMPAT: Twisted before 22.11 writes at once and knows no clock.
+    knows_clock = "clock" in inspect.signature(TLSMemoryBIOFactory).parameters
+    more = {"clock": clock} if knows_clock else {}
+    return TLSMemoryBIOFactory(options, is_client, factory, **more)
+
+
 def shake_hands(client_options, server_options):
     """A handshake and a greeting; gives our end, and the server's."""
     ends = []
     for options, is_client in ((client_options, True), (server_options, False)):
-        factory = TLSMemoryBIOFactory(
-            options, is_client, Factory.forProtocol(Recorder), clock=Clock()
-        )
+        clock = Clock()
+        factory = tls_over(options, is_client, Factory.forProtocol(Recorder), clock)
         protocol, transport = factory.buildProtocol(None), StringTransport()
-        ends.append((protocol, transport, factory._clock))
+        ends.append((protocol, transport, clock))
         protocol.makeConnection(transport)
     client, server = (end[0].wrappedProtocol for end in ends)
     client.transport.write(b"the password")
@@ -220,13 +179,12 @@ class HandshakeTests(unittest.TestCase):
         other = public_key_pin(Identity("example.org", self.authority).certificate)
         for known in identity, self.authority:
             pin = public_key_pin(known.certificate)
-            check_peer(connection, [pin])
-            check_peer(connection, {other, pin})
-        check_peer(connection, [])
-        for peer in connection, None:
-            with self.assertRaises(WrongPeer) as caught:
-                check_peer(peer, [other])
-            self.assertIn("pin-sha256", str(caught.exception))
+            check_peer(connection, "example.org", [pin])
+            check_peer(connection, "example.org", {other, pin})
+        check_peer(connection, "example.org", [])
+        with self.assertRaises(WrongPeer) as caught:
+            check_peer(connection, "example.org", [other])
+        self.assertIn("pin-sha256", str(caught.exception))
 
     def test_pin_of_what_is_only_sent_along(self):
         """A pinned certificate that the server sends, but that vouches for nothing, is nothing."""
@@ -239,7 +197,7 @@ class HandshakeTests(unittest.TestCase):
         sent = [each.to_cryptography() for each in connection.get_peer_cert_chain()]
         self.assertIn(pinned.certificate, sent)
         with self.assertRaises(WrongPeer):
-            check_peer(connection, [public_key_pin(pinned.certificate)])
+            check_peer(connection, "example.org", [public_key_pin(pinned.certificate)])
 
     def test_pin_as_openssl_computes_it(self):
         """A pin is the hash of the key's DER form, whatever else the certificate says."""
@@ -265,22 +223,23 @@ class HandshakeTests(unittest.TestCase):
             connection = tls_connection(client.transport)
             self.assertEqual(connection.get_alpn_proto_negotiated(), spoken)
             self.assertEqual(server.got, b"the password")
-            check_peer(connection, [])
+            check_peer(connection, "example.org", [])
         options = identity.options()
         options.getContext().set_alpn_select_callback(lambda connection, offered: b"h2")
         client, server = shake_hands(direct, options)
         if client.lost is None:
             with self.assertRaises(WrongPeer):
-                check_peer(tls_connection(client.transport), [])
+                check_peer(tls_connection(client.transport), "example.org", [])
         else:  # newer OpenSSLs refuse it themselves
             self.assertEqual(server.got, b"")
 
-        class Http:
+        class Http(MemoryConnection):
             def get_alpn_proto_negotiated(self):
                 return b"h2"
 
-        with self.assertRaises(WrongPeer):
-            check_peer(Http(), [])
+        with self.assertRaises(WrongPeer) as caught:
+            check_peer(Http(), "example.org", [])
+        self.assertIn("ALPN", str(caught.exception))
 
     def test_starttls_has_no_alpn(self):
         """After STARTTLS the protocol is known: nothing is asked."""

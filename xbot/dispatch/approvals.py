@@ -167,6 +167,8 @@ class Approvals:
             return "Somebody else has to approve it."
         if str(who) in request.approvers:
             return "You approved it already."
+        # On record first: one that cannot be is none.
+        self._got_approval(message, responder.name)
         request.approvers.add(str(who))
         self._log.info(
             "{who} approves {responder} for {sender}",
@@ -174,7 +176,6 @@ class Approvals:
             responder=responder.name,
             sender=asked.sender,
         )
-        self._got_approval(message, responder.name)
         self._approved(code, request, message)
         return ""
 

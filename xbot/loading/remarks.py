@@ -101,6 +101,24 @@ def out_of_reach(config: Config) -> list[Problem]:
     ]
 
 
+def unasked(
+    responders: Sequence[Responder], settings: Sequence[ResponderSettings]
+) -> list[Problem]:
+    """Consent that is demanded where it is never asked for, since nothing there has effects."""
+    by_name = {each.name: each for each in settings}
+    return [
+        problem(
+            by_name[responder.name],
+            option,
+            "nobody is asked: nothing of it has effects (effect = yes says that it has)",
+        )
+        for responder in responders
+        if responder.name in by_name and not any(route.effect for route in responder.routes)
+        for option, is_set in (("confirm", responder.confirm), ("approve", responder.approve))
+        if is_set
+    ]
+
+
 def without_a_shell(settings: Sequence[ResponderSettings]) -> list[Problem]:
     """Programs that are handed what only a shell would understand."""
     return [

@@ -74,7 +74,7 @@ _HANDLERS = (
     "EndCdataSectionHandler",
 )
 
-_IQ = full_name(ns.CLIENT, "iq")
+_IQ, _PRESENCE = full_name(ns.CLIENT, "iq"), full_name(ns.CLIENT, "presence")
 
 WHITE_SPACE = re.compile(r"\s")
 
@@ -136,6 +136,10 @@ class ElementStream:
         self._text: list[str] = []
         self._elements = 0
         self._dropped = ""
+        #: Name and sender of the stanza that DroppedEvent tells of, where its tag was read.
+        self.lost: tuple[str, str | None] | None = None
+        # Whether the tag that has not ended is the first of a stanza that is skipped.
+        self._is_heading = False
 
     def parse(self, data: bytes) -> None:
         """Take the next bytes.
@@ -153,6 +157,10 @@ class ElementStream:
                 end = self._take(self._tag, data)
                 if end is None:
                     return
+                if self._is_heading:
+                    # What the stanza was that is skipped.
+                    self._is_heading = False
+                    self.lost = (_PRESENCE, self._tag.sender())
                 data, self._tag = self._tag.text() + data[end:], None
             start = unfinished_tag(data)
             if start:
@@ -196,6 +204,8 @@ class ElementStream:
         """Of this stanza the parser sees no more."""
         if self._superseded or not self._root_open:
             raise StreamViolation("a tag that does not end")
+        if self._end is None and not self._open_elements:
+            self.lost, self._is_heading = None, True
         self._drop(reason)
         if self._end is None:
             self._end = StanzaEnd(self._open_elements)
@@ -311,6 +321,7 @@ class ElementStream:
         self._elements += 1
         if self._depth == 1:
             self._is_own = is_own_answer(name, attributes)
+            self.lost = (name, attributes.get("from"))
         if self._depth > MAX_DEPTH:
             self._drop("nested too deep")
         elif self._has_too_many_elements():

@@ -264,6 +264,7 @@ class FastElementStream(ElementStream):
         self._elements += 1
         if depth == 1:
             self._is_own = is_own_answer(name, attributes)
+            self.lost = (name, attributes.get("from"))
             self._listen_carefully()
         if WHITE_SPACE.search(name.rpartition(SEPARATOR)[0]):
             # Where the careful way began with this very tag.
@@ -333,6 +334,9 @@ class FastElementStream(ElementStream):
     def _drop(self, reason: str) -> None:
         if self._open and not self._dropped:
             self._be_careful()
+            if len(self._open) > 1:
+                stanza = self._open[1]
+                self.lost = (stanza[NAME], stanza[ATTRIBUTES].get("from"))
             for node in self._open:
                 node.clear()
         super()._drop(reason)

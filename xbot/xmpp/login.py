@@ -116,11 +116,14 @@ class Login(Authenticator):
         self.xmlstream.end(error)
 
     async def _negotiate(self, stream: Stream) -> Jid:
-        features = _features(await stream.open())
+        account = self._account
         if not stream.is_encrypted:
-            await _start_tls(stream, features, self._account.tls)
-            features = _features(await stream.open())
-        await self._authenticate(stream, features)
+            await _start_tls(stream, _features(await stream.open()), account.tls)
+        # One way for STARTTLS, direct TLS and wherever we were redirected: from
+        # here on not a byte is written before the peer has shown who it is.
+        await stream.handshake()
+        check_peer(tls_connection(stream.transport), account.jid.domain, account.pins)
+        await self._authenticate(stream, _features(await stream.open()))
         stream.reset()
         features = _features(await stream.open())
         managed = self._managed
@@ -134,7 +137,7 @@ class Login(Authenticator):
                 return managed.jid
         if managed is not None:
             managed.forget()
-        jid = await _bind(stream, features, self._account.jid)
+        jid = await _bind(stream, features, account.jid)
         if managed is not None and offers_management:
             answer = await stream.exchange(managed.enable_request(), lambda element: False)
             managed.got_enabled(stream, jid, answer)
@@ -142,11 +145,7 @@ class Login(Authenticator):
 
     async def _authenticate(self, stream: Stream, features: domish.Element) -> None:
         account = self._account
-        # The features came over TLS, so the handshake is done and its certificate
-        # verified (see client_options); what else we ask of the peer comes now,
-        # before any credential leaves.
         connection = tls_connection(stream.transport)
-        check_peer(connection, account.pins)
         bindings = available_bindings(connection)
         allowed = allowed_mechanisms(
             account.mechanisms,

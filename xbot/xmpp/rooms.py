@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -112,6 +113,7 @@ class Rooms(Handler):
         self.xmlstream.shortcuts[PRESENCE] = self.take
         self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
         self.xmlstream.glance_shortcuts[Subject] = self.take_seen_subject
+        self.xmlstream.lost_presence = self._got_lost_presence
         # Before those who act on what is said: that it is said is a sign of life.
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
@@ -148,7 +150,11 @@ class Rooms(Handler):
         # Others act on what comes from a room that refused us.
         if room is None or room.state is State.REFUSED:
             return False
-        room.got_presence(seen.presence)
+        try:
+            room.got_presence(seen.presence)
+        except Exception:
+            self.got_lost(seen.room, seen.presence.nick)
+            raise
         return True
 
     def take_subject(self, node: Node) -> bool:
@@ -176,9 +182,27 @@ class Rooms(Handler):
         room = self.at(str(sender.bare))
         if room is None:
             return
-        presence = read_presence(stanza, sender.resource)
-        if presence is not None:
-            room.got_presence(presence)
+        try:
+            presence = read_presence(stanza, sender.resource)
+            if presence is not None:
+                room.got_presence(presence)
+        except Exception:
+            self.got_lost(str(sender.bare), sender.resource)
+            raise
+
+    def got_lost(self, bare: str, nick: str | None) -> None:
+        """What a presence of this occupant told is not known, so nothing of it is any more.
+
+        It may have said that who was there left, or is no admin now: no identity, no rights.
+        """
+        room = self.at(bare)
+        if room is not None and nick is not None:
+            room.occupants.forget(nick)
+
+    def _got_lost_presence(self, sender: str) -> None:
+        with suppress(InvalidJid):
+            jid = Jid.parse(sender)
+            self.got_lost(str(jid.bare), jid.resource)
 
     def got_message(self, stanza: domish.Element) -> None:
         """A message arrived, from a room or from anyone else."""

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,7 +34,7 @@ from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.managed import Managed
-from xbot.xmpp.nodes import NAME, Node
+from xbot.xmpp.nodes import NAME, Node, full_name
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
 from xbot.xmpp.serialize import serialize, serialize_message
@@ -68,11 +73,13 @@ ItemShortcut = Callable[[Node, Node], bool]
 MakeElements = Callable[[], ElementStream]
 """Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
 
+_PRESENCE = full_name(ns.CLIENT, "presence")
+
 #: What a stream carries once the login is done (RFC 6120, section 8).
 _STANZAS = ("message", "presence", "iq")
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class Stream(XmlStream):
     """One connection's stream.
 
@@ -103,6 +110,8 @@ class Stream(XmlStream):
         self.shortcuts: dict[str, Shortcut] = {}
         self.item_shortcut: ItemShortcut | None = None
         self.glance_shortcuts: dict[type, GlanceShortcut] = {}
+        #: Told whose presence it was that could not be read.
+        self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
         self.is_writable = True
         self.managed: Managed | None = None
@@ -116,6 +125,8 @@ class Stream(XmlStream):
         self._early: list[domish.Element] = []
         self._hold: Deferred[Any] | None = None
         self._abort_call: IDelayedCall | None = None
+        self._is_shaken = False
+        self._handshake: Deferred[None] | None = None
         self._lost = False
         self._unread = 0
         # What is written while data is read leaves together.
@@ -129,10 +140,30 @@ class Stream(XmlStream):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether TLS runs (its certificate was verified before any data came through)."""
+        """Whether TLS runs, or begins."""
         # A transport that was wrapped in TLS from the start does not say so itself.
         is_wrapped = tls_connection(self.transport) is not None
         return is_wrapped or bool(ISSLTransport.providedBy(self.transport))
+
+    def handshake(self) -> Deferred[None]:
+        """Fires once the TLS handshake is done, before anything of ours is written over it.
+
+        What is written earlier would leave with the handshake's last flight,
+        before anybody has looked at who the peer is.
+        """
+        if self.problem is not None:
+            return fail(self.problem)
+        if self._is_shaken:
+            return succeed(None)
+        self._handshake = Deferred()
+        return self._handshake
+
+    def handshakeCompleted(self) -> None:
+        """Twisted tells that TLS is there (``IHandshakeListener``)."""
+        self._is_shaken = True
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.callback(None)
 
     def open(self) -> Deferred[domish.Element]:
         """Open a stream, or open it anew; fires with the server's features."""
@@ -411,6 +442,9 @@ class Stream(XmlStream):
             # The server counts it: it would send as many of the last ones again.
             self.managed.received()
         self._count_dropped(reason)
+        lost = self.stream.lost
+        if lost is not None and lost[0] == _PRESENCE and lost[1] is not None:
+            self.lost_presence(lost[1])
 
     def _count_dropped(self, reason: str) -> None:
         self.dropped += 1
@@ -454,6 +488,9 @@ class Stream(XmlStream):
         if self.managed is not None:
             self.managed.detached(self)
         failure = Failure(self.problem)
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.errback(failure)
         self._take_turn(failure)
         self.dispatch(failure, STREAM_END_EVENT)
         self.stream = None

@@ -8,6 +8,12 @@ tags are kept from it until they are whole, and some for good.
 from __future__ import annotations
 
 import re
+from html import unescape
+
+from xbot.xmpp import ns
+
+#: Of a tag that the parser does not get nothing is kept once it is longer.
+MAX_KEPT = 512 * 1024
 
 #: A tag that is whole. Only quotes, and what is in them, may hold a ``>``. The group is
 #: repeated greedily: a possessive one ends within a value on Python 3.11.2 (Debian 12's).
@@ -18,6 +24,13 @@ _PART = re.compile(rb"""'[^'<]*+'|"[^"<]*+"|[<>'"]""")
 
 #: What ends a value; a ``<`` can stand in none (XML 1.0, section 2.3).
 _VALUE_ENDS = {b"'": re.compile(rb"['<]"), b'"': re.compile(rb'["<]')}
+
+#: An attribute of a whole tag, with its value's quotes.
+_ATTRIBUTE = re.compile(rb"""\s([^\s=<>/"']+)\s*=\s*('[^']*'|"[^"]*")""")
+
+_PRESENCE = re.compile(rb"<presence(?=\s)")
+
+_CLIENT = ns.CLIENT.encode()
 
 _CDATA, _CDATA_ENDS = b"<![CDATA[", b"]]>"
 
@@ -59,14 +72,25 @@ class UnfinishedTag:
         self.size += len(mine)
         self._first = (self._first + mine[:2])[:2]
         self._last = (self._last + mine[-2:])[-2:]
-        if self._is_kept:
-            self._pieces.append(mine)
+        self._pieces.append(mine)
+        if not self._is_kept and self.size > MAX_KEPT:
+            self._pieces.clear()
         return end
 
     def forget(self) -> None:
-        """Keep no more of it than whether it begins or ends an element, or both."""
-        self._pieces.clear()
+        """Give no more of it than whether it begins or ends an element, or both."""
         self._is_kept = False
+
+    def sender(self) -> str | None:
+        """The ``from`` of a presence that begins with it; None when it is none, or too long."""
+        text = b"".join(self._pieces)
+        if self.size > MAX_KEPT or (name := _PRESENCE.match(text)) is None:
+            return None
+        # One after the other: what stands in a value is no attribute.
+        found = dict(_ATTRIBUTE.findall(text, name.end()))
+        if b"from" not in found or found.get(b"xmlns", b"'jabber:client'")[1:-1] != _CLIENT:
+            return None
+        return unescape(found[b"from"][1:-1].decode(errors="replace"))
 
     def text(self) -> bytes:
         """All of it that came; of one that was forgotten, another in its place."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Collection
 from typing import Any
 
+import idna
 from attrs import field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import ssl
 from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -27,6 +30,8 @@ _CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 #: COMPAT: pyOpenSSL has no name for it (OpenSSL 1.1.0h and later).
 _OP_NO_RENEGOTIATION = 1 << 30
+
+_NOT_OURS = "the server's certificate is not for our domain"
 
 #: The failures of OpenSSL's that an operator can do something about.
 _EXPLANATIONS = {
@@ -124,33 +129,73 @@ class _OneHandshake:
         if hasattr(connection, "set_options"):
             connection.set_options(_OP_NO_RENEGOTIATION)
         else:
-            # COMPAT: older pyOpenSSL; this counts from the next connection on.
+            # COMPAT: older pyOpenSSL knows options of contexts alone, and they
+            # count for connections that are made afterwards.
             connection.get_context().set_options(_OP_NO_RENEGOTIATION)
+            connection = self.inner.clientConnectionForTLS(tlsProtocol)
         return connection
 
 
-def check_peer(connection: Any, pins: Collection[bytes]) -> None:
-    """What is asked of the peer besides a certificate for our domain that we trust.
+def check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:
+    """Certificate name check, ALPN and pins, after the handshake (RFC 9525, RFC 7301, RFC 7469).
+
+    It looks at the certificate that ``connection`` (pyOpenSSL's) shows, which
+    must be for ``domain``, the JID's, whatever Twisted made of it: Twisted
+    asks the same question in the handshake, but from a callback of OpenSSL's,
+    and which answer an error gives there is the library's choice. Here
+    whatever goes wrong is a refusal.
 
     ``pins`` are SHA-256 of public keys (SubjectPublicKeyInfo, as in RFC 7469,
     section 2.4); one of them must belong to the server or to a CA of the chain
     by which it was verified. What else the server sent along counts for
     nothing: anyone can send somebody's certificate.
 
-    :raises WrongPeer: when there is no such key, or when the server speaks
-        another protocol than ours (RFC 7301).
+    :raises WrongPeer: unless all of that holds.
     """
-    if connection is not None and connection.get_alpn_proto_negotiated() not in (b"", ALPN):
+    try:
+        _check_peer(connection, domain, pins)
+    except WrongPeer:
+        raise
+    except BaseException as error:
+        # All of them: what Rust's panics become in Python is no Exception.
+        why = f"{type(error).__name__}: {error}".removesuffix(": ")[:300]
+        raise WrongPeer(f"the server's certificate cannot be checked ({why})") from None
+
+
+def _check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:
+    if connection is None or connection.get_peer_certificate() is None:
+        raise WrongPeer("the server shows no certificate")
+    try:
+        _check_name(connection, domain)
+    except VerificationError:
+        raise WrongPeer(f"{_NOT_OURS} ({domain})") from None
+    if connection.get_alpn_proto_negotiated() not in (b"", ALPN):
         raise WrongPeer("the server speaks another protocol than XMPP (ALPN)")
     if not pins:
         return
-    chain = connection.get_verified_chain() if connection is not None else None
+    chain = connection.get_verified_chain()
     found = [public_key_pin(certificate.to_cryptography()) for certificate in chain or ()]
     if not any(pin in pins for pin in found):
         raise WrongPeer(
             "the server's public key is none of those in pin-sha256: the server has a new key,"
             " or somebody is in between"
         )
+
+
+def _check_name(connection: Any, domain: str) -> None:
+    """RFC 9525, section 6: a DNS-ID of the certificate is ``domain``, or an IP-ID its address.
+
+    SRV-IDs and XMPP addresses (RFC 6120, section 13.7.1.2.1) do not count, as
+    they do not for Twisted, nor does the common name.
+    """
+    try:
+        address = ipaddress.ip_address(domain)
+    except ValueError:
+        # A-labels, made as Twisted makes them for SNI: service_identity would
+        # want the idna package for anything else.
+        verify_hostname(connection, idna.encode(domain).decode("ascii"))
+    else:
+        verify_ip_address(connection, str(address))
 
 
 def public_key_pin(certificate: x509.Certificate) -> bytes:
@@ -179,7 +224,7 @@ def explain(reason: Failure) -> str:
     """Why a connection ended, in words for the operator."""
     error = reason.value
     if isinstance(error, VerificationError):
-        return "the server's certificate is not for our domain"
+        return _NOT_OURS
     if isinstance(error, SSL.Error):
         texts = [str(entry[-1]) for entry in (error.args[0] if error.args else ())]
         for text in texts:

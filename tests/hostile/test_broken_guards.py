@@ -1,0 +1,244 @@
+"""What a guard does when it breaks: it says no.
+
+Each is made to raise, and then what it guards must not happen, whoever asks for it.
+"""
+
+import contextlib
+import hashlib
+import hmac
+from pathlib import Path
+
+from twisted.trial import unittest
+
+from tests.hostile.bot import Bot, said, told
+from tests.web.test_server import ServerCase
+from tests.webhooks.test_door import GITHUB, DoorCase
+from tests.xmpp.harness import BIND, JID, features, mechanisms, sasl
+from tests.xmpp.test_sasl import ScramServer
+from xbot import access
+from xbot.config import credentials
+from xbot.dispatch import accepting, dispatcher, duplicates
+from xbot.dispatch.limits import Limits
+from xbot.people import People
+from xbot.settings import XmppSettings
+from xbot.testing.journal import MemoryJournal
+from xbot.web.server import HttpServer
+from xbot.webhooks import door, proof
+from xbot.xmpp import (
+    invitations,
+    iq,
+    login,
+    messages,
+    ns,
+    remembered,
+    scram,
+    session,
+    stanza,
+    subscriptions,
+)
+from xbot.xmpp import (
+    mechanisms as choosing,
+)
+from xbot.xmpp import (
+    sasl as exchange,
+)
+from xbot.xmpp.remembered import Remembered
+
+
+class Broken(Exception):
+    """In a guard."""
+
+
+class BrokenCase(unittest.TestCase):
+    def tearDown(self):
+        self.flushLoggedErrors(Broken)
+
+    @contextlib.contextmanager
+    def broken(self, where, name):
+        """``where.name`` raises, and is asked."""
+        asked = []
+
+        def fail(*arguments, **more):
+            asked.append(arguments)
+            raise Broken
+
+        patch = self.patch(where, name, fail)
+        yield
+        patch.restore()
+        self.assertTrue(asked, f"nobody asks {name}")
+
+
+class CommandTests(BrokenCase):
+    def test_commands(self):
+        """What has effects does not run where anything breaks that is asked before."""
+        for where, name in (
+            (dispatcher, "reason_to_drop"),
+            (dispatcher, "may_have_effects"),
+            (dispatcher, "may_answer"),
+            (access, "identity_of"),
+            (access.Access, "allows"),
+            (access.Access, "is_here"),
+            (People, "includes"),
+            (duplicates.RecentKeys, "add"),
+            (Limits, "over"),
+            (Limits, "over_of"),
+            (accepting.Accepting, "begin"),
+            (MemoryJournal, "accept"),
+            (messages, "read_message"),
+            (stanza, "is_delayed"),
+            (stanza, "_body"),
+        ):
+            bot = Bot(is_limited=True)
+            peer = bot.online()
+            with self.broken(where, name):
+                peer.feed(
+                    "<message type='chat' id='1' from='alice@example.org/x'><body>deploy</body>"
+                    "<x xmlns='urn:x'/></message>"
+                )
+                if where not in (messages, stanza):
+                    # What is said in a room goes past those, the short way.
+                    peer.feed(said("bot: deploy").replace("<message", "<message id='2'"))
+            self.assertEqual(bot.runs, [], name)
+            # Nobody else is the worse for it.
+            peer.feed(told("deploy 2"))
+            self.assertEqual(bot.runs, ["deploy 2"], name)
+
+    def test_invitations(self):
+        """No room is entered where anything breaks that is asked about who invites."""
+        for where, name in (
+            (invitations, "read_invitation"),
+            (invitations.Invitations, "_is_welcome"),
+            (invitations.Invitations, "_reason_against"),
+            (messages, "is_delayed"),
+        ):
+            settings = XmppSettings(JID, accept_invites=People.parse(["alice@example.org"]))
+            bot = Bot(settings=settings)
+            peer = bot.online()
+            with self.broken(where, name):
+                peer.feed(
+                    "<message from='alice@example.org/x'>"
+                    f"<x xmlns='{ns.CONFERENCE}' jid='two@muc.example.net'/></message>"
+                )
+            self.assertEqual(len(list(bot.adapter.rooms)), 1, name)
+
+    def test_contacts(self):
+        """Nobody is let in on our presence, nor into the roster, by what breaks."""
+        settings = XmppSettings(JID, subscriptions="accept")
+        for where, name in (
+            (subscriptions.Subscriptions, "_answer_to"),
+            (iq.Iq, "is_from_account"),
+            (session, "node_of"),
+        ):
+            bot = Bot(settings=settings)
+            peer = bot.online()
+            contacts = bot.adapter.subscriptions._contacts
+            self.assertEqual(contacts(), {})
+            with self.broken(where, name):
+                if where is subscriptions.Subscriptions:
+                    peer.feed("<presence type='subscribe' from='mallory@example.net'/>")
+                peer.feed(
+                    f"<iq type='set' id='1' from='{JID.bare}'><query xmlns='{ns.ROSTER}'>"
+                    "<item jid='mallory@example.net' subscription='both'/></query></iq>"
+                )
+            self.assertNotIn("subscribed", peer.sent(), name)
+            if where is not subscriptions.Subscriptions:
+                self.assertEqual(contacts(), {}, name)
+
+
+class LoginTests(BrokenCase):
+    def begin(self, *offered):
+        path = Path(self.mktemp()) / "login.json"
+        bot = Bot(remembered=Remembered(path))
+        peer = bot.accept()
+        peer.start_tls()
+        peer.sent()
+        peer.feed(features(mechanisms(*offered)))
+        return bot, peer
+
+    def test_before_a_credential(self):
+        """Nothing of the account is said where anything breaks that is asked before."""
+        for where, name in (
+            (login, "check_peer"),
+            (login, "tls_connection"),
+            (login, "available_bindings"),
+            (login, "allowed_mechanisms"),
+            (login, "read_offer"),
+            (login, "choose"),
+            (choosing, "_check_contradictions"),
+            (remembered.Remembered, "check"),
+            (remembered, "read_file"),
+        ):
+            if name == "_check_contradictions":
+                # It is asked where there is something to bind.
+                self.patch(login, "available_bindings", lambda connection: {"tls-exporter": b"x"})
+            if name == "read_file":
+                self.patch(Path, "lstat", lambda path: None)
+            with self.broken(where, name):
+                bot, peer = self.begin("SCRAM-SHA-1", "PLAIN")
+            written = bot.taps[-1].text(encrypted=True)
+            self.assertNotIn("<auth", written, name)
+            self.assertTrue(peer.transport.disconnecting, name)
+            peer.lose()
+
+    def test_the_servers_proof(self):
+        """A server is not believed where the check of what it proves breaks."""
+        for where, name in (
+            (scram.ScramClient, "check_success"),
+            (scram.hmac, "compare_digest"),
+            (exchange, "_data"),
+        ):
+            bot, peer = self.begin("SCRAM-SHA-1")
+            server = ScramServer(peer, "sha1")
+            if name != "_data":
+                server.challenge()
+            with self.broken(where, name):
+                if name == "_data":
+                    server.challenge()
+                else:
+                    server.succeed()
+            peer.feed(features(BIND))
+            self.assertNotIn("<bind", bot.taps[-1].text(encrypted=True), name)
+            self.assertTrue(peer.transport.disconnecting, name)
+
+    def test_whose_jid(self):
+        """Nobody is logged in where the check of the JID that the server bound breaks."""
+        _, peer = self.begin("PLAIN")
+        peer.feed(sasl("success"))
+        peer.sent()
+        peer.feed(features(BIND))
+        with self.broken(login.Jid, "parse"):
+            peer.bind(str(JID))
+        self.assertTrue(peer.stream.negotiating)
+        self.assertTrue(peer.transport.disconnecting)
+
+
+class PostTests(BrokenCase, DoorCase):
+    def test_proof(self):
+        """What is posted is not said where the check of its signature breaks."""
+        body = b'{"zen": "x"}'
+        digest = hmac.new(b"hunter2", body, hashlib.sha256).hexdigest()
+        for where, name in ((door, "prove"), (proof.hmac, "compare_digest")):
+            with self.broken(where, name):
+                headers = {"content-type": "application/json", "x-hub-signature-256": digest}
+                posted = door.Posted(GITHUB.path, headers, body)
+                self.failureResultOf(self.door.post(posted), Broken)
+        self.assertEqual(self.spool.kept, [])
+
+
+class PageTests(BrokenCase, ServerCase):
+    def test_host(self):
+        """No page is shown where the check of the name that was asked for breaks."""
+        with self.broken(HttpServer, "_is_asked_for"):
+            answer = self.get()
+        self.assertIn("500", repr(answer))
+        self.assertNotIn("200 OK", repr(answer))
+
+
+class FileTests(BrokenCase):
+    def test_password(self):
+        """No password is read where the check of who else can read it breaks."""
+        path = Path(self.mktemp())
+        path.write_text("pencil\n")
+        path.chmod(0o600)
+        with self.broken(credentials, "exposure"), self.assertRaises(Broken):
+            credentials.read_password(path, {}, path.stat().st_uid)

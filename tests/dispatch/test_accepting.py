@@ -288,7 +288,9 @@ class ReportTests(JournalledCase):
             dispatcher.got_message(message)
         self.journal = self.journal.restarted()
 
-    def deliver(self, message: Message, delivered: Callable[[], None]) -> None:
+    def deliver(
+        self, message: Message, delivered: Callable[[], None], failed: None, dropped: object
+    ) -> None:
         """An outbox whose link is as good as ``arrives`` says."""
         if self.arrives:
             self.sent.append(message)

@@ -261,7 +261,7 @@ class Dispatcher:
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
         """Tell people what a restart interrupted: once, unless that was not delivered.
 
-        ``deliver(message, delivered)`` is an outbox's. Fires when it has taken
+        ``deliver`` is an outbox's. Fires when it has taken
         the reports, however late the journal works; never fails.
         """
         if self._accepting is None:
@@ -439,6 +439,10 @@ class Dispatcher:
             self._begin(following)
 
     # Answers
+
+    def got_lost(self, answer: Message) -> None:
+        """What was given to ``send`` was dropped, which the log tells."""
+        self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:
         try:

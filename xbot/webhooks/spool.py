@@ -31,8 +31,9 @@ MAX_TEXTS, MAX_LENGTH = 20, 6000
 #: So many messages to one room are under way at once.
 MAX_UNDER_WAY = 5
 
-#: Seconds until the outbox, which was full, is asked again.
-RETRY = 10.0
+#: Seconds until the outbox, which was full, is asked again; and at most, where it dropped what
+#: it had taken, again and again.
+RETRY, LAST_RETRY = 10.0, 600.0
 
 #: What nobody could be told for so long, in seconds, is no news.
 MAX_AGE = 7 * 86400.0
@@ -43,8 +44,10 @@ FORGET_AFTER = 1000
 #: What the bot cannot say, which is a mistake of ours, is tried so often by one process.
 MAX_TRIES = 3
 
-Say = Callable[[Message, Callable[[], None], Callable[[], None]], bool]
-"""Takes a message, and what is called once it has arrived, or if it cannot be said.
+Told = Callable[[], None]
+
+Say = Callable[[Message, Told, Told, Told], bool]
+"""Takes a message, and what is called once it arrived, if it cannot be said, or not as things are.
 
 Gives whether it was taken.
 """
@@ -89,6 +92,8 @@ class Spool:
         self.unsaid = 0
         # By batch: how often it could not be said.
         self._failures: dict[str, int] = {}
+        # By batch: how often it was taken, and dropped.
+        self._drops: dict[str, int] = {}
         self._new_keys = 0
         self._is_held = False
 
@@ -248,12 +253,13 @@ class Spool:
             message,
             lambda: self._got_delivered(texts, batch),
             lambda: self._got_failed(texts, batch),
+            lambda: self._got_dropped(texts, batch),
         ):
             self._give_later(texts, batch)
 
-    def _give_later(self, texts: list[Waiting], batch: str) -> None:
+    def _give_later(self, texts: list[Waiting], batch: str, wait: float = RETRY) -> None:
         if not self._is_held:
-            self._timers[batch] = self._reactor.callLater(RETRY, self._give_again, texts, batch)
+            self._timers[batch] = self._reactor.callLater(wait, self._give_again, texts, batch)
 
     def _give_again(self, texts: list[Waiting], batch: str) -> None:
         del self._timers[batch]
@@ -277,12 +283,18 @@ class Spool:
         )
         self._end(texts, batch, "failed")
 
+    def _got_dropped(self, texts: list[Waiting], batch: str) -> None:
+        """It is a matter of the room, and may pass: whoever put us out may let us in again."""
+        count = self._drops[batch] = self._drops.get(batch, 0) + 1
+        self._give_later(texts, batch, min(RETRY * 2 ** min(count - 1, 10), LAST_RETRY))
+
     def _end(self, texts: list[Waiting], batch: str, fate: str) -> None:
         """A message is not under way any more; another one may be."""
         room = texts[0].room
         self.fates[fate] += len(texts)
         self.unsaid -= len(texts)
         self._failures.pop(batch, None)
+        self._drops.pop(batch, None)
         self._under_way[room] -= 1
         if not self._under_way[room]:
             del self._under_way[room]

@@ -79,7 +79,8 @@ class Surroundings(NamedTuple):
 
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
     ``turns`` are those of the room's service. ``joined`` is called each time we
-    can speak in the room, ``left`` once we are out of it as we wished.
+    can speak in the room, ``refused`` once it has refused us for good, and ``left``
+    once we are out of it as we wished.
     """
 
     send: Callable[[domish.Element], None]
@@ -91,6 +92,7 @@ class Surroundings(NamedTuple):
     ping_interval: Callable[[], float] = lambda: 300.0
     joined: Callable[[Room], None] = lambda room: None
     left: Callable[[Room], None] = lambda room: None
+    refused: Callable[[Room], None] = lambda room: None
 
 
 class Room:
@@ -406,6 +408,7 @@ class Room:
     def _stay_out(self, exclusion: Exclusion) -> None:
         if exclusion.is_final:
             self._become(State.REFUSED, exclusion.reason)
+            self._around.refused(self)
         else:
             # An older session of ours may have taken us along as it ended (see Bounces).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)

@@ -38,6 +38,8 @@ class Rooms(Handler):
     They are entered in that order, some at a time: each service has its own
     :class:`~xbot.xmpp.turns.Turns`, so that one that is dead holds up nobody else.
     ``dropped`` counts the presences of which nobody can say who sent them.
+    ``joined`` is told each room in which we can speak now, and ``lost`` each that
+    refused us for good, or that we left.
     """
 
     _log = Logger("xbot.xmpp.rooms")
@@ -51,6 +53,7 @@ class Rooms(Handler):
         joined: Callable[[Room], None] = lambda room: None,
         ping_interval: float = 300.0,
         bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
+        lost: Callable[[Room], None] = lambda room: None,
     ) -> None:
         super().__init__()
         self._iq = iq
@@ -58,6 +61,7 @@ class Rooms(Handler):
         self._uniform = uniform
         self._joined = joined
         self._bounced = bounced
+        self._lost = lost
         self.ping_interval = ping_interval
         self.dropped = 0
         self._in_session = False
@@ -205,12 +209,14 @@ class Rooms(Handler):
             lambda: self.ping_interval,
             self._joined,
             self._left,
+            self._lost,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, around)
         return room
 
     def _left(self, room: Room) -> None:
         self._leaving.pop(str(room.jid), None)
+        self._lost(room)
 
     def _ping(self, address: str) -> Deferred[Any]:
         return self._iq.request("get", address, domish.Element((ns.PING, "ping")))

@@ -10,3 +10,8 @@ from __future__ import annotations
 def may_have_more(own: int, taken: int, most: int) -> bool:
     """Whether one who has ``own`` of the ``taken``, of ``most`` in all, may have one more."""
     return own < most - taken
+
+
+def domain_of(address: str) -> str:
+    """Whose users share: the domain of a JID, with or without the other parts."""
+    return address.partition("/")[0].rpartition("@")[2]

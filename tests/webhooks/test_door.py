@@ -143,7 +143,7 @@ class AnswerTests(DoorCase):
 
     def test_unkept(self) -> None:
         """503 when it cannot be kept now."""
-        for problem in (TooMuchWaits(), SpoolUnavailable(FOLDER, "disk full")):
+        for problem in (TooMuchWaits(2000), SpoolUnavailable(FOLDER, "disk full")):
             self.spool.problem = problem
             status, told = self.post(sample("generic"))
             self.assertEqual(status, 503)

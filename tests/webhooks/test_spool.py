@@ -314,13 +314,24 @@ class TroubleTests(SpoolCase):
 
     def test_too_much(self) -> None:
         """When too much waits no more is taken, and what was refused is news later."""
-        self.patch(file, "MAX_WAITING", 2)
+        self.patch(file, "MAX_WAITING", 3)
         self.keep("a")
         self.keep("b")
         self.assertIsInstance(self.fail_to_keep(), TooMuchWaits)
         self.clock.advance(GATHER)
         self.arrive()
         self.assertTrue(self.keep("z"))
+
+    def test_a_room_that_is_full(self) -> None:
+        """What it holds leaves room for others, who are told what it cannot be told."""
+        self.patch(file, "MAX_WAITING", 8)
+        for number in range(4):
+            self.assertTrue(self.keep(f"{number}"))
+        self.assertIsInstance(self.fail_to_keep(), TooMuchWaits)
+        self.assertTrue(self.keep("both", rooms=(ROOM, OTHER)))
+        self.clock.advance(GATHER)
+        self.assertIn("[hook] both", self.bodies())
+        self.assertEqual(self.waiting(), 5)
 
     def test_disk(self) -> None:
         """While the file fails nothing is taken, and what was kept before is said once it works."""

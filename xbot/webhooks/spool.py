@@ -19,7 +19,8 @@ from xbot.durable.writer import Writer
 from xbot.file_state import FileState
 from xbot.idents import new_ident
 from xbot.message import Message
-from xbot.webhooks.file import KIND, SpoolFile, Waiting
+from xbot.throttle import Throttle
+from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 
 #: What comes for one room within so many seconds is said as one message.
@@ -95,6 +96,7 @@ class Spool:
         # By batch: how often it was taken, and dropped.
         self._drops: dict[str, int] = {}
         self._new_keys = 0
+        self._telling = Throttle(reactor)
         self._is_held = False
 
     @property
@@ -126,15 +128,22 @@ class Spool:
         """Fires, once it is durable, with whether there was any news in ``items``.
 
         :raises SpoolUnavailable: (by the Deferred) when it cannot be kept.
-        :raises TooMuchWaits: (by the Deferred) when no more is taken.
+        :raises TooMuchWaits: (by the Deferred) when no more is taken for any of the rooms.
         """
         now = self._wall_clock()
 
-        def keep(file: SpoolFile) -> list[Waiting]:
-            kept = [file.keep(source, room, items, said, now, window) for room in rooms]
-            return [each for each in kept if each is not None]
+        def keep(file: SpoolFile) -> tuple[list[Waiting], list[str]]:
+            kept, full = [], []
+            for room in rooms:
+                try:
+                    kept.append(file.keep(source, room, items, said, now, window))
+                except TooMuchWaits:
+                    full.append(room)
+                    if len(full) == len(rooms):
+                        raise
+            return [each for each in kept if each is not None], full
 
-        return self._writer.do(keep).addCallback(self._got_kept, len(items) * len(rooms))
+        return self._writer.do(keep).addCallback(self._got_kept, source, len(items) * len(rooms))
 
     def hold(self) -> None:
         """Say no more; what arrives is still noted."""
@@ -194,7 +203,18 @@ class Spool:
         for room in self._waiting:
             self._later(room, GATHER)
 
-    def _got_kept(self, kept: list[Waiting], keys: int) -> bool:
+    def _got_kept(
+        self, done: tuple[list[Waiting], list[str]], source: str, keys: int
+    ) -> bool:
+        kept, full = done
+        for room in full:
+            # The others must not miss it for a room that lets nothing through.
+            if self._telling.allows(f"{source} {room}"):
+                self._log.warn(
+                    "webhook {webhook}: too much waits to be said in {room}; told elsewhere only",
+                    webhook=source,
+                    room=room,
+                )
         self._new_keys += keys
         if self._new_keys >= FORGET_AFTER:
             self._new_keys = 0

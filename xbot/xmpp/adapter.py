@@ -202,7 +202,7 @@ class XmppAdapter:
             raise NotConnected(recipient.jid, "the server does not read")
         stream.send_message(message)
         if room is not None and message.is_public:
-            self._bounces.sent(message)
+            self._bounces.sent(room.address, message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)

@@ -42,6 +42,7 @@ from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen, Responder
+from xbot.share import domain_of
 from xbot.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 
 #: Denials that are told, logged and journalled in a minute; each person gets one of
 #: each responder. The others are counted.
-MAX_DENIALS = 100
+MAX_DENIALS = 200
 
 
 #: Something may be said instead of something that was said instead of ..., and so on so often.
@@ -383,7 +384,8 @@ class Dispatcher:
     def _deny(self, run: Run, answer: str) -> None:
         """It is not done for whoever said this, who is told so, unless nothing was asked of us."""
         name, sender = run.responder.name, run.message.sender
-        if not self._denials.allows(f"{name} {run.message.identity or sender}"):
+        who = run.message.identity or sender
+        if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
             self._runs.end(run, "denied")
             return
         self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)

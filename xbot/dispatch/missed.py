@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from xbot.dispatch.interrupted import MAX_NAMED, MAX_TEXT, one_line
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen
+from xbot.share import domain_of
 from xbot.throttle import Throttle
 
 #: A server gives out all that it kept at once; what comes within so many seconds is one answer.
@@ -19,7 +20,7 @@ GATHER = 2.0
 
 #: Each person is told once in so many seconds, and so many people in that time.
 PERIOD = 60.0
-MAX_PEOPLE = 100
+MAX_PEOPLE = 200
 
 IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
 """Whether nobody knows yet what became of a command; never fails."""
@@ -66,7 +67,7 @@ class Missed:
         who = message.identity or message.sender
         late = self._late.get(who)
         if late is None:
-            if not self._told.allows(who):
+            if not self._told.allows(who, domain_of(who)):
                 return
             timer = self._clock.callLater(GATHER, self._got_all, who)
             late = self._late[who] = _Late(timer)

@@ -13,10 +13,12 @@ from xbot.dispatch.person import Person, person_of
 from xbot.failures import NoAnswer
 from xbot.message import Message
 from xbot.responder import Chosen, Responder, Route
+from xbot.share import domain_of, may_have_more
 from xbot.threads import Busy
 
-#: So many questions are open at once.
-MAX_QUESTIONS = 200
+#: So many questions are open at once; in one room, or in private to those of one domain, as many
+#: as are left.
+MAX_QUESTIONS = 400
 
 
 @define(eq=False, repr=False)
@@ -46,8 +48,10 @@ class Questions:
         """
         person = person_of(message)
         self._fail(person, NoAnswer("", "asked something else"))
-        if len(self._open) >= MAX_QUESTIONS:
-            return fail(Busy(MAX_QUESTIONS))
+        where = _where(person)
+        there = sum(_where(each) == where for each in self._open)
+        if not may_have_more(there, len(self._open), MAX_QUESTIONS):
+            return fail(Busy(there))
         question = _Question(Deferred(lambda _: self._take(person, question)))
         self._open[person] = question
         question.limit = self._clock.callLater(timeout, self._got_limit, person, timeout)
@@ -80,3 +84,8 @@ class Questions:
             del self._open[person]
         if question.limit is not None and question.limit.active():
             question.limit.cancel()
+
+
+def _where(person: Person) -> str:
+    """Who share what is open: anybody can have any number of nicks in a room, or of accounts."""
+    return person.room or domain_of(person.name)

@@ -164,7 +164,9 @@ class Dispatcher:
         any more: it is journalled, or whoever said it was refused. It never fails.
         """
         reason = reason_to_drop(message)
-        place = message.room if message.is_public and message.room else message.sender
+        # One person who writes from many devices waits in one place.
+        in_private = message.identity or message.sender
+        place = message.room if message.is_public and message.room else in_private
         if reason is None and not self._in_order.is_waiting(place):
             return self._deal(message, place, self._answer)
         if reason is None and self._in_order.is_full(place):

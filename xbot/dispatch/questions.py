@@ -13,7 +13,7 @@ from xbot.dispatch.person import Person, person_of
 from xbot.failures import NoAnswer
 from xbot.message import Message
 from xbot.responder import Chosen, Responder, Route
-from xbot.share import domain_of, may_have_more
+from xbot.share import may_have_more
 from xbot.threads import Busy
 
 #: So many questions are open at once; in one room, or in private to those of one domain, as many
@@ -48,8 +48,7 @@ class Questions:
         """
         person = person_of(message)
         self._fail(person, NoAnswer("", "asked something else"))
-        where = _where(person)
-        there = sum(_where(each) == where for each in self._open)
+        there = sum(each.share == person.share for each in self._open)
         if not may_have_more(there, len(self._open), MAX_QUESTIONS):
             return fail(Busy(there))
         question = _Question(Deferred(lambda _: self._take(person, question)))
@@ -84,8 +83,3 @@ class Questions:
             del self._open[person]
         if question.limit is not None and question.limit.active():
             question.limit.cancel()
-
-
-def _where(person: Person) -> str:
-    """Who share what is open: anybody can have any number of nicks in a room, or of accounts."""
-    return person.room or domain_of(person.name)

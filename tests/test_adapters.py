@@ -108,7 +108,7 @@ class AdapterContract:
         self.assertEqual(self.delivered, ["elsewhere", "in the room"])
 
     def test_what_is_said_in_a_room_that_was_left(self) -> None:
-        """It does not wait there: who said it is told at once; it waits when the bot is to return."""
+        """It does not wait there, who said it is told; it is said once the bot returns."""
         self.join()
         failed: list[str] = []
         self.outbox.put(to_room("a"), None, lambda: failed.append("a"))

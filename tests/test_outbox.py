@@ -261,7 +261,9 @@ class ShareTests(unittest.TestCase):
         outbox = Outbox(self.link.send)
         failed: list[int] = []
         for number in range(MAX_MESSAGES + 500):
-            outbox.put(to_room("x", "dead@rooms"), None, lambda number=number: failed.append(number))
+            outbox.put(
+                to_room("x", "dead@rooms"), None, lambda number=number: failed.append(number)
+            )
         self.link.up.add(ROOM)
         for number in range(100):
             outbox.put(to_room(f"{number}"))
@@ -319,7 +321,7 @@ class ShareTests(unittest.TestCase):
         self.assertTrue(self.outbox.has_room_for(to_room("x", "live")))
 
     def test_refused(self) -> None:
-        """What waits for a place that refuses us is dropped at once, and what is said there later."""
+        """What waits for a place that refuses us is dropped at once, and what comes later."""
         for text in "abc":
             self.put(text)
         self.link.refusing.add(ROOM)
@@ -387,7 +389,9 @@ class ShareTests(unittest.TestCase):
     @given(
         st.lists(
             st.tuples(
-                st.sampled_from(["put", "put", "put", "up", "down", "refuse", "ack", "cut", "time"]),
+                st.sampled_from(
+                    ("put", "up", "put", "down", "put", "refuse", "ack", "cut", "time")
+                ),
                 st.sampled_from("abcd"),
             ),
             max_size=120,

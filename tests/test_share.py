@@ -10,7 +10,7 @@ from xbot.share import domain_of, may_have_more
 class ShareTests(unittest.TestCase):
     @given(st.lists(st.integers(0, 5), max_size=200), st.integers(1, 64))
     def test_something_is_left(self, asking, most):
-        """Whoever asks how often, the bound holds, and half of what is free is there for another."""
+        """Whoever asks how often, the bound holds, and nobody has more than half of it."""
         taken: dict[int, int] = {}
         for who in asking:
             own, free = taken.get(who, 0), most - sum(taken.values())

@@ -1,4 +1,4 @@
-"""The outbox: a bounded, fair queue for each place; what is said waits for link, room and receipt."""
+"""The outbox: bounded fair queues, where what is said waits for link, room and receipt."""
 
 from __future__ import annotations
 
@@ -122,10 +122,10 @@ class Outbox:
         self._bytes += weight
         if place in self._waiting:
             self._make_room_there(place, weight)
-        if self._messages > self._max_messages or self._bytes > self._max_bytes:
-            if weight > self._max_bytes or not self._make_room():
-                self._drop(message, place, "overflow", "the outbox is full")
-                return
+        is_too_much = self._messages > self._max_messages or self._bytes > self._max_bytes
+        if is_too_much and (weight > self._max_bytes or not self._make_room()):
+            self._drop(message, place, "overflow", "the outbox is full")
+            return
         waiting = self._waiting.get(place)
         if waiting is not None:
             # Nothing overtakes what waits.

@@ -51,8 +51,8 @@ class InThread:
 
     At most ``limit`` threads are alive at once, and at most ``limit_each`` (or
     ``at_once``) with the same function (equal objects), so that one that is stuck for good leaves
-    room for the others; one ``owner`` has as many as are left at most. There is no pool to join: Twisted's would keep the
-    process from exiting for as long as one function blocks.
+    room for the others; one ``owner`` has as many as are left at most. There is no pool to
+    join: Twisted's would keep the process from exiting for as long as one function blocks.
     """
 
     _log = Logger()

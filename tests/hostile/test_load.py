@@ -216,7 +216,7 @@ class LoadTests(HostileCase):
         self.goes_on(bot, peer)
 
     def test_L10(self):
-        """To a server that does not read nothing is written; a room's share is said once it reads."""
+        """To a server that does not read nothing is written; a share is said once it reads."""
         bot = self.bot()
         peer = bot.online()
         peer.transport.producer.pauseProducing()

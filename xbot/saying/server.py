@@ -146,9 +146,7 @@ class Saying(LineOnlyReceiver):
         self._log.info("told to say something in {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},
                           room=str(request.room))  # fmt: skip
-        if not self._bot.put(
-            message, self._got_delivered, lambda: self._got_failed(request.room)
-        ):
+        if not self._bot.put(message, self._got_delivered, lambda: self._got_failed(request.room)):
             self.answer(Reply(Result.REFUSED, "too much waits to be said already"))
         elif not self._is_over:
             self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)

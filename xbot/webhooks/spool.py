@@ -203,9 +203,7 @@ class Spool:
         for room in self._waiting:
             self._later(room, GATHER)
 
-    def _got_kept(
-        self, done: tuple[list[Waiting], list[str]], source: str, keys: int
-    ) -> bool:
+    def _got_kept(self, done: tuple[list[Waiting], list[str]], source: str, keys: int) -> bool:
         kept, full = done
         for room in full:
             # The others must not miss it for a room that lets nothing through.

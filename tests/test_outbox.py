@@ -374,6 +374,7 @@ class ShareTests(unittest.TestCase):
                 to_room(text), None, self.fail, lambda text=text: self.told.append(f"again {text}")
             )
             self.outbox.put(to_room("answer"))
+        self.assertEqual((len(self.outbox), self.outbox.kept), (4, 2))
         self.clock.advance(3 * MAX_AGE)
         self.assertEqual((self.told, self.lost, len(self.outbox)), ([], ["answer"] * 2, 2))
         self.link.refusing.add(ROOM)

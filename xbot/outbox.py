@@ -87,6 +87,11 @@ class Outbox:
         """How many messages wait or are under way."""
         return self._messages
 
+    @property
+    def kept(self) -> int:
+        """How many of them are kept elsewhere, too, by who said them."""
+        return len(self._kept)
+
     def has_room_for(self, message: Message) -> bool:
         """Whether :meth:`put` would keep it, and nothing that is said in the same place yields."""
         weight, waiting = _weight(message), self._waiting.get(_place(message))

@@ -32,7 +32,7 @@ OPEN = WebhookSettings("own", "/webhook/own", (ROOM,), "{alert.title}")
 class FalseSpool:
     """Remembers what it was to keep; ``problem`` is what it fails with."""
 
-    under_way = unsaid = 0
+    unsaid = 0
 
     def __init__(self) -> None:
         self.fates: dict[str, int] = {}

@@ -126,7 +126,7 @@ class Invitations(Handler):
         self._account = settings.jid.bare
         self._telling = Throttle(clock, most=100)
         # Each costs a write to the disk.
-        # One inviter has half of these.
+        # One inviter has as many as are left of these.
         self._accepting = Throttle(clock, most=2 * MAX_ROOMS)
         for each in invited:
             if self._rooms.get(each.room) is not None or not self._stays(each):
@@ -225,7 +225,7 @@ class Invitations(Handler):
             return "no-room"
         if self._rooms.get(invitation.room) is not None:
             return "there-already"
-        if self._invited.is_full:
+        if not self._invited.takes_from(inviter):
             return "full"
         return None if self._accepting.allows(str(invitation.room), str(inviter)) else "too-often"
 

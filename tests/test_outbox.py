@@ -4,14 +4,17 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial import unittest
 
+from xbot import respond
 from xbot.drops import GATHER, MAX_LINES, OTHERS, PERIOD
 from xbot.errors import NotConnected, Unreachable
 from xbot.message import Message
 from xbot.outbox import AGE_CHECK, MAX_AGE, MAX_MESSAGES, Outbox
+from xbot.testing import Bot
 
 ROOM = "ops@conference.example.org"
 
@@ -457,3 +460,24 @@ class ShareTests(unittest.TestCase):
         clock.advance(PERIOD + AGE_CHECK)
         clock.advance(PERIOD)
         self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class BotTests(unittest.TestCase):
+    def test_an_answer_to_a_room_that_was_left(self) -> None:
+        """It is dropped, counted as undelivered, and told in the log."""
+        ends: list[Deferred[str]] = []
+
+        @respond("slow")
+        async def slow(message: Message) -> str:
+            ends.append(Deferred())
+            return await ends[-1]
+
+        bot = Bot([slow])
+        bot.say("xbot: slow", room=ROOM)
+        bot.adapter.leave(ROOM)
+        ends[0].callback("late")
+        self.assertEqual(bot._assembly.dispatcher.fates["undelivered"], 1)
+        bot.close()
+        self.assertEqual(len(bot.log), 1)
+        self.assertIn(f"dropped 1 messages to {ROOM}: we left the room", bot.log[0])
+        self.assertEqual(bot.clock.getDelayedCalls(), [])

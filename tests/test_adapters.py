@@ -3,7 +3,7 @@
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
-from xbot.errors import NotConnected
+from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
 from xbot.message import Message
@@ -106,6 +106,22 @@ class AdapterContract:
         self.assertEqual(self.delivered, ["elsewhere"])
         self.join()
         self.assertEqual(self.delivered, ["elsewhere", "in the room"])
+
+    def test_what_is_said_in_a_room_that_was_left(self) -> None:
+        """It does not wait there, who said it is told; it is said once the bot returns."""
+        self.join()
+        failed: list[str] = []
+        self.outbox.put(to_room("a"), None, lambda: failed.append("a"))
+        self.assertEqual(len(self.outbox), 1)
+        self.adapter.start()
+        self.adapter.leave(ROOM)
+        with self.assertRaises(Unreachable):
+            self.adapter.send(to_room("b"))
+        self.outbox.put(to_room("b"), None, lambda: failed.append("b"))
+        self.assertEqual((failed, len(self.outbox)), (["b"], 0))
+        self.join()
+        self.put(to_room("c"))
+        self.assertEqual(self.delivered, ["c"])
 
     def test_what_is_said_to_the_bot(self) -> None:
         """A message that arrives has its facts: who, to whom, of which kind, and no past."""

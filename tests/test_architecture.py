@@ -20,6 +20,8 @@ LAYERS = [
         "idents",
         "texts",
         "rates",
+        "share",
+        "waiting",
         "speech",
         "terminal",
         "recent",
@@ -27,8 +29,8 @@ LAYERS = [
     }
     | {"usage"},
     {"config", "interfaces"},
-    {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
-    | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
+    {"threads", "program", "answers", "responder", "outbox", "drops", "dispatch"}
+    | {"journal", "durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
     | {"calls", "decorators", "failures", "surroundings", "unsaved", "heartbeat", "uptime"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}

@@ -7,6 +7,7 @@ import re
 import runpy
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 from twisted.trial import unittest
@@ -35,6 +36,18 @@ class ConfigurationTests(unittest.TestCase):
             cells = re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE)
             documented = {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
             self.assertEqual(documented, {option.name for option in kind.options})
+
+
+class BoundsTests(unittest.TestCase):
+    def test_numbers(self) -> None:
+        """Each bound that docs/SECURITY.md names has the number that it tells."""
+        text = (ROOT / "docs" / "SECURITY.md").read_text()
+        part = text.split("## Bounds, and whose share they are", 1)[1].split("\n## ", 1)[0]
+        found = re.findall(r"`([\w.]+)\.([A-Z_]+)` ([\d,]+)", part)
+        self.assertGreater(len(found), 30)
+        for module, name, number in found:
+            value = getattr(import_module(f"xbot.{module}"), name)
+            self.assertEqual(value, int(number.replace(",", "")), f"{module}.{name}")
 
 
 class PathTests(unittest.TestCase):

@@ -1,12 +1,20 @@
 """The outbox: nothing that it took is lost, nothing is out of order, nothing grows for ever."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial import unittest
 
-from xbot.errors import NotConnected
+from xbot import respond
+from xbot.drops import GATHER, MAX_LINES, OTHERS, PERIOD
+from xbot.errors import NotConnected, Unreachable
 from xbot.message import Message
-from xbot.outbox import Outbox
+from xbot.outbox import AGE_CHECK, MAX_AGE, MAX_MESSAGES, Outbox
+from xbot.testing import Bot
 
 ROOM = "ops@conference.example.org"
 
@@ -21,11 +29,14 @@ class Link:
 
     def __init__(self) -> None:
         self.up: set[str] = set()
+        self.refusing: set[str] = set()
         self.sent: list[str] = []
         self.messages: list[Message] = []
 
     def send(self, message: Message) -> None:
         """Take it, if the place is there."""
+        if (message.room or message.recipient) in self.refusing:
+            raise Unreachable(message.recipient, "we are banned")
         if (message.room or message.recipient) not in self.up:
             raise NotConnected(message.recipient, "not there")
         if message.body == "broken":
@@ -210,3 +221,263 @@ class OutboxTests(unittest.TestCase):
         acknowledge(len(link.messages))
         self.assertEqual(delivered, put)
         self.assertEqual((len(outbox), outbox._bytes), (0, 0))
+
+
+class ShareTests(unittest.TestCase):
+    """One place cannot use up what others need."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.link = Link()
+        self.lost: list[str] = []
+        self.outbox = Outbox(
+            self.link.send,
+            max_messages=20,
+            max_bytes=100_000,
+            clock=self.clock,
+            lost=lambda message: self.lost.append(message.body),
+        )
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+        self.addCleanup(self.outbox.stop)
+        self.told: list[str] = []
+
+    def put(self, text: str, room: str = ROOM) -> None:
+        """Have it said, by somebody who wants to know."""
+        self.outbox.put(
+            to_room(text, room),
+            lambda: self.told.append(f"said {text}"),
+            lambda: self.told.append(f"lost {text}"),
+        )
+
+    def lines(self, seconds: float) -> list[str]:
+        """What is logged within so many seconds."""
+        with capturedLogs() as events:
+            self.clock.advance(seconds)
+        return [
+            f"{event['count']} to {event['place']}: {event['reason']}"
+            for event in events
+            if "dropped" in event["log_format"]
+        ]
+
+    def test_a_room_that_is_gone(self) -> None:
+        """However much is said to it, an answer elsewhere leaves, and each sayer is told."""
+        outbox = Outbox(self.link.send)
+        failed: list[int] = []
+        for number in range(MAX_MESSAGES + 500):
+            outbox.put(
+                to_room("x", "dead@rooms"), None, lambda number=number: failed.append(number)
+            )
+        self.link.up.add(ROOM)
+        for number in range(100):
+            outbox.put(to_room(f"{number}"))
+        self.assertEqual(self.link.sent, [f"{number}" for number in range(100)])
+        # The oldest have yielded, in their order.
+        share = MAX_MESSAGES // 2
+        self.assertEqual(failed, list(range(MAX_MESSAGES + 500 - share)))
+
+    def test_many_rooms_that_are_gone(self) -> None:
+        """What is said where it can be finds room; the place where most waits yields its oldest."""
+        for room, count in ("a", 9), ("b", 7), ("c", 4):
+            for number in range(count):
+                self.put(f"{room}{number}", room)
+        self.link.up.add(ROOM)
+        for number in range(4):
+            self.put(f"{number}")
+        self.assertEqual(self.link.sent, ["0", "1", "2", "3"])
+        self.assertEqual(self.told, ["lost a0", "lost a1", "lost a2", "lost b0"])
+        self.assertEqual(len(self.outbox), 20)
+        self.assertEqual(
+            self.lines(GATHER),
+            ["3 to a: the outbox is full", "1 to b: the outbox is full"],
+        )
+
+    def test_long_ones(self) -> None:
+        """A few long messages to a place that is gone yield to one that is not."""
+        for _ in range(2):
+            self.put("x" * 12_000, "dead")
+        self.assertEqual((self.told, len(self.outbox)), (["lost " + "x" * 12_000], 1))
+        self.link.up.add(ROOM)
+        self.put("y" * 20_000)
+        self.assertEqual(len(self.link.sent), 1)
+
+    def test_all_on_its_way(self) -> None:
+        """Where nothing waits that could yield, what is new is lost, and told so."""
+        self.link.up.add(ROOM)
+        for number in range(21):
+            self.put(f"{number}")
+        self.assertEqual(self.told, ["lost 20"])
+        self.outbox.put(to_room("21"))
+        self.outbox.put(to_room("x" * 30_000))
+        self.assertEqual(self.lost, ["21", "x" * 30_000])
+        self.assertEqual(self.outbox.counts["overflow"], 3)
+
+    def test_room_for(self) -> None:
+        """Who keeps it asks first: there is room unless something of the same place would yield."""
+        for _ in range(10):
+            self.assertTrue(self.outbox.has_room_for(to_room("x")))
+            self.put("x")
+        self.assertFalse(self.outbox.has_room_for(to_room("x")))
+        self.link.up.add("live")
+        for _ in range(10):
+            self.put("x", "live")
+        self.assertEqual(len(self.outbox), 20)
+        self.assertTrue(self.outbox.has_room_for(to_room("x", "live")))
+
+    def test_refused(self) -> None:
+        """What waits for a place that refuses us is dropped at once, and what comes later."""
+        for text in "abc":
+            self.put(text)
+        self.link.refusing.add(ROOM)
+        self.outbox.got_ready(ROOM)
+        self.assertEqual(self.told, ["lost a", "lost b", "lost c"])
+        self.put("d")
+        self.outbox.put(to_room("e"))
+        self.assertEqual((self.told[3:], self.lost), (["lost d"], ["e"]))
+        self.assertEqual((len(self.outbox), self.outbox._bytes), (0, 0))
+        self.assertEqual(self.outbox.counts["unreachable"], 5)
+        self.assertEqual(self.lines(GATHER), [f"5 to {ROOM}: we are banned"])
+        for _ in range(100):
+            self.put("f")
+        self.assertEqual(self.lines(PERIOD - GATHER), [])
+        self.assertEqual(self.lines(GATHER), [f"100 to {ROOM}: we are banned"])
+        self.assertEqual(self.outbox._waiting, {})
+
+    def test_few_lines(self) -> None:
+        """However many places lose something, so many lines tell it."""
+        for number in range(10 * MAX_LINES):
+            self.link.refusing.add(f"{number}")
+            self.put("x", f"{number}")
+        lines = self.lines(GATHER)
+        self.assertEqual(len(lines), MAX_LINES + 1)
+        self.assertIn(f"{9 * MAX_LINES} to {OTHERS}", lines[-1])
+        self.put("x", "1")
+        with capturedLogs() as events:
+            self.outbox.stop()
+            self.put("x", "2")
+        self.assertEqual([event["place"] for event in events], ["1", "2"])
+
+    def test_too_old(self) -> None:
+        """What waited for an hour is of no use: it is dropped, and who said it is told."""
+        self.put("a")
+        self.clock.advance(MAX_AGE / 2)
+        self.put("b")
+        self.put("c", "other")
+        self.clock.advance(MAX_AGE / 2 + AGE_CHECK)
+        self.assertEqual(self.told, ["lost a"])
+        self.assertEqual(self.outbox.counts["too-old"], 1)
+        self.link.up |= {ROOM, "other"}
+        self.outbox.got_ready()
+        self.assertEqual(self.link.sent, ["b", "c"])
+        self.assertEqual(self.lines(PERIOD), [f"1 to {ROOM}: it waited for 60 minutes"])
+
+    def test_kept_elsewhere(self) -> None:
+        """Who keeps it decides how old it may be, and is told apart when it is dropped."""
+        for text in "ab":
+            self.outbox.put(
+                to_room(text), None, self.fail, lambda text=text: self.told.append(f"again {text}")
+            )
+            self.outbox.put(to_room("answer"))
+        self.assertEqual((len(self.outbox), self.outbox.kept), (4, 2))
+        self.clock.advance(3 * MAX_AGE)
+        self.assertEqual((self.told, self.lost, len(self.outbox)), ([], ["answer"] * 2, 2))
+        self.link.refusing.add(ROOM)
+        self.outbox.got_ready(ROOM)
+        self.assertEqual(self.told, ["again a", "again b"])
+        self.assertEqual(self.outbox._kept, {})
+        self.link.refusing.clear()
+        self.link.up.add(ROOM)
+        self.outbox.put(to_room("c"), None, None, self.fail)
+        self.outbox.got_delivered(self.link.messages[0])
+        self.assertEqual(self.outbox._kept, {})
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(
+                    ("put", "up", "put", "down", "put", "refuse", "ack", "cut", "time")
+                ),
+                st.sampled_from("abcd"),
+            ),
+            max_size=120,
+        )
+    )
+    def test_any_life(self, steps):
+        """Each message has one end; live places are never refused; order and sums stay right."""
+        clock, link = Clock(), Link()
+        outbox = Outbox(link.send, max_messages=12, max_bytes=10_000, clock=clock)
+        ends: Counter[str] = Counter()
+        under_way: list[Message] = []
+        delivered: dict[str, list[int]] = {place: [] for place in "abcd"}
+
+        def acknowledge() -> None:
+            message = link.messages.pop(0)
+            delivered[str(message.room)].append(int(message.body))
+            outbox.got_delivered(message)
+
+        puts = 0
+        for verb, place in steps:
+            under_way = link.messages
+            if verb == "put":
+                body, before = f"{puts}", sum(ends.values())
+                puts += 1
+                end = lambda body=body: ends.update([body])  # noqa: E731 - bound to this one
+                outbox.put(to_room(body, place), end, end)
+                if place in link.up and len(under_way) < 12:
+                    # It left, unless nothing but what is on its way fills all.
+                    self.assertEqual(ends[body], 0, (body, before))
+                    self.assertEqual(link.messages[-1].body, body)
+            elif verb == "up":
+                link.refusing.discard(place)
+                link.up.add(place)
+                outbox.got_ready(place)
+            elif verb == "refuse":
+                link.up.discard(place)
+                link.refusing.add(place)
+                outbox.got_ready(place)
+            elif verb == "down":
+                link.up.discard(place)
+            elif verb == "ack" and link.messages:
+                acknowledge()
+            elif verb == "cut":
+                link.up.clear()
+                returned, link.messages = link.messages, []
+                outbox.got_returned(returned)
+            elif verb == "time":
+                clock.advance(MAX_AGE / 3)
+            self.assertLessEqual(len(outbox), 12)
+            waiting = sum(map(len, outbox._waiting.values()))
+            self.assertEqual(len(outbox), waiting + len(link.messages))
+        link.refusing.clear()
+        link.up.update("abcd")
+        outbox.got_ready()
+        while link.messages:
+            acknowledge()
+        self.assertEqual(ends, Counter(f"{number}" for number in range(puts)))
+        for numbers in delivered.values():
+            self.assertEqual(numbers, sorted(numbers))
+        self.assertEqual((len(outbox), outbox._bytes, outbox._told), (0, 0, {}))
+        self.successResultOf(outbox.drained())
+        clock.advance(PERIOD + AGE_CHECK)
+        clock.advance(PERIOD)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class BotTests(unittest.TestCase):
+    def test_an_answer_to_a_room_that_was_left(self) -> None:
+        """It is dropped, counted as undelivered, and told in the log."""
+        ends: list[Deferred[str]] = []
+
+        @respond("slow")
+        async def slow(message: Message) -> str:
+            ends.append(Deferred())
+            return await ends[-1]
+
+        bot = Bot([slow])
+        bot.say("xbot: slow", room=ROOM)
+        bot.adapter.leave(ROOM)
+        ends[0].callback("late")
+        self.assertEqual(bot._assembly.dispatcher.fates["undelivered"], 1)
+        bot.close()
+        self.assertEqual(len(bot.log), 1)
+        self.assertIn(f"dropped 1 messages to {ROOM}: we left the room", bot.log[0])
+        self.assertEqual(bot.clock.getDelayedCalls(), [])

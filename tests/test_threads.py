@@ -59,6 +59,19 @@ class InThreadTests(TestCase):
             self.assertTrue(await deferred)
         self.assertEqual(await self.in_thread(int), 0)
 
+    async def test_owners(self) -> None:
+        """One owner has as many threads as are left, with whatever functions; others have those."""
+        self.in_thread = InThread(reactor, limit=4, limit_each=4)
+        stuck = [self.in_thread(partial(self.release.wait), owner="hog") for _ in range(2)]
+        with self.assertRaises(Busy):
+            await self.in_thread(int, owner="hog")
+        self.assertEqual(await self.in_thread(int, owner="other"), 0)
+        self.release.set()
+        for each in stuck:
+            await each
+        self.assertEqual(await self.in_thread(int, owner="hog"), 0)
+        self.assertEqual(self.in_thread._alive_of, {})
+
     async def test_cancelled(self) -> None:
         """Cancelling calls the hook; the late result is dropped, its thread counted till then."""
         asked: list[bool] = []

@@ -17,6 +17,18 @@ class ThrottleTests(unittest.TestCase):
         clock.advance(30)
         self.assertEqual([throttle.allows(key) for key in "ab"], [True, False])
 
+    def test_shares(self):
+        """Those of one share leave some to others, and have theirs again after the period."""
+        clock = Clock()
+        throttle = Throttle(clock, 60, most=10)
+        for _ in range(3):
+            allowed = [throttle.allows(str(number), "evil.example") for number in range(100)]
+            self.assertEqual(sum(allowed), 5)
+            self.assertTrue(throttle.allows("alice", "example.org"))
+            clock.advance(60)
+        self.assertTrue(throttle.allows("a"))
+        self.assertEqual(throttle._taken, {})
+
     def test_bounded(self):
         """However many keys there are, so many are allowed in a period and kept in memory."""
         clock = Clock()

@@ -97,7 +97,11 @@ class Assembly:
         self._lives = Lives(self.responders)
         self.journal = self._journal_for(config, self.responders)
         # These know each other; each is made before it is used.
-        self.outbox = Outbox(lambda message: self.adapter.send(message))
+        self.outbox = Outbox(
+            lambda message: self.adapter.send(message),
+            clock=clock,
+            lost=lambda message: self.dispatcher.got_lost(message),
+        )
         self._limits = Limits(config.bot.sender_rate, config.bot.room_rate, clock.seconds)
         self.dispatcher = Dispatcher(
             self.responders,
@@ -152,6 +156,7 @@ class Assembly:
 
     async def close(self) -> None:
         """Close what is kept."""
+        self.outbox.stop()
         if self.journal is not None:
             await self.journal.close()
         await self._brain.close()
@@ -208,12 +213,19 @@ class Assembly:
     # For those who have something said
 
     def offer(
-        self, message: Message, delivered: Callable[[], None], failed: Callable[[], None]
+        self,
+        message: Message,
+        delivered: Callable[[], None],
+        failed: Callable[[], None],
+        dropped: Callable[[], None] | None = None,
     ) -> bool:
-        """Say ``message`` and tell what becomes of it, if the outbox has room; gives whether."""
+        """Say ``message`` and tell what becomes of it, if the outbox has room; gives whether.
+
+        Who gives ``dropped`` keeps it, and may offer it again.
+        """
         if not self.outbox.has_room_for(message):
             return False
-        self.outbox.put(message, delivered, failed)
+        self.outbox.put(message, delivered, failed, dropped)
         return True
 
     def taker(self, webhook: str) -> TakesPost | None:

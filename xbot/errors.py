@@ -75,3 +75,10 @@ class NotConnected(XbotError):
         super().__init__(f"cannot send to {recipient}: {reason}")
         self.recipient = recipient
         self.reason = reason
+
+
+class Unreachable(NotConnected):
+    """Nothing can be said there as things stand: we left the room, or it refused us for good.
+
+    To wait does not help. A person can: by letting us in, or by having us enter it again.
+    """

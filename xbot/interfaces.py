@@ -35,6 +35,7 @@ class IAdapter(Interface):
         """Send ``message`` to its recipient.
 
         :raises xbot.errors.NotConnected: when it cannot leave now.
+        :raises xbot.errors.Unreachable: when it cannot as things stand, however long it waits.
         """
 
     def nick_in(room: str) -> str | None:
@@ -100,7 +101,10 @@ class IReceipts(Interface):
     """Who is told what became of the messages that an adapter took."""
 
     def got_ready(place: str | None = None) -> None:
-        """What waits for this place (a bare address; None: for any) may leave now."""
+        """What waits for this place (a bare address; None: for any) may leave now, or never will.
+
+        What is sent then leaves, or is refused.
+        """
 
     def got_delivered(message: Message) -> None:
         """The other side has it."""

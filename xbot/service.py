@@ -241,7 +241,7 @@ class BotService(Service):
         await self._assembly.close_responders()
         # While the link is down too: it may come back in time.
         await self._assembly.drain(DRAIN_TIMEOUT)
-        if (lost := len(self.outbox) - self.serving.under_way) > 0:
+        if (lost := len(self.outbox) - self.outbox.kept) > 0:
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()

@@ -85,11 +85,6 @@ class Serving:
         """What was posted to webhooks; None for as long as nobody can."""
         return self.webhooks.posts() if self.webhooks is not None else None
 
-    @property
-    def under_way(self) -> int:
-        """How many messages the outbox has of webhooks, which are on the disk too."""
-        return self.webhooks.under_way if self.webhooks is not None else 0
-
     def got_command(self, command: Command) -> None:
         """A run is over."""
         if self._server is not None:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.errors import XbotError
+from xbot.share import may_have_more
 
 T = TypeVar("T")
 
@@ -36,10 +37,12 @@ class RunsInThread(Protocol):
         *args: Any,
         cancel: Callable[[], object] | None = None,
         at_once: int | None = None,
+        owner: str | None = None,
     ) -> Deferred[T]:
         """Run ``function(*args)``; ``cancel`` is called when the Deferred is cancelled.
 
-        ``at_once`` is how many threads may have this function.
+        ``at_once`` is how many threads may have this function, and ``owner`` whose it is:
+        one owner leaves threads to the others.
         """
 
 
@@ -48,17 +51,18 @@ class InThread:
 
     At most ``limit`` threads are alive at once, and at most ``limit_each`` (or
     ``at_once``) with the same function (equal objects), so that one that is stuck for good leaves
-    room for the others. There is no pool to join: Twisted's would keep the
-    process from exiting for as long as one function blocks.
+    room for the others; one ``owner`` has as many as are left at most. There is no pool to
+    join: Twisted's would keep the process from exiting for as long as one function blocks.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: IReactorFromThreads, limit: int = 32, limit_each: int = 4) -> None:
+    def __init__(self, reactor: IReactorFromThreads, limit: int = 64, limit_each: int = 4) -> None:
         self._reactor = reactor
         self._limit = limit
         self._limit_each = limit_each
         self._alive: Counter[Callable[..., object]] = Counter()
+        self._alive_of: Counter[str] = Counter()
         self._asked_to_stop = 0
         self._winding_down: list[Deferred[None]] = []
 
@@ -69,14 +73,18 @@ class InThread:
         *args: Any,
         cancel: Callable[[], object] | None = None,
         at_once: int | None = None,
+        owner: str | None = None,
     ) -> Deferred[T]:
         """The result of ``function(*args)``, later; fails with :class:`Busy` at the limit.
 
         Cancelling the Deferred calls ``cancel``, which may tell the function to
         stop; what the function does after that interests nobody any more.
         """
-        if self._alive.total() >= self._limit:
+        alive = self._alive.total()
+        if alive >= self._limit:
             return fail(Busy(self._limit))
+        if owner is not None and not may_have_more(self._alive_of[owner], alive, self._limit):
+            return fail(Busy(self._alive_of[owner]))
         limit = self._limit_each if at_once is None else at_once
         if self._alive[function] >= limit:
             return fail(Busy(limit))
@@ -101,6 +109,8 @@ class InThread:
 
         def ended(outcome: T | Failure) -> None:
             self._alive -= Counter([function])
+            if owner is not None:
+                self._alive_of -= Counter([owner])
             if not result.called:
                 result.callback(outcome)
             elif isinstance(outcome, Failure):
@@ -118,6 +128,8 @@ class InThread:
         except RuntimeError:
             return fail(Busy(self._alive.total()))
         self._alive[function] += 1
+        if owner is not None:
+            self._alive_of[owner] += 1
         return result
 
     def wind_down(self) -> Deferred[None]:

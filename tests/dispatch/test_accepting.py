@@ -123,8 +123,8 @@ class OrderTests(JournalledCase):
         self.flushLoggedErrors(ValueError)
         self.journal = MemoryJournal()
         dispatcher = self.dispatcher()
-        for _ in range(MAX_RUNS + 1):
-            dispatcher.got_message(self.message())
+        for number in range(MAX_RUNS + 1):
+            dispatcher.got_message(self.message(sender=f"{ROOM}/{number}", identity=None))
         self.assertEqual(self.outcomes(), [None] * MAX_RUNS + ["busy"])
 
     def test_idle(self) -> None:
@@ -288,7 +288,9 @@ class ReportTests(JournalledCase):
             dispatcher.got_message(message)
         self.journal = self.journal.restarted()
 
-    def deliver(self, message: Message, delivered: Callable[[], None]) -> None:
+    def deliver(
+        self, message: Message, delivered: Callable[[], None], failed: None, dropped: object
+    ) -> None:
         """An outbox whose link is as good as ``arrives`` says."""
         if self.arrives:
             self.sent.append(message)

@@ -74,8 +74,10 @@ class BadResponderTests(TestCase):
         self.addCleanup(self.in_thread.wind_down)
         self.addCleanup(self.dispatcher.stop)
 
-    def say(self, text: str) -> None:
-        self.dispatcher.got_message(evolve(IN_ROOM, body=f"xbot: {text}"))
+    def say(self, text: str, nick: object = "alice") -> None:
+        self.dispatcher.got_message(
+            evolve(IN_ROOM, body=f"xbot: {text}", sender=f"{ROOM}/{nick}", identity=None)
+        )
 
     def said(self) -> list[str]:
         """What we said since the last call; the room lets us hear it too."""
@@ -125,8 +127,8 @@ class BadResponderTests(TestCase):
     def test_too_often(self) -> None:
         """Those who pile up are refused politely, and hold up nobody else."""
         for name in ENDLESS:
-            for _ in range(MAX_RUNS + 3):
-                self.say(name)
+            for number in range(MAX_RUNS + 3):
+                self.say(name, number)
             self.assertEqual(self.said(), [f"{name} is busy; try again in a moment."] * 3)
         self.check_others()
 

@@ -177,7 +177,9 @@ class ConfirmTests(ConsentCase):
         self.journal = self.journal.restarted()
         bot = self.bot(confirm=True)
         told: list[str] = []
-        bot.report_interrupted(lambda message, delivered: (told.append(message.body), delivered()))
+        bot.report_interrupted(
+            lambda message, delivered, *_: (told.append(message.body), delivered())
+        )
         return told
 
     def test_restart(self) -> None:

@@ -369,8 +369,8 @@ class LimitTests(DispatcherCase):
                     pass
 
         dispatcher = self.dispatcher(stubborn)
-        for _ in range(MAX_RUNS):
-            dispatcher.got_message(IN_ROOM)
+        for number in range(MAX_RUNS):
+            dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/{number}"))
         self.clock.advance(30)
         self.assertEqual(self.said(), ["stubborn did not finish within 30 s."] * MAX_RUNS)
         dispatcher.got_message(IN_ROOM)
@@ -396,8 +396,8 @@ class LimitTests(DispatcherCase):
             return "here"
 
         dispatcher = self.dispatcher(slow, other)
-        for _ in range(MAX_RUNS + 1):
-            dispatcher.got_message(IN_ROOM)
+        for number in range(MAX_RUNS + 1):
+            dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/{number}"))
         self.assertEqual(self.said(), ["slow is busy; try again in a moment."])
         dispatcher.got_message(evolve(IN_ROOM, body="xbot: other"))
         self.assertEqual(self.said(), ["here"])
@@ -406,6 +406,25 @@ class LimitTests(DispatcherCase):
         self.assertEqual(self.said(), ["done"])
         self.assertEqual(len(ends), MAX_RUNS + 1)
         self.assertEqual(dispatcher.fates["busy"], 1)
+
+    def test_one_person_leaves_a_run_to_others(self) -> None:
+        """Whoever has things run without end, also under several addresses, has all but one."""
+        runs: list[Deferred[str]] = []
+
+        async def slow(message: Message) -> str:
+            runs.append(Deferred())
+            return await runs[-1]
+
+        dispatcher = self.dispatcher(slow)
+        for resource in range(MAX_RUNS + 2):
+            sender = f"mallory@example.org/{resource}"
+            dispatcher.got_message(evolve(IN_ROOM, sender=sender, identity="mallory@example.org"))
+        self.assertEqual(self.said(), ["slow is busy; try again in a moment."] * 3)
+        dispatcher.got_message(IN_ROOM)
+        self.assertEqual((self.said(), len(runs)), ([], MAX_RUNS))
+        for run in runs:
+            run.callback("")
+        self.assertEqual(dispatcher._runs._at_work_for, {})
 
     def test_cancel_raises(self) -> None:
         """A canceller that raises does not stop anything."""
@@ -745,7 +764,11 @@ class AccessTests(DispatcherCase):
         self.assertEqual(dispatcher.fates["denied"], 100)
         for number in range(2 * MAX_DENIALS):
             dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/n{number}", key=f"n{number}"))
-        self.assertEqual(len(self.sent), 2 + MAX_DENIALS)
+        self.assertEqual(len(self.sent), 2 + MAX_DENIALS // 2)
+        # Those of one room leave some to others.
+        elsewhere = evolve(IN_ROOM, room="tea@rooms.example", sender="tea@rooms.example/eve")
+        dispatcher.got_message(evolve(elsewhere, key="elsewhere"))
+        self.assertEqual(len(self.sent), 3 + MAX_DENIALS // 2)
 
     def test_heard(self) -> None:
         """Who asked nothing of us is told nothing."""

@@ -165,3 +165,14 @@ class MoreTests(DispatcherCase):
         for number in range(MAX_KEPT + 10):
             dispatcher.got_message(evolve(DIRECT, sender=f"{number}@example.org"))
         self.assertEqual(len(dispatcher._more), MAX_KEPT)
+
+    def test_a_crowd(self) -> None:
+        """Those who make up accounts lose their own pages, and not those of others."""
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(evolve(DIRECT, sender="bob@example.net/x"))
+        for number in range(MAX_KEPT + 10):
+            dispatcher.got_message(evolve(DIRECT, sender=f"{number}@evil.example/x"))
+        self.assertEqual(len(dispatcher._more), MAX_KEPT)
+        self.said()
+        dispatcher.got_message(evolve(DIRECT, sender="bob@example.net/x", body="more"))
+        self.assertNotEqual(self.said(), [])

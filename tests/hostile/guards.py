@@ -14,7 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot import access, answers, filters, jid, outbox
+from xbot import access, answers, filters, jid, outbox, threads, throttle
 from xbot.dispatch import accepting, dispatcher, output, runs
 from xbot.jid import Jid
 from xbot.logs import record, repeats
@@ -373,7 +373,40 @@ GUARDS = (
     Guard(
         "so many messages wait",
         "L10",
-        put(outbox.Outbox.__init__, "__kwdefaults__", {"max_messages": MUCH, "max_bytes": MUCH}),
+        put(
+            outbox.Outbox.__init__,
+            "__kwdefaults__",
+            {
+                **outbox.Outbox.__init__.__kwdefaults__,
+                "max_messages": MUCH,
+                "max_bytes": MUCH,
+            },
+        ),
+    ),
+    Guard(
+        "a share of what waits for each place",
+        "test_outbox.ShareTests.test_room_for",
+        put(outbox.Outbox, "_fits_there", yes),
+    ),
+    Guard(
+        "the place where most waits yields",
+        "test_outbox.ShareTests.test_many_rooms_that_are_gone",
+        put(outbox.Outbox, "_fullness", lambda self, place: 0),
+    ),
+    Guard(
+        "one person leaves a run to others",
+        "dispatch.test_dispatcher.LimitTests.test_one_person_leaves_a_run_to_others",
+        put(runs, "_whose", lambda run: (str(id(run)), "")),
+    ),
+    Guard(
+        "one responder leaves threads to others",
+        "test_threads.InThreadTests.test_owners",
+        put(threads, "may_have_more", yes),
+    ),
+    Guard(
+        "one domain leaves something to others",
+        "test_throttle.ThrottleTests.test_shares",
+        put(throttle, "may_have_more", yes),
     ),
     Guard(
         "answers are asked about",

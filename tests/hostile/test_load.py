@@ -14,7 +14,7 @@ from xbot.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.dispatch.output import PAGE
 from xbot.jid import CACHE_SIZE, _prepare
 from xbot.loading.loader import load_responders
-from xbot.outbox import MAX_MESSAGES, OVERHEAD
+from xbot.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.program import run_program
 from xbot.settings import ResponderSettings
 from xbot.testing import journal
@@ -178,7 +178,8 @@ class LoadTests(HostileCase):
             for _ in range(6):
                 peer.feed(said(f"bot: {command}"))
             busy = self.bodies(peer)
-            self.assertEqual(len(busy), 2 if command == "sleep" else 6)
+            # One person has all but one of the four at most; 'stubborn' answers that it failed.
+            self.assertEqual(len(busy), 3 if command == "sleep" else 6)
             self.goes_on(bot, peer)
             bot.clock.advance(15)
             peer.feed("<iq type='result' id='x' from='example.org'/>")
@@ -215,18 +216,19 @@ class LoadTests(HostileCase):
         self.goes_on(bot, peer)
 
     def test_L10(self):
-        """To a server that does not read nothing is written; what fits is said once it reads."""
+        """To a server that does not read nothing is written; a share is said once it reads."""
         bot = self.bot()
         peer = bot.online()
         peer.transport.producer.pauseProducing()
         for _ in range(MAX_MESSAGES + 500):
             peer.feed(said("bot: ping"))
         self.assertEqual(peer.transport.value(), b"")
-        self.assertEqual(len(bot.outbox), MAX_MESSAGES)
+        share = MAX_MESSAGES // SHARE
+        self.assertEqual(len(bot.outbox), share)
         self.assertLessEqual(bot.outbox._bytes, MAX_MESSAGES * (OVERHEAD + 16))
-        self.assertEqual(bot.outbox.counts["overflow"], 500)
+        self.assertEqual(bot.outbox.counts["overflow"], MAX_MESSAGES + 500 - share)
         peer.transport.producer.resumeProducing()
-        self.assertEqual(self.bodies(peer), ["pong"] * MAX_MESSAGES)
+        self.assertEqual(self.bodies(peer), ["pong"] * share)
         self.goes_on(bot, peer)
 
     def test_L11(self):

@@ -299,8 +299,8 @@ class KillContract(ProxyScene):
             while time.monotonic() < end:
                 alice.say(room, f"xbot: work {said}")
                 said += 1
-                # At most four are under way at once, or the bot would be busy.
-                pause = chance.uniform(0.03, 0.06)
+                # At most three of one person are under way at once, or the bot would be busy.
+                pause = chance.uniform(0.04, 0.08)
                 # The kill may come at once after a command.
                 time.sleep(max(0.0, min(pause, end - time.monotonic())))
             bot.kill()

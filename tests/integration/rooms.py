@@ -9,6 +9,10 @@ from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, say_figures, wait_until
+from xbot.jid import Jid
+from xbot.outbox import MAX_MESSAGES
+from xbot.saying.client import ask
+from xbot.saying.protocol import Reply, Request, Result
 
 _ADMIN = "http://jabber.org/protocol/muc#admin"
 _OWNER = "http://jabber.org/protocol/muc#owner"
@@ -78,6 +82,24 @@ class RoomLifeContract(Listening):
         self.admin(alice, room, f"jid='{account}' affiliation='member'>")
         bot.start_and_join()
         self.check_answers(alice, room)
+
+    def test_much_said_to_a_room_that_bans_us(self) -> None:
+        """However much is said to it, who said it is told why not, and others are answered."""
+        room, other, alice = self.room(), self.room(), self.person()
+        for each in room, other:
+            alice.create(each)
+        bot = self.bot([room, other])
+        bot.start_and_join()
+        account = f"xbot@{self.server.domain}"
+        since = bot.now()
+        self.admin(alice, room, f"jid='{account}' affiliation='outcast'><reason>enough</reason>")
+        bot.await_log(f"{room}: refused: we were banned (enough)", since)
+        request = Request(Jid.parse(room), "an alert", 0.0)
+        replies = {ask(bot.folder / "state", request) for _ in range(MAX_MESSAGES + 100)}
+        reason = "the bot cannot say it: we were banned (enough)"
+        self.assertEqual(replies, {Reply(Result.REFUSED, reason)})
+        self.check_answers(alice, other)
+        bot.await_log(f" messages to {room}: the room refuses us (we were banned (enough))")
 
     def test_a_destruction(self) -> None:
         """A destroyed room is left for good; where people are sent is told, and not followed."""

@@ -57,10 +57,13 @@ class RememberTests(Talk):
         self.assertIn("Too long", self.say(f"remember {'x' * 61} is 1")[0])
         self.assertIn("Too long", self.say(f"remember x is {'1' * 401}")[0])
         self.patch(remember, "MAX_NOTES", 2)
-        self.patch(remember, "MAX_PLACES", 2)
+        self.patch(remember, "MAX_PLACES", 4)
         for name in "abc":
             last = self.say(f"remember {name} is 1")
         self.assertEqual(last, ["I remember 2 things here already; have me forget one."])
         self.assertEqual(self.say("remember b is 2"), ["I will: b is 2"])
         self.say("remember x is 1", room=OTHER)
-        self.assertEqual(self.say("remember x is 1", room=None), ["I cannot remember any more."])
+        # Those of one domain leave places to others.
+        third = "third" + OTHER[OTHER.index("@") :]
+        self.assertEqual(self.say("remember x is 1", room=third), ["I cannot remember any more."])
+        self.assertEqual(self.say("remember x is 1", room=None), ["I will: x is 1"])

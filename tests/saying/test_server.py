@@ -71,6 +71,11 @@ class ServerTests(unittest.TestCase):
         reply = self.reply(self.ask())
         self.assertIs(reply.result, Result.REFUSED)
         self.assertIn("log", reply.reason)
+        # Where the room says why, so does the answer.
+        self.hindrance = "we were banned (enough)"
+        self.assertEqual(
+            self.reply(self.ask()).reason, "the bot cannot say it: we were banned (enough)"
+        )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_delivered_at_once(self):

@@ -32,7 +32,7 @@ OPEN = WebhookSettings("own", "/webhook/own", (ROOM,), "{alert.title}")
 class FalseSpool:
     """Remembers what it was to keep; ``problem`` is what it fails with."""
 
-    under_way = unsaid = 0
+    unsaid = 0
 
     def __init__(self) -> None:
         self.fates: dict[str, int] = {}
@@ -143,7 +143,7 @@ class AnswerTests(DoorCase):
 
     def test_unkept(self) -> None:
         """503 when it cannot be kept now."""
-        for problem in (TooMuchWaits(), SpoolUnavailable(FOLDER, "disk full")):
+        for problem in (TooMuchWaits(2000), SpoolUnavailable(FOLDER, "disk full")):
             self.spool.problem = problem
             status, told = self.post(sample("generic"))
             self.assertEqual(status, 503)

@@ -16,7 +16,15 @@ from xbot.message import Message
 from xbot.webhooks import file, spool
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
 from xbot.webhooks.report import Item, Report
-from xbot.webhooks.spool import GATHER, MAX_TEXTS, MAX_TRIES, MAX_UNDER_WAY, RETRY, Spool
+from xbot.webhooks.spool import (
+    GATHER,
+    LAST_RETRY,
+    MAX_TEXTS,
+    MAX_TRIES,
+    MAX_UNDER_WAY,
+    RETRY,
+    Spool,
+)
 
 ROOM = "ops@rooms.example"
 OTHER = "dev@rooms.example"
@@ -31,17 +39,21 @@ class SpoolCase(TestCase):
         self.said: list[tuple[Message, Any]] = []
         #: Texts that the adapter chokes on.
         self.unsayable = ""
+        #: Rooms in which nothing can be said as things stand.
+        self.refusing: set[str] = set()
         self.is_full = False
         self.spool = self.start()
 
     def start(self, rooms: tuple[str, ...] = (ROOM, OTHER)) -> Spool:
         """The spool of one process, opened."""
 
-        def say(message: Message, delivered: Any, failed: Any) -> bool:
+        def say(message: Message, delivered: Any, failed: Any, dropped: Any) -> bool:
             if not self.is_full:
                 self.said.append((message, delivered))
                 if self.unsayable and self.unsayable in message.body:
                     failed()
+                if message.room in self.refusing:
+                    dropped()
             return not self.is_full
 
         started = Spool(
@@ -138,6 +150,22 @@ class SayTests(SpoolCase):
         self.is_full = False
         self.clock.advance(RETRY)
         self.assertEqual(self.bodies(), ["[hook] a"])
+
+    def test_a_room_that_refuses_us(self) -> None:
+        """What is for it is kept, asked for ever more rarely, and said once it lets us in."""
+        self.refusing = {ROOM}
+        self.keep("a", rooms=(ROOM, OTHER))
+        self.clock.advance(GATHER)
+        for _ in range(360):
+            self.clock.advance(10.0)
+        self.assertLess(len(self.said), 20)
+        self.assertEqual((self.spool.fates["failed"], self.spool.unsaid), (0, 2))
+        self.said.clear()
+        self.refusing = set()
+        self.clock.advance(LAST_RETRY)
+        self.assertEqual(self.bodies(), ["[hook] a"])
+        self.arrive()
+        self.assertEqual(self.spool._drops, {})
 
     def test_what_cannot_be_said(self) -> None:
         """It is tried a few times, then in nobody's way, and left to the next process."""
@@ -286,13 +314,24 @@ class TroubleTests(SpoolCase):
 
     def test_too_much(self) -> None:
         """When too much waits no more is taken, and what was refused is news later."""
-        self.patch(file, "MAX_WAITING", 2)
+        self.patch(file, "MAX_WAITING", 3)
         self.keep("a")
         self.keep("b")
         self.assertIsInstance(self.fail_to_keep(), TooMuchWaits)
         self.clock.advance(GATHER)
         self.arrive()
         self.assertTrue(self.keep("z"))
+
+    def test_a_room_that_is_full(self) -> None:
+        """What it holds leaves room for others, who are told what it cannot be told."""
+        self.patch(file, "MAX_WAITING", 8)
+        for number in range(4):
+            self.assertTrue(self.keep(f"{number}"))
+        self.assertIsInstance(self.fail_to_keep(), TooMuchWaits)
+        self.assertTrue(self.keep("both", rooms=(ROOM, OTHER)))
+        self.clock.advance(GATHER)
+        self.assertIn("[hook] both", self.bodies())
+        self.assertEqual(self.waiting(), 5)
 
     def test_disk(self) -> None:
         """While the file fails nothing is taken, and what was kept before is said once it works."""

@@ -22,10 +22,11 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
-from xbot.errors import InvalidJid, NotConnected
+from xbot.errors import InvalidJid, NotConnected, Unreachable
 from xbot.interfaces import IAdapter
 from xbot.jid import Jid
 from xbot.message import Message, reply_to
+from xbot.outbox import Outbox
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
@@ -139,6 +140,72 @@ class AdapterTests(unittest.TestCase):
         self.adapter.send(said[0])
         peer.feed(error.format(ROOM, "a", "not-acceptable"))
         self.assertEqual(self.receipts.bounced, said[:1])
+
+    def test_a_room_that_refuses_us(self):
+        """What waits for it is dropped at once, what is said later, too; others are answered."""
+        outbox = Outbox(lambda message: self.adapter.send(message))
+        self.receipts.got_ready = outbox.got_ready
+        failed = []
+
+        def put(text):
+            message = Message("", ROOM, text, {"type": "groupchat"}, room=ROOM)
+            outbox.put(message, None, lambda: failed.append(text))
+
+        put("before the login")
+        peer = self.log_in()
+        put("while we enter")
+        self.assertEqual((failed, len(outbox)), ([], 2))
+        peer.feed(f"<presence type='error' from='{ROOM}/bot'>"
+                  "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+                  "</error></presence>")  # fmt: skip
+        put("later")
+        self.assertEqual(failed, ["before the login", "while we enter", "later"])
+        peer.sent()
+        outbox.put(Message("", "alice@example.org", "x", {"type": "chat"}))
+        self.assertEqual(peer.stanza()["to"], "alice@example.org")
+        # A new session may bring something else.
+        peer.lose()
+        put("again")
+        self.assertEqual(len(failed), 3)
+
+    def test_a_room_that_is_put_out_of(self):
+        """Kicked, what is said waits for the return; banned or destroyed, it does not."""
+        peer = self.log_in()
+        said = Message("", ROOM, "x", {"type": "groupchat"}, room=ROOM)
+        for content, error in (
+            ("<status code='307'/>", NotConnected),
+            ("<status code='301'/>", Unreachable),
+        ):
+            self.enter(peer)
+            peer.feed(
+                f"<presence type='unavailable' from='{ROOM}/bot'>"
+                + USER.format(f"{content}<status code='110'/>")
+                + "</presence>"
+            )
+            with self.assertRaises(NotConnected) as caught:
+                self.adapter.send(said)
+            self.assertIs(type(caught.exception), error)
+            self.clock.pump([1] * 10)
+
+    def test_a_room_that_we_left(self):
+        """What waits while we leave is dropped once we are out; a room unknown is like one."""
+        outbox = Outbox(lambda message: self.adapter.send(message))
+        self.receipts.got_ready = outbox.got_ready
+        failed = []
+        peer = self.log_in()
+        self.enter(peer)
+        self.adapter.leave(ROOM)
+        for room in ROOM, "other@muc.example.org":
+            message = Message("", room, "x", {"type": "groupchat"}, room=room)
+            outbox.put(message, None, lambda room=room: failed.append(room))
+        self.assertEqual(failed, ["other@muc.example.org"])
+        peer.feed(
+            f"<presence type='unavailable' from='{ROOM}/bot'>"
+            + USER.format("<status code='110'/>")
+            + "</presence>"
+        )
+        self.assertEqual(failed, ["other@muc.example.org", ROOM])
+        self.assertEqual(len(outbox), 0)
 
     def test_without_xpath(self):
         """Nothing of ours is asked for by an XPath expression, whose parser is large."""

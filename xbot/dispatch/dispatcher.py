@@ -42,6 +42,7 @@ from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen, Responder
+from xbot.share import domain_of
 from xbot.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 
 #: Denials that are told, logged and journalled in a minute; each person gets one of
 #: each responder. The others are counted.
-MAX_DENIALS = 100
+MAX_DENIALS = 200
 
 
 #: Something may be said instead of something that was said instead of ..., and so on so often.
@@ -163,7 +164,9 @@ class Dispatcher:
         any more: it is journalled, or whoever said it was refused. It never fails.
         """
         reason = reason_to_drop(message)
-        place = message.room if message.is_public and message.room else message.sender
+        # One person who writes from many devices waits in one place.
+        in_private = message.identity or message.sender
+        place = message.room if message.is_public and message.room else in_private
         if reason is None and not self._in_order.is_waiting(place):
             return self._deal(message, place, self._answer)
         if reason is None and self._in_order.is_full(place):
@@ -261,7 +264,7 @@ class Dispatcher:
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
         """Tell people what a restart interrupted: once, unless that was not delivered.
 
-        ``deliver(message, delivered)`` is an outbox's. Fires when it has taken
+        ``deliver`` is an outbox's. Fires when it has taken
         the reports, however late the journal works; never fails.
         """
         if self._accepting is None:
@@ -383,7 +386,8 @@ class Dispatcher:
     def _deny(self, run: Run, answer: str) -> None:
         """It is not done for whoever said this, who is told so, unless nothing was asked of us."""
         name, sender = run.responder.name, run.message.sender
-        if not self._denials.allows(f"{name} {run.message.identity or sender}"):
+        who = run.message.identity or sender
+        if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
             self._runs.end(run, "denied")
             return
         self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
@@ -439,6 +443,10 @@ class Dispatcher:
             self._begin(following)
 
     # Answers
+
+    def got_lost(self, answer: Message) -> None:
+        """What was given to ``send`` was dropped, which the log tells."""
+        self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:
         try:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-#: Things that wait in one place behind another, and in all places.
+from xbot.share import may_have_more
+
+#: Things that wait in one place behind another, and in all places. One place has as many as are
+#: left of these at most.
 MAX_WAITING = 32
 MAX_ALTOGETHER = 256
 
@@ -27,8 +30,11 @@ class InOrder:
     def is_full(self, place: str) -> bool:
         """Whether no more can wait there."""
         behind = self._behind.get(place)
-        return behind is not None and (
-            len(behind) >= MAX_WAITING or sum(map(len, self._behind.values())) >= MAX_ALTOGETHER
+        if behind is None:
+            return False
+        altogether = sum(map(len, self._behind.values()))
+        return len(behind) >= MAX_WAITING or not may_have_more(
+            len(behind), altogether, MAX_ALTOGETHER
         )
 
     def is_waiting(self, place: str) -> bool:

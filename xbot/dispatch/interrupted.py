@@ -14,8 +14,10 @@ from xbot.dispatch.accepting import Accepting
 from xbot.entry import LAPSED, Entry
 from xbot.message import Message, reply_to
 
-Deliver = Callable[[Message, Callable[[], None]], None]
-"""Says a message, and calls the second argument once it has arrived."""
+Told = Callable[[], None]
+
+Deliver = Callable[[Message, Told, Told | None, Told], None]
+"""Says a message, and calls the second argument once it has arrived; the last, if it is dropped."""
 
 #: What a command is called where we cannot know who will read it.
 UNNAMED = "what you asked in private"
@@ -69,9 +71,15 @@ def tell(
     def got(entries: list[Entry]) -> None:
         for report in reports(entries, now, command_of):
             # Not before it arrived: a process that dies in between tells again.
-            deliver(report.message, partial(accepting.got_reported, report.entries))
+            # It is in the journal: however long it waits here, or is told by the next one.
+            arrived = partial(accepting.got_reported, report.entries)
+            deliver(report.message, arrived, None, _leave_to_next)
 
     return accepting.interrupted().addCallback(got).addErrback(accepting.got_problem)
+
+
+def _leave_to_next() -> None:
+    """Nobody was told: the next process tells."""
 
 
 def _readdressed(entry: Entry) -> Entry:

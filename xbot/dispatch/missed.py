@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from xbot.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen
+from xbot.share import domain_of
 from xbot.throttle import Throttle
 
 #: A server gives out all that it kept at once; what comes within so many seconds is one answer.
@@ -20,7 +21,7 @@ GATHER = 2.0
 #: Each person (in a room: all of them) is told once in so many seconds, and so many of
 #: both in that time.
 PERIOD = 60.0
-MAX_PEOPLE = 100
+MAX_PEOPLE = 200
 
 IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
 """Whether nobody knows yet what became of a command; never fails."""
@@ -68,7 +69,7 @@ class Missed:
         to = _to(message)
         late = self._late.get(to)
         if late is None:
-            if not self._told.allows(to):
+            if not self._told.allows(to, domain_of(to)):
                 return
             timer = self._clock.callLater(GATHER, self._got_all, to)
             late = self._late[to] = _Late(timer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -31,7 +31,10 @@ class _Kept(NamedTuple):
 
 
 class More:
-    """Keeps pages for people, each in the place where they asked; the oldest go first."""
+    """Keeps pages for people, each in the place where they asked; the oldest go first.
+
+    Where there are too many, that is the oldest of the room, or domain, that has most.
+    """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -52,7 +55,8 @@ class More:
         if len(same) >= MAX_EACH:
             del self._kept[same[0]]
         elif len(self._kept) >= MAX_KEPT:
-            self._kept.popitem(last=False)
+            ((fullest, _),) = Counter(each.share for each in self._kept).most_common(1)
+            del self._kept[next(each for each in self._kept if each.share == fullest)]
         self._kept[person] = _Kept(self._clock.seconds() + KEPT_FOR, tuple(pages))
         return f"[more: {len(pages)} page{'s' * (len(pages) > 1)}; say more]"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from xbot.message import Message
+from xbot.share import domain_of
 
 
 @frozen
@@ -26,6 +27,13 @@ class Person:
     def name(self) -> str:
         """The same wherever this person is, where that can be known."""
         return self.identity or self.sender
+
+    @property
+    def share(self) -> str:
+        """With whom this person shares what is bounded: anybody can have any number of nicks
+        in a room, or of accounts at a domain.
+        """
+        return self.room or domain_of(self.name)
 
 
 def person_of(message: Message) -> Person:

@@ -13,10 +13,12 @@ from xbot.dispatch.person import Person, person_of
 from xbot.failures import NoAnswer
 from xbot.message import Message
 from xbot.responder import Chosen, Responder, Route
+from xbot.share import may_have_more
 from xbot.threads import Busy
 
-#: So many questions are open at once.
-MAX_QUESTIONS = 200
+#: So many questions are open at once; in one room, or in private to those of one domain, as many
+#: as are left.
+MAX_QUESTIONS = 400
 
 
 @define(eq=False, repr=False)
@@ -46,8 +48,9 @@ class Questions:
         """
         person = person_of(message)
         self._fail(person, NoAnswer("", "asked something else"))
-        if len(self._open) >= MAX_QUESTIONS:
-            return fail(Busy(MAX_QUESTIONS))
+        there = sum(each.share == person.share for each in self._open)
+        if not may_have_more(there, len(self._open), MAX_QUESTIONS):
+            return fail(Busy(there))
         question = _Question(Deferred(lambda _: self._take(person, question)))
         self._open[person] = question
         question.limit = self._clock.callLater(timeout, self._got_limit, person, timeout)

@@ -55,6 +55,7 @@ class Run:
     _limit: IDelayedCall | None = None
     _asked: set[Deferred[Message]] = field(factory=set, init=False)
     _left: float = field(default=0.0, init=False)
+    _is_counted: bool = field(default=False, init=False)
 
     @property
     def has_limit(self) -> bool:
@@ -115,6 +116,8 @@ class Runs:
         self._ask = ask
         self._under_way: set[Run] = set()
         self._at_work: Counter[str] = Counter()
+        # Of those that take their time, how many each person has.
+        self._at_work_for: Counter[tuple[str, str]] = Counter()
         self._waiting: list[Deferred[None]] = []
 
     def await_start(self, run: Run, limit: float, too_late: Callable[[Run], None]) -> None:
@@ -135,7 +138,7 @@ class Runs:
             return
         self._under_way.add(run)
         self._stop_clock(run)
-        if self._at_work[run.responder.name] >= run.responder.runs:
+        if self._is_busy(run):
             self._got_busy(run)
             return
         self._at_work[run.responder.name] += 1
@@ -147,6 +150,28 @@ class Runs:
         # Most are over by now; of those that are not, some wait for a person.
         if run.fate is None and not run._asked and not run.has_limit:
             run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
+        if not run._deferred.called and not run._asked:
+            self._count(run)
+
+    def _is_busy(self, run: Run) -> bool:
+        """Whether it does as much as it may, or as much for this person: one is left to others."""
+        responder = run.responder
+        at_work = self._at_work[responder.name]
+        if not at_work:
+            return False
+        own = self._at_work_for[_whose(run)]
+        return at_work >= responder.runs or own >= max(1, responder.runs - 1)
+
+    def _count(self, run: Run) -> None:
+        """One more of this person takes its time."""
+        run._is_counted = True
+        self._at_work_for[_whose(run)] += 1
+
+    def _uncount(self, run: Run) -> None:
+        """It takes no more time, if it took any."""
+        if run._is_counted:
+            run._is_counted = False
+            self._at_work_for -= Counter([_whose(run)])
 
     def _answer_at_once(self, run: Run, fill: Fill) -> None:
         """The whole of a run that takes no time, cannot fail, and remembers nothing."""
@@ -192,6 +217,7 @@ class Runs:
         # What has not ended still counts as at work after its limit, so that
         # runs that ignore being cancelled cannot pile up.
         self._at_work[run.responder.name] -= 1
+        self._uncount(run)
         if run.fate is not None:
             self._log.debug("{responder} came too late", responder=run.responder.name)
             return
@@ -230,6 +256,7 @@ class Runs:
             self._stop_clock(run)
             # Whoever waits for a person keeps nobody else from being answered.
             self._at_work[run.responder.name] -= 1
+            self._uncount(run)
         run._asked.add(asked)
         asked.addBoth(self._got_word, run, asked)
         self.speak(run, question)
@@ -241,6 +268,8 @@ class Runs:
         run._asked.discard(asked)
         if not run._asked:
             self._at_work[run.responder.name] += 1
+            if run._deferred is not None and not run._deferred.called:
+                self._count(run)
             if run.fate is None:
                 run._limit = self.clock.callLater(max(0.0, run._left), self._got_limit, run)
         if isinstance(word, Failure):
@@ -344,3 +373,8 @@ class Runs:
 
     def _got_surprise(self, failure: Failure) -> None:
         self._log.failure("a mistake in the dispatcher", failure)
+
+
+def _whose(run: Run) -> tuple[str, str]:
+    """The share that a run belongs to: of its responder, what one person has."""
+    return run.responder.name, run.message.identity or run.message.sender

@@ -85,9 +85,9 @@ def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
 
 
 def _load(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
-    if settings.runs > MAX_RUNS:
-        in_thread = partial(surroundings.in_thread, at_once=settings.runs)
-        surroundings = evolve(surroundings, in_thread=in_thread)
+    at_once = settings.runs if settings.runs > MAX_RUNS else None
+    in_thread = partial(surroundings.in_thread, at_once=at_once, owner=settings.name)
+    surroundings = evolve(surroundings, in_thread=in_thread)
     if settings.use is not None or settings.file is not None:
         return responder_of_code(settings, surroundings)
     patterns = patterns_of(settings)

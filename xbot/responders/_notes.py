@@ -20,3 +20,8 @@ def told(message: Message, name: str) -> str | None:
     if (note := notes.get(name.casefold())) is None:
         return None
     return f"{note[0]} is {note[1]}"
+
+
+def domain_of(place: str) -> str:
+    """Where the room is, or the person's account."""
+    return place.rpartition("@")[2]

@@ -4,13 +4,13 @@ import re
 
 from xbot import Failed, Message, brain, fallback, respond
 
-from ._notes import notes_of, told
+from ._notes import domain_of, notes_of, told
 
 #: Notes in one room or of one person, and characters of a name and of what it is.
 MAX_NOTES, MAX_NAME, MAX_TEXT = 100, 60, 400
 
-#: Rooms and people that have notes.
-MAX_PLACES = 1000
+#: Rooms and people that have notes; those of one domain have half of them.
+MAX_PLACES = 2000
 
 
 class Remember:
@@ -32,7 +32,9 @@ class Remember:
             raise Failed(f"Too long: {MAX_NAME} characters for what, {MAX_TEXT} for what it is.")
         if len(notes) >= MAX_NOTES and name.casefold() not in notes:
             raise Failed(f"I remember {MAX_NOTES} things here already; have me forget one.")
-        if not notes and len(brain) >= MAX_PLACES:
+        # Those of one domain leave places to others: anybody can have any number of accounts.
+        there = sum(domain_of(each) == domain_of(place) for each in brain) if not notes else 0
+        if not notes and there >= MAX_PLACES - len(brain):
             raise Failed("I cannot remember any more.")
         brain[place] = {**notes, name.casefold(): [name, text]}
         return f"I will: {name} is {text}"

@@ -153,7 +153,7 @@ class Saying(LineOnlyReceiver):
         self._log.info("told to say something in {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},
                           room=str(request.room))  # fmt: skip
-        if not self._bot.put(message, self._got_delivered, self._got_failed):
+        if not self._bot.put(message, self._got_delivered, lambda: self._got_failed(request.room)):
             self.answer(Reply(Result.REFUSED, "too much waits to be said already"))
         elif not self._is_over:
             self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)
@@ -179,8 +179,10 @@ class Saying(LineOnlyReceiver):
     def _got_delivered(self) -> None:
         self.answer(Reply(Result.DELIVERED))
 
-    def _got_failed(self) -> None:
-        self.answer(Reply(Result.REFUSED, "the bot cannot say it; its log says why"))
+    def _got_failed(self, room: Jid) -> None:
+        reason = self._bot.hindrance(room)
+        why = f": {reason}" if reason else "; its log says why"
+        self.answer(Reply(Result.REFUSED, f"the bot cannot say it{why}"))
 
     def _got_limit(self, room: Jid) -> None:
         self._limit = None

@@ -8,7 +8,7 @@ from attrs import asdict, frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from xbot.errors import NotConnected
+from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
 from xbot.message import Message
@@ -56,6 +56,7 @@ class ShellAdapter:
         self._show = show
         self._address = address
         self._is_started = False
+        self._left: set[str] = set()
         self._rooms = {str(room.jid): room.nick for room in rooms}
         if you.room is not None:
             self._rooms.setdefault(str(Jid.parse(you.room)), nick)
@@ -76,11 +77,14 @@ class ShellAdapter:
         """Show ``message``, wherever it is said: in a terminal you hear everything.
 
         :raises NotConnected: when the shell is not started, or the bot not in the room.
+        :raises Unreachable: when the bot left the room.
         """
         recipient = Jid.parse(message.recipient)
         if not self._is_started:
             raise NotConnected(recipient, "the shell is closed")
         if message.room is not None and message.room not in self._rooms:
+            if message.room in self._left:
+                raise Unreachable(recipient, "we left the room")
             raise NotConnected(recipient, "not in the room")
         self._show(message)
         self._receipts.got_delivered(message)
@@ -93,6 +97,7 @@ class ShellAdapter:
         """The bot is in this room from now on."""
         assert isinstance(room, RoomSettings)
         self._rooms[str(room.jid)] = room.nick
+        self._left.discard(str(room.jid))
         if self._is_started:
             self._receipts.got_ready(str(room.jid))
 
@@ -109,4 +114,6 @@ class ShellAdapter:
 
     def leave(self, room: str) -> None:
         """The bot is not in ``room`` (a bare JID) any more."""
-        self._rooms.pop(room, None)
+        if self._rooms.pop(room, None) is not None:
+            self._left.add(room)
+            self._receipts.got_ready(room)

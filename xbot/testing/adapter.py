@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from xbot.errors import NotConnected
+from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
 from xbot.message import Message
@@ -51,6 +51,8 @@ class FakeAdapter:
         recipient = Jid.parse(message.recipient)
         if self.problem is not None:
             raise NotConnected(recipient, self.problem)
+        if message.room in self.left:
+            raise Unreachable(recipient, "we left the room")
         if message.room is not None and message.room not in self.rooms:
             raise NotConnected(recipient, "not in the room")
         self.sent.append(message)
@@ -74,6 +76,7 @@ class FakeAdapter:
     def leave(self, room: str) -> None:
         if self.rooms.pop(room, None) is not None:
             self.left.add(room)
+            self._receipts.got_ready(room)
 
     def break_link(self, problem: str = "the connection was lost") -> None:
         """From now on nothing can leave; what is said waits in the outbox."""

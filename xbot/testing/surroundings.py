@@ -21,6 +21,7 @@ def in_this_thread(
     *args: Any,
     cancel: Callable[[], object] | None = None,
     at_once: int | None = None,
+    owner: str | None = None,
 ) -> Deferred[Any]:
     """Calls it at once, in this thread."""
     return maybeDeferred(function, *args)

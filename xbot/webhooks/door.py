@@ -91,11 +91,6 @@ class Door:
         self._answers: dict[str, Counter[str]] = {}
         self._is_open = False
 
-    @property
-    def under_way(self) -> int:
-        """How many messages the outbox has of ours."""
-        return self._spool.under_way
-
     def posts(self) -> Posts:
         """What was posted, and what became of it."""
         answers = {name: dict(counts) for name, counts in self._answers.items()}

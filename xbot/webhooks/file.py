@@ -13,6 +13,7 @@ from attrs import frozen
 from xbot.durable.file import DurableFile, Kind
 from xbot.errors import XbotError
 from xbot.file_state import FileUnavailable, UnusableFile
+from xbot.share import may_have_more
 from xbot.webhooks.report import Item
 
 #: What it is called in the state folder.
@@ -21,7 +22,8 @@ FILE_NAME = "webhooks.sqlite"
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
 
-#: No more than this waits to be said, and no more keys are remembered.
+#: No more than this waits to be said, for one room no more than is left of it, and no more keys
+#: are remembered.
 MAX_WAITING, MAX_KNOWN = 2000, 50_000
 
 # "batch" is the id of the message that a text was said in, and NULL before.
@@ -47,10 +49,10 @@ class UnusableSpool(UnusableFile):
 
 
 class TooMuchWaits(XbotError):
-    """So much waits to be said that no more is taken. Who posts should try again later."""
+    """So much waits to be said there that no more is taken. Who posts should try again later."""
 
-    def __init__(self) -> None:
-        super().__init__(f"{MAX_WAITING} messages wait to be said")
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} messages wait to be said")
 
 
 #: For :mod:`xbot.durable`.
@@ -96,12 +98,14 @@ class SpoolFile(DurableFile):
         News of this ``source`` in this ``room`` is what was not said there
         within the last ``window`` seconds.
 
-        :raises TooMuchWaits: when no more is taken.
+        :raises TooMuchWaits: when no more is taken for this room.
         """
         execute = self._connection.execute
-        (count,) = execute("SELECT count(*) FROM waiting").fetchone()
-        if count >= MAX_WAITING:
-            raise TooMuchWaits
+        taken, own = execute(
+            "SELECT count(*), count(CASE WHEN room = ? THEN 1 END) FROM waiting", (room,)
+        ).fetchone()
+        if not may_have_more(own, taken, MAX_WAITING):
+            raise TooMuchWaits(own)
         news = []
         for item in items:
             key = _key(source, room, item.key)

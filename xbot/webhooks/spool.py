@@ -19,7 +19,8 @@ from xbot.durable.writer import Writer
 from xbot.file_state import FileState
 from xbot.idents import new_ident
 from xbot.message import Message
-from xbot.webhooks.file import KIND, SpoolFile, Waiting
+from xbot.throttle import Throttle
+from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 
 #: What comes for one room within so many seconds is said as one message.
@@ -31,8 +32,9 @@ MAX_TEXTS, MAX_LENGTH = 20, 6000
 #: So many messages to one room are under way at once.
 MAX_UNDER_WAY = 5
 
-#: Seconds until the outbox, which was full, is asked again.
-RETRY = 10.0
+#: Seconds until the outbox, which was full, is asked again; and at most, where it dropped what
+#: it had taken, again and again.
+RETRY, LAST_RETRY = 10.0, 600.0
 
 #: What nobody could be told for so long, in seconds, is no news.
 MAX_AGE = 7 * 86400.0
@@ -43,8 +45,10 @@ FORGET_AFTER = 1000
 #: What the bot cannot say, which is a mistake of ours, is tried so often by one process.
 MAX_TRIES = 3
 
-Say = Callable[[Message, Callable[[], None], Callable[[], None]], bool]
-"""Takes a message, and what is called once it has arrived, or if it cannot be said.
+Told = Callable[[], None]
+
+Say = Callable[[Message, Told, Told, Told], bool]
+"""Takes a message, and what is called once it arrived, if it cannot be said, or not as things are.
 
 Gives whether it was taken.
 """
@@ -89,7 +93,10 @@ class Spool:
         self.unsaid = 0
         # By batch: how often it could not be said.
         self._failures: dict[str, int] = {}
+        # By batch: how often it was taken, and dropped.
+        self._drops: dict[str, int] = {}
         self._new_keys = 0
+        self._telling = Throttle(reactor)
         self._is_held = False
 
     @property
@@ -121,15 +128,22 @@ class Spool:
         """Fires, once it is durable, with whether there was any news in ``items``.
 
         :raises SpoolUnavailable: (by the Deferred) when it cannot be kept.
-        :raises TooMuchWaits: (by the Deferred) when no more is taken.
+        :raises TooMuchWaits: (by the Deferred) when no more is taken for any of the rooms.
         """
         now = self._wall_clock()
 
-        def keep(file: SpoolFile) -> list[Waiting]:
-            kept = [file.keep(source, room, items, said, now, window) for room in rooms]
-            return [each for each in kept if each is not None]
+        def keep(file: SpoolFile) -> tuple[list[Waiting], list[str]]:
+            kept, full = [], []
+            for room in rooms:
+                try:
+                    kept.append(file.keep(source, room, items, said, now, window))
+                except TooMuchWaits:
+                    full.append(room)
+                    if len(full) == len(rooms):
+                        raise
+            return [each for each in kept if each is not None], full
 
-        return self._writer.do(keep).addCallback(self._got_kept, len(items) * len(rooms))
+        return self._writer.do(keep).addCallback(self._got_kept, source, len(items) * len(rooms))
 
     def hold(self) -> None:
         """Say no more; what arrives is still noted."""
@@ -189,7 +203,16 @@ class Spool:
         for room in self._waiting:
             self._later(room, GATHER)
 
-    def _got_kept(self, kept: list[Waiting], keys: int) -> bool:
+    def _got_kept(self, done: tuple[list[Waiting], list[str]], source: str, keys: int) -> bool:
+        kept, full = done
+        for room in full:
+            # The others must not miss it for a room that lets nothing through.
+            if self._telling.allows(f"{source} {room}"):
+                self._log.warn(
+                    "webhook {webhook}: too much waits to be said in {room}; told elsewhere only",
+                    webhook=source,
+                    room=room,
+                )
         self._new_keys += keys
         if self._new_keys >= FORGET_AFTER:
             self._new_keys = 0
@@ -248,12 +271,13 @@ class Spool:
             message,
             lambda: self._got_delivered(texts, batch),
             lambda: self._got_failed(texts, batch),
+            lambda: self._got_dropped(texts, batch),
         ):
             self._give_later(texts, batch)
 
-    def _give_later(self, texts: list[Waiting], batch: str) -> None:
+    def _give_later(self, texts: list[Waiting], batch: str, wait: float = RETRY) -> None:
         if not self._is_held:
-            self._timers[batch] = self._reactor.callLater(RETRY, self._give_again, texts, batch)
+            self._timers[batch] = self._reactor.callLater(wait, self._give_again, texts, batch)
 
     def _give_again(self, texts: list[Waiting], batch: str) -> None:
         del self._timers[batch]
@@ -277,12 +301,18 @@ class Spool:
         )
         self._end(texts, batch, "failed")
 
+    def _got_dropped(self, texts: list[Waiting], batch: str) -> None:
+        """It is a matter of the room, and may pass: whoever put us out may let us in again."""
+        count = self._drops[batch] = self._drops.get(batch, 0) + 1
+        self._give_later(texts, batch, min(RETRY * 2 ** min(count - 1, 10), LAST_RETRY))
+
     def _end(self, texts: list[Waiting], batch: str, fate: str) -> None:
         """A message is not under way any more; another one may be."""
         room = texts[0].room
         self.fates[fate] += len(texts)
         self.unsaid -= len(texts)
         self._failures.pop(batch, None)
+        self._drops.pop(batch, None)
         self._under_way[room] -= 1
         if not self._under_way[room]:
             del self._under_way[room]

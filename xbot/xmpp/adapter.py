@@ -15,7 +15,7 @@ from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 from zope.interface import implementer
 
-from xbot.errors import NotConnected
+from xbot.errors import NotConnected, Unreachable
 from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
@@ -134,6 +134,8 @@ class XmppAdapter:
             ping_interval=settings.room_ping_interval,
             bounced=self._bounces.got,
             is_stale=self._is_stale,
+            # What waits for it is asked for, and refused, as everything else is from now on.
+            lost=lambda room: receipts.got_ready(room.address),
         )
         self.ping = Ping(
             self.iq,
@@ -201,20 +203,26 @@ class XmppAdapter:
     def send(self, message: Message) -> None:
         """Send ``message`` now; ``receipts`` are told when it arrived, or may not have.
 
-        :raises NotConnected: when there is no session, we are not in the room,
+        :raises NotConnected: when there is no session, we are not in the room yet,
             or the server does not read.
+        :raises Unreachable: when the room refused us for good, or we left it.
         :raises InvalidJid: when the recipient is no address.
         """
         recipient = read_address(message.recipient)
         room = self.rooms.at(recipient.bare_text)
-        if room is not None and room.state is not State.JOINED:
+        if room is None:
+            if message.room is not None:
+                raise Unreachable(recipient.jid, "we are not in that room any more")
+        elif room.state is not State.JOINED:
+            if room.state is State.REFUSED:
+                raise Unreachable(recipient.jid, f"the room refuses us ({room.reason})")
             raise NotConnected(recipient.jid, f"not in the room ({room.reason})")
         stream = self._handlers.stream_to(message.recipient)
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
         stream.send_message(message)
         if room is not None and message.is_public:
-            self._bounces.sent(message)
+            self._bounces.sent(room.address, message)
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)

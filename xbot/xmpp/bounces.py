@@ -14,8 +14,9 @@ from twisted.logger import Logger
 
 from xbot.message import Message
 
-#: So many of the messages that left last are known.
-MAX_KNOWN = 64
+#: So many of the messages that left last are known of each room, and so many rooms: those to
+#: which something was said last.
+MAX_KNOWN, MAX_ROOMS = 64, 64
 
 #: The condition of XEP-0045 7.4. Others (no voice, say) will be the same next time.
 _NOT_IN_ROOM = "not-acceptable"
@@ -28,23 +29,33 @@ class Bounces:
 
     def __init__(self, say_again: Callable[[Message], None]) -> None:
         self._say_again = say_again
-        # None for what came back already.
-        self._known: OrderedDict[str, Message | None] = OrderedDict()
+        # By room and id; None for what came back already.
+        self._known: OrderedDict[str, OrderedDict[str, Message | None]] = OrderedDict()
 
-    def sent(self, message: Message) -> None:
+    def sent(self, room: str, message: Message) -> None:
         """This left, for everyone in a room."""
         id = message.payload.get("id")
-        if id is None or id in self._known:
+        if id is None:
             return
-        self._known[id] = message
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        known = self._known.get(room)
+        if known is None:
+            known = self._known[room] = OrderedDict()
+            if len(self._known) > MAX_ROOMS:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(room)
+        if id in known:
+            return
+        known[id] = message
+        if len(known) > MAX_KNOWN:
+            known.popitem(last=False)
 
     def got(self, room: str, id: str | None, condition: str) -> None:
         """``room`` sent back what had this id."""
-        if id is None or id not in self._known or condition != _NOT_IN_ROOM:
+        known = self._known.get(room)
+        if id is None or known is None or id not in known or condition != _NOT_IN_ROOM:
             return
-        message, self._known[id] = self._known[id], None
+        message, known[id] = known[id], None
         if message is None:
             self._log.warn("lost: {room} sent back twice what was said there", room=room)
             return

@@ -22,6 +22,7 @@ from twisted.words.xish import domish
 from xbot.errors import InvalidJid, TooManyRooms
 from xbot.jid import Jid
 from xbot.settings import RoomSettings, Secret, XmppSettings
+from xbot.share import domain_of
 from xbot.throttle import Throttle
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
@@ -125,7 +126,8 @@ class Invitations(Handler):
         self._account = settings.jid.bare
         self._telling = Throttle(clock, most=100)
         # Each costs a write to the disk.
-        self._accepting = Throttle(clock, most=MAX_ROOMS)
+        # One inviter has as many as are left of these.
+        self._accepting = Throttle(clock, most=2 * MAX_ROOMS)
         for each in invited:
             if self._rooms.get(each.room) is not None or not self._stays(each):
                 # The ini has it now, or its inviter no more.
@@ -223,9 +225,9 @@ class Invitations(Handler):
             return "no-room"
         if self._rooms.get(invitation.room) is not None:
             return "there-already"
-        if self._invited.is_full:
+        if not self._invited.takes_from(inviter):
             return "full"
-        return None if self._accepting.allows(str(invitation.room)) else "too-often"
+        return None if self._accepting.allows(str(invitation.room), str(inviter)) else "too-often"
 
     def _stays(self, invited: Invited) -> bool:
         return invited.is_ordered or self._is_welcome(invited.inviter)
@@ -241,7 +243,7 @@ class Invitations(Handler):
 
     def _refuse(self, sender: str, reason: str) -> None:
         self.counts[reason] += 1
-        if reason != "there-already" and self._telling.allows(sender):
+        if reason != "there-already" and self._telling.allows(sender, domain_of(sender)):
             self._log.info(
                 "an invitation by {sender} was not accepted: {reason}",
                 sender=sender,

@@ -14,12 +14,14 @@ from xbot.config.credentials import Unusable, read_file
 from xbot.errors import InvalidJid, reason
 from xbot.jid import Jid
 from xbot.settings import Secret
+from xbot.share import may_have_more
 
-#: Rooms to be in by invitation, besides those of the ini.
-MAX_ROOMS = 50
+#: Rooms to be in by invitation, besides those of the ini; one inviter leads us into as many as are
+#: left of these.
+MAX_ROOMS = 100
 
 #: More than the file ever holds, in bytes.
-MAX_SIZE = 1 << 20
+MAX_SIZE = 2 << 20
 
 #: The longest password that an invitation may bring, in characters.
 MAX_PASSWORD = 1024
@@ -70,6 +72,11 @@ class InvitedRooms:
     def is_full(self) -> bool:
         """Whether there is no place for one more."""
         return len(self) >= MAX_ROOMS
+
+    def takes_from(self, inviter: Jid) -> bool:
+        """Whether one more invitation of this person is accepted: others have a share, too."""
+        own = sum(each.inviter == inviter for each in self._known().values())
+        return may_have_more(own, len(self), MAX_ROOMS)
 
     def add(self, invited: Invited) -> None:
         """From now on this one is remembered."""

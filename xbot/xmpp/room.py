@@ -79,8 +79,9 @@ class Surroundings(NamedTuple):
 
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
     ``turns`` are those of the room's service. ``joined`` is called each time we
-    can speak in the room, ``left`` once we are out of it as we wished. While
-    ``is_stale()``, what came lately is not read yet, so that silence means nothing.
+    can speak in the room, ``refused`` once it has refused us for good, and ``left``
+    once we are out of it as we wished. While ``is_stale()``, what came lately is not
+    read yet, so that silence means nothing.
     """
 
     send: Callable[[domish.Element], None]
@@ -93,6 +94,7 @@ class Surroundings(NamedTuple):
     joined: Callable[[Room], None] = lambda room: None
     left: Callable[[Room], None] = lambda room: None
     is_stale: Callable[[], bool] = lambda: False
+    refused: Callable[[Room], None] = lambda room: None
 
     def hears(self) -> bool:
         """Whether what comes is read when it comes."""
@@ -412,6 +414,7 @@ class Room:
     def _stay_out(self, exclusion: Exclusion) -> None:
         if exclusion.is_final:
             self._become(State.REFUSED, exclusion.reason)
+            self._around.refused(self)
         else:
             # An older session of ours may have taken us along as it ended (see Bounces).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)

@@ -38,9 +38,10 @@ class Rooms(Handler):
 
     They are entered in that order, some at a time: each service has its own
     :class:`~xbot.xmpp.turns.Turns`, so that one that is dead holds up nobody else.
-    ``dropped`` counts the presences of which nobody can say who sent them. While
-    ``is_stale()``, what came lately is not read yet: no wait for a room ends before
-    :meth:`got_fresh`.
+    ``dropped`` counts the presences of which nobody can say who sent them.
+    ``joined`` is told each room in which we can speak now, and ``lost`` each that
+    refused us for good, or that we left. While ``is_stale()``, what came lately is not
+    read yet: no wait for a room ends before :meth:`got_fresh`.
     """
 
     _log = Logger("xbot.xmpp.rooms")
@@ -55,6 +56,7 @@ class Rooms(Handler):
         ping_interval: float = 300.0,
         bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
         is_stale: Callable[[], bool] = lambda: False,
+        lost: Callable[[Room], None] = lambda room: None,
     ) -> None:
         super().__init__()
         self._is_stale = is_stale
@@ -63,6 +65,7 @@ class Rooms(Handler):
         self._uniform = uniform
         self._joined = joined
         self._bounced = bounced
+        self._lost = lost
         self.ping_interval = ping_interval
         self.dropped = 0
         self._in_session = False
@@ -238,12 +241,14 @@ class Rooms(Handler):
             self._joined,
             self._left,
             self._is_stale,
+            self._lost,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, around)
         return room
 
     def _left(self, room: Room) -> None:
         self._leaving.pop(str(room.jid), None)
+        self._lost(room)
 
     def _ping(self, address: str) -> Deferred[Any]:
         return self._iq.request("get", address, domish.Element((ns.PING, "ping")))

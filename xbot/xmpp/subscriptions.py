@@ -59,7 +59,7 @@ class Subscriptions(Handler):
         if answer is None:
             self.counts["unanswered"] += 1
             return
-        if not self._throttle.allows(str(sender)):
+        if not self._throttle.allows(str(sender), sender.domain):
             self.counts["too-often"] += 1
             return
         accepted = answer == "subscribed"

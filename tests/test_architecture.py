@@ -30,7 +30,7 @@ LAYERS = [
     {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
     | {"calls", "decorators", "failures", "surroundings", "unsaved"},
-    {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
+    {"xmpp", "shell", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
     | {"reloading", "linking", "survey", "service"},
     {"tap", "daemon", "garbage", "hangup", "steady", "systemd", "demo", "talk"},

@@ -9,15 +9,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns, texts
+from xbot.matching.guarded_search import Asked
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.worker import Asked
 
-GUARDED = r"(?P<a>.)\1"
+#: Nobody knows that this is quick, however short the text.
+GUARDED = r"(?P<a>.)\1(?:x?){50}"
 
 
 class HereAndNow:
-    """A worker without a process."""
+    """A worker without a thread."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -92,13 +93,27 @@ class GuardedTests(TestCase):
     def test_only_what_needs_it(self) -> None:
         """The worker is asked only for guarded patterns that the text may fit."""
         matcher = Matcher(
-            [("a", Pattern.hear(rf"tea{GUARDED}")), ("b", Pattern.hear("tea"))], self.worker
+            [
+                ("a", Pattern.hear(rf"tea{GUARDED}")),
+                ("b", Pattern.hear("tea")),
+                ("c", Pattern.hear(r"tea\w+ with \w+")),
+            ],
+            self.worker,
         )
         self.assertEqual(matcher.heard("coffee"), [])
         self.assertEqual(self.worker.asked, [])
         self.assertIsInstance(matcher.heard("teas"), Deferred)
         self.assertEqual(self.worker.asked, ["a"])
-        self.assertEqual(matcher.guarded, 1)
+        self.assertEqual(matcher.guarded, 2)
+
+    def test_only_long_texts(self) -> None:
+        """A pattern that is slow on long texts only is run at once on the others."""
+        matcher = Matcher([("a", Pattern.hear(r"tea\w+ with (?P<a>\w+)"))], self.worker)
+        self.assertEqual(matcher.heard("teas with milk"), [Found("a", {"a": "milk"})])
+        self.assertEqual(self.worker.asked, [])
+        found = matcher.heard("teas with milk" + " " * 3000)
+        assert isinstance(found, Deferred)
+        self.assertEqual(self.successResultOf(found), [Found("a", {"a": "milk"})])
 
     def test_order(self) -> None:
         """Guarded or not, the order is that of the patterns."""

@@ -28,7 +28,7 @@ def slow_patterns(
             responder,
             by_name,
             route.kind,
-            f"{danger}, may take long, and {way.construct} bars it from linear time; such texts"
+            f"{danger}, may take long on texts of more than {way.quick_length} characters; those"
             " are given up after 50 ms",
         )
         for responder in responders

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater, react
 from twisted.logger import globalLogBeginner
 
-from xbot.matching import guarded_search
+from xbot.matching import breaker
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.way import Way
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
-    guarded_search.STRIKES = 1 << 30
+    breaker.STRIKES = 1 << 30
     react(lambda _: ensureDeferred(measure(options.seconds)))
 
 

@@ -8,7 +8,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tests.matching.threads import FakeThreads
-from xbot.matching import guarded_search, regex_search
+from xbot.matching import breaker, guarded_search, regex_search
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import Pattern
 from xbot.matching.regex_search import Unreadable
@@ -79,8 +79,8 @@ class TooLongTests(GuardedSearchCase):
 
     def test_set_aside(self) -> None:
         """A pattern that takes too long three times is not tried for five minutes; others are."""
-        self.assertEqual((guarded_search.STRIKES, guarded_search.ASIDE), (3, 300))
-        for _ in range(guarded_search.STRIKES):
+        self.assertEqual((breaker.STRIKES, breaker.ASIDE), (3, 300))
+        for _ in range(breaker.STRIKES):
             self.assertEqual(self.time_out(), [[None]])
         self.assertEqual(self.guarded.counts, {"timed-out": 3, "set-aside": 1})
         (told,) = self.logged(LogLevel.error)
@@ -89,16 +89,16 @@ class TooLongTests(GuardedSearchCase):
         both = self.find(EVIL, GOOD, EVIL)
         self.threads.work()
         self.assertEqual(both, [[None, {"x": "a"}, None]])
-        self.clock.advance(guarded_search.ASIDE)
+        self.clock.advance(breaker.ASIDE)
         again = self.find(EVIL)
         self.threads.work()
         self.assertEqual(again, [[{}]])
 
     def test_seldom_is_forgiven(self) -> None:
         """A pattern that takes too long now and then is tried on."""
-        for _ in range(3 * guarded_search.STRIKES):
+        for _ in range(3 * breaker.STRIKES):
             self.assertEqual(self.time_out(), [[None]])
-            self.clock.advance(guarded_search.MEMORY / (guarded_search.STRIKES - 1))
+            self.clock.advance(breaker.MEMORY / (breaker.STRIKES - 1))
         self.assertEqual(self.guarded.counts, {"timed-out": 9})
 
     def test_what_regex_does_not_take(self) -> None:
@@ -110,7 +110,7 @@ class TooLongTests(GuardedSearchCase):
         self.patch(regex_search, "find", refuse)
         first = self.find(GOOD)
         self.threads.work()
-        self.clock.advance(guarded_search.ASIDE)
+        self.clock.advance(breaker.ASIDE)
         self.assertEqual((first, self.find(GOOD)), ([[None]], [[None]]))
         self.assertEqual(len(self.logged(LogLevel.error)), 1)
 

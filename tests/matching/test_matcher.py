@@ -115,6 +115,16 @@ class GuardedTests(TestCase):
         assert isinstance(found, Deferred)
         self.assertEqual(self.successResultOf(found), [Found("a", {"a": "milk"})])
 
+    def test_many_that_are_quick(self) -> None:
+        """Of so many patterns that they take long together the last ones wait for the worker."""
+        entries = [(n, Pattern.hear(rf"(?P<a>[A-Z]+)-\d+x{{{n}}}")) for n in range(1, 201)]
+        matcher = Matcher(entries, self.worker)
+        found = matcher.heard("deploy " * 20 + "AB-7x")
+        assert isinstance(found, Deferred)
+        self.assertEqual(self.successResultOf(found), [Found(1, {"a": "AB"})])
+        self.assertTrue(100 < len(self.worker.asked) < 200, len(self.worker.asked))
+        self.assertEqual(matcher.heard("AB-7x"), [Found(1, {"a": "AB"})])
+
     def test_order(self) -> None:
         """Guarded or not, the order is that of the patterns."""
         entries = [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns
-from xbot.matching.cost import steps
+from xbot.matching.cost import ENDLESS, HARMLESS, steps
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.way import Way
 
@@ -42,8 +42,9 @@ class WayTests(TestCase):
             self.assertTrue(
                 quick <= way.quick_length <= quick * 2 + 10, (pattern, way.quick_length)
             )
-            self.assertTrue(way.is_quick("x" * max(way.quick_length, 0)) or quick < 0)
-            self.assertFalse(way.is_quick("x" * (way.quick_length + 1)))
+            bound = way.bound(max(way.quick_length, 0))
+            self.assertLessEqual(bound, HARMLESS if quick > 0 else ENDLESS)
+            self.assertEqual(way.bound(way.quick_length + 1), ENDLESS)
 
     @settings(max_examples=60, deadline=None)
     @given(patterns)

@@ -19,10 +19,14 @@ from xbot.matching.tree import (
 #: Steps, of 2 to 20 ns, which no text may lead to. What takes no more holds nobody up.
 HARMLESS = 500_000
 
+#: All patterns together that are tried on one text at once: 4 to 40 ms.
+BUDGET = 2_000_000
+
 #: Where longer texts lead to more, so many are left to the short ones: several patterns may be so.
 QUICK = 200_000
 
-_ENDLESS = 10**12
+#: More steps than this are not told apart.
+ENDLESS = 10**12
 
 
 class _Cost(NamedTuple):
@@ -70,7 +74,7 @@ def _cost(node: Node, length: int) -> _Cost:
             return _capped(1, steps) if inner or construct == "a backreference" else _NOBODY_KNOWS
 
 
-_NOBODY_KNOWS = _Cost(_ENDLESS, _ENDLESS)
+_NOBODY_KNOWS = _Cost(ENDLESS, ENDLESS)
 
 
 def _of_sequence(items: tuple[Node, ...], length: int) -> _Cost:
@@ -128,7 +132,7 @@ def _of_repeat(node: Repeat, length: int) -> _Cost:
             # Each turn multiplies the ways.
             turns = min(most, 60)
             ways = max(item.ways, 2) ** turns
-            steps = item.steps * ways if most <= 60 else _ENDLESS
+            steps = item.steps * ways if most <= 60 else ENDLESS
             return _capped(1 if node.mode == "possessive" else 2 * ways, 2 * steps)
         most = 1
     ways = item.ways * most + 1
@@ -137,4 +141,4 @@ def _of_repeat(node: Repeat, length: int) -> _Cost:
 
 
 def _capped(ways: int, steps: int) -> _Cost:
-    return _Cost(min(ways, _ENDLESS), min(steps, _ENDLESS))
+    return _Cost(min(ways, ENDLESS), min(steps, ENDLESS))

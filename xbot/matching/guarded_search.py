@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.matching import regex_search
+from xbot.matching.breaker import ASIDE, STRIKES, Breaker
 from xbot.matching.pattern import Pattern
 from xbot.matching.regex_search import Groups, Search
 
@@ -32,11 +33,6 @@ MAX_WAITING = 32
 
 #: Threads that did not come back, before no text is searched until one of them does.
 MAX_STUCK = 3
-
-#: A pattern that takes too long so often within so many seconds is not tried for as many more.
-STRIKES = 3
-MEMORY = 600.0
-ASIDE = 300.0
 
 RunInThread = Callable[[Callable[[Search], Search], Search], Deferred[Search]]
 """Calls a function with its argument in a thread; fails where there is no thread to be had."""
@@ -89,8 +85,7 @@ class GuardedSearch:
         self._waiting: deque[_Request] = deque()
         #: Whose thread did not come back, and with which pattern.
         self._stuck: dict[_Request, Pattern] = {}
-        self._strikes: dict[Pattern, list[float]] = {}
-        self._aside: dict[Pattern, float] = {}
+        self._breaker = Breaker()
         self._is_stopped = False
 
     def find(self, text: str, asked: Sequence[Asked]) -> Deferred[list[Groups]]:
@@ -194,13 +189,12 @@ class GuardedSearch:
     # Patterns that took too long
 
     def _is_aside(self, pattern: Pattern) -> bool:
-        return (
-            self._aside.get(pattern, 0.0) > self._clock.seconds() or pattern in self._stuck.values()
-        )
+        is_allowed = self._breaker.allows(pattern, self._clock.seconds())
+        return not is_allowed or pattern in self._stuck.values()
 
     def _switch_off(self, asked: Asked) -> None:
         self.counts["misread"] += 1
-        self._aside[asked.pattern] = float("inf")
+        self._breaker.switch_off(asked.pattern)
         self._log.error(
             "{responder}: its pattern {pattern} cannot be searched for under a time limit;"
             " it fits short texts only",
@@ -209,7 +203,6 @@ class GuardedSearch:
         )
 
     def _blame(self, culprit: Asked, length: int) -> None:
-        now = self._clock.seconds()
         self.counts["timed-out"] += 1
         self._log.warn(
             "{responder}: its pattern {pattern} took too long on a text of {length} characters",
@@ -217,12 +210,7 @@ class GuardedSearch:
             pattern=culprit.pattern.regex.pattern,
             length=length,
         )
-        self._forget(now)
-        strikes = self._strikes.setdefault(culprit.pattern, [])
-        strikes.append(now)
-        if len(strikes) >= STRIKES:
-            del self._strikes[culprit.pattern]
-            self._aside[culprit.pattern] = now + ASIDE
+        if self._breaker.strike(culprit.pattern, self._clock.seconds()):
             self.counts["set-aside"] += 1
             self._log.error(
                 "{responder}: its pattern {pattern} took too long {count} times;"
@@ -232,11 +220,3 @@ class GuardedSearch:
                 count=STRIKES,
                 minutes=round(ASIDE / 60),
             )
-
-    def _forget(self, now: float) -> None:
-        self._aside = {pattern: until for pattern, until in self._aside.items() if until > now}
-        recent = {
-            pattern: [time for time in times if time > now - MEMORY]
-            for pattern, times in self._strikes.items()
-        }
-        self._strikes = {pattern: times for pattern, times in recent.items() if times}

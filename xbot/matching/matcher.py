@@ -7,6 +7,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from xbot.matching.cost import BUDGET
 from xbot.matching.guarded_search import Asked
 from xbot.matching.literals import beginnings, folded, is_plain, required
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
@@ -35,9 +36,9 @@ class FindsGuarded(Protocol):
 class Matcher(Generic[K]):
     """Patterns in order, each with the key of whoever it belongs to.
 
-    Both questions are answered at once, or, where a pattern that may fit would
-    have to be guarded on a text of that length, by a Deferred: it never fails,
-    and fires within the worker's time. A key is found once, by its first pattern that
+    Both questions are answered at once, or, where the patterns that may fit might
+    take too long on a text of that length, by a Deferred: it never fails, and
+    fires within the worker's time. A key is found once, by its first pattern that
     fits. Without a ``worker`` guarded patterns are run here and now, which may
     take for ever: that is for tools, not for a bot that strangers speak to.
     ``owner`` names a key in the log.
@@ -95,13 +96,17 @@ class Matcher(Generic[K]):
         # Where in the list the answers belong that are not there yet.
         guarded: list[tuple[int, K, Way]] = []
         sure: set[K] = set()
+        length, budget = len(text), BUDGET
         for number in candidates:
             key, way = self._entries[number]
             if key in sure:
                 continue
-            if self._worker is not None and not way.is_quick(text):
-                guarded.append((len(found), key, way))
-                continue
+            if self._worker is not None:
+                bound = way.bound(length)
+                if bound > budget:
+                    guarded.append((len(found), key, way))
+                    continue
+                budget -= bound
             groups = way.pattern.find(text)
             if groups is not None:
                 sure.add(key)

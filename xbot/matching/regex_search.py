@@ -8,8 +8,9 @@ escaped before; where its tables of characters are of another Unicode the two ma
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from time import process_time
 from typing import Any
 
 from attrs import define, field
@@ -19,8 +20,8 @@ from xbot.matching.pattern import MAX_SEARCHED, Pattern
 #: Seconds of the process's CPU that a pattern may take on a text.
 LIMIT = 0.05
 
-#: After so many that took longer the other patterns of a text are not tried.
-MAX_TOO_LONG = 4
+#: Once all patterns together took so many, the others are not tried on that text.
+LIMIT_OF_ALL = 0.2
 
 Groups = dict[str, str] | None
 """The named groups that took part; None where the text does not fit."""
@@ -51,11 +52,12 @@ class Search:
     misread: list[int] = field(factory=list)
 
 
-def run(search: Search) -> Search:
+def run(search: Search, cpu: Callable[[], float] = process_time) -> Search:
     """Try the patterns; meant for a thread, where the GIL is free while ``regex`` searches."""
+    end = cpu() + LIMIT_OF_ALL
     for place, pattern in enumerate(search.patterns):
         groups: Groups = None
-        if len(search.too_long) < MAX_TOO_LONG:
+        if cpu() < end:
             try:
                 groups = find(pattern, search.text)
             except TimeoutError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from xbot.matching.cost import HARMLESS, QUICK, steps
+from xbot.matching.cost import ENDLESS, HARMLESS, QUICK, steps
 from xbot.matching.lint import dangers
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.tree import Node, parse
@@ -23,6 +23,7 @@ class Way:
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern = pattern
+        self._bounds: dict[int, int] = {}
 
     @cached_property
     def tree(self) -> Node:
@@ -49,9 +50,17 @@ class Way:
                 slow = between
         return quick
 
-    def is_quick(self, text: str) -> bool:
-        """Whether re surely is done with ``text`` soon."""
-        return len(text) <= self.quick_length
+    def bound(self, length: int) -> int:
+        """How many steps re takes at most with a text of this length."""
+        if length > self.quick_length:
+            return ENDLESS
+        # For lengths of about the same size once: it is asked for each text.
+        size = length.bit_length()
+        bound = self._bounds.get(size)
+        if bound is None:
+            bound = self._steps(min((1 << size) - 1, self.quick_length))
+            self._bounds[size] = bound
+        return bound
 
     def dangers(self) -> list[str]:
         """What may make it take long, in words. Empty for what never does."""

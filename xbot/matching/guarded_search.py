@@ -101,7 +101,8 @@ class GuardedSearch:
             self._log.debug("a text was not searched: {count} wait", count=len(self._waiting))
             return succeed([None] * len(asked))
         request = _Request(text, asked, Deferred())
-        request.deadline = self._clock.callLater(MAX_WAIT, self._got_too_late, request)
+        waits = MAX_WAIT - PATIENCE
+        request.deadline = self._clock.callLater(waits, self._got_too_late, request)
         self._waiting.append(request)
         self._go_on()
         return request.done

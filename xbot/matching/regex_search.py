@@ -60,7 +60,7 @@ def run(search: Search, cpu: Callable[[], float] = process_time) -> Search:
         if cpu() < end:
             try:
                 groups = find(pattern, search.text)
-            except TimeoutError:
+            except (TimeoutError, MemoryError):
                 search.too_long.append(place)
             except Unreadable:
                 search.misread.append(place)

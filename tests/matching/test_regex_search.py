@@ -105,6 +105,16 @@ class LimitTests(TestCase):
         search = run(Search(TEXT, [good] * 4), lambda: next(times))
         self.assertEqual(search.found, [{}, {}, None, None])
 
+    def test_out_of_memory(self) -> None:
+        """A search that runs out of memory counts as one that takes too long."""
+
+        def fill(pattern: Pattern, text: str) -> None:
+            raise MemoryError
+
+        self.patch(regex_search, "find", fill)
+        search = run(Search("x", [Pattern.hear("x")]))
+        self.assertEqual((search.found, search.too_long), ([None], [0]))
+
     def test_evil_patterns(self) -> None:
         """Patterns that are known to explode end, whether they fit or not."""
         self.patch(regex_search, "LIMIT", 0.005)

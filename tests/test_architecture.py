@@ -32,7 +32,7 @@ LAYERS = [
     {"threads", "program", "answers", "responder", "outbox", "drops", "dispatch"}
     | {"journal", "durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
     | {"calls", "decorators", "failures", "surroundings", "unsaved", "heartbeat", "uptime"},
-    {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},
+    {"xmpp", "shell", "web", "webhooks", "saying", "listening"},
     {"loading", "leaving", "machine", "assembly", "serving", "testing", "embedded", "account"}
     | {"reloading", "linking", "survey", "service"},
     {"tap", "daemon", "garbage", "hangup", "steady", "systemd", "demo", "talk"},

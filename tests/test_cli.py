@@ -119,8 +119,8 @@ class CheckTests(CommandCase):
             errors.splitlines(),
             [
                 f"warning: {path}:9: [responder evil] hear: a repeat inside a repeat,"
-                " (\\w+\\s?)*, may take long, and a look-ahead bars it from linear time;"
-                " such texts are given up after 50 ms",
+                " (\\w+\\s?)*, may take long; a text of more than 3"
+                " characters is given up after 50 ms",
                 f"warning: {path}:6: [responder one] match: never reached: 'deploy x' goes to all"
                 " (deploy .*), which comes before it",
                 f"warning: {path}:19: [responder here] rooms: the bot is never in"

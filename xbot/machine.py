@@ -1,4 +1,4 @@
-"""What a bot has of its machine: threads, the process for patterns, the files of its state."""
+"""What a bot has of its machine: threads, the one for slow patterns, the files of its state."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from xbot.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.brain.brain import Brain
 from xbot.interfaces import IJournal
 from xbot.leaving import WIND_DOWN_TIMEOUT, within
-from xbot.matching.worker import Worker
-from xbot.pattern_process import spawn_on
+from xbot.matching.guarded_search import MAX_STUCK, GuardedSearch
 from xbot.threads import InThread
 
 
@@ -21,7 +20,8 @@ class Machine:
         self._reactor = reactor
         self._state = state
         self.in_thread = InThread(reactor)
-        self.worker = Worker(reactor, spawn_on(reactor))
+        # Threads of its own: those of responders may all be taken.
+        self.guarded_search = GuardedSearch(reactor, InThread(reactor, limit=MAX_STUCK + 1))
         self.brain = Brain(state / BRAIN_NAME, reactor)
 
     def make_journal(self, keep: float) -> IJournal:

@@ -88,7 +88,7 @@ class BotService(Service):
             in_thread=self._machine.in_thread,
             brain=self._machine.brain,
             make_journal=self._machine.make_journal,
-            worker=self._machine.worker,
+            worker=self._machine.guarded_search,
             overview=self.overview,
             wall_clock=wall_clock,
             ended=self._got_run,
@@ -236,7 +236,7 @@ class BotService(Service):
     async def _stop(self) -> None:
         self._reloading.end()
         self.dispatcher.stop()
-        self._machine.worker.stop()
+        self._machine.guarded_search.stop()
         await self.serving.stop()
         await self._assembly.close_responders()
         # While the link is down too: it may come back in time.

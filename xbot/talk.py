@@ -153,7 +153,7 @@ class Shell:
             in_thread=self._machine.in_thread,
             brain=self._machine.brain,
             make_journal=self._machine.make_journal,
-            worker=self._machine.worker,
+            worker=self._machine.guarded_search,
         )
         self._adapter = ShellAdapter(
             self._assembly.dispatcher.got_message,
@@ -182,7 +182,7 @@ class Shell:
 
     async def stop(self) -> None:
         """End what runs, and close what is open."""
-        self._machine.worker.stop()
+        self._machine.guarded_search.stop()
         await self._assembly.stop()
         if not await self._machine.wind_down():
             sys.stderr.write("a program did not end in time\n")

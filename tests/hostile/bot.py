@@ -12,7 +12,7 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.hostile.catalogue import CATALOGUE
-from tests.matching.fake_child import FakeChildren
+from tests.matching.threads import FakeThreads
 from tests.xmpp.harness import (
     BIND,
     END,
@@ -33,8 +33,8 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.interfaces import IJournal
 from xbot.jid import Jid
+from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.pattern import Pattern
-from xbot.matching.worker import Worker
 from xbot.outbox import Outbox
 from xbot.people import NOBODY, People
 from xbot.responder import Responder, Route
@@ -132,7 +132,7 @@ class Bot:
         self.clock = Clock()
         self.clock.advance(NOW)
         self.endpoint = FakeEndpoint(self.clock)
-        self.pattern_processes = FakeChildren()
+        self.threads = FakeThreads()
         self.taps: list[Tap] = []
         self.runs: list[str] = []
         self.meant: dict[str, tuple[str, str]] = {}
@@ -179,7 +179,7 @@ class Bot:
             nick_in=self.adapter.nick_in,
             rooms={},
             journal=self.journal,
-            worker=Worker(self.clock, self.pattern_processes),
+            worker=GuardedSearch(self.clock, self.threads),
             limits=self.limits,
         )
 

@@ -1,4 +1,4 @@
-"""Patterns and texts as hypothesis makes them, of all that re knows and where re2 is odd."""
+"""Patterns and texts as hypothesis makes them, of all that re knows and where others are odd."""
 
 import re
 

@@ -1,5 +1,6 @@
 """What :mod:`xbot.matching.matcher` promises: what trying each pattern would find, without it."""
 
+import re
 from typing import Any
 
 from hypothesis import given, settings
@@ -8,16 +9,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns, texts
-from xbot.matching import sieve
+from xbot.matching.guarded_search import Asked
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.worker import Asked
 
-GUARDED = r"(?P<a>.)\1"
+#: Nobody knows that this is quick, however short the text.
+GUARDED = r"(?P<a>.)\1(?:x?){50}"
 
 
 class HereAndNow:
-    """A worker without a process."""
+    """A worker without a thread."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -66,17 +67,15 @@ class SameAsEachTests(TestCase):
             [Found("word29", {}), Found("word2000", {})],
         )
 
-    def test_without_memory(self) -> None:
-        """Where the index cannot remember, every pattern is tried instead of none."""
-        for memory in (1 << 10, 40 << 10):
-            self.patch(sieve, "MEMORY", memory)
-            words = [f"word{number}" for number in range(200)]
-            matcher = Matcher([(word, Pattern.hear(rf"\b{word}\b")) for word in words])
-            everything = " ".join(words)
-            for body in (everything, "word7"):
-                found = matcher.heard(body)
-                assert isinstance(found, list)
-                self.assertEqual([each.key for each in found], body.split(), memory)
+    def test_words_in_words(self) -> None:
+        """A word that begins, ends or lies in another one is found with it, wherever both are."""
+        words = ["tea", "team", "steam", "eat", "at", "t.a", "mate"]
+        matcher = Matcher([(word, Pattern.hear(word)) for word in words])
+        for body in ("teamate", "steam", "xtea", "teat", "t.a", "tEa tea TEAM", "mat", "t", ""):
+            found = matcher.heard(body)
+            assert isinstance(found, list)
+            expected = [word for word in words if re.search(word, body, re.IGNORECASE)]
+            self.assertEqual([each.key for each in found], expected, body)
 
     def test_long_texts(self) -> None:
         """A command that is too long is none; of other texts the beginning is heard."""
@@ -94,13 +93,37 @@ class GuardedTests(TestCase):
     def test_only_what_needs_it(self) -> None:
         """The worker is asked only for guarded patterns that the text may fit."""
         matcher = Matcher(
-            [("a", Pattern.hear(rf"tea{GUARDED}")), ("b", Pattern.hear("tea"))], self.worker
+            [
+                ("a", Pattern.hear(rf"tea{GUARDED}")),
+                ("b", Pattern.hear("tea")),
+                ("c", Pattern.hear(r"tea\w+ with \w+")),
+            ],
+            self.worker,
         )
         self.assertEqual(matcher.heard("coffee"), [])
         self.assertEqual(self.worker.asked, [])
         self.assertIsInstance(matcher.heard("teas"), Deferred)
         self.assertEqual(self.worker.asked, ["a"])
-        self.assertEqual(matcher.guarded, 1)
+        self.assertEqual(matcher.guarded, 2)
+
+    def test_only_long_texts(self) -> None:
+        """A pattern that is slow on long texts only is run at once on the others."""
+        matcher = Matcher([("a", Pattern.hear(r"tea\w+ with (?P<a>\w+)"))], self.worker)
+        self.assertEqual(matcher.heard("teas with milk"), [Found("a", {"a": "milk"})])
+        self.assertEqual(self.worker.asked, [])
+        found = matcher.heard("teas with milk" + " " * 3000)
+        assert isinstance(found, Deferred)
+        self.assertEqual(self.successResultOf(found), [Found("a", {"a": "milk"})])
+
+    def test_many_that_are_quick(self) -> None:
+        """Of so many patterns that they take long together the last ones wait for the worker."""
+        entries = [(n, Pattern.hear(rf"(?P<a>[A-Z]+)-\d+x{{{n}}}")) for n in range(1, 201)]
+        matcher = Matcher(entries, self.worker)
+        found = matcher.heard("deploy " * 20 + "AB-7x")
+        assert isinstance(found, Deferred)
+        self.assertEqual(self.successResultOf(found), [Found(1, {"a": "AB"})])
+        self.assertTrue(100 < len(self.worker.asked) < 200, len(self.worker.asked))
+        self.assertEqual(matcher.heard("AB-7x"), [Found(1, {"a": "AB"})])
 
     def test_order(self) -> None:
         """Guarded or not, the order is that of the patterns."""

@@ -28,8 +28,8 @@ def slow_patterns(
             responder,
             by_name,
             route.kind,
-            f"{danger}, may take long, and {way.construct} bars it from linear time; such texts"
-            " are given up after 50 ms",
+            f"{danger}, may take long; a text of more than {max(way.quick_length, 0)} characters"
+            " is given up after 50 ms",
         )
         for responder in responders
         for route in responder.routes

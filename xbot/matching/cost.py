@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from xbot.matching.pattern import MAX_SEARCHED
 from xbot.matching.tree import (
     At,
     Chars,
@@ -17,10 +16,17 @@ from xbot.matching.tree import (
     is_nullable,
 )
 
-#: Steps, of about 20 ns. What takes no more holds nobody up.
+#: Steps, of 2 to 20 ns, which no text may lead to. What takes no more holds nobody up.
 HARMLESS = 500_000
 
-_ENDLESS = 10**12
+#: All patterns together that are tried on one text at once: 4 to 40 ms.
+BUDGET = 2_000_000
+
+#: Where longer texts lead to more, so many are left to the short ones: several patterns may be so.
+QUICK = 200_000
+
+#: More steps than this are not told apart.
+ENDLESS = 10**12
 
 
 class _Cost(NamedTuple):
@@ -30,13 +36,13 @@ class _Cost(NamedTuple):
     steps: int
 
 
-def is_harmless(kind: Literal["match", "hear"], tree: Node) -> bool:
-    """Whether re itself surely is done with any text that is searched in a few milliseconds."""
-    steps = _cost(tree).steps
-    if kind == "hear":
-        # From every place anew. One that is bound to the start fails in its first step.
-        steps = steps + MAX_SEARCHED if _is_at_start(tree) else steps * MAX_SEARCHED
-    return steps <= HARMLESS
+def steps(kind: Literal["match", "hear"], tree: Node, length: int) -> int:
+    """How many re takes at most with any text of this length, or a shorter one."""
+    once = _cost(tree, length).steps
+    if kind == "match":
+        return once
+    # From every place anew. One that is bound to the start fails in its first step.
+    return once + length if _is_at_start(tree) else once * (length + 1)
 
 
 def _is_at_start(tree: Node) -> bool:
@@ -44,46 +50,89 @@ def _is_at_start(tree: Node) -> bool:
     return isinstance(first, At) and first.where == "start"
 
 
-def _cost(node: Node) -> _Cost:
+def _cost(node: Node, length: int) -> _Cost:
     match node:
         case Chars() | At():
             return _Cost(1, 1)
         case Group(item):
-            return _cost(item)
+            return _cost(item, length)
         case Sequence(items):
-            ways, steps = 1, 1
-            for each in map(_cost, items):
-                steps += ways * each.steps
-                ways *= each.ways
-            return _capped(ways, steps)
+            return _of_sequence(items, length)
         case Either(branches):
-            costs = [_cost(each) for each in branches]
+            costs = [_cost(each, length) for each in branches]
             steps = sum(each.steps + 1 for each in costs)
             return _capped(sum(each.ways for each in costs), steps)
         case Repeat():
-            return _of_repeat(node)
+            return _of_repeat(node, length)
         case Special(construct, inner, takes_text):
-            costs = [_cost(each) for each in inner]
+            costs = [_cost(each, length) for each in inner]
             # A backreference compares as much text as there is.
-            steps = sum(each.steps + 1 for each in costs) + (MAX_SEARCHED if takes_text else 0)
+            steps = sum(each.steps + 1 for each in costs) + (length if takes_text else 0)
             if construct == "a condition on a group":
                 return _capped(sum(each.ways for each in costs) + 1, steps)
             # What is inside is not tried again once it matched.
             return _capped(1, steps) if inner or construct == "a backreference" else _NOBODY_KNOWS
 
 
-_NOBODY_KNOWS = _Cost(_ENDLESS, _ENDLESS)
+_NOBODY_KNOWS = _Cost(ENDLESS, ENDLESS)
 
 
-def _of_repeat(node: Repeat) -> _Cost:
-    item = _cost(node.item)
-    most = MAX_SEARCHED if node.most is None else min(node.most, MAX_SEARCHED)
-    if item.ways > 1 or is_nullable(node.item):
+def _of_sequence(items: tuple[Node, ...], length: int) -> _Cost:
+    ways, steps = 1, 1
+    # From how many of the ways the next item can go on at all, where that is known.
+    open_ways: int | None = None
+    for item, following in zip(items, (*items[1:], None), strict=False):
+        each = _cost(item, length)
+        before = ways
+        if open_ways is None:
+            steps += ways * each.steps
+            ways *= each.ways
+        else:
+            # The others end in the first step, or leave it out.
+            steps += ways + open_ways * each.steps
+            ways = open_ways * each.ways + (ways if is_nullable(item) else 0)
+        open_ways = before if following is not None and _is_ended_by(item, following) else None
+    return _capped(ways, steps)
+
+
+def _is_ended_by(item: Node, following: Node) -> bool:
+    """Whether ``item`` repeats what ``following`` cannot begin with: ``[a-z]+-``, ``[a-z]+(-x)?``.
+
+    Wherever the repeat began, ``following`` can only begin where it cannot go on.
+    """
+    repeat = item.item if isinstance(item, Group) else item
+    if not isinstance(repeat, Repeat) or not isinstance(repeat.item, Chars):
+        return False
+    if isinstance(following, Repeat) and (following.least, following.most) == (0, 1):
+        following = following.item
+        if isinstance(following, Sequence) and following.items:
+            following = following.items[0]
+    sign = following.literal if isinstance(following, Chars) else None
+    # Of letters there are others that count as the same.
+    return (
+        sign is not None
+        and sign.isascii()
+        and not sign.isalpha()
+        and repeat.item.regex.fullmatch(sign) is None
+    )
+
+
+def _of_repeat(node: Repeat, length: int) -> _Cost:
+    item = _cost(node.item, length)
+    may_be_empty = is_nullable(node.item)
+    if not may_be_empty:
+        most = length if node.most is None else min(node.most, length)
+    elif node.most is None:
+        # Turns that have to be may all be empty, and one more.
+        most = max(node.least, length) + 1
+    else:
+        most = node.most
+    if item.ways > 1 or may_be_empty:
         if most > 1:
             # Each turn multiplies the ways.
             turns = min(most, 60)
             ways = max(item.ways, 2) ** turns
-            steps = item.steps * ways if most <= 60 else _ENDLESS
+            steps = item.steps * ways if most <= 60 else ENDLESS
             return _capped(1 if node.mode == "possessive" else 2 * ways, 2 * steps)
         most = 1
     ways = item.ways * most + 1
@@ -92,4 +141,4 @@ def _of_repeat(node: Repeat) -> _Cost:
 
 
 def _capped(ways: int, steps: int) -> _Cost:
-    return _Cost(min(ways, _ENDLESS), min(steps, _ENDLESS))
+    return _Cost(min(ways, ENDLESS), min(steps, ENDLESS))

@@ -7,13 +7,14 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from xbot.matching.linear import NotLinear
+from xbot.matching.cost import BUDGET
+from xbot.matching.guarded_search import Asked
 from xbot.matching.literals import beginnings, folded, is_plain, required
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.prefixes import Prefixes
+from xbot.matching.regex_search import Groups
 from xbot.matching.sieve import Sieve
 from xbot.matching.way import Way, way_of
-from xbot.matching.worker import Asked, Groups
 
 K = TypeVar("K", bound=Hashable)
 
@@ -26,7 +27,7 @@ class Found(NamedTuple, Generic[K]):
 
 
 class FindsGuarded(Protocol):
-    """What a :class:`~xbot.matching.worker.Worker` does for us."""
+    """What a :class:`~xbot.matching.guarded_search.GuardedSearch` does for us."""
 
     def find(self, text: str, asked: list[Asked]) -> Deferred[list[Groups]]:
         """For each its groups, or None. Never fails."""
@@ -35,9 +36,9 @@ class FindsGuarded(Protocol):
 class Matcher(Generic[K]):
     """Patterns in order, each with the key of whoever it belongs to.
 
-    Both questions are answered at once, or, where a pattern that fits what is
-    known of the text must be guarded, by a Deferred: it never fails, and fires
-    within the worker's time. A key is found once, by its first pattern that
+    Both questions are answered at once, or, where the patterns that may fit might
+    take too long on a text of that length, by a Deferred: it never fails, and
+    fires within the worker's time. A key is found once, by its first pattern that
     fits. Without a ``worker`` guarded patterns are run here and now, which may
     take for ever: that is for tools, not for a bot that strangers speak to.
     ``owner`` names a key in the log.
@@ -52,9 +53,11 @@ class Matcher(Generic[K]):
         self._worker = worker
         self._owner = owner
         self._entries = [(key, way_of(pattern)) for key, pattern in patterns]
-        #: How many are run by the worker. Asked for now, every pattern is compiled before
-        #: anybody speaks.
+        #: How many are run by the worker on long texts.
         self.guarded = sum(way.name == "guarded" for _, way in self._entries)
+        if self.guarded:
+            # Before anybody speaks; most bots need none of it.
+            import regex  # noqa: F401
         self._commands = Prefixes(
             (number, beginnings(way.tree), is_plain(way.tree))
             for number, way in self._of_kind("match")
@@ -93,17 +96,18 @@ class Matcher(Generic[K]):
         # Where in the list the answers belong that are not there yet.
         guarded: list[tuple[int, K, Way]] = []
         sure: set[K] = set()
+        length, budget = len(text), BUDGET
         for number in candidates:
             key, way = self._entries[number]
             if key in sure:
                 continue
-            try:
-                groups = way.find(text)
-            except NotLinear:
-                if self._worker is not None:
+            if self._worker is not None:
+                bound = way.bound(length)
+                if bound > budget:
                     guarded.append((len(found), key, way))
                     continue
-                groups = way.pattern.find(text)
+                budget -= bound
+            groups = way.pattern.find(text)
             if groups is not None:
                 sure.add(key)
                 found.append(Found(key, groups))

@@ -21,8 +21,9 @@ from xbot.matching.way import way_of
 _TURNS = (1, 1, 2, 3, 40, 1)
 _CHARACTERS = ("x", "7", "é", "Ж", "q", "_", " ", "-", "!", "\n")
 
-#: A pattern of more alternatives than this is not looked at.
+#: A pattern of more alternatives than this is not looked at, nor one that has longer samples.
 MAX_SAMPLES = 60
+MAX_LENGTH = 200
 
 K = TypeVar("K", bound=Hashable)
 
@@ -45,11 +46,11 @@ def taken(
     is one. ``answers_wherever(one, other)`` is True when the one answers in every
     place where the other does.
     """
-    # What may take long, or need a process, is neither tried nor blamed.
+    # What may take long is neither tried nor blamed.
     known = [
         (number, key, pattern, example)
         for number, (key, pattern, example) in enumerate(patterns)
-        if pattern.kind == "match" and way_of(pattern).name != "guarded"
+        if pattern.kind == "match" and way_of(pattern).quick_length >= MAX_LENGTH
     ]
     matcher = Matcher((number, pattern) for number, _, pattern, _ in known)
     found = []
@@ -91,6 +92,8 @@ def samples(pattern: Pattern, example: str | None = None) -> list[str]:
     # What is said to the bot has no blanks around it.
     said = [text for text in made if text == text.strip()]
     texts = dict.fromkeys([*([example] if example else []), *said])
+    if max(map(len, texts), default=0) > min(MAX_LENGTH, way_of(pattern).quick_length):
+        return []
     fitting = [text for text in texts if pattern.find(text) is not None]
     # Of texts that do not fit we know that we understood too little.
     return fitting if len(fitting) == len(texts) else []

@@ -1,15 +1,19 @@
-"""Patterns by what a text must hold for them."""
+"""A prefilter: which patterns a text may fit, by the literal texts that it must hold.
+
+A multiple-string search: the literals form a trie, the trie is one regular expression, and
+:mod:`re` goes through a text once, whatever their number.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import re2
+_Trie = dict[str, Any]
 
-#: Bytes that re2 may use to remember what it saw of texts.
-MEMORY = 64 << 20
+#: The key in a trie of what ends there.
+_END = ""
 
 
 class Sieve:
@@ -23,50 +27,41 @@ class Sieve:
                 self._always.append(number)
             for text in texts or ():
                 self._numbers.setdefault(text, []).append(number)
-        self._all = sorted({*self._always, *(n for each in self._numbers.values() for n in each)})
         #: Whether there are no candidates for any text.
-        self.is_empty = not self._all
-        # re2 numbers them so, in the order of the table.
-        self._by_index = list(self._numbers.values())
-        self._set = _set_of(list(self._numbers)) if self._numbers else None
+        self.is_empty = not self._always and not self._numbers
+        self._search = _regex_of(self._numbers).search if self._numbers else None
+        self._shortest = min(map(len, self._numbers), default=0)
 
     def candidates(self, text: str) -> list[int]:
         """The numbers that ``text`` may be for, in order."""
-        if self._set is None:
-            return self._all
-        indices = self._set.Match(_encoded(text))
-        if indices == [0]:
+        if self._search is None or (found := self._search(text)) is None:
             return self._always
-        if not indices:
-            # Out of memory: then it says nothing at all.
-            return self._all
+        # Each once: somebody may say one and the same again and again.
+        longest = {found[0]}
+        while (found := self._search(text, found.start() + 1)) is not None:
+            longest.add(found[0])
         numbers = set(self._always)
-        for index in indices:
-            if index:
-                numbers.update(self._by_index[index - 1])
+        for held in longest:
+            # The longest one that begins there; the shorter ones are its beginnings.
+            for end in range(self._shortest, len(held) + 1):
+                numbers.update(self._numbers.get(held[:end], ()))
         return sorted(numbers)
 
 
-def _set_of(texts: list[str]) -> re2.Set | None:
-    # A bot that only hears commands needs none of it.
-    import re2
-
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = MEMORY
-    options.log_errors = False
-    found = re2.Set.SearchSet(options)
-    # Every text holds this one.
-    found.Add(b"")
+def _regex_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Finds the longest of ``texts`` at the first place where one of them begins."""
+    root: _Trie = {}
     for text in texts:
-        found.Add(b"".join(b"\\x%02x" % byte for byte in _encoded(text)))
-    try:
-        found.Compile()
-    except re2.error:
-        # More than fits the memory.
-        return None
-    return found
+        node = root
+        for character in text:
+            node = node.setdefault(character, {})
+        node[_END] = {}
+    return re.compile(_source(root))
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
+def _source(node: _Trie) -> str:
+    branches = [re.escape(each) + _source(inner) for each, inner in node.items() if each != _END]
+    if not branches:
+        return ""
+    source = branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+    return f"(?:{source})?" if _END in node else source

@@ -1,28 +1,29 @@
-"""Which way a pattern is run, so that no text makes it take long."""
+"""How a pattern is run, so that no text makes it hold anybody up."""
 
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from xbot.matching.cost import is_harmless
-from xbot.matching.linear import Linear, NotLinear
+from xbot.matching.cost import ENDLESS, HARMLESS, QUICK, steps
 from xbot.matching.lint import dangers
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.tree import Node, parse
 
-Name = Literal["harmless", "linear", "guarded"]
+Name = Literal["harmless", "guarded"]
 
 
 class Way:
     """How to run one pattern.
 
-    ``harmless``: by re, which surely is done in a few milliseconds.
-    ``linear``: by re2. ``guarded``: by re, in a process that can be ended.
+    ``harmless``: by re, which surely is done with any text in a few milliseconds.
+    ``guarded``: so on texts up to ``quick_length``; on longer ones by ``regex``, in a thread and
+    with a time limit.
     """
 
     def __init__(self, pattern: Pattern) -> None:
         self.pattern = pattern
+        self._bounds: dict[int, int] = {}
 
     @cached_property
     def tree(self) -> Node:
@@ -32,37 +33,41 @@ class Way:
     @cached_property
     def name(self) -> Name:
         """Which of the ways."""
-        if is_harmless(self.pattern.kind, self.tree):
-            return "harmless"
-        return "linear" if isinstance(self._linear, Linear) else "guarded"
+        return "harmless" if self._steps(MAX_SEARCHED) <= HARMLESS else "guarded"
 
-    @property
-    def construct(self) -> str:
-        """What bars the pattern from re2, where something does."""
-        return self._linear.construct if isinstance(self._linear, NotLinear) else ""
+    @cached_property
+    def quick_length(self) -> int:
+        """How long a text may be so that re surely is done with it in a millisecond or two."""
+        if self.name == "harmless":
+            return MAX_SEARCHED
+        # The longest that is quick lies between these two.
+        quick, slow = -1, MAX_SEARCHED
+        while slow - quick > 1:
+            between = (quick + slow) // 2
+            if self._steps(between) <= QUICK:
+                quick = between
+            else:
+                slow = between
+        return quick
+
+    def bound(self, length: int) -> int:
+        """How many steps re takes at most with a text of this length."""
+        if length > self.quick_length:
+            return ENDLESS
+        # For lengths of about the same size once: it is asked for each text.
+        size = length.bit_length()
+        bound = self._bounds.get(size)
+        if bound is None:
+            bound = self._steps(min((1 << size) - 1, self.quick_length))
+            self._bounds[size] = bound
+        return bound
 
     def dangers(self) -> list[str]:
         """What may make it take long, in words. Empty for what never does."""
         return dangers(self.tree) if self.name == "guarded" else []
 
-    def find(self, text: str) -> dict[str, str] | None:
-        """What :meth:`Pattern.find` says; :class:`NotLinear` where that may take long."""
-        if self.name == "harmless":
-            return self.pattern.find(text)
-        if isinstance(self._linear, NotLinear):
-            raise self._linear
-        if len(text) > MAX_SEARCHED:
-            if self.pattern.kind == "match":
-                return None
-            text = text[:MAX_SEARCHED]
-        return self._linear.find(text)
-
-    @cached_property
-    def _linear(self) -> Linear | NotLinear:
-        try:
-            return Linear(self.pattern, self.tree)
-        except NotLinear as reason:
-            return reason.with_traceback(None)
+    def _steps(self, length: int) -> int:
+        return steps(self.pattern.kind, self.tree, length)
 
 
 @lru_cache(16384)

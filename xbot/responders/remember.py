@@ -16,7 +16,7 @@ MAX_PLACES = 2000
 class Remember:
     """Each place has a memory of its own: ``{name: [as it was written, what it is]}``."""
 
-    # Who says more than a little too much is told so. Without any bound, re2 would be
+    # Who says more than a little too much is told so. Without any bound, regex would be
     # imported at the start for this pattern alone (xbot.matching.cost).
     @respond(
         r"remember (?P<name>\S.{0,200}?) is (?P<text>\S.{0,1000})",

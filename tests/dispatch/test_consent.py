@@ -1,6 +1,7 @@
 """What :mod:`xbot.dispatch.consent` and :mod:`xbot.dispatch.approvals` promise, in a dispatcher."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -167,7 +168,12 @@ class ConfirmTests(ConsentCase):
         self.journal = self.journal.restarted()
         bot = self.bot(confirm=True)
         told: list[str] = []
-        bot.report_interrupted(lambda message, delivered: (told.append(message.body), delivered()))
+
+        def deliver(message: Message, delivered: Callable[[], None], _: object) -> None:
+            told.append(message.body)
+            delivered()
+
+        bot.report_interrupted(deliver)
         return told
 
     def test_restart(self) -> None:

@@ -14,8 +14,9 @@ from xbot.dispatch.accepting import Accepting
 from xbot.entry import LAPSED, Entry
 from xbot.message import Message, reply_to
 
-Deliver = Callable[[Message, Callable[[], None]], None]
-"""Says a message, and calls the second argument once it has arrived."""
+Deliver = Callable[[Message, Callable[[], None], Callable[[], None]], None]
+"""Says a message, and calls the second argument once it has arrived, or the third if it never will.
+"""
 
 #: What a command is called where we cannot know who will read it.
 UNNAMED = "what you asked in private"
@@ -68,8 +69,10 @@ def tell(
 
     def got(entries: list[Entry]) -> None:
         for report in reports(entries, now, command_of):
-            # Not before it arrived: a process that dies in between tells again.
-            deliver(report.message, partial(accepting.got_reported, report.entries))
+            # Not before it arrived: a process that dies in between tells again. What
+            # cannot be said could not be by the next one either, for ever.
+            told = partial(accepting.got_reported, report.entries)
+            deliver(report.message, told, told)
 
     return accepting.interrupted().addCallback(got).addErrback(accepting.got_problem)
 

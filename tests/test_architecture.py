@@ -18,6 +18,7 @@ LAYERS = [
         "overview",
         "durations",
         "idents",
+        "measure",
         "texts",
         "rates",
         "speech",
@@ -27,7 +28,8 @@ LAYERS = [
     }
     | {"usage"},
     {"config", "interfaces"},
-    {"threads", "program", "answers", "responder", "outbox", "dispatch", "journal"}
+    {"threads", "program", "answers", "responder", "outbox", "parts", "dispatch"}
+    | {"journal"}
     | {"durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
     | {"calls", "decorators", "failures", "surroundings", "unsaved"},
     {"xmpp", "shell", "pattern_process", "web", "webhooks", "saying", "listening"},

@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    sizes,
 )
 from tests.integration.ejabberd import Ejabberd
 
@@ -86,4 +87,14 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Sizes(sizes.SizeContract, unittest.TestCase):
+    kind = Ejabberd
+    # It counts by the blocks that it reads; its documentation recommends this.
+    limit = 65_536
+
+
+class Poison(sizes.PoisonContract, unittest.TestCase):
     kind = Ejabberd

@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    sizes,
     webhooks,
 )
 from tests.integration.prosody import Prosody
@@ -91,4 +92,8 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Sizes(sizes.SizeContract, unittest.TestCase):
     kind = Prosody

@@ -18,6 +18,7 @@ LAYERS = [
         "overview",
         "durations",
         "idents",
+        "measure",
         "texts",
         "rates",
         "share",
@@ -29,7 +30,7 @@ LAYERS = [
     }
     | {"usage"},
     {"config", "interfaces"},
-    {"threads", "program", "answers", "responder", "outbox", "drops", "dispatch"}
+    {"threads", "program", "answers", "responder", "outbox", "drops", "dispatch", "parts"}
     | {"journal", "durable", "brain", "scope", "here", "own_bot", "timer", "itself"}
     | {"calls", "decorators", "failures", "surroundings", "unsaved", "heartbeat", "uptime"},
     {"xmpp", "shell", "web", "webhooks", "saying", "listening"},

@@ -11,7 +11,8 @@ from twisted.trial import unittest
 
 from xbot import respond
 from xbot.drops import GATHER, MAX_LINES, OTHERS, PERIOD
-from xbot.errors import NotConnected, Unreachable
+from xbot.errors import NotConnected, TooLong, Unreachable
+from xbot.measure import in_characters
 from xbot.message import Message
 from xbot.outbox import AGE_CHECK, MAX_AGE, MAX_MESSAGES, Outbox
 from xbot.testing import Bot
@@ -32,6 +33,7 @@ class Link:
         self.refusing: set[str] = set()
         self.sent: list[str] = []
         self.messages: list[Message] = []
+        self.most = 5000
 
     def send(self, message: Message) -> None:
         """Take it, if the place is there."""
@@ -41,6 +43,8 @@ class Link:
             raise NotConnected(message.recipient, "not there")
         if message.body == "broken":
             raise ValueError("no stanza")
+        if len(message.body) > self.most:
+            raise TooLong(message.recipient, len(message.body), self.most, in_characters(self.most))
         self.sent.append(message.body)
         self.messages.append(message)
 
@@ -164,6 +168,65 @@ class OutboxTests(unittest.TestCase):
         self.outbox.got_ready(ROOM)
         self.assertEqual((self.link.sent, told), (["b", "c"], ["no", "later"]))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+
+    def test_in_parts(self) -> None:
+        """What is too long is said in parts, in its place in the order, and told of once."""
+        self.link.most = 40
+        told: list[str] = []
+        for is_up in (False, True):
+            outbox = self.outbox = Outbox(self.link.send)
+            self.link.up = {ROOM} if is_up else set()
+            outbox.put(to_room("before"))
+            outbox.put(to_room(f"{'a' * 40}\n{'b' * 9}"), lambda: told.append("delivered"))
+            outbox.put(to_room("after"))
+            self.link.up.add(ROOM)
+            outbox.got_ready(ROOM)
+            self.assertEqual(self.link.sent, ["before", "a" * 40, "b" * 9, "after"])
+            first, *others = (message.payload["id"] for message in self.link.messages[1:3])
+            self.assertEqual(others, [f"{first}-2"])
+            for message in self.link.messages[:2]:
+                outbox.got_delivered(message)
+            self.assertEqual((told, len(outbox)), ([], 2))
+            outbox.got_delivered(self.link.messages[2])
+            self.assertEqual((told, len(outbox)), (["delivered"], 1))
+            told.clear()
+            self.link.sent.clear()
+            self.link.messages.clear()
+
+    def test_a_part_that_fails(self) -> None:
+        """Whoever said the whole is told once, whatever becomes of the other parts."""
+        self.link.most = 40
+        self.link.up.add(ROOM)
+        told: list[str] = []
+        self.outbox.put(
+            to_room("x" * 100), lambda: told.append("delivered"), lambda: told.append("failed")
+        )
+        first, second, third = self.link.messages
+        self.outbox.got_delivered(first)
+        self.outbox.got_refused(second)
+        self.outbox.got_delivered(third)
+        self.assertEqual((told, len(self.outbox)), (["failed"], 0))
+
+    def test_hardly_any_room(self) -> None:
+        """Where not even a few words fit, it is given up, told, and holds nobody up."""
+        self.link.most = 10
+        self.link.up.add(ROOM)
+        told: list[str] = []
+        self.outbox.put(to_room("x" * 100), None, lambda: told.append("failed"))
+        self.outbox.put(to_room("y"))
+        self.assertEqual((told, self.link.sent, len(self.outbox)), (["failed"], ["y"], 1))
+
+    def test_refused(self) -> None:
+        """What can never be said is forgotten, and whoever said it is told."""
+        self.link.up.add(ROOM)
+        told: list[str] = []
+        self.outbox.put(
+            to_room("a"), lambda: told.append("delivered"), lambda: told.append("failed")
+        )
+        drained = self.outbox.drained()
+        self.outbox.got_refused(self.link.messages[0])
+        self.successResultOf(drained)
+        self.assertEqual((told, self.outbox.counts["refused"]), (["failed"], 1))
 
     def test_told_when_delivered(self):
         """Who asks is told when the message has arrived, however often it had to be sent."""

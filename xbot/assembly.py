@@ -116,6 +116,7 @@ class Assembly:
             limits=self._limits,
             wall_clock=wall_clock,
             ended=ended,
+            measure=lambda: self.adapter.measure,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
 

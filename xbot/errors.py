@@ -7,6 +7,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from xbot.measure import Measure
+
 #: What the process exits with when only a person can help: EX_CONFIG of sysexits.h.
 EXIT_CONFIG = 78
 
@@ -82,3 +84,20 @@ class Unreachable(NotConnected):
 
     To wait does not help. A person can: by letting us in, or by having us enter it again.
     """
+
+
+class TooLong(XbotError):
+    """What is to be said does not fit into one message; in pieces of ``measure`` it does."""
+
+    def __init__(self, recipient: object, size: int, most: int, measure: Measure) -> None:
+        super().__init__(f"{size} bytes to {recipient}: one message has {most} at most")
+        self.recipient = recipient
+        self.measure = measure
+
+
+class Undeliverable(XbotError):
+    """This can never be said: each time that it was, the server ended the stream."""
+
+    def __init__(self, recipient: object) -> None:
+        super().__init__(f"what is to be said to {recipient} ends each stream")
+        self.recipient = recipient

@@ -24,6 +24,7 @@ class IAdapter(Interface):
     """
 
     name = Attribute("What logs and status call it, a str.")
+    measure = Attribute("How long the text of one message may be, a :class:`xbot.measure.Measure`.")
 
     def start() -> None:
         """Connect, and stay connected until :meth:`stop`."""
@@ -36,6 +37,7 @@ class IAdapter(Interface):
 
         :raises xbot.errors.NotConnected: when it cannot leave now.
         :raises xbot.errors.Unreachable: when it cannot as things stand, however long it waits.
+        :raises xbot.errors.TooLong: when it is too long for one message.
         """
 
     def nick_in(room: str) -> str | None:
@@ -111,6 +113,9 @@ class IReceipts(Interface):
 
     def got_returned(messages: Sequence[Message]) -> None:
         """These left and may not have arrived, oldest first: they are to be sent again."""
+
+    def got_refused(message: Message) -> None:
+        """This can never be said: it is not to be sent again."""
 
     def got_bounced(message: Message) -> None:
         """This arrived and came back: it is to be sent again, once its place is ready."""

@@ -13,10 +13,11 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.drops import Drops
-from xbot.errors import NotConnected, Unreachable
+from xbot.errors import NotConnected, TooLong, Undeliverable, Unreachable
 from xbot.idents import new_ident
 from xbot.interfaces import IReceipts
 from xbot.message import Message
+from xbot.parts import Whole, parts_of
 from xbot.waiting import Waiting
 
 MAX_MESSAGES = 2000
@@ -157,6 +158,10 @@ class Outbox:
         if delivered is not None:
             delivered()
 
+    def got_refused(self, message: Message) -> None:
+        """It can never be said: it is forgotten here."""
+        self._give_up(message, "refused")
+
     def got_returned(self, messages: Sequence[Message]) -> None:
         """These left and may not have arrived: they wait again, before all others."""
         for message in reversed(messages):
@@ -295,11 +300,60 @@ class Outbox:
         except NotConnected as reason:
             self._log.debug("waiting: {reason}", reason=str(reason))
             return False
+        except TooLong as too_long:
+            self._split(message, place, too_long)
+        except Undeliverable as reason:
+            self._log.debug("given up: {reason}", reason=str(reason))
+            self._give_up(message, "refused")
         except Exception:
-            self.counts["failed"] += 1
             self._log.failure("cannot say something to {place}", place=place)
-            self._fail(message)
+            self._give_up(message, "failed")
         return True
+
+    def _split(self, message: Message, place: str, too_long: TooLong) -> None:
+        """Parts that fit take its place, behind it where it waits; what flushes that flushes them.
+
+        Where nothing waited, they are flushed here.
+        """
+        try:
+            parts, lost = parts_of(message, too_long.measure)
+        except ValueError:
+            self._log.error("not said: {reason}", reason=str(too_long))
+            self._give_up(message, "failed")
+            return
+        if lost:
+            self.counts["cut"] += 1
+            self._log.warn(
+                "cut what was to be said to {recipient}: {lost} characters do not fit into"
+                " {count} messages",
+                recipient=message.recipient,
+                lost=lost,
+                count=len(parts),
+            )
+        id = message.payload["id"]
+        told, dropped = self._told.pop(id, NOBODY), self._kept.pop(id, None)
+        whole = Whole(len(parts), *told, dropped)
+        for part in parts:
+            self._messages += 1
+            self._bytes += _weight(part)
+            if told != NOBODY:
+                self._told[part.payload["id"]] = whole.got_delivered, whole.got_failed
+            if dropped is not None:
+                self._kept[part.payload["id"]] = whole.got_dropped
+        self._forget(message)
+        waiting = self._waiting.get(place)
+        if waiting is None:
+            waiting = self._waiting_at(place)
+            for part in parts:
+                waiting.append(part)
+            self._flush(place)
+            return
+        for part in reversed(parts):
+            waiting.insert(1, part)
+
+    def _give_up(self, message: Message, why: str) -> None:
+        self.counts[why] += 1
+        self._fail(message)
 
     def _forget(self, message: Message) -> None:
         self._messages -= 1

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from xbot.measure import UNBOUNDED, Measure
+
 FENCE = "```"
 
 #: Put before backticks that are no fence. Nobody sees it.
@@ -24,8 +26,8 @@ SHORTEST_PAGE = 32
 #: So far before its end a line is searched for a blank to split it at.
 _LONGEST_WORD = 80
 
-#: What closing a block takes, and what opening it again does.
-_CLOSING = len(f"\n{FENCE}")
+#: What closes a block.
+_CLOSING = f"\n{FENCE}"
 
 
 def code(text: str) -> str:
@@ -52,39 +54,42 @@ def table(rows: Iterable[Iterable[object]], header: Iterable[object] | None = No
     return code("\n".join(lines))
 
 
-def pages(text: str, limit: int) -> list[str]:
-    """``text`` in pieces of at most ``limit`` characters (:data:`SHORTEST_PAGE` at least).
+def pages(text: str, limit: int, measure: Measure = UNBOUNDED) -> list[str]:
+    """``text`` in pieces of at most ``limit`` characters that fit into ``measure``.
 
-    It is split between lines; where a line is too long, between words, else
-    between characters. A block stays whole if it fits on a page. One that does
-    not is closed at the end of a page and opened again on the next.
+    Either leaves room for :data:`SHORTEST_PAGE` characters. The text is split between lines;
+    where a line is too long, between words, else between characters. A block stays whole if it
+    fits on a page. One that does not is closed at the end of a page and opened again on the next.
     """
-    if limit < SHORTEST_PAGE:
+    if limit < SHORTEST_PAGE or measure.most < SHORTEST_PAGE * measure.widest:
         raise ValueError(f"a page has {SHORTEST_PAGE} characters at least")
     closed = _closed(text) if FENCE in text else text
-    return [closed] if len(closed) <= limit else _paged(text, limit)
+    if len(closed) <= limit and measure.fits(closed):
+        return [closed]
+    return _paged(text, measure.at_most(limit))
 
 
-def _paged(text: str, limit: int) -> list[str]:
+def _paged(text: str, measure: Measure) -> list[str]:
     done: list[str] = []
     page: list[str] = []
-    length = 0
-    for piece in _pieces(text, limit):
-        if page and length + len(piece) > limit:
+    size, newline = 0, measure.size("\n")
+    for piece in _pieces(text, measure):
+        length = measure.size(piece)
+        if page and size + length > measure.most:
             done.append("\n".join(page))
-            page, length = [], 0
+            page, size = [], 0
         page.append(piece)
-        length += len(piece) + 1
+        size += length + newline
     done.append("\n".join(page))
     return done
 
 
-def _pieces(text: str, limit: int) -> Iterator[str]:
-    """What stays together: a line, or a block; none is longer than ``limit``."""
+def _pieces(text: str, measure: Measure) -> Iterator[str]:
+    """What stays together: a line, or a block; none is longer than a page."""
     block: list[str] | None = None
     for line in _lines(text):
         if block is None and not line.startswith(FENCE):
-            yield from _split(line, limit)
+            yield from _split(line, measure, measure.most)
         elif block is None:
             block = []
             opening = line
@@ -94,37 +99,56 @@ def _pieces(text: str, limit: int) -> Iterator[str]:
         elif line.rstrip() != FENCE:
             block.append(line)
         else:
-            yield from _blocks(opening, block, limit)
+            yield from _blocks(opening, block, measure)
             block = None
     if block is not None:
         # XEP-0393 5.1.2: the end of the text ends it, too.
-        yield from _blocks(opening, block, limit)
+        yield from _blocks(opening, block, measure)
 
 
-def _blocks(opening: str, lines: Sequence[str], limit: int) -> Iterator[str]:
+def _blocks(opening: str, lines: Sequence[str], measure: Measure) -> Iterator[str]:
     """One block, or several that hold its lines."""
-    room = limit - len(opening) - _CLOSING - 1
+    newline = measure.size("\n")
+    room = measure.most - measure.size(opening) - measure.size(_CLOSING) - newline
     block: list[str] = []
-    length = 0
+    size = 0
     for line in lines:
-        for part in _split(line, room):
-            if block and length + len(part) > room:
+        for part in _split(line, measure, room):
+            length = measure.size(part)
+            if block and size + length > room:
                 yield "\n".join([opening, *block, FENCE])
-                block, length = [], 0
+                block, size = [], 0
             block.append(part)
-            length += len(part) + 1
+            size += length + newline
     yield "\n".join([opening, *block, FENCE])
 
 
-def _split(line: str, limit: int) -> Iterator[str]:
-    """A line in pieces of at most ``limit``, no later one of which looks like a fence."""
-    while len(line) > limit:
+def _split(line: str, measure: Measure, most: int) -> Iterator[str]:
+    """A line in pieces that fit, no later one of which looks like a fence."""
+    while (limit := _fitting(line, measure, most)) < len(line):
         end = _end(line, limit)
         piece = line[:end].rstrip(" ") if line[:end].strip(" ") else line[:end]
         # A line of a block may begin with backticks; alone, they would end it.
         yield _unfenced(piece) if piece == FENCE else piece
         line = _unfenced(line[end:])
     yield line
+
+
+def _fitting(line: str, measure: Measure, most: int) -> int:
+    """How many characters of ``line``, from its beginning, are no larger than ``most``."""
+    if len(line) * measure.widest <= most:
+        return len(line)
+    if measure.size is len:
+        return most
+    # No more than these: each counts something. Nor fewer than those.
+    least, least_not = most // measure.widest, min(len(line), most) + 1
+    while least_not - least > 1:
+        middle = (least + least_not) // 2
+        if measure.size(line[:middle]) <= most:
+            least = middle
+        else:
+            least_not = middle
+    return least
 
 
 def _end(line: str, limit: int) -> int:

@@ -280,6 +280,7 @@ class StopTests(JournalledCase):
 
 class ReportTests(JournalledCase):
     arrives = True
+    is_unsayable = False
 
     def interrupt(self, *messages: Message) -> None:
         dispatcher = self.dispatcher()
@@ -289,10 +290,16 @@ class ReportTests(JournalledCase):
         self.journal = self.journal.restarted()
 
     def deliver(
-        self, message: Message, delivered: Callable[[], None], failed: None, dropped: object
+        self,
+        message: Message,
+        delivered: Callable[[], None],
+        failed: Callable[[], None],
+        dropped: object,
     ) -> None:
         """An outbox whose link is as good as ``arrives`` says."""
-        if self.arrives:
+        if self.is_unsayable:
+            failed()
+        elif self.arrives:
             self.sent.append(message)
             delivered()
 
@@ -348,6 +355,16 @@ class ReportTests(JournalledCase):
         self.journal = self.journal.restarted()
         self.report()
         self.assertEqual(len(self.sent), 1)
+
+    def test_cannot_be_told(self) -> None:
+        """What can never be said is not tried again by each process after this one."""
+        self.interrupt(self.message())
+        self.is_unsayable = True
+        self.report()
+        self.is_unsayable = False
+        self.journal = self.journal.restarted()
+        self.report()
+        self.assertEqual(self.sent, [])
 
     def test_without_a_journal(self) -> None:
         """Without a journal there is nothing to tell, and everything runs at once."""

@@ -19,6 +19,7 @@ from xbot.errors import NotConnected
 from xbot.failures import Failed
 from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern
+from xbot.measure import UNBOUNDED
 from xbot.message import Message, NobodyListens
 from xbot.people import People
 from xbot.responder import Responder, Route
@@ -74,6 +75,7 @@ class DispatcherCase(TestCase):
             rooms=self.rooms,
             journal=options.get("journal"),
             limits=options.get("limits"),
+            measure=options.get("measure", lambda: UNBOUNDED),
         )
 
     def said(self) -> list[str]:

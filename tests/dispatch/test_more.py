@@ -8,6 +8,7 @@ from xbot.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
 from xbot.dispatch.output import MAX_PAGES, PAGE
 from xbot.failures import Failed
+from xbot.measure import Measure
 from xbot.message import Message
 
 MORE = evolve(IN_ROOM, body="xbot: more")
@@ -38,6 +39,15 @@ class SayingTests(DispatcherCase):
         dispatcher.got_message(MORE)
         self.assertEqual(self.said(), [])
         self.assertEqual(dispatcher.fates, {"dispatched": 3, "answered": 3, "unmatched": 1})
+
+    def test_what_one_message_takes(self) -> None:
+        """A page is no larger than one message of the chat service may be."""
+        measure = Measure(5000, lambda text: 5 * len(text), 5)
+        dispatcher = self.dispatcher(go, measure=lambda: measure)
+        dispatcher.got_message(IN_ROOM)
+        *shown, offer = self.said()
+        self.assertEqual([len(text) for text in shown], [1000] * MAX_PAGES)
+        self.assertEqual(offer, "[more: 13 pages; say more]")
 
     def test_several_answers(self) -> None:
         """The bound is the run's: once something is kept back, all that follows it is."""

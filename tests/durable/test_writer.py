@@ -218,6 +218,34 @@ class FailingDiskTests(JournalCase):
         self.failureResultOf(bad, ZeroDivisionError)
         self.assertEqual([self.successResultOf(each) for each in (first, good)], [1, 2])
 
+    def test_value_that_sqlite_does_not_take(self) -> None:
+        """One row that is refused each time fails by itself; it keeps nothing from the disk."""
+
+        def refused(file: JournalFile) -> None:
+            file._connection.execute("INSERT INTO entry DEFAULT VALUES")
+
+        journal = self.journal()
+        self.in_turn.is_held = True
+        first = self.accept(journal, "0")
+        bad = journal._writer.do(refused, is_kept=True)
+        good = self.accept(journal)
+        self.in_turn.work()
+        self.failureResultOf(bad, sqlite3.IntegrityError)
+        self.assertEqual([self.successResultOf(each) for each in (first, good)], [1, 2])
+        self.assertIsNone(journal.state.problem)
+
+    def test_half_an_action(self) -> None:
+        """Of an action that fails nothing is done, what it did before its mistake included."""
+
+        def half(file: JournalFile) -> None:
+            file._connection.execute("DELETE FROM entry")
+            raise ValueError("ours")
+
+        journal = self.journal()
+        self.successResultOf(self.accept(journal))
+        self.failureResultOf(journal._writer.do(half), ValueError)
+        self.assertEqual(len(self.successResultOf(journal.recent(9))), 1)
+
     def test_closed_while_failing(self) -> None:
         """Closing does not wait for a disk that fails."""
         journal = self.fragile()

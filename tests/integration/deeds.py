@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from xbot import Message, brain, respond
+from xbot import Message, brain, respond, say
 from xbot.xmpp.occupants import Occupants
 
 #: What was done, one line each.
@@ -41,6 +41,13 @@ async def canary(message: Message, number: str) -> str:
     """For everyone: what runs here was obeyed although it should not have been heard."""
     note(f"canary {number}")
     return f"obeyed {number}"
+
+
+@respond(r"shout")
+async def shout(message: Message) -> str:
+    """Says far too much, and answers the same."""
+    say(message.room or message.sender, "&" * 65536)
+    return "<" * 65536
 
 
 @respond(r"work (?P<number>\d+)")

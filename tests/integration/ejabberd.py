@@ -24,6 +24,7 @@ listen:
     ip: "127.0.0.1"
     module: ejabberd_c2s
     access: all
+    {limit}
     {tls}
 {direct_tls}modules:
   mod_disco: {{}}
@@ -79,6 +80,7 @@ class Ejabberd(Server):
             port=self.port,
             authority=files.authority,
             certificates=certificates,
+            limit=f"max_stanza_size: {self.stanza_size}" if self.stanza_size else "",
             tls="starttls_required: true" if self.starttls else "starttls: false",
             direct_tls=_DIRECT_TLS.format(port=self.direct_port) if self.starttls else "",
             stored="plain" if self.plain_passwords else "scram",

@@ -31,6 +31,7 @@ console_ports = {{ {console_port} }}
 console_interfaces = {{ "127.0.0.1" }}
 allow_registration = false
 smacks_hibernation_time = 300
+{limit}
 {tls}
 
 VirtualHost "{domain}"
@@ -94,6 +95,7 @@ class Prosody(Server):
             direct_port=self.direct_port if self.starttls else "",
             stored="plain" if self.plain_passwords else "hashed",
             starttls="true" if self.starttls else "false",
+            limit=f"c2s_stanza_size_limit = {self.stanza_size}" if self.stanza_size else "",
             tls=tls if self.starttls else "",
             domain=self.domain,
             muc=self.muc,

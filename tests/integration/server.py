@@ -27,7 +27,8 @@ class Server:
     Subclasses say how it is configured and run. ``certificate_for`` is the domain that
     its certificate names; without ``starttls`` it offers none, and lets people in as they are.
     With ``plain_passwords`` it keeps the passwords themselves, so that it can offer every
-    mechanism that it has; with ``tls12`` it speaks no TLS later than 1.2.
+    mechanism that it has; with ``tls12`` it speaks no TLS later than 1.2; ``stanza_size`` is
+    the limit of what it takes, in bytes, where that is not its own.
     """
 
     #: Its name for people, and the program that must be installed.
@@ -45,6 +46,7 @@ class Server:
         starttls: bool = True,
         plain_passwords: bool = False,
         tls12: bool = False,
+        stanza_size: int | None = None,
     ) -> None:
         found = shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
         if found is None:
@@ -61,6 +63,7 @@ class Server:
         self.starttls = starttls
         self.plain_passwords = plain_passwords
         self.tls12 = tls12
+        self.stanza_size = stanza_size
         self.folder = Path(tempfile.mkdtemp(prefix="xbot-server-"))
         self.certificate = make_certificate(self.folder, certificate_for)
         self.ca_file = self.certificate.authority

@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    sizes,
     stops,
 )
 from tests.integration.ejabberd import Ejabberd
@@ -91,4 +92,14 @@ class Hostile(hostile.HostileContract, unittest.TestCase):
 
 
 class Stops(stops.StopContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Sizes(sizes.SizeContract, unittest.TestCase):
+    kind = Ejabberd
+    # It counts by the blocks that it reads; its documentation recommends this.
+    limit = 65_536
+
+
+class Poison(sizes.PoisonContract, unittest.TestCase):
     kind = Ejabberd

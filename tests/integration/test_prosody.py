@@ -13,6 +13,7 @@ from tests.integration import (
     reliability,
     reload,
     rooms,
+    sizes,
     stops,
     webhooks,
 )
@@ -96,4 +97,8 @@ class Hostile(hostile.HostileContract, unittest.TestCase):
 
 
 class Stops(stops.StopContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Sizes(sizes.SizeContract, unittest.TestCase):
     kind = Prosody

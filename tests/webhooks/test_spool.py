@@ -190,6 +190,18 @@ class SayTests(SpoolCase):
         self.arrive()
         self.assertEqual(self.waiting(), 0)
 
+    def test_what_can_never_be_said(self) -> None:
+        """What the next process cannot say either is dropped: no start tries it again."""
+        self.unsayable = "bad"
+        self.keep("bad")
+        self.clock.advance(GATHER)
+        self.clock.pump([RETRY] * MAX_TRIES)
+        self.assertEqual(self.waiting(), 1)
+        self.kill()
+        self.clock.pump([RETRY] * MAX_TRIES)
+        self.assertEqual((len(self.said), self.spool.fates["failed"]), (MAX_TRIES, 1))
+        self.assertEqual((self.waiting(), self.clock.getDelayedCalls()), (0, []))
+
     def test_what_can_be_said_after_all(self) -> None:
         """A failure that passes costs a moment, and nothing is said twice."""
         self.unsayable = "a"

@@ -332,5 +332,9 @@ class Receipts:
     def got_returned(self, messages: Any) -> None:
         self.returned += messages
 
+    def got_refused(self, message: Any) -> None:
+        """It can never be said."""
+        raise AssertionError("nothing is refused here")
+
     def got_bounced(self, message: Any) -> None:
         self.bounced.append(message)

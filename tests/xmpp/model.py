@@ -11,6 +11,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.words.xish import domish
 
@@ -74,7 +75,7 @@ class ModelServer:
         if self.session is not None and not self.session.is_managed:
             self.session = None
         if peer is not None:
-            peer.lose()
+            peer.lose(ConnectionLost())
 
     @property
     def is_connected(self) -> bool:

@@ -53,6 +53,13 @@ class DroppedTests(IqTestCase):
         self.peer.feed(f"<iq type='get' from='a@b' id='{long[1:]}'/>")
         self.assertEqual(self.peer.stanza()["id"], long[1:])
 
+    def test_longer_when_escaped(self):
+        """An answer that what it repeats makes larger than the server takes is not given."""
+        identity = "'" * module.MAX_ECHOED
+        self.peer.feed(f'<iq type="get" from="a@b" id="{identity}"/>')
+        self.assertEqual((self.peer.sent(), self.iq.dropped), ("", {"too-long": 1}))
+        self.assertIsNone(self.peer.stream.problem)
+
     def test_counted(self):
         """Replies to nothing, and what is neither request nor reply, are dropped and counted."""
         for kind in "result", "error", "push", "":

@@ -7,11 +7,11 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, Peer, lowest, session
 from xbot.jid import Jid
-from xbot.settings import RoomSettings
+from xbot.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.problems import ConnectionProblem
-from xbot.xmpp.room import State
+from xbot.xmpp.room import JOIN_TIMEOUT, State
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.turns import WINDOW
 
@@ -34,6 +34,16 @@ class RoomsTests(unittest.TestCase):
         self.assertEqual(
             [stanza["to"] for stanza in self.peer.stanzas()], [f"{TWO}/bot", f"{ONE}/bot"]
         )
+
+    def test_a_password_without_end(self):
+        """A join that is larger than the server takes is not sent; the other rooms do not mind."""
+        settings = [RoomSettings(TWO, "bot", Secret("x" * 20_000)), RoomSettings(ONE, "bot")]
+        rooms = Rooms(settings, iq := Iq(lambda: JID, self.clock), self.clock, lowest)
+        peer = session(iq, rooms, clock=self.clock)
+        self.assertEqual([stanza["to"] for stanza in peer.stanzas()], [f"{ONE}/bot"])
+        self.assertIsNone(peer.stream.problem)
+        self.clock.advance(JOIN_TIMEOUT)
+        self.assertIn("no answer", rooms.get(TWO).reason)
 
     def test_presence_reaches_its_room(self):
         """A presence reaches the room that it is from, however that is written, and no other."""

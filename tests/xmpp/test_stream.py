@@ -73,6 +73,7 @@ class OutTests(unittest.TestCase):
     def test_a_server_that_does_not_read(self):
         """What we write while nobody reads has a bound, and counts anew once somebody does."""
         peer = online()
+        peer.stream.max_stanza = MAX_UNREAD
         stanza = parse(f"<iq type='result'>{'x' * (MAX_UNREAD // 2)}</iq>")
         for _ in range(3):
             peer.transport.producer.pauseProducing()

@@ -40,6 +40,7 @@ from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
+from xbot.measure import UNBOUNDED, Measure
 from xbot.message import Message, reply_to
 from xbot.responder import Chosen, Responder
 from xbot.share import domain_of
@@ -69,7 +70,8 @@ class Dispatcher:
     answered. What has effects is accepted by ``journal`` before it runs; without
     one nothing is journalled. ``worker`` runs the patterns that may take long; a
     message waits for it, and so does what is said after it in the same place,
-    while the others go on. ``ended`` is told each run that is over.
+    while the others go on. ``ended`` is told each run that is over, and ``measure``
+    tells how long one message may be now.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
     ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
@@ -100,6 +102,7 @@ class Dispatcher:
         limits: Limits | None = None,
         wall_clock: Callable[[], float] = time.time,
         ended: Callable[[Run], object] = lambda run: None,
+        measure: Callable[[], Measure] = lambda: UNBOUNDED,
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
@@ -115,7 +118,9 @@ class Dispatcher:
         self._limits = limits
         self._more = More(clock)
         self._questions = Questions(clock)
-        self._runs = Runs(clock, self._say, self._got_end, self._more.keep, self._questions.ask)
+        self._runs = Runs(
+            clock, self._say, self._got_end, self._more.keep, self._questions.ask, measure
+        )
         self._ended = ended
         self._accepting = Accepting(journal, self._runs) if journal is not None else None
         self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)

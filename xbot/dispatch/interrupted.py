@@ -16,8 +16,10 @@ from xbot.message import Message, reply_to
 
 Told = Callable[[], None]
 
-Deliver = Callable[[Message, Told, Told | None, Told], None]
-"""Says a message, and calls the second argument once it has arrived; the last, if it is dropped."""
+Deliver = Callable[[Message, Told, Told, Told], None]
+"""Says a message, and calls the second argument once it has arrived, the third if it never will,
+and the last if it is dropped.
+"""
 
 #: What a command is called where we cannot know who will read it.
 UNNAMED = "what you asked in private"
@@ -70,10 +72,11 @@ def tell(
 
     def got(entries: list[Entry]) -> None:
         for report in reports(entries, now, command_of):
-            # Not before it arrived: a process that dies in between tells again.
+            # Not before it arrived: a process that dies in between tells again. What
+            # cannot be said could not be by the next one either, for ever.
             # It is in the journal: however long it waits here, or is told by the next one.
-            arrived = partial(accepting.got_reported, report.entries)
-            deliver(report.message, arrived, None, _leave_to_next)
+            told = partial(accepting.got_reported, report.entries)
+            deliver(report.message, told, told, _leave_to_next)
 
     return accepting.interrupted().addCallback(got).addErrback(accepting.got_problem)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH, cut
+from xbot.measure import UNBOUNDED, Measure
 from xbot.texts import pages
 
 #: No message is longer, in characters.
@@ -31,8 +32,11 @@ class Output:
     _length: int = 0
     _further: int = 0
 
-    def answer(self, text: str) -> list[str]:
-        """One more answer: the pages of it that are said now, if any are."""
+    def answer(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
+        """One more answer: the pages of it that are said now, if any are.
+
+        Each fits into ``measure``, as one message of the chat service.
+        """
         if not text.strip() or self.count > MAX_ANSWERS or self._length >= self.limit:
             return []
         self.count += 1
@@ -40,7 +44,7 @@ class Output:
             return [f"[cut after {MAX_ANSWERS} messages]"]
         text = cut(text, max(_MARK, self.limit - self._length))
         self._length += len(text)
-        found = pages(text, PAGE)
+        found = pages(text, PAGE, measure)
         # Nearly always it is one.
         return found if len(found) == 1 and not self.kept else self._begun(found)
 
@@ -48,9 +52,9 @@ class Output:
         """Whoever is answered said something more, and may be told more."""
         self.count = self._further = 0
 
-    def last(self, text: str) -> list[str]:
+    def last(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
         """The pages that are said of what ends the run, whatever it said before."""
-        found = pages(text, PAGE)
+        found = pages(text, PAGE, measure)
         return found if len(found) == 1 else self._begun(found)
 
     def _begun(self, found: list[str]) -> list[str]:

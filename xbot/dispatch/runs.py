@@ -20,6 +20,7 @@ from xbot.dispatch.held import Held
 from xbot.dispatch.output import Output
 from xbot.failures import Failed, Misused, NoAnswer
 from xbot.idents import new_ident
+from xbot.measure import UNBOUNDED, Measure
 from xbot.message import AskedInThread, Message, reply_to
 from xbot.responder import Responder, Route
 from xbot.threads import Busy
@@ -95,6 +96,7 @@ class Runs:
     is too long goes to ``keep``, with the message that was answered; it gives
     what to say about that. ``ask`` gives what the person who said a message says
     next there.
+    ``measure`` tells how long one message may be now.
     ``clock`` is a reactor's: it keeps the time limits, and brings what is said
     in threads.
     """
@@ -108,12 +110,14 @@ class Runs:
         got_end: Callable[[Run], None],
         keep: Callable[[Message, Sequence[str]], str],
         ask: Callable[[Message, float], Deferred[Message]],
+        measure: Callable[[], Measure] = lambda: UNBOUNDED,
     ) -> None:
         self.clock = clock
         self._say = say
         self._got_end = got_end
         self._keep = keep
         self._ask = ask
+        self._measure = measure
         self._under_way: set[Run] = set()
         self._at_work: Counter[str] = Counter()
         # Of those that take their time, how many each person has.
@@ -177,7 +181,7 @@ class Runs:
         """The whole of a run that takes no time, cannot fail, and remembers nothing."""
         run.began = self.clock.seconds()
         message = run.message
-        for text in run.output.answer(fill(message, run.groups)):
+        for text in run.output.answer(fill(message, run.groups), self._measure()):
             # With an id from the beginning: to give it one later is to make it twice.
             self._say(reply_to(message, text, id=new_ident()))
         self.end(run, "answered" if run.output.count else "silent")
@@ -187,7 +191,7 @@ class Runs:
         run.fate = fate
         self._under_way.discard(run)
         self._stop_clock(run)
-        for text in run.output.last(answer) if answer else ():
+        for text in run.output.last(answer, self._measure()) if answer else ():
             self._say(reply_to(run.message, text))
         if run.output.kept and fate != "cancelled":
             self._offer(run)
@@ -305,7 +309,7 @@ class Runs:
         if run._held is None and scope is not None and scope.unsaved:
             run._held = Held(self._say, scope.unsaved.saved)
         say = self._say if run._held is None else run._held.say
-        for text in run.output.answer(message.body):
+        for text in run.output.answer(message.body, self._measure()):
             say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:

@@ -25,6 +25,15 @@ from xbot.file_state import FileUnavailable, UnusableFile
 #: Seconds to wait while somebody else (a person with sqlite3) holds the file.
 BUSY_TIMEOUT = 2.0
 
+#: What SQLite has against one statement and its values, whatever the file is like.
+_OF_ONE = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+)
+
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 Connect = Callable[[Path], sqlite3.Connection]
@@ -103,8 +112,9 @@ class DurableFile:
     def commit(self, actions: Sequence[Callable[[Self], Any]]) -> list[Any]:
         """Do all ``actions`` in one transaction, which costs one fsync; their results.
 
-        An action's own mistake is its own result, a Failure. When the file
-        fails, none of them was done.
+        An action's own mistake, or a value that SQLite does not take, is its own
+        result, a Failure, and nothing of that action is done; the others go on.
+        When the file fails, none of them was done.
 
         :raises xbot.file_state.FileUnavailable: of its kind, and the file is closed.
         """
@@ -120,12 +130,21 @@ class DurableFile:
         return results
 
     def _result(self, action: Callable[[Self], Any]) -> Any:
+        execute = self._connection.execute
+        execute("SAVEPOINT action")
         try:
-            return action(self)
+            result = action(self)
+        except _OF_ONE:
+            # One that is refused each time must not keep all others from the disk.
+            result = Failure()
         except (sqlite3.Error, OSError):
             raise
         except Exception:
-            return Failure()
+            result = Failure()
+        if isinstance(result, Failure):
+            execute("ROLLBACK TO action")
+        execute("RELEASE action")
+        return result
 
     def close(self) -> None:
         with suppress(sqlite3.Error):

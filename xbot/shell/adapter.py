@@ -11,6 +11,7 @@ from zope.interface import implementer
 from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
+from xbot.measure import UNBOUNDED
 from xbot.message import Message
 from xbot.settings import RoomSettings
 from xbot.speech import message_of
@@ -38,6 +39,7 @@ class ShellAdapter:
     """
 
     name = "shell"
+    measure = UNBOUNDED
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from zope.interface import implementer
 from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
+from xbot.measure import UNBOUNDED
 from xbot.message import Message
 from xbot.settings import RoomSettings
 
@@ -25,6 +26,7 @@ class FakeAdapter:
     """
 
     name = "fake"
+    measure = UNBOUNDED
 
     def __init__(
         self,

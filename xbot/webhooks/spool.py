@@ -42,7 +42,8 @@ MAX_AGE = 7 * 86400.0
 #: The oldest keys are forgotten after so many new ones.
 FORGET_AFTER = 1000
 
-#: What the bot cannot say, which is a mistake of ours, is tried so often by one process.
+#: What the bot cannot say, which is a mistake of ours, is tried so often by one process,
+#: and by one more process.
 MAX_TRIES = 3
 
 Told = Callable[[], None]
@@ -95,6 +96,8 @@ class Spool:
         self._failures: dict[str, int] = {}
         # By batch: how often it was taken, and dropped.
         self._drops: dict[str, int] = {}
+        # The batches of processes before us.
+        self._old: set[str] = set()
         self._new_keys = 0
         self._telling = Throttle(reactor)
         self._is_held = False
@@ -253,6 +256,7 @@ class Spool:
 
     def _hand_over(self, texts: list[Waiting], batch: str) -> None:
         room = texts[0].room
+        self._old.add(batch)
         self._under_way[room] = self._under_way.get(room, 0) + 1
         self._give(texts, batch)
 
@@ -292,13 +296,16 @@ class Spool:
         if self._failures[batch] < MAX_TRIES:
             self._give_later(texts, batch)
             return
-        room = texts[0].room
-        # They stay in the file, and in nobody's way.
+        room, is_old = texts[0].room, batch in self._old
+        # Of the first process they stay in the file, and in nobody's way.
         self._log.error(
-            "{count} texts of webhooks cannot be said in {room}; the next start tries again",
+            "{count} texts of webhooks cannot be said in {room}; {consequence}",
             count=len(texts),
             room=room,
+            consequence="they are dropped" if is_old else "the next start tries again",
         )
+        if is_old:
+            self._remove([each.number for each in texts])
         self._end(texts, batch, "failed")
 
     def _got_dropped(self, texts: list[Waiting], batch: str) -> None:
@@ -313,6 +320,7 @@ class Spool:
         self.unsaid -= len(texts)
         self._failures.pop(batch, None)
         self._drops.pop(batch, None)
+        self._old.discard(batch)
         self._under_way[room] -= 1
         if not self._under_way[room]:
             del self._under_way[room]

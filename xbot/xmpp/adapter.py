@@ -19,6 +19,7 @@ from xbot.errors import NotConnected, Unreachable
 from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.jid import Jid
+from xbot.measure import Measure
 from xbot.message import Message
 from xbot.settings import RoomSettings, XmppSettings
 from xbot.uptime import elapsed_clock
@@ -43,6 +44,7 @@ from xbot.xmpp.room import State
 from xbot.xmpp.rooms import Rooms
 from xbot.xmpp.sasl import InThread
 from xbot.xmpp.session import Session
+from xbot.xmpp.sizes import SAFE, usual
 from xbot.xmpp.stream import WRITABLE_EVENT, Stream, StreamFactory
 from xbot.xmpp.subscriptions import Subscriptions
 from xbot.xmpp.trace import Trace
@@ -88,7 +90,15 @@ class XmppAdapter:
         self._account = account
         self._receipts = receipts
         self.jid: Jid | None = None
-        self.managed = Managed(receipts.got_delivered, receipts.got_returned)
+        #: How long the text of one message may be, by what the server of now has told.
+        self.measure: Measure = usual(SAFE)
+        self.managed = Managed(
+            receipts.got_delivered,
+            receipts.got_returned,
+            receipts.got_refused,
+            receipts.got_ready,
+            clock,
+        )
         self.freshness = Freshness()
         self._heartbeat = Heartbeat(
             clock,
@@ -105,7 +115,7 @@ class XmppAdapter:
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
-        factory.addBootstrap(STREAM_END_EVENT, lambda _: self._prefer_location(endpoint))
+        factory.addBootstrap(STREAM_END_EVENT, lambda _: self._got_end(endpoint))
         factory.addBootstrap(STREAM_END_EVENT, lambda _: self._heartbeat.stop())
         # Before the connection, which tells the end to those outside: by then
         # every handler has stopped its timers.
@@ -206,6 +216,8 @@ class XmppAdapter:
         :raises NotConnected: when there is no session, we are not in the room yet,
             or the server does not read.
         :raises Unreachable: when the room refused us for good, or we left it.
+        :raises TooLong: when the server does not take so much at once.
+        :raises Undeliverable: when each stream on which it was sent ended over it.
         :raises InvalidJid: when the recipient is no address.
         """
         recipient = read_address(message.recipient)
@@ -220,6 +232,7 @@ class XmppAdapter:
         stream = self._handlers.stream_to(message.recipient)
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
+        self.managed.will_send(message)
         stream.send_message(message)
         if room is not None and message.is_public:
             self._bounces.sent(room.address, message)
@@ -277,7 +290,9 @@ class XmppAdapter:
         self.subscriptions.settings = settings
         self.invitations.change(settings, nick)
 
-    def _prefer_location(self, endpoint: RedirectableEndpoint) -> None:
+    def _got_end(self, endpoint: RedirectableEndpoint) -> None:
+        # The next server may be another one.
+        self.measure = usual(SAFE)
         if self.managed.location is not None:
             endpoint.prefer(self.managed.location)
 
@@ -298,5 +313,6 @@ class XmppAdapter:
 
     def _got_login(self, stream: Stream) -> None:
         self.jid = stream.authenticator.jid
+        self.measure = usual(stream.max_stanza)
         how = "resumed the session of" if stream.is_resumed else "logged in as"
         self._log.info("{how} {jid}", how=how, jid=str(self.jid))

@@ -19,6 +19,7 @@ from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import ATTRIBUTES, Node, full_name, node_of
 from xbot.xmpp.problems import ConnectionProblem
+from xbot.xmpp.serialize import Unserializable
 from xbot.xmpp.stanza import error_condition, error_reply, reply_to
 
 #: Seconds that an answer may take where the asker names no other time.
@@ -198,22 +199,29 @@ class Iq(Handler):
             self._answerers.get((kind, payload.uri, payload.name)) if payload is not None else None
         )
         if answerer is None:
-            self.send(error_reply(iq, "service-unavailable"))
+            self._reply(error_reply(iq, "service-unavailable"))
             return
         try:
             result = answerer(iq)
         except IqRefused as refusal:
-            self.send(error_reply(iq, refusal.condition))
+            self._reply(error_reply(iq, refusal.condition))
             return
         except Exception:
             # Our fault, and the asker must not wait for it.
             self._log.failure("a request could not be answered")
-            self.send(error_reply(iq, "internal-server-error"))
+            self._reply(error_reply(iq, "internal-server-error"))
             return
         reply = reply_to(iq, "result")
         if result is not None:
             reply.addChild(result)
-        self.send(reply)
+        self._reply(reply)
+
+    def _reply(self, stanza: domish.Element) -> None:
+        try:
+            self.send(stanza)
+        except Unserializable:
+            # What it repeats of the request is longer when it is escaped.
+            self.dropped["too-long"] += 1
 
     def _timed_out(self, identity: str, timeout: float) -> None:
         if (pending := self._forget(identity)) is not None:

@@ -27,6 +27,7 @@ from xbot.xmpp.problems import ConnectionProblem, NegotiationTimeout, ProtocolVi
 from xbot.xmpp.remembered import Remembered
 from xbot.xmpp.sasl import BindingRefused, InThread, authenticate
 from xbot.xmpp.scram import SaltedPasswords
+from xbot.xmpp.sizes import told_limit
 from xbot.xmpp.stanza import child, error_condition
 from xbot.xmpp.stream import Stream
 from xbot.xmpp.tls import check_peer
@@ -126,6 +127,7 @@ class Login(Authenticator):
         await self._authenticate(stream, _features(await stream.open()))
         stream.reset()
         features = _features(await stream.open())
+        stream.max_stanza = told_limit(features)
         managed = self._managed
         offers_management = child(features, ns.SM, "sm") is not None
         if managed is not None and managed.can_resume and offers_management:

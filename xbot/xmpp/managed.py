@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
+from xbot.errors import NotConnected, Undeliverable
 from xbot.jid import Jid
 from xbot.message import Message
 from xbot.xmpp import ns
-from xbot.xmpp.problems import ProtocolViolation
+from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation
 from xbot.xmpp.sm import BadAcknowledgement, Count, Sent, Session, read_count, read_element
+from xbot.xmpp.suspects import PROMPTLY, Suspects, is_suspicious
 
 _TRUE = ("true", "1")
 
@@ -34,7 +37,12 @@ class Managed:
 
     ``delivered(message)`` tells that the server has a message of ours,
     ``returned(messages)`` that it may not have these, oldest first, and that
-    nobody will send them again but the one who is told.
+    nobody will send them again but the one who is told. ``refused(message)`` tells
+    that this one ended each stream that it was sent on, and must not be sent again.
+    ``ready()`` tells that what could not leave may now.
+
+    Over what a stream may have ended is under suspicion. It is sent by itself, so that
+    nothing is blamed for its neighbours: ejabberd refuses what it reads at once as a whole.
     """
 
     _log = Logger("xbot.xmpp.managed")
@@ -43,9 +51,23 @@ class Managed:
         self,
         delivered: Callable[[Message], None],
         returned: Callable[[list[Message]], None],
+        refused: Callable[[Message], None],
+        ready: Callable[[], None],
+        clock: Any,
     ) -> None:
         self._delivered = delivered
         self._returned = returned
+        self._refused = refused
+        self._ready = ready
+        self._clock = clock
+        self._suspects = Suspects()
+        # How the last stream ended, if that may have been over something that we said.
+        self._suspicious: ConnectionProblem | None = None
+        self._asked_at = 0.0
+        # While a suspect is under way, or waits for all else to arrive: until when at most.
+        self._alone: IDelayedCall | None = None
+        # So many of the last ones under way are written once the suspect before them arrived.
+        self._unwritten = 0
         self._session: Session[Message] | None = None
         self._stream: Any = None
         self._has_asked = False
@@ -113,7 +135,7 @@ class Managed:
             h = read_count(answer.getAttribute("h"))
             if h is not None:
                 self._acknowledge(session, h)
-            self.forget()
+            self.forget(is_exact=h is not None)
             return False
         if (answer.uri, answer.name) != (ns.SM, "resumed"):
             raise ProtocolViolation("the server answered something else than was asked")
@@ -125,24 +147,63 @@ class Managed:
         if session is not self._session:
             # The last one delivered was all that we stayed for.
             return True
+        self._blame(session, is_exact=True)
         self._attach(stream)
-        under_way = list(session.outbound)
-        for sent in under_way:
-            stream.write(sent.data)
-        if under_way:
+        first = session.outbound.first()
+        if first is not None and self._suspects.has_sent(first):
+            self._begin_alone()
+            stream.write(first.data)
+            self._unwritten = len(session.outbound) - 1
+        else:
+            self._write(session)
+        if first is not None:
             self._ask()
         return True
 
-    def forget(self) -> None:
-        """The session is over: what may not have arrived goes back."""
+    def forget(self, is_exact: bool = False) -> None:
+        """The session is over: what may not have arrived goes back.
+
+        ``is_exact`` tells whether it is known what of that the server has handled.
+        """
         session, self._session = self._session, None
         self._stream = None
+        self._forget_alone()
         if session is not None:
+            self._blame(session, is_exact)
             messages = [sent.token for sent in session.outbound if sent.token is not None]
             if messages:
                 self._returned(messages)
 
     # For the stream.
+
+    def will_send(self, message: Message) -> None:
+        """This is next, if it may be: a suspect is sent by itself.
+
+        :raises NotConnected: when it has to wait for others, or for a suspect.
+        :raises Undeliverable: when it ended as many streams as it may.
+        """
+        if not self._suspects:
+            return
+        if self._suspects.has_convicted(message):
+            raise Undeliverable(message.recipient)
+        if self._session is None or self._stream is None:
+            return
+        is_suspect = self._suspects.has(message)
+        has_others = len(self._session.outbound) > 0
+        if is_suspect:
+            self._begin_alone()
+        if self._alone is not None and (has_others or not is_suspect):
+            self._ask(again=is_suspect)
+            raise NotConnected(message.recipient, "what may have ended a stream is sent by itself")
+
+    def keeps(self, data: bytes, message: Message | None) -> bool:
+        """Whether this stanza is written later, behind others that are."""
+        if not self._unwritten or self._session is None:
+            return False
+        self._unwritten += 1
+        self._session.outbound.sent(data, message)
+        self._check_bounds(self._session)
+        return True
 
     def sent(self, data: bytes, message: Message | None) -> None:
         """A stanza was written."""
@@ -153,6 +214,10 @@ class Managed:
         # What anybody may make us answer (a ping, say) must not pile up either.
         if message is not None or len(under_way) >= ASK_AFTER:
             self._ask()
+        self._check_bounds(self._session)
+
+    def _check_bounds(self, session: Session[Message]) -> None:
+        under_way = session.outbound
         is_too_much = (
             len(under_way) > MAX_UNACKNOWLEDGED or under_way.size > MAX_UNACKNOWLEDGED_BYTES
         )
@@ -203,13 +268,21 @@ class Managed:
         self._has_asked = False
         self._acknowledge(session, count.h)
         # Who is told of the last one delivered may say goodbye at once.
-        if session is self._session and any(sent.token is not None for sent in session.outbound):
+        if session is not self._session:
+            return
+        if self._alone is not None and len(session.outbound) == self._unwritten:
+            self._got_all()
+        if any(sent.token is not None for sent in session.outbound):
             self._ask()
 
     def detached(self, stream: Any) -> None:
         """The stream ended; its session waits to be resumed."""
         if stream is self._stream:
             self._stream = None
+            self._forget_alone()
+            is_prompt = not self._has_asked or self._clock.seconds() - self._asked_at <= PROMPTLY
+            if is_prompt and is_suspicious(stream.problem):
+                self._suspicious = stream.problem
 
     def say_goodbye(self) -> None:
         """We leave for good: the last count, so that the server sends nothing on to others."""
@@ -222,9 +295,74 @@ class Managed:
         self._has_asked = self._owes_answer = False
         stream.managed = self
 
-    def _ask(self) -> None:
-        """One question at a time: its answer leads to the next."""
-        if self._stream is not None and not self._has_asked:
+    def _begin_alone(self) -> None:
+        """Others wait, for a suspect, but no longer than a server may take."""
+        if self._alone is None:
+            self._alone = self._clock.callLater(PROMPTLY, self._end_alone)
+
+    def _forget_alone(self) -> None:
+        alone, self._alone, self._unwritten = self._alone, None, 0
+        if alone is not None and alone.active():
+            alone.cancel()
+
+    def _got_all(self) -> None:
+        """All that was written arrived: a suspect is next, if one waits, or else all others."""
+        if not self._unwritten:
+            self._ready()
+            if self._session is None or len(self._session.outbound) > 0:
+                return
+        self._end_alone()
+
+    def _end_alone(self) -> None:
+        session, unwritten = self._session, self._unwritten
+        self._forget_alone()
+        if session is not None and unwritten:
+            self._write(session, len(session.outbound) - unwritten)
+        self._ready()
+
+    def _write(self, session: Session[Message], start: int = 0) -> None:
+        """Write again what is under way, but for the first ``start``."""
+        for sent in list(session.outbound)[start:]:
+            self._stream.write(sent.data)
+
+    def _blame(self, session: Session[Message], is_exact: bool) -> None:
+        """What the server had not handled first may be why it ended the last stream."""
+        problem, self._suspicious = self._suspicious, None
+        first = session.outbound.first()
+        if problem is None or first is None:
+            return
+        if first.token is None and not is_exact:
+            # It has handled nobody knows how much of this. The first message is looked
+            # at more closely from now on, no more.
+            said = next((sent for sent in session.outbound if sent.token is not None), None)
+            if said is not None and not self._suspects.has_sent(said):
+                self._suspects.blame(said, problem)
+        elif self._suspects.blame(first, problem):
+            session.outbound.drop_first()
+            self._drop(first)
+
+    def _drop(self, sent: Sent[Message]) -> None:
+        message = sent.token
+        if message is None:
+            self._log.error(
+                "dropped a stanza of {size} bytes: each stream ended when it was sent",
+                size=len(sent.data),
+            )
+            return
+        self._log.error(
+            "dropped what was to be said to {recipient} ({size} bytes, id {id}): each stream"
+            " ended when it was sent",
+            recipient=message.recipient,
+            size=len(sent.data),
+            id=message.payload.get("id", ""),
+        )
+        self._refused(message)
+
+    def _ask(self, again: bool = False) -> None:
+        """One question at a time, as its answer leads to the next; but ``again`` is one more."""
+        if self._stream is not None and (again or not self._has_asked):
+            if not self._has_asked:
+                self._asked_at = self._clock.seconds()
             self._has_asked = True
             self._stream.send_count(Count())
 
@@ -242,5 +380,7 @@ class Managed:
             self.forget()
             raise ProtocolViolation(f"the server's count is wrong: {bad}") from None
         for sent in freed:
+            if self._suspects:
+                self._suspects.clear(sent)
             if sent.token is not None:
                 self._delivered(sent.token)

@@ -28,3 +28,4 @@ CHAT_MARKERS = "urn:xmpp:chat-markers:0"  # XEP-0333
 HINTS = "urn:xmpp:hints"  # XEP-0334
 STANZA_ID = "urn:xmpp:sid:0"  # XEP-0359
 OCCUPANT_ID = "urn:xmpp:occupant-id:0"  # XEP-0421
+STREAM_LIMITS = "urn:xmpp:stream-limits:0"  # XEP-0478

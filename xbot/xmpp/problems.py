@@ -19,6 +19,14 @@ class ConnectionProblem(XbotError):
     kind: ClassVar[str] = ""
 
 
+class Ended(ConnectionProblem):
+    """The stream was not ended by us: the server closed it, or the connection broke."""
+
+
+class Cut(Ended):
+    """The connection broke, or was closed in no proper way: by the network, mostly."""
+
+
 class ProtocolViolation(ConnectionProblem):
     """The peer did not keep to XMPP, or is not who it says it is."""
 
@@ -52,7 +60,7 @@ class LoginRefused(ConnectionProblem):
         self.final = final
 
 
-class StreamError(ConnectionProblem):
+class StreamError(Ended):
     """The server closed the stream with an error (RFC 6120, section 4.9).
 
     ``detail`` is what the condition's element holds: of see-other-host, the host.

@@ -29,6 +29,7 @@ from xbot.xmpp.iq import Iq
 from xbot.xmpp.nodes import Node
 from xbot.xmpp.room import Room, State, Surroundings
 from xbot.xmpp.room_presence import read_presence
+from xbot.xmpp.serialize import Unserializable
 from xbot.xmpp.stanza import error_condition
 from xbot.xmpp.turns import Turns
 
@@ -263,3 +264,6 @@ class Rooms(Handler):
         except NotConnected:
             # The end of the session, which takes the rooms with it, is on its way.
             self._log.debug("a presence was not sent: the connection is closing")
+        except Unserializable as wrong:
+            # A password of the ini can be that long. The room hears no answer, and waits.
+            self._log.error("a presence was not sent: {reason}", reason=str(wrong))

@@ -36,6 +36,10 @@ _TEXT_ENTITIES = {"\r": "&#13;"}
 _UNSAFE = re.compile("[&<>'\"\t\n\r]|" + _FORBIDDEN.pattern)
 
 
+#: What a character of a text has at most, in bytes: as "&amp;".
+WIDEST = 5
+
+
 class Unserializable(ValueError):
     """The tree is no stanza: whoever built it has a fault. Nothing was sent."""
 
@@ -43,6 +47,11 @@ class Unserializable(ValueError):
 def sanitize(text: str) -> str:
     """``text`` with each character that XML forbids replaced by U+FFFD."""
     return _FORBIDDEN.sub("\ufffd", text)
+
+
+def text_size(text: str) -> int:
+    """How many bytes ``text`` has on the wire: escaped, and in UTF-8."""
+    return len(_text(text).encode())
 
 
 def serialize_message(to: str, kind: str, id: str | None, body: str) -> bytes:

@@ -132,6 +132,14 @@ class Outbound(Generic[T]):
         self.size += len(data)
         self._unacknowledged.append(Sent(data, token))
 
+    def first(self) -> Sent[T] | None:
+        """The oldest, if there is one."""
+        return self._unacknowledged[0] if self._unacknowledged else None
+
+    def drop_first(self) -> None:
+        """The oldest is not to be sent again: the peer has not handled it, and will not."""
+        self.size -= len(self._unacknowledged.popleft().data)
+
     def acknowledged(self, h: int) -> list[Sent[T]]:
         """The peer has handled ``h`` in all; gives those that this frees.
 

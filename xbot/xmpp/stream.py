@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHandshakeListener,
@@ -28,6 +29,7 @@ from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_END_EVENT, BootstrapMixin
 from zope.interface import implementer
 
+from xbot.errors import TooLong
 from xbot.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
@@ -35,9 +37,10 @@ from xbot.xmpp.elements import ElementStream, StreamViolation
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.nodes import NAME, Node, full_name
-from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation, StreamError
+from xbot.xmpp.problems import ConnectionProblem, Cut, Ended, ProtocolViolation, StreamError
 from xbot.xmpp.promptness import Promptness
-from xbot.xmpp.serialize import serialize, serialize_message
+from xbot.xmpp.serialize import Unserializable, serialize, serialize_message, text_size
+from xbot.xmpp.sizes import SAFE, besides
 from xbot.xmpp.skim import Skimmed
 from xbot.xmpp.sm import Count
 from xbot.xmpp.stanza import message_element
@@ -116,6 +119,8 @@ class Stream(XmlStream):
         self.is_writable = True
         self.managed: Managed | None = None
         self.problem: ConnectionProblem | None = None
+        #: So many bytes one stanza of ours may have.
+        self.max_stanza = SAFE
         self.dropped = 0
         self._clock = clock
         self._trace = trace
@@ -234,19 +239,28 @@ class Stream(XmlStream):
     def send(self, obj: domish.Element, message: Message | None = None) -> None:
         """Send one element; ``message`` is what a managed stream tells the receipt of.
 
-        :raises xbot.xmpp.serialize.Unserializable: and nothing is sent, when it is none.
+        :raises xbot.xmpp.serialize.Unserializable: and nothing is sent, when it is none,
+            or larger than any that the server takes.
+        :raises xbot.errors.TooLong: and nothing is sent, when ``message`` is.
         """
         if not isinstance(obj, domish.Element):
             raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
         data = serialize(obj, ns.CLIENT)
-        self.write(data)
+        if len(data) > self.max_stanza:
+            if message is not None:
+                raise self._too_long(message, len(data))
+            # It would end the stream, and the next one.
+            raise Unserializable(f"<{obj.name}/> of {len(data)} bytes")
+        is_counted = self.managed is not None and obj.name in _STANZAS
         if self._trace is not None:
             self._trace.sent(obj)
-        if self.managed is not None and obj.name in _STANZAS:
-            self.managed.sent(data, message)
+        self._write_stanza(data, message, is_counted)
 
     def send_message(self, message: Message) -> None:
-        """Send what ``message`` says."""
+        """Send what ``message`` says.
+
+        :raises xbot.errors.TooLong: and nothing is sent, when that is larger than the server takes.
+        """
         if self._trace is not None:
             # It shows elements.
             self.send(message_element(message), message)
@@ -255,9 +269,21 @@ class Stream(XmlStream):
         data = serialize_message(
             message.recipient, payload.get("type", "chat"), payload.get("id"), message.body
         )
-        self.write(data)
-        if self.managed is not None:
-            self.managed.sent(data, message)
+        if len(data) > self.max_stanza:
+            raise self._too_long(message, len(data))
+        self._write_stanza(data, message, self.managed is not None)
+
+    def _write_stanza(self, data: bytes, message: Message | None, is_counted: bool) -> None:
+        managed = self.managed
+        if managed is None or not is_counted:
+            self.write(data)
+        elif not managed.keeps(data, message):
+            self.write(data)
+            managed.sent(data, message)
+
+    def _too_long(self, message: Message, size: int) -> TooLong:
+        measure = besides(self.max_stanza, size - text_size(message.body))
+        return TooLong(message.recipient, size, self.max_stanza, measure)
 
     def send_count(self, count: Count) -> None:
         """Tell our count of stanzas, or ask for theirs."""
@@ -431,7 +457,7 @@ class Stream(XmlStream):
             self.end(violation)
 
     def onDocumentEnd(self) -> None:
-        self.end(ConnectionProblem("the server closed the stream"))
+        self.end(Ended("the server closed the stream"))
 
     def _got_dropped(self, reason: str) -> None:
         if self.negotiating and self._expected is None:
@@ -484,7 +510,8 @@ class Stream(XmlStream):
             self._abort_call.cancel()
             self._abort_call = None
         if self.problem is None:
-            self.problem = ConnectionProblem(explain(reason))
+            is_closed = reason.check(ConnectionDone) is not None
+            self.problem = (Ended if is_closed else Cut)(explain(reason))
         if self.managed is not None:
             self.managed.detached(self)
         failure = Failure(self.problem)

@@ -356,6 +356,7 @@ class ShareTests(unittest.TestCase):
 
     def test_long_ones(self) -> None:
         """A few long messages to a place that is gone yield to one that is not."""
+        self.link.most = 50_000
         for _ in range(2):
             self.put("x" * 12_000, "dead")
         self.assertEqual((self.told, len(self.outbox)), (["lost " + "x" * 12_000], 1))

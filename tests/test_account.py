@@ -9,7 +9,7 @@ from tests.xmpp.test_tls import Identity
 from xbot import account
 from xbot.account import make_account, make_endpoint
 from xbot.config import load
-from xbot.errors import InvalidConfig
+from xbot.model.errors import InvalidConfig
 from xbot.xmpp.endpoints import DomainEndpoint
 from xbot.xmpp.redirect import Redirect, RedirectableEndpoint
 

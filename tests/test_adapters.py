@@ -3,14 +3,14 @@
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
-from xbot.errors import NotConnected, Unreachable
 from xbot.interfaces import IAdapter, IReceipts
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.errors import NotConnected, Unreachable
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.model.speech import message_of
 from xbot.outbox import Outbox
 from xbot.settings import RoomSettings
 from xbot.shell.adapter import ShellAdapter, You
-from xbot.speech import message_of
 from xbot.testing.adapter import FakeAdapter
 
 BOT = "xbot@example.org/bot"

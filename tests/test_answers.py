@@ -10,7 +10,7 @@ from twisted.internet import defer
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH, collect
-from xbot.message import Message
+from xbot.model.message import Message
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 

@@ -17,7 +17,7 @@ from xbot.cli import main
 from xbot.durable.file import take_lock
 from xbot.journal.file import FILE_NAME, JournalFile
 from xbot.loading import finding
-from xbot.message import Message
+from xbot.model.message import Message
 
 
 class CommandCase(unittest.TestCase):

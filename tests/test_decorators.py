@@ -7,7 +7,7 @@ from datetime import timedelta
 from twisted.trial.unittest import TestCase
 
 from xbot.decorators import Every, declared_by, every, hear, repeated_by, respond
-from xbot.message import Message
+from xbot.model.message import Message
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 

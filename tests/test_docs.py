@@ -21,7 +21,7 @@ from xbot.config.options import KINDS
 from xbot.decorators import is_responder
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.settings import ResponderSettings
 from xbot.testing.surroundings import Around
 

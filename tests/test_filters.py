@@ -4,7 +4,7 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from xbot.filters import may_answer, may_have_effects, reason_to_drop
-from xbot.message import Message
+from xbot.model.message import Message
 
 SAID = Message(
     "ops@rooms.example/alice",

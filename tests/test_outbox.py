@@ -11,9 +11,9 @@ from twisted.trial import unittest
 
 from xbot import respond
 from xbot.drops import GATHER, MAX_LINES, OTHERS, PERIOD
-from xbot.errors import NotConnected, TooLong, Unreachable
-from xbot.measure import in_characters
-from xbot.message import Message
+from xbot.model.errors import NotConnected, TooLong, Unreachable
+from xbot.model.message import Message
+from xbot.model.size_limit import in_characters
 from xbot.outbox import AGE_CHECK, MAX_AGE, MAX_MESSAGES, Outbox
 from xbot.testing import Bot
 

@@ -4,7 +4,7 @@ import threading
 
 from tests.responders.talk import ALICE, ROOM, Talk
 from xbot import bot
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
 from xbot.testing.surroundings import Around
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from attrs import evolve, fields
 from twisted.trial import unittest
 
-from xbot.jid import Jid
-from xbot.people import People
+from xbot.model.jid import Jid
+from xbot.model.people import People
 from xbot.plan import _LIVE, _OPTIONS, Plan, plan
 from xbot.settings import (
     BotSettings,

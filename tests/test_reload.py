@@ -15,9 +15,9 @@ from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
 from xbot import linking
 from xbot.config import load
-from xbot.entry import UnusableJournal
 from xbot.journal import journal as journal_module
-from xbot.message import Message
+from xbot.model.journal_entry import UnusableJournal
+from xbot.model.message import Message
 from xbot.reloading import SETTLE
 from xbot.service import BotService
 from xbot.testing.journal import MemoryJournal

@@ -16,9 +16,9 @@ from twisted.trial.unittest import TestCase
 from tests.daemon import ROOT
 from xbot import Jid, brain, on_close, say
 from xbot.answers import Answers
-from xbot.errors import InvalidJid
 from xbot.failures import Failed
-from xbot.message import Message
+from xbot.model.errors import InvalidJid
+from xbot.model.message import Message
 from xbot.scope import (
     MAX_SAID,
     PERIOD,

@@ -14,7 +14,7 @@ from xbot.brain.errors import BrainNotOpen
 from xbot.brain.file import KIND, read_content
 from xbot.config import load
 from xbot.durable.file import take_lock
-from xbot.errors import InvalidConfig
+from xbot.model.errors import InvalidConfig
 from xbot.service import BotService
 
 

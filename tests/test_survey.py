@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
-from xbot.jid import Jid
+from xbot.model.jid import Jid
+from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
 from xbot.outbox import Outbox
-from xbot.overview import PATIENCE, Link, Overview, Phase, Place
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.survey import survey
 from xbot.xmpp.adapter import XmppAdapter

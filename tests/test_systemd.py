@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.daemon import ROOT
-from xbot.overview import PATIENCE, Link, Overview, Phase
+from xbot.model.status import PATIENCE, Link, Overview, Phase
 from xbot.systemd import BEAT, Notifier, Systemd
 
 

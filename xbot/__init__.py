@@ -18,11 +18,11 @@ import xbot.brain  # noqa: F401  # isort: skip
 from xbot.decorators import every, fallback, hear, respond, webhook
 from xbot.failures import Failed, Misused, NoAnswer
 from xbot.here import brain, on_close, say
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.markup import code, table
+from xbot.model.message import Message
 from xbot.own_bot import bot
 from xbot.responder import Responder
-from xbot.texts import code, table
 
 __all__ = [
     "Failed",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xbot.config import credentials
 from xbot.config.reader import line_of
-from xbot.errors import InvalidConfig, Problem
+from xbot.model.errors import InvalidConfig, Problem
 from xbot.settings import Config, XmppSettings
 from xbot.xmpp.endpoints import DomainEndpoint, host_endpoint
 from xbot.xmpp.login import Account
@@ -29,7 +29,7 @@ MAX_FILE = 1 << 22
 
 
 def make_account(config: Config, embedded: Embedded | None) -> Account:
-    """Who we are to the server. Raises :class:`~xbot.errors.InvalidConfig` for bad files."""
+    """Who we are to the server. Raises :class:`~xbot.model.errors.InvalidConfig` for bad files."""
     settings = config.xmpp
     if embedded is not None:
         password, authorities = embedded.password, embedded.authorities
@@ -73,7 +73,7 @@ def _tls_options(config: Config, *, direct: bool) -> Any:
 
 
 def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> RedirectableEndpoint:
-    """Where to connect. Raises :class:`~xbot.errors.InvalidConfig` for bad files."""
+    """Where to connect. Raises :class:`~xbot.model.errors.InvalidConfig` for bad files."""
     if embedded is not None:
         # Wherever it may send us, it is the only server here.
         return RedirectableEndpoint(embedded, lambda _: embedded)

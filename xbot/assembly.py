@@ -18,9 +18,9 @@ from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders, modules_of
 from xbot.matching.matcher import FindsGuarded
-from xbot.message import Message
+from xbot.model.message import Message
+from xbot.model.status import Link, Overview, Phase, Place
 from xbot.outbox import Outbox
-from xbot.overview import Link, Overview, Phase, Place
 from xbot.responder import Responder
 from xbot.settings import Config
 from xbot.surroundings import Surroundings
@@ -45,7 +45,7 @@ class Assembly:
     what became of others; another one may follow it.
 
     Making this loads the responders, and raises
-    :class:`~xbot.errors.InvalidConfig` with what is wrong with them. Once one of
+    :class:`~xbot.model.errors.InvalidConfig` with what is wrong with them. Once one of
     them has effects, ``make_journal`` makes the journal, whose entries are kept
     for so many seconds. ``clock`` is a reactor's. ``overview`` tells how the whole
     bot is, if somebody knows more than the adapter does, and ``ended`` is told

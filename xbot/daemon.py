@@ -16,11 +16,11 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from xbot import systemd
-from xbot.errors import EXIT_CONFIG
 from xbot.hangup import HangUp
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter, is_journal
 from xbot.logs.repeats import WINDOW
+from xbot.model.errors import EXIT_CONFIG
 from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.settings import BotSettings, Config

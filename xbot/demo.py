@@ -25,8 +25,8 @@ from twisted.logger import (
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.outbox import Outbox
 from xbot.service import BotService
 from xbot.settings import (

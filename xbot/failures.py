@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xbot.answers import cut
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 
 class Failed(XbotError):
@@ -22,7 +22,7 @@ class Failed(XbotError):
 
 
 class NoAnswer(Failed):
-    """Who was asked by :meth:`~xbot.message.Message.ask` did not answer in time.
+    """Who was asked by :meth:`~xbot.model.message.Message.ask` did not answer in time.
 
     Nobody has to catch it: then it says so, and the run is over.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xbot.message import Message
+from xbot.model.message import Message
 
 #: Which responders may answer in which room (bare address); None: all of them.
 Rooms = Mapping[str, frozenset[str] | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.scope import current
 
 F = TypeVar("F", bound=Callable[[], object])

@@ -8,10 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from xbot.entry import Entry
-from xbot.message import Message
-from xbot.overview import Overview
-from xbot.usage import Usage
+from xbot.model.journal_entry import Entry
+from xbot.model.message import Message
+from xbot.model.status import Overview
+from xbot.model.usage import Usage
 
 
 class IAdapter(Interface):
@@ -24,7 +24,9 @@ class IAdapter(Interface):
     """
 
     name = Attribute("What logs and status call it, a str.")
-    measure = Attribute("How long the text of one message may be, a :class:`xbot.measure.Measure`.")
+    measure = Attribute(
+        "How long the text of one message may be, a :class:`xbot.model.size_limit.Measure`."
+    )
 
     def start() -> None:
         """Connect, and stay connected until :meth:`stop`."""
@@ -35,9 +37,9 @@ class IAdapter(Interface):
     def send(message: Message) -> None:
         """Send ``message`` to its recipient.
 
-        :raises xbot.errors.NotConnected: when it cannot leave now.
-        :raises xbot.errors.Unreachable: when it cannot as things stand, however long it waits.
-        :raises xbot.errors.TooLong: when it is too long for one message.
+        :raises xbot.model.errors.NotConnected: when it cannot leave now.
+        :raises xbot.model.errors.Unreachable: when it cannot as things stand, however long it waits.
+        :raises xbot.model.errors.TooLong: when it is too long for one message.
         """
 
     def nick_in(room: str) -> str | None:
@@ -49,7 +51,7 @@ class IAdapter(Interface):
         Where we are in it already, only what differs is changed. ``by`` is the person
         (bare address) who told us, None for the ini: then the room is remembered.
 
-        :raises xbot.errors.TooManyRooms: when no more are remembered.
+        :raises xbot.model.errors.TooManyRooms: when no more are remembered.
         """
 
     def places() -> Sequence[str]:
@@ -124,7 +126,7 @@ class IReceipts(Interface):
 class IJournal(Interface):
     """What was accepted to run, durably, and what came of it."""
 
-    state = Attribute("Whether it works now: a :class:`xbot.file_state.FileState`.")
+    state = Attribute("Whether it works now: a :class:`xbot.model.file_state.FileState`.")
 
     def open() -> Deferred[None]:
         """Fires once it was tried; fails when only a person can help."""
@@ -140,13 +142,13 @@ class IJournal(Interface):
         It goes by the message's ``key``, which is not None, and the responder.
         With the ``outcome`` ``waiting`` it must not run before :meth:`agree`.
 
-        :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
+        :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
     def agree(number: int) -> Deferred[None]:
         """What waited may run, once this fires.
 
-        :raises xbot.entry.JournalUnavailable: (by the Deferred) when it must not run.
+        :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
     def note(message: Message, responder: str, outcome: str) -> Deferred[None]:
@@ -171,7 +173,7 @@ class IJournal(Interface):
 class IBrain(Interface):
     """What responders remember. Only :meth:`flushed` waits for a disk."""
 
-    state = Attribute("Whether it is saved now: a :class:`xbot.file_state.FileState`.")
+    state = Attribute("Whether it is saved now: a :class:`xbot.model.file_state.FileState`.")
 
     def namespace(name: str) -> MutableMapping[str, Any]:
         """The memory of this name, a :class:`xbot.brain.memory.Memory`, for any thread."""

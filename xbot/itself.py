@@ -9,14 +9,14 @@ from typing import Any
 from zope.interface import implementer
 
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.errors import InvalidJid, TooManyRooms
 from xbot.failures import Failed
 from xbot.interfaces import IAdapter, IBot
-from xbot.jid import Jid
-from xbot.message import Message
-from xbot.overview import Overview
+from xbot.model.errors import InvalidJid, TooManyRooms
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.model.status import Overview
+from xbot.model.usage import Usage
 from xbot.settings import RoomSettings
-from xbot.usage import Usage
 
 
 @implementer(IBot)

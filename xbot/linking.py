@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Linking:
     """The ``adapter`` of ``assembly``, and the server of its own where the ini asks for one.
 
-    Making it raises :class:`~xbot.errors.InvalidConfig` for bad files of the
+    Making it raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the
     account. ``is_running`` says whether a connection is still wanted,
     ``gave_up(reason)`` is called when only a person can help, and ``got_status``
     at each change of the connection.
@@ -70,7 +70,7 @@ class Linking:
         return [name for name, digest in files.items() if self._files.get(name) != digest]
 
     def check(self, config: Config) -> None:
-        """Raises :class:`~xbot.errors.InvalidConfig` where we could not connect with its files."""
+        """Raises :class:`~xbot.model.errors.InvalidConfig` where we could not connect with its files."""
         # The embedded server has none.
         make_account(config, None)
         make_endpoint(config, self._reactor, None)

@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from xbot.errors import reason
+from xbot.model.errors import reason
 from xbot.settings import Listen
 
 #: Seconds until the next try.

@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.drops import Drops
-from xbot.errors import NotConnected, TooLong, Undeliverable, Unreachable
-from xbot.idents import new_ident
 from xbot.interfaces import IReceipts
-from xbot.message import Message
+from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
+from xbot.model.message import Message
+from xbot.model.random_ids import new_ident
 from xbot.parts import Whole, parts_of
 from xbot.waiting import Waiting
 
@@ -41,9 +41,9 @@ NOBODY = (None, None)
 class Outbox:
     """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
 
-    ``send`` is the adapter's: it raises :class:`~xbot.errors.NotConnected` for
+    ``send`` is the adapter's: it raises :class:`~xbot.model.errors.NotConnected` for
     what cannot leave now, which then waits, in order, for :meth:`got_ready`, and
-    :class:`~xbot.errors.Unreachable` for what is of no use to keep. What one
+    :class:`~xbot.model.errors.Unreachable` for what is of no use to keep. What one
     place (a room, a person) is told keeps its order; one that is not there holds
     nobody up, and has a share of the bounds: what waits there longest yields to what
     is new there, and, where all is full, to what is said elsewhere. What waited

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from xbot.interfaces import IBot
-from xbot.message import Message
-from xbot.overview import Overview
+from xbot.model.message import Message
+from xbot.model.status import Overview
+from xbot.model.usage import Usage
 from xbot.scope import Scope, current
-from xbot.usage import Usage
 
 
 class OwnBot:

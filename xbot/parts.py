@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from xbot.measure import Measure
-from xbot.message import Message
-from xbot.texts import pages
+from xbot.model.markup import pages
+from xbot.model.message import Message
+from xbot.model.size_limit import Measure
 
 #: Nothing is said in more messages. A run says no more of its own, either.
 MAX_PARTS = 10

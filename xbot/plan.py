@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from attrs import AttrsInstance, evolve, fields, frozen
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import Config, ResponderSettings, RoomSettings
 
 #: Of ``[xmpp]``, what can change while a connection stays. All else is the account.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from xbot.access import EVERYONE, Access
 from xbot.answers import MAX_LENGTH
 from xbot.calls import Call, Fill
 from xbot.matching.pattern import Kind, Pattern, kind_of
-from xbot.rates import Rate
+from xbot.model.access import EVERYONE, Access
+from xbot.model.token_bucket import Rate
 from xbot.scope import Scope
 from xbot.settings import MAX_RUNS
 

@@ -25,12 +25,12 @@ from twisted.python.failure import Failure
 
 from xbot.answers import Answers, cut
 from xbot.calls import Call, TakesPost, Work
-from xbot.errors import XbotError
 from xbot.failures import Failed
 from xbot.interfaces import IBot
-from xbot.jid import Jid
 from xbot.matching.pattern import Kind
-from xbot.message import Message
+from xbot.model.errors import XbotError
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.surroundings import Surroundings
 from xbot.timer import Timer
 from xbot.unsaved import Unsaved

@@ -16,11 +16,7 @@ from twisted.python.failure import Failure
 from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
 from xbot.dispatch.runs import Run
-from xbot.entry import UnusableJournal
-from xbot.errors import InvalidConfig, Problem
-from xbot.file_state import UnusableFile
 from xbot.interfaces import IJournal
-from xbot.jid import Jid
 from xbot.leaving import DRAIN_TIMEOUT
 from xbot.linking import Linking
 from xbot.loading.remarks import (
@@ -31,8 +27,12 @@ from xbot.loading.remarks import (
     without_a_shell,
 )
 from xbot.machine import Machine
-from xbot.overview import Overview, Phase
-from xbot.recent import Change, Recent
+from xbot.model.errors import InvalidConfig, Problem
+from xbot.model.file_state import UnusableFile
+from xbot.model.jid import Jid
+from xbot.model.journal_entry import UnusableJournal
+from xbot.model.recent_events import Change, Recent
+from xbot.model.status import Overview, Phase
 from xbot.reloading import Reloading
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
@@ -53,7 +53,7 @@ class BotService(Service):
     """One bot. ``gave_up(reason)`` is called when only a person can help.
 
     Making it loads the responders, and raises
-    :class:`~xbot.errors.InvalidConfig` with what is wrong; nothing is
+    :class:`~xbot.model.errors.InvalidConfig` with what is wrong; nothing is
     connected, and nothing listens, before :meth:`startService`. ``load`` reads
     the ini again, for :meth:`reload`. ``trace`` sees what goes over the wire.
     ``got_phase`` and ``got_config``, which may be set, are told of each ``phase``

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from xbot.assembly import Assembly
-from xbot.file_state import UnusableFile
-from xbot.overview import Overview, Posts
-from xbot.recent import Command
+from xbot.model.file_state import UnusableFile
+from xbot.model.recent_events import Command
+from xbot.model.status import Overview, Posts
 from xbot.settings import Config
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from xbot.access import EVERYONE, Access
-from xbot.jid import Jid
 from xbot.logs.levels import Levels
-from xbot.people import NOBODY, People
-from xbot.rates import Rate
+from xbot.model.access import EVERYONE, Access
+from xbot.model.jid import Jid
+from xbot.model.people import NOBODY, People
+from xbot.model.token_bucket import Rate
 
 #: ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"

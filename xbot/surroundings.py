@@ -9,7 +9,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from xbot.interfaces import IBot
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.threads import RunsInThread
 
 

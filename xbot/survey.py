@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container
 
 from xbot.dispatch.runs import Run
-from xbot.jid import Jid
-from xbot.overview import Link, Overview, Phase, Place, Skill
-from xbot.recent import MAX_NAME, Command
+from xbot.model.jid import Jid
+from xbot.model.recent_events import MAX_NAME, Command
+from xbot.model.status import Link, Overview, Phase, Place, Skill
 from xbot.responder import Responder
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.room import Room

@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from xbot.logs.text import escape
-from xbot.overview import Overview, Phase
+from xbot.model.status import Overview, Phase
 
 #: Seconds between two looks at how the bot is.
 BEAT = 1.0
@@ -60,7 +60,7 @@ class Notifier:
 class Systemd(Service):
     """Tells ``notifier`` what the bot does, and that it is alive, while it runs.
 
-    ``look`` gives the bot's :class:`~xbot.overview.Overview`. The watchdog is
+    ``look`` gives the bot's :class:`~xbot.model.status.Overview`. The watchdog is
     fed by the reactor's turning, and not while the connection stands still
     where it should have moved; a server that is away is no reason.
     """

@@ -22,10 +22,10 @@ from twisted.logger import (
 
 from xbot.assembly import Assembly
 from xbot.demo import Console
-from xbot.file_state import UnusableFile
 from xbot.machine import Machine
 from xbot.matching.addressed import addressed_text
-from xbot.message import Message
+from xbot.model.file_state import UnusableFile
+from xbot.model.message import Message
 from xbot.settings import Config
 from xbot.shell.adapter import ShellAdapter, You
 from xbot.shell.completion import completions

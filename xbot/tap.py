@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from twisted.application.service import IService
 from twisted.python import usage
 
-from xbot.errors import EXIT_CONFIG, InvalidConfig
 from xbot.garbage import paused
+from xbot.model.errors import EXIT_CONFIG, InvalidConfig
 
 if TYPE_CHECKING:
     from xbot.settings import Config

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 #: The fields that every template has, besides the named groups of its pattern.
 FACTS = frozenset({"nick", "sender", "room", "body"})

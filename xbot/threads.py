@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.errors import XbotError
-from xbot.share import may_have_more
+from xbot.model.errors import XbotError
+from xbot.model.fair_share import may_have_more
 
 T = TypeVar("T")
 

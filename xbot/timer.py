@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 
 class StillAtWork(XbotError):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from xbot.message import Message
+from xbot.model.message import Message
 
 
 class Waiting(deque[Message]):

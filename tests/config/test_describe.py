@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from xbot.config.describe import describe
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import (
     EMBEDDED,
     BotSettings,

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import ROOT
-from xbot.access import EVERYONE, Access, Whom
 from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
 from xbot.config.options import BUNDLED, KINDS
 from xbot.config.values import MAX_DURATION
-from xbot.errors import InvalidConfig
-from xbot.jid import Jid
-from xbot.people import NOBODY, People
-from xbot.rates import Rate
+from xbot.model.access import EVERYONE, Access, Whom
+from xbot.model.errors import InvalidConfig
+from xbot.model.jid import Jid
+from xbot.model.people import NOBODY, People
+from xbot.model.token_bucket import Rate
 from xbot.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.config.test_reader import MINIMAL, Folder
 from xbot.config.describe import describe
-from xbot.rates import Rate
+from xbot.model.token_bucket import Rate
 from xbot.settings import Secret, WebhookSettings
 
 ROOM = "ops@rooms.example"

@@ -14,7 +14,7 @@ from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase
 from xbot.decorators import hear
 from xbot.dispatch.accepting import ACCEPT_TIMEOUT
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Responder
 from xbot.settings import MAX_RUNS
 from xbot.testing.journal import MemoryJournal

@@ -17,7 +17,7 @@ from tests.test_program import is_alive
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.settings import MAX_RUNS, ResponderSettings
 from xbot.testing.surroundings import Around
 from xbot.threads import InThread

@@ -13,7 +13,7 @@ from xbot.dispatch.choosing import Choosing
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.matching.guarded_search import Asked
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Chosen, Responder, Route
 
 ROOM = "ops@rooms.example"

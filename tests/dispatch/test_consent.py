@@ -8,13 +8,13 @@ from twisted.logger import LogLevel
 
 from tests.dispatch.deploying import DeployCase
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, responder
-from xbot.access import Access, Whom
 from xbot.decorators import respond
 from xbot.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
 from xbot.dispatch.consent import CONFIRM_WITHIN
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.message import Message
-from xbot.people import People
+from xbot.model.access import Access, Whom
+from xbot.model.message import Message
+from xbot.model.people import People
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1", body="xbot: deploy web")
 YES = evolve(ALICE, body="yes")

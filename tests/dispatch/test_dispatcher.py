@@ -11,17 +11,17 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.access import Access, Whom
 from xbot.answers import Answers
 from xbot.decorators import declared_by, fallback, hear, respond
 from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
-from xbot.errors import NotConnected
 from xbot.failures import Failed
 from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern
-from xbot.measure import UNBOUNDED
-from xbot.message import Message, NobodyListens
-from xbot.people import People
+from xbot.model.access import Access, Whom
+from xbot.model.errors import NotConnected
+from xbot.model.message import Message, NobodyListens
+from xbot.model.people import People
+from xbot.model.size_limit import UNBOUNDED
 from xbot.responder import Responder, Route
 from xbot.settings import MAX_RUNS
 from xbot.testing.journal import MemoryJournal

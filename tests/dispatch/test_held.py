@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from xbot.dispatch.held import NOT_SAVED, Held
-from xbot.message import Message
+from xbot.model.message import Message
 
 
 class HeldTests(TestCase):

@@ -9,8 +9,8 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from xbot.dispatch.interrupted import MAX_NAMED, reports
-from xbot.entry import Entry
-from xbot.message import Message
+from xbot.model.journal_entry import Entry
+from xbot.model.message import Message
 
 MESSAGE = Message("ops@r/al", "ops@r/xbot", "deploy web", {"type": "groupchat"}, "ops@r", "al")
 NOON = time.mktime((2026, 11, 21, 12, 0, 0, 0, 0, -1))

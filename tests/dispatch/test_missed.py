@@ -7,13 +7,13 @@ from twisted.internet.defer import Deferred
 
 from tests.dispatch.deploying import DeployCase
 from tests.dispatch.test_dispatcher import DIRECT, responder
-from xbot.access import Access, Whom
 from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.interrupted import MAX_NAMED
 from xbot.dispatch.missed import GATHER, MAX_PEOPLE, PERIOD
-from xbot.message import Message
-from xbot.people import People
+from xbot.model.access import Access, Whom
+from xbot.model.message import Message
+from xbot.model.people import People
 
 KEPT = evolve(
     DIRECT, body="deploy web", identity="a@example.org", key="1", delayed=True, missed=True

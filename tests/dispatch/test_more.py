@@ -8,8 +8,8 @@ from xbot.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
 from xbot.dispatch.output import MAX_PAGES, PAGE
 from xbot.failures import Failed
-from xbot.measure import Measure
-from xbot.message import Message
+from xbot.model.message import Message
+from xbot.model.size_limit import Measure
 
 MORE = evolve(IN_ROOM, body="xbot: more")
 

@@ -12,7 +12,7 @@ from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, Dispa
 from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
 from xbot.failures import NoAnswer
-from xbot.message import AskedInThread, Message, NobodyListens
+from xbot.model.message import AskedInThread, Message, NobodyListens
 from xbot.settings import MAX_RUNS
 from xbot.threads import InThread
 

@@ -15,9 +15,9 @@ from xbot.durable import file as durable_file
 from xbot.durable import writer as durable_writer
 from xbot.durable.file import connect
 from xbot.durable.writer import CLOSE_TIMEOUT, RETRY
-from xbot.entry import JournalUnavailable
 from xbot.journal.file import JournalFile
 from xbot.journal.journal import Journal
+from xbot.model.journal_entry import JournalUnavailable
 
 
 class GroupCommitTests(JournalCase):

@@ -27,16 +27,16 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
-from xbot.access import Access, Whom
 from xbot.answers import collect
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.interfaces import IJournal
-from xbot.jid import Jid
 from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.pattern import Pattern
+from xbot.model.access import Access, Whom
+from xbot.model.jid import Jid
+from xbot.model.people import NOBODY, People
 from xbot.outbox import Outbox
-from xbot.people import NOBODY, People
 from xbot.responder import Responder, Route
 from xbot.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.testing.journal import MemoryJournal

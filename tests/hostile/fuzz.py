@@ -30,7 +30,7 @@ from tests.xmpp.harness import (
     parse_all,
     sasl,
 )
-from xbot.people import People
+from xbot.model.people import People
 from xbot.settings import XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import Unserializable, serialize

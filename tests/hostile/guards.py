@@ -14,10 +14,11 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot import access, answers, filters, jid, outbox, threads, throttle
+from xbot import answers, filters, outbox, threads
 from xbot.dispatch import accepting, dispatcher, output, runs
-from xbot.jid import Jid
 from xbot.logs import record, repeats
+from xbot.model import access, cooldown, jid
+from xbot.model.jid import Jid
 from xbot.xmpp import (
     elements,
     endpoints,
@@ -365,7 +366,7 @@ GUARDS = (
         put(accepting.Accepting, "begin", _begin_at_once),
     ),
     # How much
-    Guard("so long a JID", "test_jid.JidTests.test_lengths", put(jid, "MAX_PART", MUCH)),
+    Guard("so long a JID", "model.test_jid.JidTests.test_lengths", put(jid, "MAX_PART", MUCH)),
     Guard("so long an answer", "L05", _uncut),
     Guard(
         "so many runs", "hostile.test_bounds.BoundTests.test_runs", put(runs, "Counter", _Uncounted)
@@ -405,8 +406,8 @@ GUARDS = (
     ),
     Guard(
         "one domain leaves something to others",
-        "test_throttle.ThrottleTests.test_shares",
-        put(throttle, "may_have_more", yes),
+        "model.test_cooldown.ThrottleTests.test_shares",
+        put(cooldown, "may_have_more", yes),
     ),
     Guard(
         "answers are asked about",

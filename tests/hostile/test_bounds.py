@@ -16,19 +16,19 @@ from tests.hostile.bot import ROOM, Bot, present, said, told
 from tests.xmpp.harness import BIND, features, parse, session
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
 from xbot.durable import writer
-from xbot.errors import NotConnected
-from xbot.jid import CACHE_SIZE, Jid, _prepare
 from xbot.journal.journal import Journal
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.record import Record
 from xbot.logs.repeats import BURST, MAX_RECORDS, Repeats
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.cooldown import Throttle
+from xbot.model.errors import NotConnected
+from xbot.model.jid import CACHE_SIZE, Jid, _prepare
+from xbot.model.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.responder import Responder, Route
 from xbot.settings import MAX_RUNS, XmppSettings
-from xbot.throttle import Throttle
 from xbot.xmpp import elements, managed, ns, occupants
 from xbot.xmpp import session as session_module
 from xbot.xmpp.invited import MAX_ROOMS, Invited, InvitedRooms

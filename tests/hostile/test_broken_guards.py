@@ -15,11 +15,11 @@ from tests.web.test_server import ServerCase
 from tests.webhooks.test_door import GITHUB, DoorCase
 from tests.xmpp.harness import BIND, JID, features, mechanisms, sasl
 from tests.xmpp.test_sasl import ScramServer
-from xbot import access
 from xbot.config import credentials
 from xbot.dispatch import accepting, dispatcher, duplicates
 from xbot.dispatch.limits import Limits
-from xbot.people import People
+from xbot.model import access
+from xbot.model.people import People
 from xbot.settings import XmppSettings
 from xbot.testing.journal import MemoryJournal
 from xbot.web.server import HttpServer

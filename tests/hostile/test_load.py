@@ -12,8 +12,8 @@ from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, t
 from tests.test_program import is_alive
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.dispatch.output import PAGE
-from xbot.jid import CACHE_SIZE, _prepare
 from xbot.loading.loader import load_responders
+from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.program import run_program
 from xbot.settings import ResponderSettings

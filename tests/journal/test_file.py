@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.journal.test_journal import MESSAGE
 from xbot.durable.file import BrokenFile, move_aside
-from xbot.entry import JournalUnavailable
 from xbot.journal import file as journal_file
 from xbot.journal.file import FILE_NAME, KIND, JournalFile, read_entries
+from xbot.model.journal_entry import JournalUnavailable
 
 
 class JournalFileCase(SynchronousTestCase):

@@ -19,11 +19,11 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tests.daemon import environment
-from xbot.entry import JournalUnavailable, UnusableJournal
 from xbot.interfaces import IJournal
 from xbot.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
 from xbot.journal.journal import PRUNE_AFTER, PRUNE_EVERY, Journal
-from xbot.message import Message
+from xbot.model.journal_entry import JournalUnavailable, UnusableJournal
+from xbot.model.message import Message
 from xbot.testing.journal import MemoryJournal
 
 MESSAGE = Message(
@@ -355,7 +355,7 @@ class RealThreadTests(TestCase):
             from pathlib import Path
             from twisted.internet import reactor
             from xbot.journal.journal import Journal
-            from xbot.message import Message
+            from xbot.model.message import Message
 
             journal = Journal(Path(sys.argv[1]), reactor)
             journal.open()

@@ -7,9 +7,9 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.entry import Entry
 from xbot.journal.listing import as_json, as_table
-from xbot.message import Message
+from xbot.model.journal_entry import Entry
+from xbot.model.message import Message
 
 PUBLIC = Message("r@x/al", "r@x/b", "deploy web", {"type": "groupchat"}, "r@x", "al", "al@y")
 ENTRIES = [

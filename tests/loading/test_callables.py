@@ -16,7 +16,7 @@ from xbot.answers import MAX_ANSWERS, Answers
 from xbot.failures import Misused
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.threads import Busy, InThread
 from xbot.timer import StillAtWork
 

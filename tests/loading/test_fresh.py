@@ -8,7 +8,7 @@ from pathlib import Path
 import attr
 from twisted.trial import unittest
 
-import xbot.jid
+import xbot.model.jid
 from xbot.loading.fresh import fresh_modules
 
 
@@ -60,6 +60,6 @@ class FreshTests(unittest.TestCase):
 
     def test_what_is_installed_stays(self):
         """Neither the standard library, nor site-packages, nor xbot is imported anew."""
-        with fresh_modules(["json", "attr", "xbot.jid", "sys", "twisted.internet.defer"]):
-            for module in (json, attr, xbot.jid):
+        with fresh_modules(["json", "attr", "xbot.model.jid", "sys", "twisted.internet.defer"]):
+            for module in (json, attr, xbot.model.jid):
                 self.assertIs(sys.modules[module.__name__], module)

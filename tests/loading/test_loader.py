@@ -11,10 +11,10 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED, OPEN
-from xbot.errors import InvalidConfig, Problem
 from xbot.failures import Failed
 from xbot.loading.loader import load_responders
-from xbot.message import Message
+from xbot.model.errors import InvalidConfig, Problem
+from xbot.model.message import Message
 from xbot.program import CannotRun
 from xbot.responder import Responder
 from xbot.settings import ResponderSettings

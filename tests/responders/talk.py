@@ -8,16 +8,16 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.access import Access, Whom
 from xbot.config.options import BUNDLED
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.errors import TooManyRooms
 from xbot.itself import Itself
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders
-from xbot.message import Message
-from xbot.overview import Link, Overview, Phase, Place
-from xbot.people import People
+from xbot.model.access import Access, Whom
+from xbot.model.errors import TooManyRooms
+from xbot.model.message import Message
+from xbot.model.people import People
+from xbot.model.status import Link, Overview, Phase, Place
 from xbot.settings import ResponderSettings, RoomSettings
 from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain

@@ -3,8 +3,8 @@
 from attrs import evolve
 
 from tests.responders.talk import BOB, BOT, ROOM, Talk, bundled, only
-from xbot.access import Access
-from xbot.message import Message
+from xbot.model.access import Access
+from xbot.model.message import Message
 from xbot.settings import ResponderSettings
 
 DEPLOY = ResponderSettings(

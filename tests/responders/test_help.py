@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from tests.responders.talk import Talk, bundled, only
-from xbot.access import Access
+from xbot.model.access import Access
 from xbot.settings import ResponderSettings
 
 OFF = [evolve(bundled(name), enabled=False) for name in ("ping", "status", "whoami", "remember")]

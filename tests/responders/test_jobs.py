@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.responders.talk import ALICE, BOB, NOW, ROOM, Talk, bundled, only
 from xbot import Message, respond
-from xbot.access import Access, Whom
+from xbot.model.access import Access, Whom
 from xbot.responders import _kept_jobs
 from xbot.responders._schedule import Schedule
 from xbot.settings import ResponderSettings

@@ -1,7 +1,7 @@
 """What the ``rooms`` responder promises."""
 
 from tests.responders.talk import ALICE, BOB, ROOM, Talk, bundled
-from xbot.access import Access
+from xbot.model.access import Access
 
 OTHER = "lounge@rooms.example.org"
 

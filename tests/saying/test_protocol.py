@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.saying.protocol import MAX_LINE, MAX_TEXT, BadRequest, Reply, Request, Result
 
 ROOM = "ops@rooms.example"

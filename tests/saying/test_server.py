@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.saying.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
 from xbot.saying.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
 

@@ -10,7 +10,7 @@ from twisted.trial import unittest
 
 from tests.testing import shop
 from xbot import Failed, Message, brain, every, hear, respond, say
-from xbot.errors import InvalidConfig, XbotError
+from xbot.model.errors import InvalidConfig, XbotError
 from xbot.testing import Bot, NotAnswered
 from xbot.testing import bot as kit
 from xbot.testing import given as names

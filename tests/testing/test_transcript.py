@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from xbot.errors import InvalidConfig
+from xbot.model.errors import InvalidConfig
 from xbot.testing.transcript import MAX_SIZE, Expected, Person, Scene, Step, parse, read
 
 PATH = Path("talk.txt")

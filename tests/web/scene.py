@@ -4,8 +4,8 @@ import random
 
 from attrs import evolve
 
-from xbot.overview import Link, Overview, Phase, Place, Posts, Skill
-from xbot.recent import Change, Command
+from xbot.model.recent_events import Change, Command
+from xbot.model.status import Link, Overview, Phase, Place, Posts, Skill
 from xbot.web.samples import COUNT, Sample
 
 NOW = 1_772_355_600.0

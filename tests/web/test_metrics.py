@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial import unittest
 
 from tests.web.scene import BAD, EVIL, GOOD
-from xbot.recent import Command
+from xbot.model.recent_events import Command
 from xbot.web.metrics import Metrics
 
 

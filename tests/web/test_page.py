@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial import unittest
 
 from tests.web.scene import BAD, EVIL, GOOD, NOW, samples
-from xbot.overview import Link, Overview, Phase
+from xbot.model.status import Link, Overview, Phase
 from xbot.web.page import MAX_ROWS, page
 
 #: All elements that the page is made of: none that runs or loads anything but these.

@@ -14,8 +14,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.web.scene import BAD, GOOD, NOW
-from xbot.overview import PATIENCE, Link, Overview, Phase
-from xbot.recent import Command
+from xbot.model.recent_events import Command
+from xbot.model.status import PATIENCE, Link, Overview, Phase
 from xbot.settings import HttpSettings, Listen
 from xbot.web.answer import SVG
 from xbot.web.server import HEADERS

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import FOLDER, sample
 from tests.webhooks.test_payload import anything
-from xbot.rates import Rate
+from xbot.model.token_bucket import Rate
 from xbot.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.web.posting import Posted
 from xbot.webhooks.door import READERS, STATUSES, Door, read

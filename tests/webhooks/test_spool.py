@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.journal.test_journal import InTurn
 from xbot.durable.writer import RETRY as FILE_RETRY
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.webhooks import file, spool
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
 from xbot.webhooks.report import Item, Report

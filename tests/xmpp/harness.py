@@ -20,7 +20,7 @@ from zope.interface import alsoProvides
 
 from tests.identity import Identity
 from tests.xmpp.trees import trees
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream

@@ -22,10 +22,10 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
-from xbot.errors import InvalidJid, NotConnected, Unreachable
 from xbot.interfaces import IAdapter
-from xbot.jid import Jid
-from xbot.message import Message, reply_to
+from xbot.model.errors import InvalidJid, NotConnected, Unreachable
+from xbot.model.jid import Jid
+from xbot.model.message import Message, reply_to
 from xbot.outbox import Outbox
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns

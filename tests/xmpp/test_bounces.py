@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.xmpp.bounces import MAX_KNOWN, MAX_ROOMS, Bounces
 
 CONDITION = "not-acceptable"

@@ -16,10 +16,10 @@ from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thre
 from tests.xmpp.model import NICK, ROOM, ModelServer
 from xbot.answers import Answers
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.jid import Jid
 from xbot.matching.pattern import Pattern
+from xbot.model.jid import Jid
+from xbot.model.status import PATIENCE
 from xbot.outbox import Outbox
-from xbot.overview import PATIENCE
 from xbot.responder import Responder, Route
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.testing.journal import MemoryJournal

@@ -20,8 +20,8 @@ from tests.xmpp.harness import (
     lowest,
 )
 from xbot.heartbeat import BEAT, LIMIT
-from xbot.jid import Jid
-from xbot.people import People
+from xbot.model.jid import Jid
+from xbot.model.people import People
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, PROPERTY, lowest, session
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import glance
 from xbot.xmpp.elements import ElementStream

@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import Peer, make_factory, parse, session
-from xbot.errors import NotConnected
+from xbot.model.errors import NotConnected
 from xbot.xmpp.handlers import Handler, Handlers
 from xbot.xmpp.problems import ConnectionProblem
 

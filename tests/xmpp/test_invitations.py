@@ -18,9 +18,9 @@ from tests.xmpp.harness import (
     parse,
     shape,
 )
-from xbot.errors import TooManyRooms
-from xbot.jid import Jid
-from xbot.people import People
+from xbot.model.errors import TooManyRooms
+from xbot.model.jid import Jid
+from xbot.model.people import People
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import invited, ns
 from xbot.xmpp.adapter import XmppAdapter

@@ -6,7 +6,7 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.xmpp.harness import JID, parse, session, shape
-from xbot.errors import NotConnected
+from xbot.model.errors import NotConnected
 from xbot.xmpp import fast_elements, ns
 from xbot.xmpp import iq as module
 from xbot.xmpp.elements import MAX_ELEMENTS, ElementStream

@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, lowest, session
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp import elements, ns, rooms
 from xbot.xmpp.elements import MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_VALUES, ElementStream

@@ -18,8 +18,8 @@ from tests.xmpp.harness import (
     lowest,
     parse_all,
 )
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.outbox import Outbox
 from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import managed, ns

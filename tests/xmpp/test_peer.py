@@ -36,7 +36,7 @@ from tests.xmpp.harness import (
     mechanisms,
 )
 from tests.xmpp.test_tls import Recorder, shake_hands, tls_over
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import Secret
 from xbot.xmpp import tls
 from xbot.xmpp.channel_binding import tls_connection

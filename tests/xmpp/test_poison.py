@@ -6,7 +6,7 @@ from twisted.words.xish import domish
 
 from tests.xmpp.harness import BIND, JID, features
 from tests.xmpp.test_managed import NS, ROOM, SM, ManagedCase
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.problems import Ended
 from xbot.xmpp.sm import Sent

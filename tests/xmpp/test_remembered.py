@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.xmpp.mechanisms import Choice
 from xbot.xmpp.remembered import MAX_SIZE, Downgrade, MemoryUnreadable, Remembered
 

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, Peer, lowest, session
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp.iq import Iq

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import lowest
-from xbot.errors import NotConnected
+from xbot.model.errors import NotConnected
 from xbot.xmpp.alarm import GRACE, Alarm
 from xbot.xmpp.iq import IqRefused, IqTimeout
 from xbot.xmpp.problems import ConnectionProblem

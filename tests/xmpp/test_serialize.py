@@ -9,7 +9,7 @@ from twisted.words.xish import domish
 
 from tests.xmpp.harness import HONEST_TREES, PROPERTY, build, shape
 from tests.xmpp.trees import XMLNS, trees
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import (
     MAX_DEPTH,

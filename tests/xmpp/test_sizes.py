@@ -6,10 +6,10 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import BIND, JID, features, parse_all
 from tests.xmpp.test_managed import NS, ROOM, SM, ManagedCase
-from xbot.errors import TooLong
-from xbot.message import Message
+from xbot.model.errors import TooLong
+from xbot.model.markup import SHORTEST_PAGE, pages
+from xbot.model.message import Message
 from xbot.parts import MARK, MAX_PARTS, parts_of
-from xbot.texts import SHORTEST_PAGE, pages
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import WIDEST, sanitize, serialize_message, text_size
 from xbot.xmpp.sizes import LEAST, MARGIN, MOST, SAFE, besides, told_limit, usual

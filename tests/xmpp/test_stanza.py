@@ -3,8 +3,8 @@
 from twisted.trial import unittest
 
 from tests.xmpp.harness import build, parse, shape
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import serialize
 from xbot.xmpp.stanza import NotSpoken, Spoken, error_reply, message_element, read_message

@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, session, shape
-from xbot.people import NOBODY, People
+from xbot.model.people import NOBODY, People
 from xbot.settings import SUBSCRIPTIONS, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.subscriptions import Subscriptions

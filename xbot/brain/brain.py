@@ -21,8 +21,8 @@ from xbot.brain.lasting import Clocks, clocks
 from xbot.brain.memory import Memory
 from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.writer import RETRY, Writer
-from xbot.file_state import FileState
 from xbot.interfaces import IBrain
+from xbot.model.file_state import FileState
 
 if TYPE_CHECKING:
     from xbot.brain.file import BrainFile, Stamp

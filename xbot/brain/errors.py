@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xbot.errors import XbotError
-from xbot.file_state import FileUnavailable, UnusableFile
+from xbot.model.errors import XbotError
+from xbot.model.file_state import FileUnavailable, UnusableFile
 
 
 class BrainFull(XbotError):

@@ -18,7 +18,7 @@ from xbot.brain.contents import Contents, Place
 from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
 from xbot.brain.lasting import Clocks, elapsed
 from xbot.durable.owned import OwnedFile
-from xbot.file_state import FileUnavailable
+from xbot.model.file_state import FileUnavailable
 
 
 class Filing:

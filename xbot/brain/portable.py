@@ -17,7 +17,7 @@ from xbot.brain.file import KIND, BrainFile, Content, Stamp
 from xbot.brain.lasting import Clocks, elapsed
 from xbot.brain.values import frozen as encoded
 from xbot.durable.file import BrokenFile, take_lock
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 #: Of the text's form.
 VERSION = 1

@@ -9,8 +9,8 @@ from typing import Any
 
 from xbot import config
 from xbot.config.describe import describe
-from xbot.errors import EXIT_CONFIG
 from xbot.loading.finding import offered
+from xbot.model.errors import EXIT_CONFIG
 from xbot.plan import plan
 
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from xbot.cli import ini, speaker
-from xbot.errors import EXIT_CONFIG
+from xbot.model.errors import EXIT_CONFIG
 from xbot.terminal import safe
 
 

@@ -21,7 +21,7 @@ def add_to(parser: argparse._ActionsContainer) -> None:
 def path_of(options: argparse.Namespace) -> Path:
     """Where it is.
 
-    :raises xbot.errors.InvalidConfig: when there is none.
+    :raises xbot.model.errors.InvalidConfig: when there is none.
     """
     path = options.config or config.find()
     assert isinstance(path, Path)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from xbot import __version__
 from xbot.cli import brain, check, demo, explain, journal, output, say, shell, status, test
-from xbot.errors import EXIT_CONFIG, InvalidConfig
+from xbot.model.errors import EXIT_CONFIG, InvalidConfig
 
 #: In the order in which ``--help`` lists them.
 COMMANDS = (check, explain, test, shell, demo, say, journal, brain, status)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
-from xbot.speech import message_of
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.speech import message_of
 
 
 def add_to(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -34,7 +34,7 @@ def add_to(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 
 def speaker_of(options: argparse.Namespace) -> dict[str, Any]:
-    """``sender``, ``room``, ``nick`` and ``affiliation``, as for :func:`xbot.speech.message_of`.
+    """``sender``, ``room``, ``nick`` and ``affiliation``, as ``message_of`` takes them.
 
     :raises ValueError: when they do not fit together.
     """

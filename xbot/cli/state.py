@@ -21,7 +21,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def state_of(options: argparse.Namespace) -> Path:
     """The folder as it was named, or as the ini says.
 
-    :raises xbot.errors.InvalidConfig: when the ini is none.
+    :raises xbot.model.errors.InvalidConfig: when the ini is none.
     """
     state = options.state or config.load(ini.path_of(options)).bot.state
     assert isinstance(state, Path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xbot.cli import ini
-from xbot.errors import EXIT_CONFIG
+from xbot.model.errors import EXIT_CONFIG
 
 
 def add_to(commands: Any) -> None:

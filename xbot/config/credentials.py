@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 from xbot.settings import Secret
 
 #: More than any password, in bytes: a file this large was named by mistake.

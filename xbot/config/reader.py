@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 
-from xbot.access import Access
 from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED
@@ -18,9 +17,10 @@ from xbot.config.scripts import scripts
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.webhooks import read_webhooks
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
-from xbot.errors import InvalidConfig, Problem
-from xbot.jid import Jid
 from xbot.logs.levels import Levels
+from xbot.model.access import Access
+from xbot.model.errors import InvalidConfig, Problem
+from xbot.model.jid import Jid
 from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,

@@ -12,8 +12,8 @@ from attrs import define, field, frozen
 
 from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
-from xbot.errors import InvalidJid, Problem
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid, Problem
+from xbot.model.jid import Jid
 from xbot.spelling import suggest
 
 _KINDS = {kind.name: kind for kind in KINDS}

@@ -12,11 +12,11 @@ from base64 import b64decode
 from pathlib import Path
 
 from xbot import durations
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
 from xbot.logs.levels import Levels
-from xbot.people import People
-from xbot.rates import Rate
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.people import People
+from xbot.model.token_bucket import Rate
 from xbot.settings import (
     EMBEDDED,
     LOG_FORMATS,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from xbot.access import ROOM_WORDS, Whom
 from xbot.config.sections import ConvertedSection
-from xbot.people import NOBODY, People
+from xbot.model.access import ROOM_WORDS, Whom
+from xbot.model.people import NOBODY, People
 from xbot.spelling import suggest
 
 Groups = Mapping[str, People]

@@ -9,9 +9,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.dispatch.runs import Run, Runs
-from xbot.entry import INTERRUPTED, LAPSED, REFUSED, WAITING, Entry, JournalUnavailable
 from xbot.interfaces import IJournal
-from xbot.message import Message
+from xbot.model.journal_entry import (
+    INTERRUPTED,
+    LAPSED,
+    REFUSED,
+    WAITING,
+    Entry,
+    JournalUnavailable,
+)
+from xbot.model.message import Message
 
 #: Seconds that a command waits for the journal's disk before it is refused.
 ACCEPT_TIMEOUT = 30.0

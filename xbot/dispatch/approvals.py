@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from xbot.access import identity_of, refusal
 from xbot.answers import Answers
-from xbot.errors import XbotError
 from xbot.filters import may_have_effects
-from xbot.message import Message, reply_to
-from xbot.rates import Buckets, Rate, Verdict
+from xbot.model.access import identity_of, refusal
+from xbot.model.errors import XbotError
+from xbot.model.message import Message, reply_to
+from xbot.model.token_bucket import Buckets, Rate, Verdict
 from xbot.responder import Chosen, Responder, Route
 from xbot.threads import Busy
 

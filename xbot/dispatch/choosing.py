@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from xbot.matching.matcher import FindsGuarded, Found, Matcher
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Chosen, Responder
 
 IsHere = Callable[[Responder, Message], bool]

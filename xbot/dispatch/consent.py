@@ -13,7 +13,7 @@ from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run
 from xbot.failures import NoAnswer
 from xbot.filters import may_have_effects
-from xbot.message import Message, reply_to
+from xbot.model.message import Message, reply_to
 from xbot.responder import Responder
 from xbot.threads import Busy
 

@@ -17,7 +17,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.access import refusal
 from xbot.dispatch import interrupted
 from xbot.dispatch.accepting import Accepting
 from xbot.dispatch.approvals import Approvals
@@ -33,18 +32,19 @@ from xbot.dispatch.more import More
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run, Runs
 from xbot.dispatch.unsafe import Unsafe
-from xbot.entry import APPROVED, MISSED
-from xbot.errors import NotConnected
 from xbot.failures import Failed
 from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
-from xbot.measure import UNBOUNDED, Measure
-from xbot.message import Message, reply_to
+from xbot.model.access import refusal
+from xbot.model.cooldown import Throttle
+from xbot.model.errors import NotConnected
+from xbot.model.fair_share import domain_of
+from xbot.model.journal_entry import APPROVED, MISSED
+from xbot.model.message import Message, reply_to
+from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.responder import Chosen, Responder
-from xbot.share import domain_of
-from xbot.throttle import Throttle
 
 if TYPE_CHECKING:
     from xbot.dispatch.explaining import Explanation

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from xbot.filters import Rooms, may_answer, may_have_effects
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Chosen, Responder, Route
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xbot.dispatch.runs import Run
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Chosen
 
 #: What lets the next one be asked.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from attrs import define, evolve
 from twisted.internet.defer import Deferred, succeed
 
-from xbot.message import Message
+from xbot.model.message import Message
 
 #: Said once when what was remembered could not be saved.
 NOT_SAVED = "What I remembered of this is not saved yet: it is lost if I am restarted now."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from xbot.share import may_have_more
+from xbot.model.fair_share import may_have_more
 
 #: Things that wait in one place behind another, and in all places. One place has as many as are
 #: left of these at most.

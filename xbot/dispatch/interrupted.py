@@ -11,8 +11,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from xbot.dispatch.accepting import Accepting
-from xbot.entry import LAPSED, Entry
-from xbot.message import Message, reply_to
+from xbot.model.journal_entry import LAPSED, Entry
+from xbot.model.message import Message, reply_to
 
 Told = Callable[[], None]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from xbot.message import Message
-from xbot.rates import Buckets, Rate, Verdict
+from xbot.model.message import Message
+from xbot.model.token_bucket import Buckets, Rate, Verdict
 from xbot.responder import Responder
 
 

@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from xbot.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
-from xbot.message import Message, reply_to
+from xbot.model.cooldown import Throttle
+from xbot.model.fair_share import domain_of
+from xbot.model.message import Message, reply_to
 from xbot.responder import Chosen
-from xbot.share import domain_of
-from xbot.throttle import Throttle
 
 #: A server gives out all that it kept at once; what comes within so many seconds is one answer.
 GATHER = 2.0

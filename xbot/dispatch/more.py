@@ -14,7 +14,7 @@ from xbot.answers import Answers
 from xbot.dispatch.output import MAX_PAGES
 from xbot.dispatch.person import Person, person_of
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.responder import Chosen, Responder, Route
 
 #: Seconds for which it is kept, for how many places of one person, and for how many in all.

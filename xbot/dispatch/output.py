@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import define, field
 
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH, cut
-from xbot.measure import UNBOUNDED, Measure
-from xbot.texts import pages
+from xbot.model.markup import pages
+from xbot.model.size_limit import UNBOUNDED, Measure
 
 #: No message is longer, in characters.
 PAGE = 2000

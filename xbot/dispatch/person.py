@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from xbot.message import Message
-from xbot.share import domain_of
+from xbot.model.fair_share import domain_of
+from xbot.model.message import Message
 
 
 @frozen

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from xbot.answers import Answers
 from xbot.dispatch.person import Person, person_of
 from xbot.failures import NoAnswer
-from xbot.message import Message
+from xbot.model.fair_share import may_have_more
+from xbot.model.message import Message
 from xbot.responder import Chosen, Responder, Route
-from xbot.share import may_have_more
 from xbot.threads import Busy
 
 #: So many questions are open at once; in one room, or in private to those of one domain, as many

@@ -19,9 +19,9 @@ from xbot.calls import Fill
 from xbot.dispatch.held import Held
 from xbot.dispatch.output import Output
 from xbot.failures import Failed, Misused, NoAnswer
-from xbot.idents import new_ident
-from xbot.measure import UNBOUNDED, Measure
-from xbot.message import AskedInThread, Message, reply_to
+from xbot.model.message import AskedInThread, Message, reply_to
+from xbot.model.random_ids import new_ident
+from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.responder import Responder, Route
 from xbot.threads import Busy
 

@@ -19,8 +19,8 @@ from urllib.parse import quote
 from attrs import field, frozen
 from twisted.python.failure import Failure
 
-from xbot.errors import XbotError, reason
-from xbot.file_state import FileUnavailable, UnusableFile
+from xbot.model.errors import XbotError, reason
+from xbot.model.file_state import FileUnavailable, UnusableFile
 
 #: Seconds to wait while somebody else (a person with sqlite3) holds the file.
 BUSY_TIMEOUT = 2.0
@@ -116,7 +116,7 @@ class DurableFile:
         result, a Failure, and nothing of that action is done; the others go on.
         When the file fails, none of them was done.
 
-        :raises xbot.file_state.FileUnavailable: of its kind, and the file is closed.
+        :raises xbot.model.file_state.FileUnavailable: of its kind, and the file is closed.
         """
         try:
             if os.stat(self._path).st_ino != self.inode:
@@ -156,8 +156,8 @@ def take_lock(kind: Kind, path: Path) -> int:
 
     Makes the folder, too, which only its owner may read.
 
-    :raises xbot.file_state.UnusableFile: of its kind, when another process has it.
-    :raises xbot.file_state.FileUnavailable: of its kind, when there can be no lock now.
+    :raises xbot.model.file_state.UnusableFile: of its kind, when another process has it.
+    :raises xbot.model.file_state.FileUnavailable: of its kind, when there can be no lock now.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ def take_lock(kind: Kind, path: Path) -> int:
 def move_aside(kind: Kind, path: Path) -> Path:
     """Rename a broken file with all that belongs to it; gives its new path.
 
-    :raises xbot.file_state.FileUnavailable: of its kind, when it cannot be renamed.
+    :raises xbot.model.file_state.FileUnavailable: of its kind, when it cannot be renamed.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside, more = Path(f"{path}.broken-{stamp}"), 0
@@ -201,7 +201,7 @@ def move_aside(kind: Kind, path: Path) -> Path:
 def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a file that may be in use, which it changes nothing of.
 
-    :raises xbot.file_state.FileUnavailable: of its kind, when there is none, or what is
+    :raises xbot.model.file_state.FileUnavailable: of its kind, when there is none, or what is
         done with it inside fails.
     """
     try:

@@ -34,8 +34,8 @@ class OwnedFile(Generic[F]):
     def open(self) -> tuple[F, Path | None]:
         """The file, and where a broken one went. The lock stays until :meth:`release`.
 
-        :raises xbot.file_state.UnusableFile: of its kind, when another process has it.
-        :raises xbot.file_state.FileUnavailable: of its kind, when it cannot be opened now.
+        :raises xbot.model.file_state.UnusableFile: of its kind, when another process has it.
+        :raises xbot.model.file_state.FileUnavailable: of its kind, when it cannot be opened now.
         """
         if self._lock is None:
             self._lock = take_lock(self._kind, self._path)

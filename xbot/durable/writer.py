@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.durable.one_thread import RunsInOrder
-from xbot.file_state import FileState, FileUnavailable
+from xbot.model.file_state import FileState, FileUnavailable
 
 if TYPE_CHECKING:
     from xbot.durable.file import DurableFile, Kind
@@ -100,7 +100,7 @@ class Writer(Generic[F]):
 
         While the file fails, what ``is_kept`` waits for the next one.
 
-        :raises xbot.file_state.FileUnavailable: of its kind (by the Deferred) when it was not done.
+        :raises xbot.model.file_state.FileUnavailable: of its kind (by the Deferred) when it was not done.
         """
         is_refused = self._is is _Is.CLOSED or (
             not is_kept and (self._is is _Is.FAILED or self._closing is not None)

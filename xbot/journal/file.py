@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xbot.durable.file import DurableFile, Kind, reading
-from xbot.entry import (
+from xbot.model.journal_entry import (
     INTERRUPTED,
     LAPSED,
     WAITING,
@@ -20,7 +20,7 @@ from xbot.entry import (
     digest,
     kept,
 )
-from xbot.message import Message
+from xbot.model.message import Message
 
 #: What it is called in the state folder.
 FILE_NAME = "journal.sqlite"

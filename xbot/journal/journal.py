@@ -18,11 +18,11 @@ from zope.interface import implementer
 from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.owned import OwnedFile
 from xbot.durable.writer import Writer
-from xbot.entry import INTERRUPTED, REFUSED, Entry
-from xbot.file_state import FileState
 from xbot.interfaces import IJournal
 from xbot.journal.file import KIND, JournalFile
-from xbot.message import Message
+from xbot.model.file_state import FileState
+from xbot.model.journal_entry import INTERRUPTED, REFUSED, Entry
+from xbot.model.message import Message
 
 #: Some of the oldest entries go after so many new ones, and every so many seconds.
 PRUNE_AFTER = 250
@@ -79,7 +79,7 @@ class Journal:
     def open(self) -> Deferred[None]:
         """Fires once it was tried, even in vain: then ``state`` says why, and it tries again.
 
-        Fails with :class:`~xbot.entry.UnusableJournal` when only a person can help.
+        Fails with :class:`~xbot.model.journal_entry.UnusableJournal` when only a person can help.
         """
         return self._writer.open().addCallback(lambda _: self._prune_later())
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 
-from xbot.entry import Entry
+from xbot.model.journal_entry import Entry
 
 _TITLES = ("accepted", "took", "outcome", "responder", "who", "where", "what")
 

@@ -15,14 +15,14 @@ from twisted.python.failure import Failure
 
 from xbot.answers import Answers, collect
 from xbot.calls import Call, Work
-from xbot.errors import XbotError
 from xbot.failures import Misused
 from xbot.loading.convert import Convert, UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.loading.spoken import say_each, say_each_later
 from xbot.loading.steps import in_steps
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.errors import XbotError
+from xbot.model.message import Message
 from xbot.threads import Busy, RunsInThread
 from xbot.timer import StillAtWork
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, NewType, Union, get_args, get_origin
 
 from xbot import durations
-from xbot.errors import InvalidJid, XbotError
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid, XbotError
+from xbot.model.jid import Jid
 
 Convert = Callable[[str], Any]
 """Makes a value of a text; a ValueError says what the text *is* instead ("is no number")."""

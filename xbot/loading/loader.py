@@ -10,12 +10,12 @@ from attrs import evolve
 from xbot.calls import call_of
 from xbot.config.options import BUNDLED, OPEN
 from xbot.decorators import Declared
-from xbot.errors import InvalidConfig, Problem
 from xbot.loading import finding
 from xbot.loading.code import responder_of_code
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.templates import call_of_program, fill_of_reply
 from xbot.loading.wrong import Wrong
+from xbot.model.errors import InvalidConfig, Problem
 from xbot.responder import Responder
 from xbot.settings import MAX_RUNS, ResponderSettings
 from xbot.surroundings import Surroundings
@@ -32,7 +32,7 @@ def load_responders(
     Of the bundled ones those come whose section says so, and those that need none.
 
     Imports what ``use`` names: anew within :func:`~xbot.loading.fresh.fresh_modules`
-    of :func:`modules_of`. Raises :class:`~xbot.errors.InvalidConfig` with every
+    of :func:`modules_of`. Raises :class:`~xbot.model.errors.InvalidConfig` with every
     mistake. Whoever loads them starts their scopes, begins them, and closes them
     in the end.
     """

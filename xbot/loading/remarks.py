@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xbot.config.scripts import operators
-from xbot.errors import Problem
 from xbot.filters import Rooms
 from xbot.loading.loader import problem
 from xbot.matching.way import way_of
-from xbot.people import NOBODY
+from xbot.model.errors import Problem
+from xbot.model.people import NOBODY
 from xbot.responder import Responder, Route
 from xbot.settings import Config, ResponderSettings
 from xbot.spelling import suggest

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from twisted.python.failure import Failure
 
 from xbot.answers import MAX_ANSWERS, Answers
-from xbot.message import Message
+from xbot.model.message import Message
 
 
 def say_each(message: Message, several: Iterator[object], is_over: threading.Event) -> Answers:

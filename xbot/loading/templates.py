@@ -14,7 +14,7 @@ from xbot.answers import Answers, collect
 from xbot.calls import Call, Fill
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.settings import ResponderSettings
 from xbot.template import FACTS, Template
 from xbot.threads import RunsInThread

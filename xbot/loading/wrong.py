@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xbot.errors import XbotError
 from xbot.loading.fresh import installed
+from xbot.model.errors import XbotError
 
 _OURS = Path(__file__).resolve().parent
 

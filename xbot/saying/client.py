@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from xbot.errors import XbotError, reason
+from xbot.model.errors import XbotError, reason
 from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
 from xbot.uptime import uptime
 

@@ -7,8 +7,8 @@ from enum import Enum
 
 from attrs import frozen
 
-from xbot.errors import InvalidJid, XbotError
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid, XbotError
+from xbot.model.jid import Jid
 
 #: The socket's name in the state folder.
 SOCKET_NAME = "say.sock"

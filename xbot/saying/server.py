@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from xbot.errors import reason
-from xbot.jid import Jid
 from xbot.listening import Listening
-from xbot.message import Message
+from xbot.model.errors import reason
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.saying.protocol import (
     MAX_LINE,
     SOCKET_NAME,

@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from xbot import config
 from xbot.assembly import Assembly
 from xbot.dispatch.explaining import Explanation
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.model.speech import message_of
 from xbot.responder import Responder
 from xbot.settings import Config, RoomSettings
-from xbot.speech import message_of
 from xbot.testing.adapter import FakeAdapter
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.clock import TestClock
@@ -85,7 +85,7 @@ class Bot:
     such as groups and rooms. Rates that the whole bot has hold only with
     ``limits``, for tests speak faster than people.
 
-    Wrong options raise :class:`~xbot.errors.InvalidConfig`, as the daemon would.
+    Wrong options raise :class:`~xbot.model.errors.InvalidConfig`, as the daemon would.
     """
 
     def __init__(

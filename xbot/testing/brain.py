@@ -13,8 +13,8 @@ from xbot.brain.brain import checked_name
 from xbot.brain.contents import Bounds, Contents
 from xbot.brain.errors import BrainUnavailable
 from xbot.brain.memory import Memory
-from xbot.file_state import FileState
 from xbot.interfaces import IBrain
+from xbot.model.file_state import FileState
 
 PATH = Path("brain.sqlite")
 

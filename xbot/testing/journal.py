@@ -8,10 +8,18 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.entry import INTERRUPTED, LAPSED, WAITING, Entry, JournalUnavailable, digest, kept
-from xbot.file_state import FileState
 from xbot.interfaces import IJournal
-from xbot.message import Message
+from xbot.model.file_state import FileState
+from xbot.model.journal_entry import (
+    INTERRUPTED,
+    LAPSED,
+    WAITING,
+    Entry,
+    JournalUnavailable,
+    digest,
+    kept,
+)
+from xbot.model.message import Message
 
 PATH = Path("journal.sqlite")
 

@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain
 from xbot.threads import RunsInThread

@@ -27,8 +27,8 @@ from pathlib import Path
 from attrs import define, evolve, field, frozen
 
 from xbot import durations
-from xbot.errors import InvalidConfig, InvalidJid, Problem
-from xbot.jid import Jid
+from xbot.model.errors import InvalidConfig, InvalidJid, Problem
+from xbot.model.jid import Jid
 
 #: More than any transcript, in bytes.
 MAX_SIZE = 1 << 20

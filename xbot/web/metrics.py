@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from xbot.overview import Overview, Posts
-from xbot.recent import Command
+from xbot.model.recent_events import Command
+from xbot.model.status import Overview, Posts
 from xbot.web.answer import Answer
 
 #: Bounds of what is counted by how long it took, in seconds.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from twisted.web.template import Tag, flattenString
 
 from xbot.logs.text import escape
-from xbot.overview import Overview, Phase, Place
+from xbot.model.status import Overview, Phase, Place
 from xbot.web.answer import HTML, Answer
 from xbot.web.charts import bars, line, strip, tag
 from xbot.web.samples import COUNT, PERIOD, Sample

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from xbot.overview import Overview
+from xbot.model.status import Overview
 
 #: Seconds between two samples, and how many there are.
 PERIOD, COUNT = 30.0, 120

@@ -15,8 +15,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from xbot.listening import Listening
-from xbot.overview import Overview
-from xbot.recent import Command
+from xbot.model.recent_events import Command
+from xbot.model.status import Overview
 from xbot.settings import HttpSettings
 from xbot.web.answer import CSS, JSON, SVG, Answer
 from xbot.web.metrics import Metrics

@@ -10,16 +10,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from xbot.calls import TakesPost
-from xbot.errors import XbotError
 from xbot.failures import Failed
-from xbot.file_state import FileUnavailable
-from xbot.overview import Posts
-from xbot.rates import Buckets, Verdict
+from xbot.model.cooldown import Throttle
+from xbot.model.errors import XbotError
+from xbot.model.file_state import FileUnavailable
+from xbot.model.status import Posts
+from xbot.model.token_bucket import Buckets, Verdict
 from xbot.scope import Unloaded
 from xbot.settings import RESPONDER, WebhookSettings
 from xbot.template import DOTTED, Template
 from xbot.threads import Busy
-from xbot.throttle import Throttle
 from xbot.web.answer import Answer
 from xbot.web.posting import Posted
 from xbot.webhooks.alerts import alertmanager, grafana

@@ -11,9 +11,9 @@ from hashlib import sha256
 from attrs import frozen
 
 from xbot.durable.file import DurableFile, Kind
-from xbot.errors import XbotError
-from xbot.file_state import FileUnavailable, UnusableFile
-from xbot.share import may_have_more
+from xbot.model.errors import XbotError
+from xbot.model.fair_share import may_have_more
+from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.webhooks.report import Item
 
 #: What it is called in the state folder.

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 #: No field is said with more characters, and no link with more.
 MAX_FIELD, MAX_LINK = 400, 500

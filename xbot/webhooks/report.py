@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from attrs import frozen
 
-from xbot.texts import code
+from xbot.model.markup import code
 
 #: One post says no more lines and characters.
 MAX_LINES, MAX_LENGTH = 12, 3000

@@ -16,10 +16,10 @@ from twisted.python.failure import Failure
 from xbot.durable.one_thread import OneThread, RunsInOrder
 from xbot.durable.owned import OwnedFile
 from xbot.durable.writer import Writer
-from xbot.file_state import FileState
-from xbot.idents import new_ident
-from xbot.message import Message
-from xbot.throttle import Throttle
+from xbot.model.cooldown import Throttle
+from xbot.model.file_state import FileState
+from xbot.model.message import Message
+from xbot.model.random_ids import new_ident
 from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 

@@ -15,12 +15,12 @@ from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 from zope.interface import implementer
 
-from xbot.errors import NotConnected, Unreachable
 from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
-from xbot.jid import Jid
-from xbot.measure import Measure
-from xbot.message import Message
+from xbot.model.errors import NotConnected, Unreachable
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.model.size_limit import Measure
 from xbot.settings import RoomSettings, XmppSettings
 from xbot.uptime import elapsed_clock
 from xbot.xmpp import ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from xbot.jid import CACHE_SIZE, Jid
+from xbot.model.jid import CACHE_SIZE, Jid
 
 
 class Address(NamedTuple):
@@ -20,6 +20,6 @@ class Address(NamedTuple):
 # Bounded: strangers choose JIDs.
 @lru_cache(maxsize=CACHE_SIZE)
 def read_address(text: str) -> Address:
-    """The address that a stanza bears; :class:`~xbot.errors.InvalidJid` when it is none."""
+    """The address that a stanza bears; :class:`~xbot.model.errors.InvalidJid` when it is none."""
     jid = Jid.parse(text)
     return Address(jid, jid.bare, str(jid), str(jid.bare))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from xbot.message import Message
+from xbot.model.message import Message
 
 #: So many of the messages that left last are known of each room, and so many rooms: those to
 #: which something was said last.

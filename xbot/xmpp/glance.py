@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xbot.errors import InvalidJid
-from xbot.jid import check_resource
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import check_resource
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import Address, read_address
 from xbot.xmpp.nodes import ATTRIBUTES, CHILDREN, NAME, Node, full_name

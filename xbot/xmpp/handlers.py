@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 from twisted.words.xish.xpath import XPathQuery
 
-from xbot.errors import NotConnected
+from xbot.model.errors import NotConnected
 from xbot.xmpp._wokkel import StreamManager, XMPPHandler
 from xbot.xmpp.managed import Managed
 from xbot.xmpp.problems import ConnectionProblem
@@ -125,14 +125,14 @@ class Handlers(StreamManager):  # type: ignore[misc]
     def send(self, obj: domish.Element) -> None:
         """Send a stanza now.
 
-        :raises xbot.errors.NotConnected: when there is no session.
+        :raises xbot.model.errors.NotConnected: when there is no session.
         """
         self.stream_to(obj.getAttribute("to", "the server")).send(obj)
 
     def stream_to(self, recipient: str) -> Stream:
         """The stream of the session, for something that is for ``recipient``.
 
-        :raises xbot.errors.NotConnected: when there is no session.
+        :raises xbot.model.errors.NotConnected: when there is no session.
         """
         stream = self.xmlstream
         if stream is None or not self._initialized or stream.problem is not None:

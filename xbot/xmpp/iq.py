@@ -12,9 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
-from xbot.errors import NotConnected
-from xbot.idents import new_ident
-from xbot.jid import Jid
+from xbot.model.errors import NotConnected
+from xbot.model.jid import Jid
+from xbot.model.random_ids import new_ident
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.nodes import ATTRIBUTES, Node, full_name, node_of

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.xmlstream import Authenticator
 from twisted.words.xish import domish
 
-from xbot.errors import InvalidJid
-from xbot.idents import new_ident
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.random_ids import new_ident
 from xbot.settings import Secret
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import available_bindings, finished, tls_connection

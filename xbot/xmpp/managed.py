@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
-from xbot.errors import NotConnected, Undeliverable
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.errors import NotConnected, Undeliverable
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation
 from xbot.xmpp.sm import BadAcknowledgement, Count, Sent, Session, read_count, read_element

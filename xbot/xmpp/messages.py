@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
-from xbot.jid import Jid
-from xbot.message import Message, payload_of
+from xbot.model.jid import Jid
+from xbot.model.message import Message, payload_of
 from xbot.xmpp.delay import is_delayed, is_kept, is_resent
 from xbot.xmpp.freshness import Freshness
 from xbot.xmpp.glance import MESSAGE, Glance, glance_at_message

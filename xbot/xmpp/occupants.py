@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from xbot.errors import InvalidJid
+from xbot.model.errors import InvalidJid
 from xbot.xmpp.addresses import read_address
 
 #: XEP-0045 5.1 and 5.2; what is none of these counts as none.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from twisted.internet.error import ConnectError
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 
 class ConnectionProblem(XbotError):

@@ -11,8 +11,8 @@ from twisted.logger import Logger
 
 from xbot import private_file
 from xbot.config.credentials import Unusable, read_file
-from xbot.errors import reason
-from xbot.jid import Jid
+from xbot.model.errors import reason
+from xbot.model.jid import Jid
 from xbot.xmpp.channel_binding import EXPORTER
 from xbot.xmpp.mechanisms import Choice
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation

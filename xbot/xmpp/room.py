@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.backoff import Backoff
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
 from xbot.settings import RoomSettings
 from xbot.xmpp.alarm import Alarm
 from xbot.xmpp.exclusion import Exclusion, refusal, removal

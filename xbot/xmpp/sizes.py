@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from twisted.words.xish import domish
 
-from xbot.measure import Measure
+from xbot.model.size_limit import Measure
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import WIDEST, text_size
 from xbot.xmpp.stanza import child

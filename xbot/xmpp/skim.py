@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from xml.sax.saxutils import unescape
 
-from xbot.errors import InvalidJid
+from xbot.model.errors import InvalidJid
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
 from xbot.xmpp.glance import Glance, Sighting, Subject, sighting, subject_from

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from twisted.words.xish import domish
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.delay import is_delayed
 

@@ -29,8 +29,8 @@ from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_END_EVENT, BootstrapMixin
 from zope.interface import implementer
 
-from xbot.errors import TooLong
-from xbot.message import Message
+from xbot.model.errors import TooLong
+from xbot.model.message import Message
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.elements import ElementStream, StreamViolation
@@ -241,7 +241,7 @@ class Stream(XmlStream):
 
         :raises xbot.xmpp.serialize.Unserializable: and nothing is sent, when it is none,
             or larger than any that the server takes.
-        :raises xbot.errors.TooLong: and nothing is sent, when ``message`` is.
+        :raises xbot.model.errors.TooLong: and nothing is sent, when ``message`` is.
         """
         if not isinstance(obj, domish.Element):
             raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
@@ -259,7 +259,7 @@ class Stream(XmlStream):
     def send_message(self, message: Message) -> None:
         """Send what ``message`` says.
 
-        :raises xbot.errors.TooLong: and nothing is sent, when that is larger than the server takes.
+        :raises xbot.model.errors.TooLong: and nothing is sent, when that is larger than the server takes.
         """
         if self._trace is not None:
             # It shows elements.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from xbot.message import Message
+from xbot.model.message import Message
 from xbot.xmpp.problems import ConnectionProblem, Cut, Ended, StreamError
 from xbot.xmpp.sm import Sent
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 #: RFC 5802 5.1: the least that a client accepts; more would only slow tests down.
 ITERATIONS = 4096

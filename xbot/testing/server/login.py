@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import ITLSTransport
 from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
 from xbot.testing.server import credentials, markup
 from xbot.testing.server.binding import bindings
 from xbot.testing.server.credentials import Account, SaslError, Scram, check_plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.testing.server import markup
 from xbot.testing.server.markup import (
     NS_DISCO_INFO,

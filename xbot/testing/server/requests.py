@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.testing.server import markup
 from xbot.testing.server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
 from xbot.testing.server.rooms import StanzaError

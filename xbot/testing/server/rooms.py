@@ -8,8 +8,8 @@ from typing import Protocol
 
 from attrs import Factory, define, field
 
-from xbot.errors import XbotError
-from xbot.jid import Jid
+from xbot.model.errors import XbotError
+from xbot.model.jid import Jid
 from xbot.testing.server import markup
 from xbot.testing.server.history import MAX_HISTORY, Remembered, wanted_history
 from xbot.testing.server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element

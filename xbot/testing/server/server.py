@@ -29,8 +29,8 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
 from xbot.testing.server import markup
 from xbot.testing.server.certificate import Certificate
 from xbot.testing.server.credentials import SCRAM_HASHES, Account

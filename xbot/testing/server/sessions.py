@@ -8,7 +8,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.logger import Logger
 
-from xbot.jid import Jid
+from xbot.model.jid import Jid
 from xbot.testing.server import markup
 from xbot.testing.server.markup import NS_CLIENT, Element
 from xbot.testing.server.rooms import StanzaError

@@ -4,7 +4,7 @@ import re
 
 from twisted.trial import unittest
 
-from xbot.idents import new_ident
+from xbot.model.random_ids import new_ident
 
 
 class IdentTests(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.jid`."""
+"""Tests of :mod:`xbot.model.jid`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep
 
-from xbot.errors import InvalidJid
-from xbot.jid import _PREPARED, MAX_PART, Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import _PREPARED, MAX_PART, Jid
 
 PART = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 NEAR_JIDS = st.builds("{}@{}/{}".format, PART, PART, PART) | st.builds("{}@{}".format, PART, PART)

@@ -1,13 +1,13 @@
-"""What :mod:`xbot.access` promises."""
+"""What :mod:`xbot.model.access` promises."""
 
 from __future__ import annotations
 
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-from xbot.access import EVERYONE, ROOM_WORDS, Access, Whom, refusal
-from xbot.message import Message
-from xbot.people import People
+from xbot.model.access import EVERYONE, ROOM_WORDS, Access, Whom, refusal
+from xbot.model.message import Message
+from xbot.model.people import People
 
 ROOM = "ops@rooms.example"
 STRANGER = Message(f"{ROOM}/alice", f"{ROOM}/xbot", "go", {"type": "groupchat"}, ROOM, "alice")

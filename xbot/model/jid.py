@@ -8,7 +8,7 @@ from functools import lru_cache
 from attrs import frozen
 from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep
 
-from xbot.errors import InvalidJid
+from xbot.model.errors import InvalidJid
 
 #: RFC 7622 3.1: no part is longer than this, in bytes of UTF-8.
 MAX_PART = 1023
@@ -40,7 +40,7 @@ class Jid:
 
     @classmethod
     def parse(cls, text: str) -> Jid:
-        """Make a JID of its text, or raise :class:`~xbot.errors.InvalidJid`.
+        """Make a JID of its text, or raise :class:`~xbot.model.errors.InvalidJid`.
 
         The lengths are checked before anything else is done: preparing a JID
         of 200 KiB takes a second.

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
 
 
 @frozen

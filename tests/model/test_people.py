@@ -2,8 +2,8 @@
 
 from twisted.trial import unittest
 
-from xbot.jid import Jid
-from xbot.people import NOBODY, People
+from xbot.model.jid import Jid
+from xbot.model.people import NOBODY, People
 
 
 class PeopleTests(unittest.TestCase):

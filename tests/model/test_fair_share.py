@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
-from xbot.share import domain_of, may_have_more
+from xbot.model.fair_share import domain_of, may_have_more
 
 
 class ShareTests(unittest.TestCase):

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from xbot.errors import InvalidJid, XbotError
-from xbot.jid import Jid
-from xbot.texts import code as block
+from xbot.model.errors import InvalidJid, XbotError
+from xbot.model.jid import Jid
+from xbot.model.markup import code as block
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:

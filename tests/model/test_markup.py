@@ -1,4 +1,4 @@
-"""What :mod:`xbot.texts` promises."""
+"""What :mod:`xbot.model.markup` promises."""
 
 import re
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from xbot.texts import FENCE, SHORTEST_PAGE, code, pages, table
+from xbot.model.markup import FENCE, SHORTEST_PAGE, code, pages, table
 
 #: Made of what matters: fences, blanks, long words, what is not one character wide.
 PARTS = st.sampled_from(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from xbot.errors import XbotError
+from xbot.model.errors import XbotError
 
 
 class FileUnavailable(XbotError):

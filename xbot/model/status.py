@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from xbot.recent import Change, Command
+from xbot.model.recent_events import Change, Command
 
 #: Of the rooms that refuse us, so many are named in a line.
 MAX_NAMED = 3

@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot.throttle import Throttle
+from xbot.model.cooldown import Throttle
 
 
 class ThrottleTests(unittest.TestCase):

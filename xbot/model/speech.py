@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xbot.jid import Jid
-from xbot.message import Message
+from xbot.model.jid import Jid
+from xbot.model.message import Message
 
 
 def message_of(
@@ -23,7 +23,7 @@ def message_of(
     alone. With no ``sender`` it comes from a room that hides who its people are;
     then ``nick`` is needed. The default ``nick`` is the sender's local part.
 
-    :raises xbot.errors.InvalidJid: when an address is none.
+    :raises xbot.model.errors.InvalidJid: when an address is none.
     :raises ValueError: when the parts do not fit together.
     """
     jid = Jid.parse(sender) if sender is not None else None

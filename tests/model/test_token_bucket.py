@@ -1,11 +1,11 @@
-"""What :mod:`xbot.rates` promises."""
+"""What :mod:`xbot.model.token_bucket` promises."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from xbot.rates import Buckets, Rate, Verdict
+from xbot.model.token_bucket import Buckets, Rate, Verdict
 
 WITHIN, OVER, STILL = Verdict.WITHIN, Verdict.OVER, Verdict.STILL
 

@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.overview import Link, Overview, Phase, Place
+from xbot.model.status import Link, Overview, Phase, Place
 
 ONLINE = Link("online", 10.0, "connection refused")
 

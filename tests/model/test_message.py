@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.message`."""
+"""Tests of :mod:`xbot.model.message`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attrs import evolve, fields
 from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.message import Message, reply_to
+from xbot.model.message import Message, reply_to
 
 PUBLIC = Message(
     "ops@rooms/al",

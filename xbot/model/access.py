@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from xbot.errors import InvalidJid
-from xbot.jid import Jid
-from xbot.message import Message
-from xbot.people import NOBODY, People
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.model.people import NOBODY, People
 
 #: The words that name people by their affiliation with the room spoken in.
 #: It is what the room says; its owners can give it to anyone.

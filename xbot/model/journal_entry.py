@@ -6,8 +6,8 @@ import hashlib
 
 from attrs import frozen
 
-from xbot.file_state import FileUnavailable, UnusableFile
-from xbot.message import Message
+from xbot.model.file_state import FileUnavailable, UnusableFile
+from xbot.model.message import Message
 
 #: Of what was said, an entry keeps so many characters.
 MAX_BODY = 1000

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from xbot.measure import UNBOUNDED, Measure
+from xbot.model.size_limit import UNBOUNDED, Measure
 
 FENCE = "```"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from xbot.measure import Measure
+from xbot.model.size_limit import Measure
 
 #: What the process exits with when only a person can help: EX_CONFIG of sysexits.h.
 EXIT_CONFIG = 78

@@ -6,7 +6,7 @@ from collections import Counter
 
 from twisted.internet.interfaces import IReactorTime
 
-from xbot.share import may_have_more
+from xbot.model.fair_share import may_have_more
 
 
 class Throttle:

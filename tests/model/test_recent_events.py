@@ -4,8 +4,8 @@ from twisted.trial import unittest
 
 from xbot.dispatch.runs import Run
 from xbot.matching.pattern import Pattern
-from xbot.message import Message
-from xbot.recent import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
+from xbot.model.message import Message
+from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
 from xbot.responder import Responder, Route
 from xbot.survey import command
 

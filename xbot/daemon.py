@@ -25,7 +25,7 @@ from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.settings import BotSettings, Config
 from xbot.steady import make_steady
-from xbot.terminal import show_all
+from xbot.text.terminal import show_all
 from xbot.xmpp.trace import NAMESPACE as WIRE
 from xbot.xmpp.trace import Trace
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast, overload
 
 from attrs import field, frozen
 
-from xbot import durations
 from xbot.matching.pattern import Kind, Pattern, kind_of
 from xbot.responder import Example
+from xbot.text import durations
 
 _DECLARED = "__xbot_routes__"
 _EVERY = "__xbot_every__"

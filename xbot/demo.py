@@ -38,7 +38,7 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
-from xbot.terminal import as_line
+from xbot.text.terminal import as_line
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account

@@ -29,7 +29,7 @@ from xbot.model.message import Message
 from xbot.settings import Config
 from xbot.shell.adapter import ShellAdapter, You
 from xbot.shell.completion import completions
-from xbot.terminal import as_line, safe
+from xbot.text.terminal import as_line, safe
 
 #: Seconds that one line from a pipe has to be answered.
 ANSWER_TIMEOUT = 300.0

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import part
-from xbot.template import DOTTED, InvalidTemplate, Template
+from xbot.text.template import DOTTED, InvalidTemplate, Template
 from xbot.webhooks.own import Own
 from xbot.webhooks.payload import Part, WrongPayload
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from xbot.cli import ini, speaker
 from xbot.model.errors import EXIT_CONFIG
-from xbot.terminal import safe
+from xbot.text.terminal import safe
 
 
 def add_to(commands: Any) -> None:

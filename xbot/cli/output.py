@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from xbot.terminal import show_all
+from xbot.text.terminal import show_all
 
 #: As of a program that SIGPIPE ended, and EX_IOERR of sysexits.h.
 EXIT_PIPE, EXIT_FULL = 128 + signal.SIGPIPE, 74

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import Any
 
-from xbot import durations
 from xbot.cli import state
 from xbot.saying.client import NotRunning, ask
 from xbot.saying.protocol import MAX_TEXT, MAX_TIMEOUT, BadRequest, Request, Result
+from xbot.text import durations
 
 #: Of sysexits.h: nothing was said (data), nobody is there, it will be said later.
 EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_QUEUED = 65, 69, 75

@@ -21,7 +21,6 @@ from xbot.logs.levels import Levels
 from xbot.model.access import Access
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.jid import Jid
-from xbot.saslprep import saslprep
 from xbot.settings import (
     EMBEDDED,
     LOG_FORMATS,
@@ -40,8 +39,9 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
-from xbot.spelling import suggest
-from xbot.template import FACTS, Template
+from xbot.text.did_you_mean import suggest
+from xbot.text.saslprep import saslprep
+from xbot.text.template import FACTS, Template
 
 #: More than any ini, in bytes: a file this large was named by mistake.
 MAX_SIZE = 1 << 20

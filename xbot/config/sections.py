@@ -14,7 +14,7 @@ from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
 from xbot.model.errors import InvalidJid, Problem
 from xbot.model.jid import Jid
-from xbot.spelling import suggest
+from xbot.text.did_you_mean import suggest
 
 _KINDS = {kind.name: kind for kind in KINDS}
 

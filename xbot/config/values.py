@@ -11,7 +11,6 @@ import shlex
 from base64 import b64decode
 from pathlib import Path
 
-from xbot import durations
 from xbot.logs.levels import Levels
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
@@ -27,8 +26,9 @@ from xbot.settings import (
     Listen,
     Secret,
 )
-from xbot.spelling import suggest
-from xbot.template import DOTTED, Template
+from xbot.text import durations
+from xbot.text.did_you_mean import suggest
+from xbot.text.template import DOTTED, Template
 
 #: The longest duration, in seconds. Longer ones are a slip of the pen.
 MAX_DURATION = 7 * 86400.0

@@ -17,8 +17,8 @@ from xbot.settings import (
     Secret,
     WebhookSettings,
 )
-from xbot.spelling import suggest
-from xbot.template import DOTTED, InvalidTemplate, Template
+from xbot.text.did_you_mean import suggest
+from xbot.text.template import DOTTED, InvalidTemplate, Template
 
 #: More than any template, in bytes.
 MAX_TEMPLATE = 16_384

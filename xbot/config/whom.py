@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from xbot.config.sections import ConvertedSection
 from xbot.model.access import ROOM_WORDS, Whom
 from xbot.model.people import NOBODY, People
-from xbot.spelling import suggest
+from xbot.text.did_you_mean import suggest
 
 Groups = Mapping[str, People]
 

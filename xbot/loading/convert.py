@@ -13,9 +13,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NewType, Union, get_args, get_origin
 
-from xbot import durations
 from xbot.model.errors import InvalidJid, XbotError
 from xbot.model.jid import Jid
+from xbot.text import durations
 
 Convert = Callable[[str], Any]
 """Makes a value of a text; a ValueError says what the text *is* instead ("is no number")."""

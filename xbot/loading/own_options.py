@@ -11,7 +11,7 @@ from xbot.loading.convert import UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter
 from xbot.loading.wrong import Wrong
 from xbot.settings import ResponderSettings
-from xbot.spelling import suggest
+from xbot.text.did_you_mean import suggest
 
 #: What means the same for every responder, and cannot be one's own.
 _COMMON = frozenset(

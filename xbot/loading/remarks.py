@@ -13,7 +13,7 @@ from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
 from xbot.responder import Responder, Route
 from xbot.settings import Config, ResponderSettings
-from xbot.spelling import suggest
+from xbot.text.did_you_mean import suggest
 
 _Key = tuple[int, int]
 

@@ -16,7 +16,7 @@ from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.settings import ResponderSettings
-from xbot.template import FACTS, Template
+from xbot.text.template import FACTS, Template
 from xbot.threads import RunsInThread
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from attrs import evolve, frozen
 from twisted.logger import LogEvent, LogLevel, LogLevelFilterPredicate, PredicateResult
 
-from xbot.spelling import suggest
+from xbot.text.did_you_mean import suggest
 
 #: How the ini names the levels, the most talkative first.
 LEVELS = ("debug", "info", "warn", "error", "critical")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from xbot.terminal import indented, safe
 from xbot.testing.play import Difference
 from xbot.testing.transcript import ANYTHING, Scene
+from xbot.text.terminal import indented, safe
 
 #: Columns before a text.
 _MARGIN = 12

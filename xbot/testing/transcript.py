@@ -26,9 +26,9 @@ from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
-from xbot import durations
 from xbot.model.errors import InvalidConfig, InvalidJid, Problem
 from xbot.model.jid import Jid
+from xbot.text import durations
 
 #: More than any transcript, in bytes.
 MAX_SIZE = 1 << 20

@@ -18,7 +18,7 @@ from xbot.model.status import Posts
 from xbot.model.token_bucket import Buckets, Verdict
 from xbot.scope import Unloaded
 from xbot.settings import RESPONDER, WebhookSettings
-from xbot.template import DOTTED, Template
+from xbot.text.template import DOTTED, Template
 from xbot.threads import Busy
 from xbot.web.answer import Answer
 from xbot.web.posting import Posted

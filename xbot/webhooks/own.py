@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from xbot.template import Template
+from xbot.text.template import Template
 from xbot.webhooks.payload import Part, WrongPayload, line
 from xbot.webhooks.report import Item, Report, key_of
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from twisted.words.xish import domish
 
-from xbot.saslprep import saslprep
 from xbot.settings import Secret
+from xbot.text.saslprep import saslprep
 from xbot.xmpp import ns
 from xbot.xmpp.mechanisms import PLUS, Choice
 from xbot.xmpp.problems import LoginRefused, ProtocolViolation

@@ -9,7 +9,7 @@ from binascii import Error as BadBase64
 
 from attrs import field, frozen
 
-from xbot.saslprep import saslprep
+from xbot.text.saslprep import saslprep
 
 #: RFC 7677 4: servers announce at least 4,096. Fewer is a downgrade, far more
 #: is an attack on our processor.

@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.terminal import as_line
+from xbot.text.terminal import as_line
 
 
 class LineTests(unittest.TestCase):

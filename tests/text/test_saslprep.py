@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from tests.xmpp.harness import PROPERTY
-from xbot.saslprep import saslprep
+from xbot.text.saslprep import saslprep
 
 
 class SaslprepTests(unittest.TestCase):

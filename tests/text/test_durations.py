@@ -1,8 +1,8 @@
-"""What :mod:`xbot.durations` promises."""
+"""What :mod:`xbot.text.durations` promises."""
 
 from twisted.trial.unittest import TestCase
 
-from xbot.durations import seconds
+from xbot.text.durations import seconds
 
 
 class SecondsTests(TestCase):

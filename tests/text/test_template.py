@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.template`."""
+"""Tests of :mod:`xbot.text.template`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.template import InvalidTemplate, Template
+from xbot.text.template import InvalidTemplate, Template
 
 NAMES = st.sampled_from(["nick", "sender", "room", "body", "app"])
 

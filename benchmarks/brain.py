@@ -12,8 +12,8 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from xbot.brain.brain import Brain
-from xbot.brain.file import FILE_NAME
+from xbot.state.brain.brain import Brain
+from xbot.state.brain.file import FILE_NAME
 
 ROUNDS = 20_000
 FLUSHES = 300

@@ -11,13 +11,13 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
-from xbot.brain.brain import FILE_NAME as BRAIN_NAME
-from xbot.brain.file import KIND, BrainFile, read_content
 from xbot.cli import main
-from xbot.durable.file import take_lock
-from xbot.journal.file import FILE_NAME, JournalFile
 from xbot.loading import finding
 from xbot.model.message import Message
+from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
+from xbot.state.brain.file import KIND, BrainFile, read_content
+from xbot.state.journal.file import FILE_NAME, JournalFile
+from xbot.state.sqlite.file import take_lock
 
 
 class CommandCase(unittest.TestCase):

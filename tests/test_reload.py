@@ -10,16 +10,16 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
-from tests.journal.test_journal import InTurn
+from tests.state.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from tests.xmpp.test_tls import Identity
 from xbot import linking
 from xbot.config import load
-from xbot.journal import journal as journal_module
 from xbot.model.journal_entry import UnusableJournal
 from xbot.model.message import Message
 from xbot.reloading import SETTLE
 from xbot.service import BotService
+from xbot.state.journal import journal as journal_module
 from xbot.testing.journal import MemoryJournal
 from xbot.web.posting import Posted
 from xbot.webhooks import spool

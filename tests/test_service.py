@@ -5,17 +5,17 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
-from tests.brain.contract import BrainReactor
-from tests.journal.test_journal import InTurn
+from tests.state.brain.contract import BrainReactor
+from tests.state.journal.test_journal import InTurn
 from tests.xmpp.harness import FakeEndpoint
 from xbot import linking, machine
-from xbot.brain.brain import FILE_NAME, Brain
-from xbot.brain.errors import BrainNotOpen
-from xbot.brain.file import KIND, read_content
 from xbot.config import load
-from xbot.durable.file import take_lock
 from xbot.model.errors import InvalidConfig
 from xbot.service import BotService
+from xbot.state.brain.brain import FILE_NAME, Brain
+from xbot.state.brain.errors import BrainNotOpen
+from xbot.state.brain.file import KIND, read_content
+from xbot.state.sqlite.file import take_lock
 
 
 class ServiceTests(unittest.TestCase):

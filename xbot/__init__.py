@@ -13,8 +13,6 @@ make preformatted texts. ``Jid`` is an address, and ``Responder`` what all of it
 becomes. The manual is docs/responders.md.
 """
 
-# First, for importing the package of that name later would take the name ``brain`` away.
-import xbot.brain  # noqa: F401  # isort: skip
 from xbot.decorators import every, fallback, hear, respond, webhook
 from xbot.failures import Failed, Misused, NoAnswer
 from xbot.here import brain, on_close, say

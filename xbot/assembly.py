@@ -11,7 +11,7 @@ from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.dispatch.runs import Run
 from xbot.filters import Rooms
-from xbot.interfaces import IAdapter, IBrain, IJournal
+from xbot.interfaces import IAdapter
 from xbot.itself import Itself
 from xbot.leaving import CLOSE_TIMEOUT, within
 from xbot.loading.fresh import fresh_modules
@@ -23,6 +23,7 @@ from xbot.model.status import Link, Overview, Phase, Place
 from xbot.outbox import Outbox
 from xbot.responder import Responder
 from xbot.settings import Config
+from xbot.state.interfaces import IBrain, IJournal
 from xbot.surroundings import Surroundings
 from xbot.threads import RunsInThread
 

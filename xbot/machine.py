@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from xbot.brain.brain import FILE_NAME as BRAIN_NAME
-from xbot.brain.brain import Brain
-from xbot.interfaces import IJournal
 from xbot.leaving import WIND_DOWN_TIMEOUT, within
 from xbot.matching.guarded_search import MAX_STUCK, GuardedSearch
+from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
+from xbot.state.brain.brain import Brain
+from xbot.state.interfaces import IJournal
 from xbot.threads import InThread
 
 
@@ -27,8 +27,8 @@ class Machine:
     def make_journal(self, keep: float) -> IJournal:
         """The journal, whose entries are kept for so many seconds."""
         # A bot that has no effects needs none of it, nor SQLite.
-        from xbot.journal.file import FILE_NAME as JOURNAL_NAME
-        from xbot.journal.journal import Journal
+        from xbot.state.journal.file import FILE_NAME as JOURNAL_NAME
+        from xbot.state.journal.journal import Journal
 
         return Journal(self._state / JOURNAL_NAME, self._reactor, keep=keep)
 

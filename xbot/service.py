@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
 from xbot.dispatch.runs import Run
-from xbot.interfaces import IJournal
 from xbot.leaving import DRAIN_TIMEOUT
 from xbot.linking import Linking
 from xbot.loading.remarks import (
@@ -38,6 +37,7 @@ from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
 from xbot.serving import Serving
 from xbot.settings import Config
+from xbot.state.interfaces import IJournal
 from xbot.survey import command, skill, survey
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State, Status

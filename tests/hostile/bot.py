@@ -30,7 +30,6 @@ from tests.xmpp.harness import (
 from xbot.answers import collect
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
-from xbot.interfaces import IJournal
 from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, Whom
@@ -39,6 +38,7 @@ from xbot.model.people import NOBODY, People
 from xbot.outbox import Outbox
 from xbot.responder import Responder, Route
 from xbot.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
+from xbot.state.interfaces import IJournal
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter

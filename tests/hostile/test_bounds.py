@@ -15,8 +15,6 @@ from twisted.words.xish import domish
 from tests.hostile.bot import ROOM, Bot, present, said, told
 from tests.xmpp.harness import BIND, features, parse, session
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
-from xbot.durable import writer
-from xbot.journal.journal import Journal
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.record import Record
@@ -29,6 +27,8 @@ from xbot.model.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.responder import Responder, Route
 from xbot.settings import MAX_RUNS, XmppSettings
+from xbot.state.journal.journal import Journal
+from xbot.state.sqlite import writer
 from xbot.xmpp import elements, managed, ns, occupants
 from xbot.xmpp import session as session_module
 from xbot.xmpp.invited import MAX_ROOMS, Invited, InvitedRooms

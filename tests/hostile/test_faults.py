@@ -15,9 +15,9 @@ from tests.hostile.bot import NOW, ROOM, Bot, told
 from tests.xmpp.harness import JID
 from tests.xmpp.model import ModelServer
 from tests.xmpp.test_login import STATES
-from xbot import private_file
 from xbot.model.jid import Jid
 from xbot.program import CannotRun, run_program
+from xbot.state import private_file
 from xbot.xmpp.connection import State
 from xbot.xmpp.invited import Invited, InvitedRooms
 from xbot.xmpp.mechanisms import Choice

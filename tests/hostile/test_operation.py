@@ -16,14 +16,14 @@ from tests.xmpp.harness import PASSWORD, features, mechanisms, sasl
 from tests.xmpp.test_sasl import ScramServer
 from xbot import service, tap
 from xbot.config import credentials
-from xbot.interfaces import IJournal
-from xbot.journal.journal import Journal
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.text import escape
 from xbot.matching.pattern import Pattern
 from xbot.program import environment
 from xbot.responder import Responder, Route
+from xbot.state.interfaces import IJournal
+from xbot.state.journal.journal import Journal
 from xbot.xmpp import sasl as sasl_module
 from xbot.xmpp.connection import State
 from xbot.xmpp.room import State as Room

@@ -15,8 +15,8 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import XBOT, environment, finish
-from xbot.durable.file import take_lock
-from xbot.journal.file import FILE_NAME, KIND
+from xbot.state.journal.file import FILE_NAME, KIND
+from xbot.state.sqlite.file import take_lock
 
 ROOM = "ops@conference.example.org"
 INI = f"""

@@ -10,9 +10,9 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from tests.journal.test_journal import InTurn
-from xbot.durable.writer import RETRY as FILE_RETRY
+from tests.state.journal.test_journal import InTurn
 from xbot.model.message import Message
+from xbot.state.sqlite.writer import RETRY as FILE_RETRY
 from xbot.webhooks import file, spool
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
 from xbot.webhooks.report import Item, Report

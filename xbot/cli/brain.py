@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from xbot.brain import portable
-from xbot.brain.brain import FILE_NAME as BRAIN_NAME
-from xbot.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
-from xbot.brain.file import Content, read_content
-from xbot.brain.lasting import clocks
-from xbot.brain.portable import InvalidExport
 from xbot.cli import state
-from xbot.durable.file import BrokenFile
+from xbot.state.brain import portable
+from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
+from xbot.state.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
+from xbot.state.brain.file import Content, read_content
+from xbot.state.brain.lasting import clocks
+from xbot.state.brain.portable import InvalidExport
+from xbot.state.sqlite.file import BrokenFile
 
 
 def add_to(commands: Any) -> None:

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from xbot.cli import state
-from xbot.journal.file import FILE_NAME, read_entries
-from xbot.journal.listing import as_json, as_table
 from xbot.model.journal_entry import JournalUnavailable
+from xbot.state.journal.file import FILE_NAME, read_entries
+from xbot.state.journal.listing import as_json, as_table
 
 
 def add_to(commands: Any) -> None:

@@ -9,7 +9,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.dispatch.runs import Run, Runs
-from xbot.interfaces import IJournal
 from xbot.model.journal_entry import (
     INTERRUPTED,
     LAPSED,
@@ -19,6 +18,7 @@ from xbot.model.journal_entry import (
     JournalUnavailable,
 )
 from xbot.model.message import Message
+from xbot.state.interfaces import IJournal
 
 #: Seconds that a command waits for the journal's disk before it is refused.
 ACCEPT_TIMEOUT = 30.0

@@ -34,7 +34,6 @@ from xbot.dispatch.runs import Run, Runs
 from xbot.dispatch.unsafe import Unsafe
 from xbot.failures import Failed
 from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
-from xbot.interfaces import IJournal
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.model.access import refusal
@@ -45,6 +44,7 @@ from xbot.model.journal_entry import APPROVED, MISSED
 from xbot.model.message import Message, reply_to
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.responder import Chosen, Responder
+from xbot.state.interfaces import IJournal
 
 if TYPE_CHECKING:
     from xbot.dispatch.explaining import Explanation

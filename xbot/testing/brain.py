@@ -9,19 +9,19 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.brain.brain import checked_name
-from xbot.brain.contents import Bounds, Contents
-from xbot.brain.errors import BrainUnavailable
-from xbot.brain.memory import Memory
-from xbot.interfaces import IBrain
 from xbot.model.file_state import FileState
+from xbot.state.brain.brain import checked_name
+from xbot.state.brain.contents import Bounds, Contents
+from xbot.state.brain.errors import BrainUnavailable
+from xbot.state.brain.memory import Memory
+from xbot.state.interfaces import IBrain
 
 PATH = Path("brain.sqlite")
 
 
 @implementer(IBrain)
 class MemoryBrain:
-    """Behaves like :class:`xbot.brain.brain.Brain`, open from the beginning.
+    """Behaves like :class:`xbot.state.brain.brain.Brain`, open from the beginning.
 
     ``problem`` is what its disk says; None lets it work. ``seconds`` is its
     clock: give it a :class:`~twisted.internet.task.Clock`'s. :meth:`restarted`

@@ -8,7 +8,6 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.interfaces import IJournal
 from xbot.model.file_state import FileState
 from xbot.model.journal_entry import (
     INTERRUPTED,
@@ -20,6 +19,7 @@ from xbot.model.journal_entry import (
     kept,
 )
 from xbot.model.message import Message
+from xbot.state.interfaces import IJournal
 
 PATH = Path("journal.sqlite")
 
@@ -29,7 +29,7 @@ _AFTER = {None: INTERRUPTED, WAITING: LAPSED}
 
 @implementer(IJournal)
 class MemoryJournal:
-    """Behaves like :class:`xbot.journal.journal.Journal`, at once unless ``is_slow``.
+    """Behaves like :class:`xbot.state.journal.journal.Journal`, at once unless ``is_slow``.
 
     ``problem`` is what the disk says; None lets it work. While ``is_slow``,
     nothing is answered until :meth:`catch_up`. :meth:`restarted` is the journal

@@ -1,6 +1,6 @@
 """The SQLite file of what webhooks have to say. Blocking: all of it belongs into one thread.
 
-What a file of the state folder promises is in :mod:`xbot.durable.file`.
+What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from hashlib import sha256
 
 from attrs import frozen
 
-from xbot.durable.file import DurableFile, Kind
 from xbot.model.errors import XbotError
 from xbot.model.fair_share import may_have_more
 from xbot.model.file_state import FileUnavailable, UnusableFile
+from xbot.state.sqlite.file import DurableFile, Kind
 from xbot.webhooks.report import Item
 
 #: What it is called in the state folder.
@@ -55,7 +55,7 @@ class TooMuchWaits(XbotError):
         super().__init__(f"{count} messages wait to be said")
 
 
-#: For :mod:`xbot.durable`.
+#: For :mod:`xbot.state.sqlite`.
 KIND = Kind(
     "webhook spool",
     VERSION,

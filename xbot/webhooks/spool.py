@@ -13,13 +13,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.durable.one_thread import OneThread, RunsInOrder
-from xbot.durable.owned import OwnedFile
-from xbot.durable.writer import Writer
 from xbot.model.cooldown import Throttle
 from xbot.model.file_state import FileState
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
+from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.owned import OwnedFile
+from xbot.state.sqlite.writer import Writer
 from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from xbot import private_file
 from xbot.config.credentials import Unusable, read_file
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
+from xbot.state import private_file
 from xbot.xmpp.channel_binding import EXPORTER
 from xbot.xmpp.mechanisms import Choice
 from xbot.xmpp.problems import ConnectionProblem, ProtocolViolation

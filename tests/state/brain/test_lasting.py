@@ -1,8 +1,8 @@
-"""What :mod:`xbot.brain.lasting` promises."""
+"""What :mod:`xbot.state.brain.lasting` promises."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.brain.lasting import LONGEST_GAP, Moment, clocks, elapsed
+from xbot.state.brain.lasting import LONGEST_GAP, Moment, clocks, elapsed
 
 THEN = Moment("one", 500.0, 1e9)
 

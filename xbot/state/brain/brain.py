@@ -15,18 +15,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from xbot.brain.contents import Bounds, Contents, Place
-from xbot.brain.errors import BrainUnavailable
-from xbot.brain.lasting import Clocks, clocks
-from xbot.brain.memory import Memory
-from xbot.durable.one_thread import OneThread, RunsInOrder
-from xbot.durable.writer import RETRY, Writer
-from xbot.interfaces import IBrain
 from xbot.model.file_state import FileState
+from xbot.state.brain.contents import Bounds, Contents, Place
+from xbot.state.brain.errors import BrainUnavailable
+from xbot.state.brain.lasting import Clocks, clocks
+from xbot.state.brain.memory import Memory
+from xbot.state.interfaces import IBrain
+from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.writer import RETRY, Writer
 
 if TYPE_CHECKING:
-    from xbot.brain.file import BrainFile, Stamp
-    from xbot.brain.filing import Filing
+    from xbot.state.brain.file import BrainFile, Stamp
+    from xbot.state.brain.filing import Filing
 
 #: What its file is called in the state folder.
 FILE_NAME = "brain.sqlite"
@@ -103,15 +103,15 @@ class Brain:
 
     @cached_property
     def _filing(self) -> Filing:
-        from xbot.brain.file import BrainFile
-        from xbot.brain.filing import Filing
+        from xbot.state.brain.file import BrainFile
+        from xbot.state.brain.filing import Filing
 
         open_file = self._open_file or BrainFile
         return Filing(self._path, self._contents, self._clocks, open_file, lambda: self._batch)
 
     @cached_property
     def _writer(self) -> Writer[BrainFile]:
-        from xbot.brain.file import KIND
+        from xbot.state.brain.file import KIND
 
         filing, clock = self._filing, self._reactor
         in_thread, wall_clock = self._in_thread, self._clocks.wall
@@ -129,7 +129,7 @@ class Brain:
     def open(self) -> Deferred[None]:
         """Read what is remembered; fires once it was tried, even in vain: then ``state`` says why.
 
-        Fails with :class:`~xbot.brain.errors.UnusableBrain` when only a person can help.
+        Fails with :class:`~xbot.state.brain.errors.UnusableBrain` when only a person can help.
         """
         return Deferred.fromCoroutine(self._begin())
 

@@ -1,6 +1,6 @@
 """The journal's SQLite file. Blocking: all but :func:`read_entries` belongs into one thread.
 
-What a file of the state folder promises is in :mod:`xbot.durable.file`.
+What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from xbot.durable.file import DurableFile, Kind, reading
 from xbot.model.journal_entry import (
     INTERRUPTED,
     LAPSED,
@@ -21,6 +20,7 @@ from xbot.model.journal_entry import (
     kept,
 )
 from xbot.model.message import Message
+from xbot.state.sqlite.file import DurableFile, Kind, reading
 
 #: What it is called in the state folder.
 FILE_NAME = "journal.sqlite"
@@ -63,7 +63,7 @@ _FIELDS = (
     " body"
 )
 
-#: For :mod:`xbot.durable`.
+#: For :mod:`xbot.state.sqlite`.
 KIND = Kind(
     "journal",
     VERSION,

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.brain.brain` promises: the contract, on a disk, whatever becomes of it."""
+"""What :mod:`xbot.state.brain.brain` promises: the contract, on a disk, whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.brain.contract import BrainReactor, Contract
 from tests.daemon import environment
-from tests.journal.test_journal import InTurn
-from xbot.brain import brain as brain_module
-from xbot.brain.brain import FILE_NAME, FLUSH_TIMEOUT, LINGER, STAMP_EVERY, Brain
-from xbot.brain.errors import BrainNotOpen, BrainUnavailable, UnusableBrain
-from xbot.brain.file import BrainFile, read_content
-from xbot.brain.lasting import Clocks
-from xbot.durable.file import connect
-from xbot.durable.writer import CLOSE_TIMEOUT, RETRY
+from tests.state.brain.contract import BrainReactor, Contract
+from tests.state.journal.test_journal import InTurn
+from xbot.state.brain import brain as brain_module
+from xbot.state.brain.brain import FILE_NAME, FLUSH_TIMEOUT, LINGER, STAMP_EVERY, Brain
+from xbot.state.brain.errors import BrainNotOpen, BrainUnavailable, UnusableBrain
+from xbot.state.brain.file import BrainFile, read_content
+from xbot.state.brain.lasting import Clocks
+from xbot.state.sqlite.file import connect
+from xbot.state.sqlite.writer import CLOSE_TIMEOUT, RETRY
 
 
 class BrainCase(SynchronousTestCase):
@@ -776,7 +776,7 @@ class RealThreadTests(TestCase):
             from pathlib import Path
             from twisted.internet import reactor
             from twisted.internet.defer import Deferred
-            from xbot.brain.brain import Brain
+            from xbot.state.brain.brain import Brain
 
             brain = Brain(Path(sys.argv[1]), reactor)
 

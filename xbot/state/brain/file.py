@@ -1,6 +1,6 @@
 """The brain's SQLite file. Blocking: all but :func:`read_content` belongs into one thread.
 
-What a file of the state folder promises is in :mod:`xbot.durable.file`.
+What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from xbot.brain.contents import Place, Row
-from xbot.brain.errors import BrainUnavailable, UnusableBrain
-from xbot.brain.lasting import Moment
-from xbot.durable.file import DurableFile, Kind, reading
+from xbot.state.brain.contents import Place, Row
+from xbot.state.brain.errors import BrainUnavailable, UnusableBrain
+from xbot.state.brain.lasting import Moment
+from xbot.state.sqlite.file import DurableFile, Kind, reading
 
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
@@ -41,7 +41,7 @@ CREATE TABLE stamp (
 );
 """
 
-#: For :mod:`xbot.durable`.
+#: For :mod:`xbot.state.sqlite`.
 KIND = Kind(
     "brain",
     VERSION,

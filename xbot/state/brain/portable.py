@@ -11,13 +11,13 @@ from typing import Any
 
 from attrs import frozen
 
-from xbot.brain.contents import Bounds, Contents
-from xbot.brain.errors import UnusableBrain
-from xbot.brain.file import KIND, BrainFile, Content, Stamp
-from xbot.brain.lasting import Clocks, elapsed
-from xbot.brain.values import frozen as encoded
-from xbot.durable.file import BrokenFile, take_lock
 from xbot.model.errors import XbotError
+from xbot.state.brain.contents import Bounds, Contents
+from xbot.state.brain.errors import UnusableBrain
+from xbot.state.brain.file import KIND, BrainFile, Content, Stamp
+from xbot.state.brain.lasting import Clocks, elapsed
+from xbot.state.brain.values import frozen as encoded
+from xbot.state.sqlite.file import BrokenFile, take_lock
 
 #: Of the text's form.
 VERSION = 1
@@ -127,10 +127,10 @@ def import_into(
 
     Blocking, and for a file that no bot is using.
 
-    :raises xbot.brain.errors.UnusableBrain: when a bot is using it.
-    :raises xbot.brain.errors.BrainUnavailable: when it cannot be written now.
-    :raises xbot.durable.file.BrokenFile: when it is broken; the bot would move it aside.
-    :raises xbot.brain.errors.BrainFull: when there is no room for all of it.
+    :raises xbot.state.brain.errors.UnusableBrain: when a bot is using it.
+    :raises xbot.state.brain.errors.BrainUnavailable: when it cannot be written now.
+    :raises xbot.state.sqlite.file.BrokenFile: when it is broken; the bot would move it aside.
+    :raises xbot.state.brain.errors.BrainFull: when there is no room for all of it.
     """
     try:
         lock = take_lock(KIND, path)

@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.brain.contract import BrainReactor, Contract
-from xbot.brain.errors import BrainUnavailable
+from tests.state.brain.contract import BrainReactor, Contract
+from xbot.state.brain.errors import BrainUnavailable
 from xbot.testing.brain import MemoryBrain
 
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.brain.portable` promises."""
+"""What :mod:`xbot.state.brain.portable` promises."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.brain.test_brain import JSON
-from xbot.brain.brain import FILE_NAME
-from xbot.brain.contents import Bounds, Row
-from xbot.brain.errors import BrainFull, UnusableBrain
-from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
-from xbot.brain.lasting import Clocks, Moment
-from xbot.brain.portable import Exported, InvalidExport, as_json, import_into, parse
-from xbot.brain.values import frozen
-from xbot.durable.file import BrokenFile, take_lock
+from tests.state.brain.test_brain import JSON
+from xbot.state.brain.brain import FILE_NAME
+from xbot.state.brain.contents import Bounds, Row
+from xbot.state.brain.errors import BrainFull, UnusableBrain
+from xbot.state.brain.file import KIND, BrainFile, Content, Stamp, read_content
+from xbot.state.brain.lasting import Clocks, Moment
+from xbot.state.brain.portable import Exported, InvalidExport, as_json, import_into, parse
+from xbot.state.brain.values import frozen
+from xbot.state.sqlite.file import BrokenFile, take_lock
 
 # 2001-09-09T01:46:40Z
 CLOCKS = Clocks("boot", lambda: 100.0, lambda: 1e9)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal.listing` promises."""
+"""What :mod:`xbot.state.journal.listing` promises."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.journal.listing import as_json, as_table
 from xbot.model.journal_entry import Entry
 from xbot.model.message import Message
+from xbot.state.journal.listing import as_json, as_table
 
 PUBLIC = Message("r@x/al", "r@x/b", "deploy web", {"type": "groupchat"}, "r@x", "al", "al@y")
 ENTRIES = [

@@ -6,7 +6,7 @@ import math
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import Any, TypeVar
 
-from xbot.brain.contents import Contents
+from xbot.state.brain.contents import Contents
 
 T = TypeVar("T")
 _MISSING = object()
@@ -34,9 +34,9 @@ class Memory(MutableMapping[str, Any]):
 
     There is room for 10,000 keys and 4 MiB (as JSON) in each memory, and for
     50,000 keys and 16 MiB in all of a bot's; more is
-    :class:`~xbot.brain.errors.BrainFull`, and nothing is changed by it. Before
+    :class:`~xbot.state.brain.errors.BrainFull`, and nothing is changed by it. Before
     the bot has started (while responders are loaded) and after it has stopped,
-    any use is :class:`~xbot.brain.errors.BrainNotOpen`.
+    any use is :class:`~xbot.state.brain.errors.BrainNotOpen`.
     """
 
     __slots__ = ("_contents", "_name")
@@ -50,7 +50,7 @@ class Memory(MutableMapping[str, Any]):
 
         Setting it again without ``ttl`` keeps it for good. The time counts while
         the bot is down, too, and not when the machine's clock is changed; see
-        :func:`xbot.brain.lasting.elapsed` for the one doubt: from one boot to the
+        :func:`xbot.state.brain.lasting.elapsed` for the one doubt: from one boot to the
         next the wall clock is asked, and is not believed when it goes backwards or
         more than a year ahead.
         """

@@ -11,9 +11,9 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from xbot.brain.contents import Bounds
-from xbot.brain.errors import BrainFull, BrainNotOpen
-from xbot.interfaces import IBrain
+from xbot.state.brain.contents import Bounds
+from xbot.state.brain.errors import BrainFull, BrainNotOpen
+from xbot.state.interfaces import IBrain
 
 VALUES = (
     *(None, True, False, 0, -7, 2**64, 0.5, -0.0, 1e300, "", "grüße \0\x1b\ud800 🎉"),

@@ -15,14 +15,14 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from xbot.durable.one_thread import OneThread, RunsInOrder
-from xbot.durable.owned import OwnedFile
-from xbot.durable.writer import Writer
-from xbot.interfaces import IJournal
-from xbot.journal.file import KIND, JournalFile
 from xbot.model.file_state import FileState
 from xbot.model.journal_entry import INTERRUPTED, REFUSED, Entry
 from xbot.model.message import Message
+from xbot.state.interfaces import IJournal
+from xbot.state.journal.file import KIND, JournalFile
+from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.owned import OwnedFile
+from xbot.state.sqlite.writer import Writer
 
 #: Some of the oldest entries go after so many new ones, and every so many seconds.
 PRUNE_AFTER = 250

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.durable.writer` promises: group commit, and a disk that fails."""
+"""What :mod:`xbot.state.sqlite.writer` promises: group commit, and a disk that fails."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
-from tests.journal.test_journal import MESSAGE, InTurn, JournalCase
-from xbot.durable import file as durable_file
-from xbot.durable import writer as durable_writer
-from xbot.durable.file import connect
-from xbot.durable.writer import CLOSE_TIMEOUT, RETRY
-from xbot.journal.file import JournalFile
-from xbot.journal.journal import Journal
+from tests.state.journal.test_journal import MESSAGE, InTurn, JournalCase
 from xbot.model.journal_entry import JournalUnavailable
+from xbot.state.journal.file import JournalFile
+from xbot.state.journal.journal import Journal
+from xbot.state.sqlite import file as durable_file
+from xbot.state.sqlite import writer as durable_writer
+from xbot.state.sqlite.file import connect
+from xbot.state.sqlite.writer import CLOSE_TIMEOUT, RETRY
 
 
 class GroupCommitTests(JournalCase):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from xbot.durable.file import BrokenFile, DurableFile, Kind, move_aside, take_lock
+from xbot.state.sqlite.file import BrokenFile, DurableFile, Kind, move_aside, take_lock
 
 F = TypeVar("F", bound=DurableFile)
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from attrs import Factory, define
 
-from xbot.brain.errors import BrainFull, BrainNotOpen
-from xbot.brain.values import frozen as encoded
-from xbot.brain.values import is_immutable, thawed
+from xbot.state.brain.errors import BrainFull, BrainNotOpen
+from xbot.state.brain.values import frozen as encoded
+from xbot.state.brain.values import is_immutable, thawed
 
 #: Where something is remembered: its namespace and its key.
 Place = tuple[str, str]

@@ -20,11 +20,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.durable.one_thread import RunsInOrder
 from xbot.model.file_state import FileState, FileUnavailable
+from xbot.state.sqlite.one_thread import RunsInOrder
 
 if TYPE_CHECKING:
-    from xbot.durable.file import DurableFile, Kind
+    from xbot.state.sqlite.file import DurableFile, Kind
 
 #: What waits for the disk: no more than this in all, and in one transaction.
 MAX_WAITING = 10_000
@@ -100,7 +100,7 @@ class Writer(Generic[F]):
 
         While the file fails, what ``is_kept`` waits for the next one.
 
-        :raises xbot.model.file_state.FileUnavailable: of its kind (by the Deferred) when it was not done.
+        :raises FileUnavailable: of its kind (by the Deferred) when it was not done.
         """
         is_refused = self._is is _Is.CLOSED or (
             not is_kept and (self._is is _Is.FAILED or self._closing is not None)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal` promises, and the journal in memory with it."""
+"""What :mod:`xbot.state.journal` promises, and the journal in memory with it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tests.daemon import environment
-from xbot.interfaces import IJournal
-from xbot.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
-from xbot.journal.journal import PRUNE_AFTER, PRUNE_EVERY, Journal
 from xbot.model.journal_entry import JournalUnavailable, UnusableJournal
 from xbot.model.message import Message
+from xbot.state.interfaces import IJournal
+from xbot.state.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
+from xbot.state.journal.journal import PRUNE_AFTER, PRUNE_EVERY, Journal
 from xbot.testing.journal import MemoryJournal
 
 MESSAGE = Message(
@@ -285,7 +285,7 @@ class JournalTests(Contract, JournalCase):
 
     def test_pruning(self) -> None:
         """Old entries go little by little, by number and by time, and the newest stay."""
-        self.patch(sys.modules["xbot.journal.file"], "ALWAYS_KEPT", 100)
+        self.patch(sys.modules["xbot.state.journal.file"], "ALWAYS_KEPT", 100)
         journal = self.journal(keep=60.0)
 
         def accept(count: int) -> None:
@@ -354,7 +354,7 @@ class RealThreadTests(TestCase):
             import os, signal, sys
             from pathlib import Path
             from twisted.internet import reactor
-            from xbot.journal.journal import Journal
+            from xbot.state.journal.journal import Journal
             from xbot.model.message import Message
 
             journal = Journal(Path(sys.argv[1]), reactor)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.durable.one_thread` promises."""
+"""What :mod:`xbot.state.sqlite.one_thread` promises."""
 
 import threading
 
@@ -6,7 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
-from xbot.durable.one_thread import OneThread
+from xbot.state.sqlite.one_thread import OneThread
 
 
 class OneThreadTests(TestCase):

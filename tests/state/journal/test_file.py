@@ -1,4 +1,4 @@
-"""What :mod:`xbot.journal.file` promises of the file, whenever the process dies."""
+"""What :mod:`xbot.state.journal.file` promises of the file, whenever the process dies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.journal.test_journal import MESSAGE
-from xbot.durable.file import BrokenFile, move_aside
-from xbot.journal import file as journal_file
-from xbot.journal.file import FILE_NAME, KIND, JournalFile, read_entries
+from tests.state.journal.test_journal import MESSAGE
 from xbot.model.journal_entry import JournalUnavailable
+from xbot.state.journal import file as journal_file
+from xbot.state.journal.file import FILE_NAME, KIND, JournalFile, read_entries
+from xbot.state.sqlite.file import BrokenFile, move_aside
 
 
 class JournalFileCase(SynchronousTestCase):

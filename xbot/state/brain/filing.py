@@ -14,11 +14,11 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.brain.contents import Contents, Place
-from xbot.brain.file import KIND, BrainFile, Content, Stamp, read_content
-from xbot.brain.lasting import Clocks, elapsed
-from xbot.durable.owned import OwnedFile
 from xbot.model.file_state import FileUnavailable
+from xbot.state.brain.contents import Contents, Place
+from xbot.state.brain.file import KIND, BrainFile, Content, Stamp, read_content
+from xbot.state.brain.lasting import Clocks, elapsed
+from xbot.state.sqlite.owned import OwnedFile
 
 
 class Filing:

@@ -19,7 +19,7 @@ from twisted.logger import globalLogBeginner
 from xbot.matching import breaker
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.way import Way
+from xbot.matching.strategy import Way
 from xbot.threads import InThread
 
 reactor: Any = _reactor

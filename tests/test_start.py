@@ -56,7 +56,7 @@ NEEDLESS = {
     "xbot.demo",
     "xbot.dispatch.explaining",
     "xbot.embedded",
-    "xbot.matching.overlaps",
+    "xbot.matching.shadowed",
     "xbot.plan",
     "xbot.shell",
     "xbot.testing",

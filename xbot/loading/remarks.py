@@ -8,7 +8,7 @@ from pathlib import Path
 from xbot.config.scripts import operators
 from xbot.filters import Rooms
 from xbot.loading.loader import problem
-from xbot.matching.way import way_of
+from xbot.matching.strategy import way_of
 from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
 from xbot.responder import Responder, Route
@@ -44,7 +44,7 @@ def unreachable(
 ) -> list[Problem]:
     """What in these settings no text can reach, because others always take it."""
     # For tools: no bot asks.
-    from xbot.matching.overlaps import never_asked, taken
+    from xbot.matching.shadowed import never_asked, taken
 
     by_name = {each.name: each for each in settings}
     routes: dict[_Key, tuple[Responder, Route]] = {

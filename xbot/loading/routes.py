@@ -8,7 +8,7 @@ from xbot.calls import Call, Fill
 from xbot.decorators import Declared
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
-from xbot.matching.readable import readable
+from xbot.matching.usage_of import readable
 from xbot.responder import Responder, Route
 from xbot.scope import Scope
 from xbot.settings import ResponderSettings

@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 
 from xbot.matching.cost import BUDGET
 from xbot.matching.guarded_search import Asked
-from xbot.matching.literals import beginnings, folded, is_plain, required
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
+from xbot.matching.prefilter import Sieve
 from xbot.matching.prefixes import Prefixes
 from xbot.matching.regex_search import Groups
-from xbot.matching.sieve import Sieve
-from xbot.matching.way import Way, way_of
+from xbot.matching.required_literals import beginnings, folded, is_plain, required
+from xbot.matching.strategy import Way, way_of
 
 K = TypeVar("K", bound=Hashable)
 

@@ -1,8 +1,8 @@
-"""What :mod:`xbot.matching.readable` promises."""
+"""What :mod:`xbot.matching.usage_of` promises."""
 
 from twisted.trial.unittest import TestCase
 
-from xbot.matching.readable import readable
+from xbot.matching.usage_of import readable
 
 
 class ReadableTests(TestCase):

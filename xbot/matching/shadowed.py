@@ -13,9 +13,9 @@ from attrs import frozen
 
 from xbot.matching.matcher import Matcher
 from xbot.matching.pattern import Pattern
+from xbot.matching.strategy import way_of
 from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Special, parts
 from xbot.matching.tree import Sequence as InSequence
-from xbot.matching.way import way_of
 
 #: How often something is repeated in the samples, each time by other characters.
 _TURNS = (1, 1, 2, 3, 40, 1)

@@ -1,12 +1,12 @@
-"""What :mod:`xbot.matching.overlaps` promises: no command is blamed that somebody can give."""
+"""What :mod:`xbot.matching.shadowed` promises: no command is blamed that somebody can give."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns
-from xbot.matching.overlaps import Taken, never_asked, samples, taken
 from xbot.matching.pattern import Pattern
+from xbot.matching.shadowed import Taken, never_asked, samples, taken
 
 
 def everywhere(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.way` promises: nothing that may take long is run unguarded."""
+"""What :mod:`xbot.matching.strategy` promises: nothing that may take long is run unguarded."""
 
 import time
 
@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.matching.patterns import patterns
 from xbot.matching.cost import ENDLESS, HARMLESS, steps
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.way import Way
+from xbot.matching.strategy import Way
 
 #: Texts that make bad patterns explode.
 WORST = ("a" * MAX_SEARCHED, "a" * (MAX_SEARCHED - 1) + "!", "a " * (MAX_SEARCHED // 2 - 1) + "!")

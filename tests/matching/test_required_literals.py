@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.literals` promises: nothing that fits is missed."""
+"""What :mod:`xbot.matching.required_literals` promises: nothing that fits is missed."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns, texts
-from xbot.matching.literals import beginnings, folded, is_plain, required
+from xbot.matching.required_literals import beginnings, folded, is_plain, required
 from xbot.matching.tree import Node, parse
 
 

@@ -6,8 +6,8 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from xbot.matching.cost import ENDLESS, HARMLESS, QUICK, steps
-from xbot.matching.lint import dangers
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
+from xbot.matching.slow_patterns import dangers
 from xbot.matching.tree import Node, parse
 
 Name = Literal["harmless", "guarded"]

@@ -3,13 +3,13 @@
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
+from xbot.config.settings import RoomSettings
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
 from xbot.outbox import Outbox
-from xbot.settings import RoomSettings
 from xbot.shell.adapter import ShellAdapter, You
 from xbot.testing.adapter import FakeAdapter
 

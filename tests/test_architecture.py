@@ -11,7 +11,7 @@ PACKAGE = Path(xbot.__file__).parent
 
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
-    {"backoff", "filters", "logs", "matching", "model", "plan", "settings", "text", "waiting"},
+    {"backoff", "filters", "logs", "matching", "model", "text", "waiting"},
     {"config", "interfaces"},
     {
         "answers",

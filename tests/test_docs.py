@@ -18,11 +18,11 @@ from xbot import config
 from xbot.cli.main import parser
 from xbot.config.ini import parse
 from xbot.config.options import KINDS
+from xbot.config.settings import ResponderSettings
 from xbot.decorators import is_responder
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
 from xbot.model.message import Message
-from xbot.settings import ResponderSettings
 from xbot.testing.surroundings import Around
 
 

@@ -15,8 +15,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial import unittest
 
+from xbot.config.settings import Listen
 from xbot.listening import RETRY, Listening
-from xbot.settings import Listen
 
 
 class Taken(MemoryReactorClock):

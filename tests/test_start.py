@@ -57,7 +57,7 @@ NEEDLESS = {
     "xbot.dispatch.explaining",
     "xbot.embedded",
     "xbot.matching.shadowed",
-    "xbot.plan",
+    "xbot.config.reload_plan",
     "xbot.shell",
     "xbot.testing",
 }

@@ -8,10 +8,10 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
 from xbot.outbox import Outbox
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.survey import survey
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import CONNECT_TIMEOUT

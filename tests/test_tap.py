@@ -18,10 +18,10 @@ from twisted.trial import unittest
 
 from tests.daemon import TWISTD, environment, finish
 from xbot import tap
+from xbot.config.settings import BotSettings
 from xbot.daemon import Daemon
 from xbot.logs.observer import LogWriter
 from xbot.service import BotService
-from xbot.settings import BotSettings
 
 
 class OptionsTests(unittest.TestCase):

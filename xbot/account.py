@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from xbot.config import credentials
 from xbot.config.reader import line_of
+from xbot.config.settings import Config, XmppSettings
 from xbot.model.errors import InvalidConfig, Problem
-from xbot.settings import Config, XmppSettings
 from xbot.xmpp.endpoints import DomainEndpoint, host_endpoint
 from xbot.xmpp.login import Account
 from xbot.xmpp.redirect import Redirect, RedirectableEndpoint

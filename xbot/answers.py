@@ -9,7 +9,7 @@ from itertools import islice
 from attrs import frozen
 from twisted.python.failure import Failure
 
-from xbot.settings import MAX_OUTPUT
+from xbot.config.settings import MAX_OUTPUT
 
 #: A run says no more than so many messages.
 MAX_ANSWERS = 10

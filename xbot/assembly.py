@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from xbot.calls import TakesPost
+from xbot.config.settings import Config
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.dispatch.runs import Run
@@ -22,7 +23,6 @@ from xbot.model.message import Message
 from xbot.model.status import Link, Overview, Phase, Place
 from xbot.outbox import Outbox
 from xbot.responder import Responder
-from xbot.settings import Config
 from xbot.state.interfaces import IBrain, IJournal
 from xbot.surroundings import Surroundings
 from xbot.threads import RunsInThread

@@ -16,6 +16,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from xbot import systemd
+from xbot.config.settings import BotSettings, Config
 from xbot.hangup import HangUp
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter, is_journal
@@ -23,7 +24,6 @@ from xbot.logs.repeats import WINDOW
 from xbot.model.errors import EXIT_CONFIG
 from xbot.saying.server import SayServer
 from xbot.service import BotService
-from xbot.settings import BotSettings, Config
 from xbot.steady import make_steady
 from xbot.text.terminal import show_all
 from xbot.xmpp.trace import NAMESPACE as WIRE

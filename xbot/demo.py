@@ -25,11 +25,7 @@ from twisted.logger import (
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from xbot.model.jid import Jid
-from xbot.model.message import Message
-from xbot.outbox import Outbox
-from xbot.service import BotService
-from xbot.settings import (
+from xbot.config.settings import (
     EMBEDDED,
     BotSettings,
     Config,
@@ -38,6 +34,10 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.outbox import Outbox
+from xbot.service import BotService
 from xbot.text.terminal import as_line
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from xbot.settings import Config, Secret
+from xbot.config.settings import Config, Secret
 from xbot.testing.server import EmbeddedServer
 
 HOST = "127.0.0.1"

@@ -44,7 +44,7 @@ class IAdapter(Interface):
         """What the bot is called in ``room`` (bare address), or None when not in it."""
 
     def join(room: object, by: str | None = None) -> None:
-        """Be in the room that these :class:`xbot.settings.RoomSettings` name, from now on.
+        """Be in the room that these :class:`xbot.config.settings.RoomSettings` name, from now on.
 
         Where we are in it already, only what differs is changed. ``by`` is the person
         (bare address) who told us, None for the ini: then the room is remembered.

@@ -8,6 +8,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from xbot.config.settings import RoomSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.failures import Failed
 from xbot.interfaces import IAdapter, IBot
@@ -16,7 +17,6 @@ from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.status import Overview
 from xbot.model.usage import Usage
-from xbot.settings import RoomSettings
 
 
 @implementer(IBot)

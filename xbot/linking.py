@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from xbot.account import file_digests, make_account, make_endpoint
 from xbot.assembly import Assembly
+from xbot.config.settings import EMBEDDED, Config
 from xbot.leaving import HAND_OVER_TIMEOUT
-from xbot.settings import EMBEDDED, Config
 from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import Status
@@ -18,8 +18,8 @@ from xbot.xmpp.invited import InvitedRooms
 from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
+    from xbot.config.reload_plan import Plan
     from xbot.embedded import Embedded
-    from xbot.plan import Plan
 
 
 class Linking:

@@ -13,8 +13,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from xbot.config.settings import Listen
 from xbot.model.errors import reason
-from xbot.settings import Listen
 
 #: Seconds until the next try.
 RETRY = 30.0

@@ -6,11 +6,11 @@ from attrs import field, frozen
 
 from xbot.answers import MAX_LENGTH
 from xbot.calls import Call, Fill
+from xbot.config.settings import MAX_RUNS
 from xbot.matching.pattern import Kind, Pattern, kind_of
 from xbot.model.access import EVERYONE, Access
 from xbot.model.token_bucket import Rate
 from xbot.scope import Scope
-from xbot.settings import MAX_RUNS
 
 #: One thing that is said, and the beginning of each answer to it.
 Example = tuple[str, ...]

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
+from xbot.config.settings import Config
 from xbot.dispatch.runs import Run
 from xbot.leaving import DRAIN_TIMEOUT
 from xbot.linking import Linking
@@ -36,7 +37,6 @@ from xbot.reloading import Reloading
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer
 from xbot.serving import Serving
-from xbot.settings import Config
 from xbot.state.interfaces import IJournal
 from xbot.survey import command, skill, survey
 from xbot.xmpp.adapter import XmppAdapter
@@ -45,8 +45,8 @@ from xbot.xmpp.room import State as RoomState
 from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
+    from xbot.config.reload_plan import Plan
     from xbot.embedded import Embedded
-    from xbot.plan import Plan
 
 
 class BotService(Service):
@@ -287,7 +287,7 @@ class BotService(Service):
 
     async def _prepare(self) -> tuple[Plan, Prepared]:
         """Everything that can fail, before anything changes."""
-        from xbot.plan import plan as plan_between
+        from xbot.config.reload_plan import plan as plan_between
 
         path = self.config.path
         config = self._load(path)

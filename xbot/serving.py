@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from xbot.assembly import Assembly
+from xbot.config.settings import Config
 from xbot.model.file_state import UnusableFile
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview, Posts
-from xbot.settings import Config
 
 if TYPE_CHECKING:
     from xbot.web.service import StatusServer

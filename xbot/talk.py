@@ -21,12 +21,12 @@ from twisted.logger import (
 )
 
 from xbot.assembly import Assembly
+from xbot.config.settings import Config
 from xbot.demo import Console
 from xbot.machine import Machine
 from xbot.matching.addressed import addressed_text
 from xbot.model.file_state import UnusableFile
 from xbot.model.message import Message
-from xbot.settings import Config
 from xbot.shell.adapter import ShellAdapter, You
 from xbot.shell.completion import completions
 from xbot.text.terminal import as_line, safe

@@ -17,7 +17,7 @@ from xbot.garbage import paused
 from xbot.model.errors import EXIT_CONFIG, InvalidConfig
 
 if TYPE_CHECKING:
-    from xbot.settings import Config
+    from xbot.config.settings import Config
 
 
 class Options(usage.Options):

@@ -7,8 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from xbot.config.describe import describe
-from xbot.model.jid import Jid
-from xbot.settings import (
+from xbot.config.settings import (
     EMBEDDED,
     BotSettings,
     Config,
@@ -17,6 +16,7 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.model.jid import Jid
 
 CONFIG = Config(
     Path("/etc/xbot/xbot.ini"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.config.test_reader import Folder
 from xbot.config.folder import MAX_FILES, _exposure
-from xbot.settings import Config
+from xbot.config.settings import Config
 
 INI = "[xbot]\nresponders = more.d\n[xmpp]\nserver = embedded\n"
 

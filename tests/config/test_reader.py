@@ -16,13 +16,13 @@ from xbot.config import find, line_of, load
 from xbot.config import reader as config
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
 from xbot.config.options import BUNDLED, KINDS
+from xbot.config.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 from xbot.config.values import MAX_DURATION
 from xbot.model.access import EVERYONE, Access, Whom
 from xbot.model.errors import InvalidConfig
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.model.token_bucket import Rate
-from xbot.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.config.test_reader import MINIMAL, Folder
 from xbot.config.describe import describe
+from xbot.config.settings import Secret, WebhookSettings
 from xbot.model.token_bucket import Rate
-from xbot.settings import Secret, WebhookSettings
 
 ROOM = "ops@rooms.example"
 BASE = f"{MINIMAL}[room {ROOM}]\n[room dev@rooms.example]\n"

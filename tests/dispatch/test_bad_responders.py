@@ -15,10 +15,10 @@ from tests.dispatch.bad_responders import CALLABLES, LIMIT, PROGRAM, write_progr
 from tests.dispatch.test_dispatcher import IN_ROOM, ROOM
 from tests.test_program import is_alive
 from xbot.answers import MAX_ANSWERS, MAX_LENGTH
+from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
 from xbot.model.message import Message
-from xbot.settings import MAX_RUNS, ResponderSettings
 from xbot.testing.surroundings import Around
 from xbot.threads import InThread
 

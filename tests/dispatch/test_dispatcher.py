@@ -12,6 +12,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from xbot.answers import Answers
+from xbot.config.settings import MAX_RUNS
 from xbot.decorators import declared_by, fallback, hear, respond
 from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
 from xbot.failures import Failed
@@ -23,7 +24,6 @@ from xbot.model.message import Message, NobodyListens
 from xbot.model.people import People
 from xbot.model.size_limit import UNBOUNDED
 from xbot.responder import Responder, Route
-from xbot.settings import MAX_RUNS
 from xbot.testing.journal import MemoryJournal
 from xbot.threads import InThread
 

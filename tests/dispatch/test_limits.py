@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.logger import LogLevel
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
+from xbot.config.settings import ROOM_RATE, SENDER_RATE
 from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
@@ -13,7 +14,6 @@ from xbot.model.access import Access, Whom
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.model.token_bucket import MAX_BUCKETS, Rate
-from xbot.settings import ROOM_RATE, SENDER_RATE
 from xbot.testing.journal import MemoryJournal
 
 TOO_MUCH = "That was too much at once; try again in a moment."

@@ -9,11 +9,11 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, DispatcherCase, responder
+from xbot.config.settings import MAX_RUNS
 from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
 from xbot.failures import NoAnswer
 from xbot.model.message import AskedInThread, Message, NobodyListens
-from xbot.settings import MAX_RUNS
 from xbot.threads import InThread
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1")

@@ -28,6 +28,7 @@ from tests.xmpp.harness import (
     shape,
 )
 from xbot.answers import collect
+from xbot.config.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.matching.guarded_search import GuardedSearch
@@ -37,7 +38,6 @@ from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.outbox import Outbox
 from xbot.responder import Responder, Route
-from xbot.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.state.interfaces import IJournal
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp import ns

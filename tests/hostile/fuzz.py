@@ -30,8 +30,8 @@ from tests.xmpp.harness import (
     parse_all,
     sasl,
 )
+from xbot.config.settings import XmppSettings
 from xbot.model.people import People
-from xbot.settings import XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.serialize import Unserializable, serialize
 

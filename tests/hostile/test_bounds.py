@@ -14,6 +14,7 @@ from twisted.words.xish import domish
 
 from tests.hostile.bot import ROOM, Bot, present, said, told
 from tests.xmpp.harness import BIND, features, parse, session
+from xbot.config.settings import MAX_RUNS, XmppSettings
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
@@ -26,7 +27,6 @@ from xbot.model.jid import CACHE_SIZE, Jid, _prepare
 from xbot.model.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.responder import Responder, Route
-from xbot.settings import MAX_RUNS, XmppSettings
 from xbot.state.journal.journal import Journal
 from xbot.state.sqlite import writer
 from xbot.xmpp import elements, managed, ns, occupants

@@ -16,11 +16,11 @@ from tests.webhooks.test_door import GITHUB, DoorCase
 from tests.xmpp.harness import BIND, JID, features, mechanisms, sasl
 from tests.xmpp.test_sasl import ScramServer
 from xbot.config import credentials
+from xbot.config.settings import XmppSettings
 from xbot.dispatch import accepting, dispatcher, duplicates
 from xbot.dispatch.limits import Limits
 from xbot.model import access
 from xbot.model.people import People
-from xbot.settings import XmppSettings
 from xbot.testing.journal import MemoryJournal
 from xbot.web.server import HttpServer
 from xbot.webhooks import door, proof

@@ -11,13 +11,13 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from xbot.config.settings import ResponderSettings
 from xbot.loading import finding
 from xbot.loading.fresh import fresh_modules
 from xbot.loading.loader import load_responders, modules_of
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
 from xbot.responder import Responder
-from xbot.settings import ResponderSettings
 from xbot.testing.surroundings import Around
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "x")

@@ -11,13 +11,13 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED, OPEN
+from xbot.config.settings import ResponderSettings
 from xbot.failures import Failed
 from xbot.loading.loader import load_responders
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
 from xbot.program import CannotRun
 from xbot.responder import Responder
-from xbot.settings import ResponderSettings
 from xbot.testing.surroundings import Around
 from xbot.threads import InThread
 

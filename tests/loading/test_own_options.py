@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from twisted.trial.unittest import TestCase
 
+from xbot.config.settings import ResponderSettings
 from xbot.loading.own_options import OwnOptions
 from xbot.loading.parameters import parameters_of
 from xbot.loading.wrong import Wrong
-from xbot.settings import ResponderSettings
 
 if TYPE_CHECKING:
     from decimal import Decimal

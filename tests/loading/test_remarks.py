@@ -8,11 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from xbot.config import load
+from xbot.config.settings import ResponderSettings
 from xbot.loading.remarks import out_of_reach, unasked, unreachable, without_a_shell
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access
 from xbot.responder import Responder, Route
-from xbot.settings import ResponderSettings
 
 ROOM = "ops@rooms.example"
 

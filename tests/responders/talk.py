@@ -9,6 +9,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED
+from xbot.config.settings import ResponderSettings, RoomSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.itself import Itself
 from xbot.loading.lives import Lives
@@ -18,7 +19,6 @@ from xbot.model.errors import TooManyRooms
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.model.status import Link, Overview, Phase, Place
-from xbot.settings import ResponderSettings, RoomSettings
 from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.journal import MemoryJournal

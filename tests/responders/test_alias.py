@@ -3,8 +3,8 @@
 from attrs import evolve
 
 from tests.responders.talk import ALICE, BOB, Talk, bundled, only
+from xbot.config.settings import ResponderSettings
 from xbot.responders import alias
-from xbot.settings import ResponderSettings
 
 DEPLOY = ResponderSettings(
     "deploy", match=r"deploy (?P<app>.+)", reply="{app} for {nick}", access=only(ALICE), effect=True

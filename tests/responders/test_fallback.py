@@ -3,9 +3,9 @@
 from attrs import evolve
 
 from tests.responders.talk import BOB, BOT, ROOM, Talk, bundled, only
+from xbot.config.settings import ResponderSettings
 from xbot.model.access import Access
 from xbot.model.message import Message
-from xbot.settings import ResponderSettings
 
 DEPLOY = ResponderSettings(
     "deploy", match=r"deploy \w+( to \w+)?", usage="deploy APP [to ENV]", reply="done"

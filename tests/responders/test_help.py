@@ -3,8 +3,8 @@
 from attrs import evolve
 
 from tests.responders.talk import Talk, bundled, only
+from xbot.config.settings import ResponderSettings
 from xbot.model.access import Access
-from xbot.settings import ResponderSettings
 
 OFF = [evolve(bundled(name), enabled=False) for name in ("ping", "status", "whoami", "remember")]
 

@@ -8,10 +8,10 @@ from twisted.trial.unittest import TestCase
 
 from tests.responders.talk import ALICE, BOB, NOW, ROOM, Talk, bundled, only
 from xbot import Message, respond
+from xbot.config.settings import ResponderSettings
 from xbot.model.access import Access, Whom
 from xbot.responders import _kept_jobs
 from xbot.responders._schedule import Schedule
-from xbot.settings import ResponderSettings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 JOBS = bundled("jobs", only(ALICE, BOB), timezone="UTC")

@@ -5,7 +5,7 @@ import sys
 from twisted.internet import reactor
 
 from tests.web.scene import BAD, GOOD, NOW, samples
-from xbot.settings import HttpSettings, Listen
+from xbot.config.settings import HttpSettings, Listen
 from xbot.web.service import StatusServer
 
 

@@ -14,9 +14,9 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.web.scene import BAD, GOOD, NOW
+from xbot.config.settings import HttpSettings, Listen
 from xbot.model.recent_events import Command
 from xbot.model.status import PATIENCE, Link, Overview, Phase
-from xbot.settings import HttpSettings, Listen
 from xbot.web.answer import SVG
 from xbot.web.server import HEADERS
 from xbot.web.service import BEAT, StatusServer

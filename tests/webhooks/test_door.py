@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import FOLDER, sample
 from tests.webhooks.test_payload import anything
+from xbot.config.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.model.token_bucket import Rate
-from xbot.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.web.posting import Posted
 from xbot.webhooks.door import READERS, STATUSES, Door, read
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits

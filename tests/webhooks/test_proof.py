@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xbot.settings import Secret
+from xbot.config.settings import Secret
 from xbot.webhooks.proof import Proof, prove
 
 SECRET = Secret("It's a Secret to Everybody")

@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.test_door import JSON, ROOM, FalseSpool
 from xbot import Failed, say, webhook
+from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
 from xbot.decorators import is_responder
 from xbot.loading import code
 from xbot.loading.wrong import Wrong
 from xbot.responder import Responder
-from xbot.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
 from xbot.testing.surroundings import Around
 from xbot.web.posting import Posted
 from xbot.webhooks.door import Door

@@ -20,8 +20,8 @@ from zope.interface import alsoProvides
 
 from tests.identity import Identity
 from tests.xmpp.trees import trees
+from xbot.config.settings import Secret
 from xbot.model.jid import Jid
-from xbot.settings import Secret
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream
 from xbot.xmpp.handlers import Handlers

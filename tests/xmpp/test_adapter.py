@@ -22,12 +22,12 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.interfaces import IAdapter
 from xbot.model.errors import InvalidJid, NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message, reply_to
 from xbot.outbox import Outbox
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import State

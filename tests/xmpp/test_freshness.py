@@ -19,10 +19,10 @@ from tests.xmpp.harness import (
     in_thread,
     lowest,
 )
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.heartbeat import BEAT, LIMIT
 from xbot.model.jid import Jid
 from xbot.model.people import People
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.freshness import AWAY, STUCK, Freshness

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, PROPERTY, lowest, session
+from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings
 from xbot.xmpp import glance
 from xbot.xmpp.elements import ElementStream
 from xbot.xmpp.fast_elements import FastElementStream

@@ -18,10 +18,10 @@ from tests.xmpp.harness import (
     parse,
     shape,
 )
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.model.errors import TooManyRooms
 from xbot.model.jid import Jid
 from xbot.model.people import People
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import invited, ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.invitations import NoInvitation, read_invitation

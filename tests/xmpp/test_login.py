@@ -23,8 +23,8 @@ from tests.xmpp.harness import (
     sasl,
 )
 from tests.xmpp.test_sasl import ScramServer
+from xbot.config.settings import Secret
 from xbot.model.jid import Jid
-from xbot.settings import Secret
 from xbot.xmpp.login import NEGOTIATION_TIMEOUT, Account, Login
 from xbot.xmpp.problems import (
     ConnectionProblem,

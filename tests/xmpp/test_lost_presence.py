@@ -4,8 +4,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, lowest, session
+from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings
 from xbot.xmpp import elements, ns, rooms
 from xbot.xmpp.elements import MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_VALUES, ElementStream
 from xbot.xmpp.fast_elements import FastElementStream

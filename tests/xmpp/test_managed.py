@@ -18,10 +18,10 @@ from tests.xmpp.harness import (
     lowest,
     parse_all,
 )
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.outbox import Outbox
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import managed, ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account

@@ -3,7 +3,7 @@
 from twisted.trial import unittest
 
 from tests.xmpp.harness import mechanisms, parse
-from xbot.settings import SASL_MECHANISMS
+from xbot.config.settings import SASL_MECHANISMS
 from xbot.xmpp.mechanisms import (
     Choice,
     Offer,

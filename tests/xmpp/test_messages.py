@@ -5,9 +5,9 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, lowest, session
+from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
 from xbot.model.message import Message, reply_to
-from xbot.settings import RoomSettings
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.messages import Messages
 from xbot.xmpp.rooms import Rooms

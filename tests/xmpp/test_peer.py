@@ -36,8 +36,8 @@ from tests.xmpp.harness import (
     mechanisms,
 )
 from tests.xmpp.test_tls import Recorder, shake_hands, tls_over
+from xbot.config.settings import Secret
 from xbot.model.jid import Jid
-from xbot.settings import Secret
 from xbot.xmpp import tls
 from xbot.xmpp.channel_binding import tls_connection
 from xbot.xmpp.connection import State

@@ -5,8 +5,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import lowest, parse, shape
+from xbot.config.settings import RoomSettings, Secret
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp import occupants as occupants_module
 from xbot.xmpp.room import (

@@ -2,7 +2,7 @@
 
 from tests.xmpp.harness import shape
 from tests.xmpp.test_room import ITEM, ROOM, SELF, RoomTestCase
-from xbot.settings import RoomSettings, Secret
+from xbot.config.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp.room import NICK_TIMEOUT, State
 

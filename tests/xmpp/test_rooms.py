@@ -6,8 +6,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, Peer, lowest, session
+from xbot.config.settings import RoomSettings, Secret
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings, Secret
 from xbot.xmpp import ns
 from xbot.xmpp.iq import Iq
 from xbot.xmpp.problems import ConnectionProblem

@@ -21,7 +21,7 @@ from tests.xmpp.harness import (
     parse,
     sasl,
 )
-from xbot.settings import Secret
+from xbot.config.settings import Secret
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.problems import LoginRefused, ProtocolViolation
 from xbot.xmpp.stream import StreamFactory

@@ -11,8 +11,8 @@ from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish.xmlstream import STREAM_END_EVENT
 
 from tests.xmpp.test_tls import Identity, limit
+from xbot.config.settings import Secret
 from xbot.model.jid import Jid
-from xbot.settings import Secret
 from xbot.testing.server import EmbeddedServer, credentials
 from xbot.testing.server.certificate import Certificate
 from xbot.testing.server.login import Login as ServerLogin

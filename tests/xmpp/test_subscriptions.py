@@ -4,8 +4,8 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, session, shape
+from xbot.config.settings import SUBSCRIPTIONS, XmppSettings
 from xbot.model.people import NOBODY, People
-from xbot.settings import SUBSCRIPTIONS, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.subscriptions import Subscriptions
 

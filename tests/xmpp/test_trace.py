@@ -16,7 +16,7 @@ from tests.xmpp.harness import (
     in_thread,
     shape,
 )
-from xbot.settings import Secret
+from xbot.config.settings import Secret
 from xbot.xmpp import ns
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.serialize import serialize

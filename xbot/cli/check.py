@@ -9,9 +9,9 @@ from typing import Any
 
 from xbot import config
 from xbot.config.describe import describe
+from xbot.config.reload_plan import plan
 from xbot.loading.finding import offered
 from xbot.model.errors import EXIT_CONFIG
-from xbot.plan import plan
 
 
 def add_to(commands: Any) -> None:

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from xbot.config.settings import Secret
 from xbot.model.errors import XbotError
-from xbot.settings import Secret
 
 #: More than any password, in bytes: a file this large was named by mistake.
 MAX_PASSWORD = 4096

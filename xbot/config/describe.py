@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from xbot.config.options import OPEN
-from xbot.settings import (
+from xbot.config.settings import (
     EMBEDDED,
     RESPONDER,
     WEBHOOK_TEMPLATES,

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from xbot.config import values
-from xbot.settings import PARSERS, SUBSCRIPTIONS
+from xbot.config.settings import PARSERS, SUBSCRIPTIONS
 
 
 @frozen(eq=False, repr=False)

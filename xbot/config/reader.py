@@ -15,13 +15,7 @@ from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED
 from xbot.config.scripts import scripts
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
-from xbot.config.webhooks import read_webhooks
-from xbot.config.whom import Groups, read_groups, read_people, read_whom
-from xbot.logs.levels import Levels
-from xbot.model.access import Access
-from xbot.model.errors import InvalidConfig, Problem
-from xbot.model.jid import Jid
-from xbot.settings import (
+from xbot.config.settings import (
     EMBEDDED,
     LOG_FORMATS,
     MAX_OUTPUT,
@@ -39,6 +33,12 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.config.webhooks import read_webhooks
+from xbot.config.whom import Groups, read_groups, read_people, read_whom
+from xbot.logs.levels import Levels
+from xbot.model.access import Access
+from xbot.model.errors import InvalidConfig, Problem
+from xbot.model.jid import Jid
 from xbot.text.did_you_mean import suggest
 from xbot.text.saslprep import saslprep
 from xbot.text.template import FACTS, Template

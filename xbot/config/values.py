@@ -11,12 +11,7 @@ import shlex
 from base64 import b64decode
 from pathlib import Path
 
-from xbot.logs.levels import Levels
-from xbot.model.errors import InvalidJid
-from xbot.model.jid import Jid
-from xbot.model.people import People
-from xbot.model.token_bucket import Rate
-from xbot.settings import (
+from xbot.config.settings import (
     EMBEDDED,
     LOG_FORMATS,
     MAX_OUTPUT,
@@ -26,6 +21,11 @@ from xbot.settings import (
     Listen,
     Secret,
 )
+from xbot.logs.levels import Levels
+from xbot.model.errors import InvalidJid
+from xbot.model.jid import Jid
+from xbot.model.people import People
+from xbot.model.token_bucket import Rate
 from xbot.text import durations
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import DOTTED, Template

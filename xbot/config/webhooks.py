@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xbot.config import credentials
 from xbot.config.sections import ConvertedSection
-from xbot.settings import (
+from xbot.config.settings import (
     RESPONDER,
     WEBHOOK_RATE,
     WEBHOOK_TEMPLATES,

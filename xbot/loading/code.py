@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from xbot.calls import Call, Work
+from xbot.config.settings import ResponderSettings
 from xbot.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.loading.callables import BadSignature, call_of, own_parameters, work_of
 from xbot.loading.finding import find
@@ -19,7 +20,6 @@ from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.wrong import Wrong, blaming
 from xbot.responder import Responder
 from xbot.scope import Scope
-from xbot.settings import ResponderSettings
 from xbot.surroundings import Surroundings
 
 

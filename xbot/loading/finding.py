@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from xbot.config.settings import ResponderSettings
 from xbot.decorators import is_responder
 from xbot.loading.wrong import Wrong, blaming
-from xbot.settings import ResponderSettings
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints

@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from xbot.config.settings import ResponderSettings
 from xbot.loading.loader import problem
 from xbot.loading.wrong import place_of
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.responder import Responder
 from xbot.scope import Scope
-from xbot.settings import ResponderSettings
 
 
 class Lives:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from xbot.calls import call_of
 from xbot.config.options import BUNDLED, OPEN
+from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.decorators import Declared
 from xbot.loading import finding
 from xbot.loading.code import responder_of_code
@@ -17,7 +18,6 @@ from xbot.loading.templates import call_of_program, fill_of_reply
 from xbot.loading.wrong import Wrong
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.responder import Responder
-from xbot.settings import MAX_RUNS, ResponderSettings
 from xbot.surroundings import Surroundings
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from xbot.config.options import KINDS
+from xbot.config.settings import ResponderSettings
 from xbot.loading.convert import UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter
 from xbot.loading.wrong import Wrong
-from xbot.settings import ResponderSettings
 from xbot.text.did_you_mean import suggest
 
 #: What means the same for every responder, and cannot be one's own.

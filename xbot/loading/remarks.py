@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xbot.config.scripts import operators
+from xbot.config.settings import Config, ResponderSettings
 from xbot.filters import Rooms
 from xbot.loading.loader import problem
 from xbot.matching.strategy import way_of
 from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
 from xbot.responder import Responder, Route
-from xbot.settings import Config, ResponderSettings
 from xbot.text.did_you_mean import suggest
 
 _Key = tuple[int, int]

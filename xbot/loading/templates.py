@@ -12,10 +12,10 @@ from twisted.logger import Logger
 
 from xbot.answers import Answers, collect
 from xbot.calls import Call, Fill
+from xbot.config.settings import ResponderSettings
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.settings import ResponderSettings
 from xbot.text.template import FACTS, Template
 from xbot.threads import RunsInThread
 

@@ -25,7 +25,7 @@ MAX_WAITING = 10_000
 class LogWriter:
     """Writes the events that ``levels`` let through to ``stream``.
 
-    ``form`` is one of :data:`xbot.settings.LOG_FORMATS`. With ``for_journal`` each
+    ``form`` is one of :data:`xbot.config.settings.LOG_FORMATS`. With ``for_journal`` each
     line begins with its priority, as journald reads it. Any thread may log.
     """
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from xbot.config.settings import Listen
 from xbot.listening import Listening
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
@@ -26,7 +27,6 @@ from xbot.saying.protocol import (
     Request,
     Result,
 )
-from xbot.settings import Listen
 from xbot.uptime import uptime
 
 #: So many may wait at once, and so many seconds have they to say what they want.

@@ -8,13 +8,13 @@ from attrs import asdict, frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from xbot.config.settings import RoomSettings
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.size_limit import UNBOUNDED
 from xbot.model.speech import message_of
-from xbot.settings import RoomSettings
 
 #: Whoever does not say who they are.
 YOU = "you@localhost"

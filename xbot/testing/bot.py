@@ -16,12 +16,12 @@ from twisted.python.failure import Failure
 
 from xbot import config
 from xbot.assembly import Assembly
+from xbot.config.settings import Config, RoomSettings
 from xbot.dispatch.explaining import Explanation
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
 from xbot.responder import Responder
-from xbot.settings import Config, RoomSettings
 from xbot.testing.adapter import FakeAdapter
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.clock import TestClock

@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from xbot.config.settings import HttpSettings
 from xbot.listening import Listening
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview
-from xbot.settings import HttpSettings
 from xbot.web.answer import CSS, JSON, SVG, Answer
 from xbot.web.metrics import Metrics
 from xbot.web.page import page

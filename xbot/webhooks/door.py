@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from xbot.calls import TakesPost
+from xbot.config.settings import RESPONDER, WebhookSettings
 from xbot.failures import Failed
 from xbot.model.cooldown import Throttle
 from xbot.model.errors import XbotError
@@ -17,7 +18,6 @@ from xbot.model.file_state import FileUnavailable
 from xbot.model.status import Posts
 from xbot.model.token_bucket import Buckets, Verdict
 from xbot.scope import Unloaded
-from xbot.settings import RESPONDER, WebhookSettings
 from xbot.text.template import DOTTED, Template
 from xbot.threads import Busy
 from xbot.web.answer import Answer
@@ -31,7 +31,7 @@ from xbot.webhooks.proof import Proof, prove
 from xbot.webhooks.report import Report
 from xbot.webhooks.spool import Spool
 
-#: What ``template`` can name; the names are :data:`xbot.settings.WEBHOOK_TEMPLATES`.
+#: What ``template`` can name; the names are :data:`xbot.config.settings.WEBHOOK_TEMPLATES`.
 READERS = {
     "alertmanager": alertmanager,
     "grafana": grafana,

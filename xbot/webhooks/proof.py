@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Mapping
 from enum import Enum
 
-from xbot.settings import Secret
+from xbot.config.settings import Secret
 
 #: GitHub's header (Gitea sends it, too), with what stands before the digits; Gitea's own.
 _SIGNATURES = (("x-hub-signature-256", "sha256="), ("x-gitea-signature", ""))

@@ -15,13 +15,13 @@ from twisted.words.xish import domish
 from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVENT
 from zope.interface import implementer
 
+from xbot.config.settings import RoomSettings, XmppSettings
 from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.size_limit import Measure
-from xbot.settings import RoomSettings, XmppSettings
 from xbot.uptime import elapsed_clock
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address

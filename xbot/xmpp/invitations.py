@@ -19,11 +19,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.model.cooldown import Throttle
 from xbot.model.errors import InvalidJid, TooManyRooms
 from xbot.model.fair_share import domain_of
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings, Secret, XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 from xbot.xmpp.invited import MAX_PASSWORD, MAX_ROOMS, Invited, InvitedRooms

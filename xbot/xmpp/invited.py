@@ -10,10 +10,10 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from xbot.config.credentials import Unusable, read_file
+from xbot.config.settings import Secret
 from xbot.model.errors import InvalidJid, reason
 from xbot.model.fair_share import may_have_more
 from xbot.model.jid import Jid
-from xbot.settings import Secret
 from xbot.state import private_file
 
 #: Rooms to be in by invitation, besides those of the ini; one inviter leads us into as many as are

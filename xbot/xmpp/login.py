@@ -15,10 +15,10 @@ from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.xmlstream import Authenticator
 from twisted.words.xish import domish
 
+from xbot.config.settings import Secret
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
-from xbot.settings import Secret
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import available_bindings, finished, tls_connection
 from xbot.xmpp.managed import Managed

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from attrs import field, frozen
 from twisted.words.xish import domish
 
-from xbot.settings import SASL_MECHANISMS
+from xbot.config.settings import SASL_MECHANISMS
 from xbot.xmpp import ns
 from xbot.xmpp.channel_binding import END_POINT, EXPORTER, UNIQUE
 from xbot.xmpp.problems import ProtocolViolation

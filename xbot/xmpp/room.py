@@ -11,9 +11,9 @@ from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.backoff import Backoff
+from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings
 from xbot.xmpp.alarm import Alarm
 from xbot.xmpp.exclusion import Exclusion, refusal, removal
 from xbot.xmpp.occupants import Occupants

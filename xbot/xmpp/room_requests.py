@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.words.xish import domish
 
+from xbot.config.settings import Secret
 from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
-from xbot.settings import Secret
 from xbot.xmpp import ns
 
 

@@ -13,9 +13,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
+from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid, NotConnected
 from xbot.model.jid import Jid
-from xbot.settings import RoomSettings
 from xbot.xmpp import ns
 from xbot.xmpp.glance import (
     PRESENCE,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from twisted.words.xish import domish
 
-from xbot.settings import Secret
+from xbot.config.settings import Secret
 from xbot.text.saslprep import saslprep
 from xbot.xmpp import ns
 from xbot.xmpp.mechanisms import PLUS, Choice

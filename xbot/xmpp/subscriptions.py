@@ -9,10 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
+from xbot.config.settings import XmppSettings
 from xbot.model.cooldown import Throttle
 from xbot.model.errors import InvalidJid, NotConnected
 from xbot.model.jid import Jid
-from xbot.settings import XmppSettings
 from xbot.xmpp import ns
 from xbot.xmpp.handlers import Handler
 

@@ -5,10 +5,8 @@ from pathlib import Path
 from attrs import evolve, fields
 from twisted.trial import unittest
 
-from xbot.model.jid import Jid
-from xbot.model.people import People
-from xbot.plan import _LIVE, _OPTIONS, Plan, plan
-from xbot.settings import (
+from xbot.config.reload_plan import _LIVE, _OPTIONS, Plan, plan
+from xbot.config.settings import (
     BotSettings,
     Config,
     ResponderSettings,
@@ -16,6 +14,8 @@ from xbot.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.model.jid import Jid
+from xbot.model.people import People
 
 
 def room(name, nick="xbot", **more):

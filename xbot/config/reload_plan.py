@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 
 from attrs import AttrsInstance, evolve, fields, frozen
 
+from xbot.config.settings import Config, ResponderSettings, RoomSettings
 from xbot.model.jid import Jid
-from xbot.settings import Config, ResponderSettings, RoomSettings
 
 #: Of ``[xmpp]``, what can change while a connection stays. All else is the account.
 _LIVE = frozenset(

@@ -20,7 +20,7 @@ from xbot.matching import breaker
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.strategy import Way
-from xbot.threads import InThread
+from xbot.process.threads import InThread
 
 reactor: Any = _reactor
 

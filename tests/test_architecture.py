@@ -11,7 +11,7 @@ PACKAGE = Path(xbot.__file__).parent
 
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
-    {"backoff", "filters", "logs", "matching", "model", "text", "waiting"},
+    {"backoff", "filters", "logs", "matching", "model", "process", "text", "waiting"},
     {"config", "interfaces"},
     {
         "answers",
@@ -20,7 +20,6 @@ LAYERS = [
         "dispatch",
         "drops",
         "failures",
-        "heartbeat",
         "here",
         "itself",
         "outbox",
@@ -31,17 +30,14 @@ LAYERS = [
         "scope",
         "state",
         "surroundings",
-        "threads",
         "timer",
         "unsaved",
-        "uptime",
     },
     {"listening", "saying", "shell", "web", "webhooks", "xmpp"},
     {
         "account",
         "assembly",
         "embedded",
-        "leaving",
         "linking",
         "loading",
         "machine",
@@ -51,7 +47,7 @@ LAYERS = [
         "survey",
         "testing",
     },
-    {"daemon", "demo", "garbage", "hangup", "steady", "systemd", "talk", "tap"},
+    {"daemon", "demo", "talk", "tap"},
     {"cli"},
 ]
 

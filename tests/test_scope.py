@@ -19,6 +19,7 @@ from xbot.answers import Answers
 from xbot.failures import Failed
 from xbot.model.errors import InvalidJid
 from xbot.model.message import Message
+from xbot.process.threads import InThread
 from xbot.scope import (
     MAX_SAID,
     PERIOD,
@@ -30,7 +31,6 @@ from xbot.scope import (
     Unloaded,
 )
 from xbot.testing.surroundings import Around
-from xbot.threads import InThread
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 ROOM = "ops@rooms.example"

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import finish
-from xbot.garbage import paused
+from xbot.process.gc_pause import paused
 
 PLAIN = """[xmpp]
 jid = bot@example.org

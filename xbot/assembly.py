@@ -14,7 +14,6 @@ from xbot.dispatch.runs import Run
 from xbot.filters import Rooms
 from xbot.interfaces import IAdapter
 from xbot.itself import Itself
-from xbot.leaving import CLOSE_TIMEOUT, within
 from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives
 from xbot.loading.loader import load_responders, modules_of
@@ -22,10 +21,11 @@ from xbot.matching.matcher import FindsGuarded
 from xbot.model.message import Message
 from xbot.model.status import Link, Overview, Phase, Place
 from xbot.outbox import Outbox
+from xbot.process.shutdown import CLOSE_TIMEOUT, within
+from xbot.process.threads import RunsInThread
 from xbot.responder import Responder
 from xbot.state.interfaces import IBrain, IJournal
 from xbot.surroundings import Surroundings
-from xbot.threads import RunsInThread
 
 
 class Prepared(NamedTuple):

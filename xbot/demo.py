@@ -37,9 +37,9 @@ from xbot.config.settings import (
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.outbox import Outbox
+from xbot.process.threads import InThread
 from xbot.service import BotService
 from xbot.text.terminal import as_line
-from xbot.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account
 from xbot.xmpp.redirect import RedirectableEndpoint

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from xbot.account import file_digests, make_account, make_endpoint
 from xbot.assembly import Assembly
 from xbot.config.settings import EMBEDDED, Config
-from xbot.leaving import HAND_OVER_TIMEOUT
-from xbot.threads import InThread
+from xbot.process.shutdown import HAND_OVER_TIMEOUT
+from xbot.process.threads import InThread
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.connection import Status
 from xbot.xmpp.invited import FILE_NAME as ROOMS_NAME

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from xbot.leaving import WIND_DOWN_TIMEOUT, within
 from xbot.matching.guarded_search import MAX_STUCK, GuardedSearch
+from xbot.process.shutdown import WIND_DOWN_TIMEOUT, within
+from xbot.process.threads import InThread
 from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.state.brain.brain import Brain
 from xbot.state.interfaces import IJournal
-from xbot.threads import InThread
 
 
 class Machine:

@@ -228,7 +228,7 @@ class Scope:
     def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function(*args)`` as the responder: so is what it begins there.
 
-        Coroutines, inlineCallbacks and :class:`~xbot.threads.InThread` take a copy
+        Coroutines, inlineCallbacks and :class:`~xbot.process.threads.InThread` take a copy
         of the context in which they begin.
         """
         token = _CURRENT.set(self)

@@ -17,7 +17,6 @@ from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.dispatch.runs import Run
-from xbot.leaving import DRAIN_TIMEOUT
 from xbot.linking import Linking
 from xbot.loading.remarks import (
     out_of_reach,
@@ -33,6 +32,7 @@ from xbot.model.jid import Jid
 from xbot.model.journal_entry import UnusableJournal
 from xbot.model.recent_events import Change, Recent
 from xbot.model.status import Overview, Phase
+from xbot.process.shutdown import DRAIN_TIMEOUT
 from xbot.reloading import Reloading
 from xbot.saying.server import Bot as SayBot
 from xbot.saying.server import SayServer

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from xbot.interfaces import IBot
 from xbot.model.message import Message
-from xbot.threads import RunsInThread
+from xbot.process.threads import RunsInThread
 
 
 @frozen(eq=False, repr=False)

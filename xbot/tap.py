@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from twisted.application.service import IService
 from twisted.python import usage
 
-from xbot.garbage import paused
 from xbot.model.errors import EXIT_CONFIG, InvalidConfig
+from xbot.process.gc_pause import paused
 
 if TYPE_CHECKING:
     from xbot.config.settings import Config

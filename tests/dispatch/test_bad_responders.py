@@ -19,8 +19,8 @@ from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
 from xbot.model.message import Message
+from xbot.process.threads import InThread
 from xbot.testing.surroundings import Around
-from xbot.threads import InThread
 
 #: Who fails at once, and who does not end before the limit.
 FAILING = ("raises", "exits", "bytes", "wrong")

@@ -23,9 +23,9 @@ from xbot.model.errors import NotConnected
 from xbot.model.message import Message, NobodyListens
 from xbot.model.people import People
 from xbot.model.size_limit import UNBOUNDED
+from xbot.process.threads import InThread
 from xbot.responder import Responder, Route
 from xbot.testing.journal import MemoryJournal
-from xbot.threads import InThread
 
 ROOM = "ops@rooms.example"
 IN_ROOM = Message(

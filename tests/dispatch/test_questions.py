@@ -14,7 +14,7 @@ from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
 from xbot.failures import NoAnswer
 from xbot.model.message import AskedInThread, Message, NobodyListens
-from xbot.threads import InThread
+from xbot.process.threads import InThread
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1")
 BOB = evolve(IN_ROOM, sender=f"{ROOM}/bob", nick="bob", identity="bob@example.org", occupant="2")

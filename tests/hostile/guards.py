@@ -14,11 +14,12 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot import answers, filters, outbox, threads
+from xbot import answers, filters, outbox
 from xbot.dispatch import accepting, dispatcher, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.model.jid import Jid
+from xbot.process import threads
 from xbot.xmpp import (
     elements,
     endpoints,
@@ -401,7 +402,7 @@ GUARDS = (
     ),
     Guard(
         "one responder leaves threads to others",
-        "test_threads.InThreadTests.test_owners",
+        "process.test_threads.InThreadTests.test_owners",
         put(threads, "may_have_more", yes),
     ),
     Guard(

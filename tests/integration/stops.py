@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests.integration.contract import Scene
-from xbot.heartbeat import LIMIT
+from xbot.process.suspend_detection import LIMIT
 
 #: A responder that says that it ran.
 _RESPONDER = "[responder deploy]\nmatch = deploy (?P<what>\\w+)\nreply = {what} is deployed\n"

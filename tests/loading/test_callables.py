@@ -17,7 +17,7 @@ from xbot.failures import Misused
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.threads import Busy, InThread
+from xbot.process.threads import Busy, InThread
 from xbot.timer import StillAtWork
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")

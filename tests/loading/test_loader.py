@@ -16,10 +16,10 @@ from xbot.failures import Failed
 from xbot.loading.loader import load_responders
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
+from xbot.process.threads import InThread
 from xbot.program import CannotRun
 from xbot.responder import Responder
 from xbot.testing.surroundings import Around
-from xbot.threads import InThread
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")
 

@@ -15,7 +15,7 @@ from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.regex_search import LIMIT, Search, as_regex_reads_it, compiled, find, run
-from xbot.threads import InThread
+from xbot.process.threads import InThread
 
 EVIL = r"^(?!x)(\w+\s?)*$"
 TEXT = "a" * (MAX_SEARCHED - 1) + "!"

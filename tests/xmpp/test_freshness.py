@@ -20,9 +20,9 @@ from tests.xmpp.harness import (
     lowest,
 )
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
-from xbot.heartbeat import BEAT, LIMIT
 from xbot.model.jid import Jid
 from xbot.model.people import People
+from xbot.process.suspend_detection import BEAT, LIMIT
 from xbot.xmpp import ns
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.freshness import AWAY, STUCK, Freshness

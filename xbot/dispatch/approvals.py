@@ -18,8 +18,8 @@ from xbot.model.access import identity_of, refusal
 from xbot.model.errors import XbotError
 from xbot.model.message import Message, reply_to
 from xbot.model.token_bucket import Buckets, Rate, Verdict
+from xbot.process.threads import Busy
 from xbot.responder import Chosen, Responder, Route
-from xbot.threads import Busy
 
 #: Seconds in which they have to agree.
 APPROVE_WITHIN = 600.0

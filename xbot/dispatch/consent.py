@@ -14,8 +14,8 @@ from xbot.dispatch.runs import Run
 from xbot.failures import NoAnswer
 from xbot.filters import may_have_effects
 from xbot.model.message import Message, reply_to
+from xbot.process.threads import Busy
 from xbot.responder import Responder
-from xbot.threads import Busy
 
 #: Seconds in which somebody has to say that they are sure.
 CONFIRM_WITHIN = 60.0

@@ -22,8 +22,8 @@ from xbot.failures import Failed, Misused, NoAnswer
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
+from xbot.process.threads import Busy
 from xbot.responder import Responder, Route
-from xbot.threads import Busy
 
 #: Seconds that a thread has to wait for each thing that it says in vain.
 PAUSE = 0.001

@@ -23,7 +23,7 @@ from xbot.loading.steps import in_steps
 from xbot.matching.pattern import Pattern
 from xbot.model.errors import XbotError
 from xbot.model.message import Message
-from xbot.threads import Busy, RunsInThread
+from xbot.process.threads import Busy, RunsInThread
 from xbot.timer import StillAtWork
 
 

@@ -12,7 +12,7 @@ from xbot.calls import TakesPost
 from xbot.loading.callables import BadSignature, Returned, runs_on_reactor
 from xbot.loading.parameters import signature
 from xbot.loading.steps import in_steps
-from xbot.threads import RunsInThread
+from xbot.process.threads import RunsInThread
 
 
 def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPost:

@@ -16,8 +16,8 @@ from xbot.config.settings import ResponderSettings
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
+from xbot.process.threads import RunsInThread
 from xbot.text.template import FACTS, Template
-from xbot.threads import RunsInThread
 
 if TYPE_CHECKING:
     from xbot.program import ProgramResult

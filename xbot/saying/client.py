@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import evolve
 
 from xbot.model.errors import XbotError, reason
+from xbot.process.uptime import uptime
 from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
-from xbot.uptime import uptime
 
 #: Seconds that the daemon has besides those of the request.
 GRACE = 10.0

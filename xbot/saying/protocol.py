@@ -46,7 +46,7 @@ class BadRequest(XbotError, ValueError):
 class Request:
     """``text`` is to be said in ``room``; whether it was is waited for so many seconds.
 
-    ``until`` is the machine's uptime (:func:`xbot.uptime.uptime`) up to which it may be
+    ``until`` is the machine's uptime (:func:`xbot.process.uptime.uptime`) up to which it may be
     taken, if that is told: later, whoever asks is gone before the answer, and believes
     that it was not said.
     """

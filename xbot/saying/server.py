@@ -18,6 +18,7 @@ from xbot.listening import Listening
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
 from xbot.model.message import Message
+from xbot.process.uptime import uptime
 from xbot.saying.protocol import (
     MAX_LINE,
     SOCKET_NAME,
@@ -27,7 +28,6 @@ from xbot.saying.protocol import (
     Request,
     Result,
 )
-from xbot.uptime import uptime
 
 #: So many may wait at once, and so many seconds have they to say what they want.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0

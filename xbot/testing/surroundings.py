@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from xbot.model.message import Message
+from xbot.process.threads import RunsInThread
 from xbot.surroundings import Surroundings
 from xbot.testing.brain import MemoryBrain
-from xbot.threads import RunsInThread
 
 
 def in_this_thread(

@@ -17,9 +17,9 @@ from xbot.model.errors import XbotError
 from xbot.model.file_state import FileUnavailable
 from xbot.model.status import Posts
 from xbot.model.token_bucket import Buckets, Verdict
+from xbot.process.threads import Busy
 from xbot.scope import Unloaded
 from xbot.text.template import DOTTED, Template
-from xbot.threads import Busy
 from xbot.web.answer import Answer
 from xbot.web.posting import Posted
 from xbot.webhooks.alerts import alertmanager, grafana

@@ -16,13 +16,13 @@ from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVEN
 from zope.interface import implementer
 
 from xbot.config.settings import RoomSettings, XmppSettings
-from xbot.heartbeat import Heartbeat
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.size_limit import Measure
-from xbot.uptime import elapsed_clock
+from xbot.process.suspend_detection import Heartbeat
+from xbot.process.uptime import elapsed_clock
 from xbot.xmpp import ns
 from xbot.xmpp.addresses import read_address
 from xbot.xmpp.bounces import Bounces

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from xbot.heartbeat import LIMIT
+from xbot.process.suspend_detection import LIMIT
 
 #: Why nothing is obeyed: the process was away, or the link was stuck.
 AWAY, STUCK = "away", "stuck"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from xbot.uptime import uptime
+from xbot.process.uptime import uptime
 
 #: What two wall clock readings may differ by to be believed, in seconds.
 LONGEST_GAP = 366 * 86400.0

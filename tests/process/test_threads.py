@@ -1,4 +1,4 @@
-"""What :mod:`xbot.threads` promises."""
+"""What :mod:`xbot.process.threads` promises."""
 
 import threading
 from functools import partial
@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
-from xbot.threads import Busy, InThread
+from xbot.process.threads import Busy, InThread
 
 
 def raise_system_exit() -> None:

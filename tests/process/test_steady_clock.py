@@ -1,12 +1,12 @@
-"""What :mod:`xbot.steady` promises."""
+"""What :mod:`xbot.process.steady_clock` promises."""
 
 import time
 
 from twisted.internet.selectreactor import SelectReactor
 from twisted.trial import unittest
 
-from xbot import steady
-from xbot.steady import make_steady
+from xbot.process import steady_clock
+from xbot.process.steady_clock import make_steady
 
 
 class SteadyTests(unittest.SynchronousTestCase):
@@ -27,7 +27,7 @@ class SteadyTests(unittest.SynchronousTestCase):
     def test_sleep(self):
         """What waits for so long waits no longer because the machine sleeps meanwhile."""
         now = [1000.0]
-        self.patch(steady, "uptime", lambda: now[0])
+        self.patch(steady_clock, "uptime", lambda: now[0])
         self.assertTrue(make_steady(self.reactor))
         done = []
         self.reactor.callLater(60, done.append, "done")

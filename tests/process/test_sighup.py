@@ -5,7 +5,7 @@ import signal
 
 from twisted.trial import unittest
 
-from xbot.hangup import HangUp
+from xbot.process.sighup import HangUp
 
 
 class Reactor:

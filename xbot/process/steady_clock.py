@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xbot.uptime import uptime
+from xbot.process.uptime import uptime
 
 
 def make_steady(reactor: Any) -> bool:

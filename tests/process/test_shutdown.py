@@ -1,11 +1,11 @@
-"""What :mod:`xbot.leaving` promises."""
+"""What :mod:`xbot.process.shutdown` promises."""
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot import leaving
-from xbot.leaving import within
+from xbot.process import shutdown
+from xbot.process.shutdown import within
 
 
 class WithinTests(unittest.SynchronousTestCase):
@@ -13,7 +13,7 @@ class WithinTests(unittest.SynchronousTestCase):
         self.clock = Clock()
         self.told = []
         self.patch(
-            leaving._log, "warn", lambda text, **facts: self.told.append(text.format(**facts))
+            shutdown._log, "warn", lambda text, **facts: self.told.append(text.format(**facts))
         )
 
     def wait(self, ending):

@@ -15,7 +15,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT
 from xbot.model.status import PATIENCE, Link, Overview, Phase
-from xbot.systemd import BEAT, Notifier, Systemd
+from xbot.process.systemd import BEAT, Notifier, Systemd
 
 
 class Manager:

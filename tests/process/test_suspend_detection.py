@@ -1,9 +1,9 @@
-"""What :mod:`xbot.heartbeat` promises."""
+"""What :mod:`xbot.process.suspend_detection` promises."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot.heartbeat import BEAT, LIMIT, Heartbeat
+from xbot.process.suspend_detection import BEAT, LIMIT, Heartbeat
 
 
 class HeartbeatTests(unittest.SynchronousTestCase):

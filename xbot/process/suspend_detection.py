@@ -21,7 +21,7 @@ BEAT = 2.0
 class Heartbeat:
     """Beats between :meth:`start` and :meth:`stop`, and tells ``woke`` for how long it did not.
 
-    ``elapsed`` is a clock that sleep does not stop (:mod:`xbot.uptime`); ``clock`` is the
+    ``elapsed`` is a clock that sleep does not stop (:mod:`xbot.process.uptime`); ``clock`` is the
     reactor's, which may.
     """
 

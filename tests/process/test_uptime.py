@@ -1,10 +1,10 @@
-"""What :mod:`xbot.uptime` promises."""
+"""What :mod:`xbot.process.uptime` promises."""
 
 import time
 
 from twisted.trial import unittest
 
-from xbot.uptime import Elapsed, elapsed_clock, uptime
+from xbot.process.uptime import Elapsed, elapsed_clock, uptime
 
 
 class ElapsedTests(unittest.SynchronousTestCase):

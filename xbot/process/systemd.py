@@ -25,7 +25,7 @@ class Notifier:
     ``watchdog`` is after how many seconds of silence it ends us, or None.
     """
 
-    _log = Logger("xbot.systemd")
+    _log = Logger("xbot.process.systemd")
 
     def __init__(self, address: str, watchdog: float | None = None) -> None:
         # A leading @ is Linux's abstract namespace, as systemd writes it.
@@ -65,7 +65,7 @@ class Systemd(Service):
     where it should have moved; a server that is away is no reason.
     """
 
-    _log = Logger("xbot.systemd")
+    _log = Logger("xbot.process.systemd")
 
     def __init__(self, notifier: Notifier, clock: Any, look: Callable[[], Overview]) -> None:
         self._notifier = notifier

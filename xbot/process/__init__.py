@@ -1,0 +1,1 @@
+"""The process itself: threads, systemd, SIGHUP, shutdown, its clock."""

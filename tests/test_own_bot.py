@@ -5,7 +5,7 @@ import threading
 from tests.responders.talk import ALICE, ROOM, Talk
 from xbot import bot
 from xbot.model.message import Message
-from xbot.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
+from xbot.runtime.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
 from xbot.testing.surroundings import Around
 
 MESSAGE = Message(f"{ROOM}/alice", "xbot@example.org", "x", {"type": "groupchat"}, room=ROOM)

@@ -34,7 +34,7 @@ print(*sys.modules, sep="\\n")
 LISTENING = {"xbot.web.service", "xbot.webhooks.door", "xbot.webhooks.spool"}
 
 #: What a bot has besides that has a slow pattern and runs programs, which it notes before.
-RUNNING = {"_sqlite3", "regex", "xbot.state.journal.file", "xbot.program"}
+RUNNING = {"_sqlite3", "regex", "xbot.state.journal.file", "xbot.runtime.subprocesses"}
 
 #: What a plain ini does not need: it belongs to others, to a reload, or to other commands.
 NEEDLESS = {

@@ -14,13 +14,13 @@ becomes. The manual is docs/responders.md.
 """
 
 from xbot.decorators import every, fallback, hear, respond, webhook
-from xbot.failures import Failed, Misused, NoAnswer
 from xbot.here import brain, on_close, say
 from xbot.model.jid import Jid
 from xbot.model.markup import code, table
 from xbot.model.message import Message
 from xbot.own_bot import bot
-from xbot.responder import Responder
+from xbot.runtime.failures import Failed, Misused, NoAnswer
+from xbot.runtime.responder import Responder
 
 __all__ = [
     "Failed",

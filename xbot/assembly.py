@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from xbot.calls import TakesPost
 from xbot.config.settings import Config
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
@@ -23,9 +22,10 @@ from xbot.model.status import Link, Overview, Phase, Place
 from xbot.outbox import Outbox
 from xbot.process.shutdown import CLOSE_TIMEOUT, within
 from xbot.process.threads import RunsInThread
-from xbot.responder import Responder
+from xbot.runtime.call_types import TakesPost
+from xbot.runtime.environment import Surroundings
+from xbot.runtime.responder import Responder
 from xbot.state.interfaces import IBrain, IJournal
-from xbot.surroundings import Surroundings
 
 
 class Prepared(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast, overload
 from attrs import field, frozen
 
 from xbot.matching.pattern import Kind, Pattern, kind_of
-from xbot.responder import Example
+from xbot.runtime.responder import Example
 from xbot.text import durations
 
 _DECLARED = "__xbot_routes__"

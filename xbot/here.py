@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
 from xbot.model.jid import Jid
-from xbot.scope import current
+from xbot.runtime.scope import current
 
 F = TypeVar("F", bound=Callable[[], object])
 _MISSING = object()

@@ -10,13 +10,14 @@ from zope.interface import implementer
 
 from xbot.config.settings import RoomSettings
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.failures import Failed
-from xbot.interfaces import IAdapter, IBot
+from xbot.interfaces import IAdapter
 from xbot.model.errors import InvalidJid, TooManyRooms
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.status import Overview
 from xbot.model.usage import Usage
+from xbot.runtime.failures import Failed
+from xbot.runtime.interfaces import IBot
 
 
 @implementer(IBot)

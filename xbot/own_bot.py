@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from xbot.interfaces import IBot
 from xbot.model.message import Message
 from xbot.model.status import Overview
 from xbot.model.usage import Usage
-from xbot.scope import Scope, current
+from xbot.runtime.interfaces import IBot
+from xbot.runtime.scope import Scope, current
 
 
 class OwnBot:

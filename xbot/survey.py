@@ -8,7 +8,7 @@ from xbot.dispatch.runs import Run
 from xbot.model.jid import Jid
 from xbot.model.recent_events import MAX_NAME, Command
 from xbot.model.status import Link, Overview, Phase, Place, Skill
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.room import Room
 

@@ -9,7 +9,7 @@ from attrs import evolve
 from tests.dispatch.test_dispatcher import DispatcherCase, responder
 from xbot.decorators import respond
 from xbot.model.message import Message
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.testing.journal import MemoryJournal
 
 

@@ -16,7 +16,7 @@ from xbot.decorators import hear
 from xbot.dispatch.accepting import ACCEPT_TIMEOUT
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.model.message import Message
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.testing.journal import MemoryJournal
 
 REFUSAL = "go cannot run now: its journal is not writable."

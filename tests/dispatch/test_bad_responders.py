@@ -13,13 +13,13 @@ from twisted.trial.unittest import TestCase
 from tests.dispatch import bad_responders
 from tests.dispatch.bad_responders import CALLABLES, LIMIT, PROGRAM, write_program
 from tests.dispatch.test_dispatcher import IN_ROOM, ROOM
-from tests.test_program import is_alive
-from xbot.answers import MAX_ANSWERS, MAX_LENGTH
+from tests.runtime.test_subprocesses import is_alive
 from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
 from xbot.model.message import Message
 from xbot.process.threads import InThread
+from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.testing.surroundings import Around
 
 #: Who fails at once, and who does not end before the limit.

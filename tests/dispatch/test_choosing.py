@@ -7,14 +7,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import Answers
 from xbot.dispatch import in_order
 from xbot.dispatch.choosing import Choosing
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.matching.guarded_search import Asked
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.responder import Chosen, Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.responder import Chosen, Responder, Route
 
 ROOM = "ops@rooms.example"
 IN_ROOM = Message(

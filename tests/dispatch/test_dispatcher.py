@@ -11,11 +11,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import Answers
 from xbot.config.settings import MAX_RUNS
 from xbot.decorators import declared_by, fallback, hear, respond
 from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
-from xbot.failures import Failed
 from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, Whom
@@ -24,7 +22,9 @@ from xbot.model.message import Message, NobodyListens
 from xbot.model.people import People
 from xbot.model.size_limit import UNBOUNDED
 from xbot.process.threads import InThread
-from xbot.responder import Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.failures import Failed
+from xbot.runtime.responder import Responder, Route
 from xbot.testing.journal import MemoryJournal
 
 ROOM = "ops@rooms.example"

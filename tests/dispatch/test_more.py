@@ -3,13 +3,13 @@
 from attrs import evolve
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, DispatcherCase, responder
-from xbot.answers import MAX_LENGTH
 from xbot.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
 from xbot.dispatch.output import MAX_PAGES, PAGE
-from xbot.failures import Failed
 from xbot.model.message import Message
 from xbot.model.size_limit import Measure
+from xbot.runtime.answers import MAX_LENGTH
+from xbot.runtime.failures import Failed
 
 MORE = evolve(IN_ROOM, body="xbot: more")
 

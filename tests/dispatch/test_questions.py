@@ -12,9 +12,9 @@ from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, Dispa
 from xbot.config.settings import MAX_RUNS
 from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
-from xbot.failures import NoAnswer
 from xbot.model.message import AskedInThread, Message, NobodyListens
 from xbot.process.threads import InThread
+from xbot.runtime.failures import NoAnswer
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1")
 BOB = evolve(IN_ROOM, sender=f"{ROOM}/bob", nick="bob", identity="bob@example.org", occupant="2")

@@ -27,7 +27,6 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
-from xbot.answers import collect
 from xbot.config.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
@@ -37,7 +36,8 @@ from xbot.model.access import Access, Whom
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.outbox import Outbox
-from xbot.responder import Responder, Route
+from xbot.runtime.answers import collect
+from xbot.runtime.responder import Responder, Route
 from xbot.state.interfaces import IJournal
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp import ns

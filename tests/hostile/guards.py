@@ -14,12 +14,13 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot import answers, filters, outbox
+from xbot import filters, outbox
 from xbot.dispatch import accepting, dispatcher, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.model.jid import Jid
 from xbot.process import threads
+from xbot.runtime import answers
 from xbot.xmpp import (
     elements,
     endpoints,

@@ -26,7 +26,7 @@ from xbot.model.errors import NotConnected
 from xbot.model.jid import CACHE_SIZE, Jid, _prepare
 from xbot.model.message import Message
 from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
-from xbot.responder import Responder, Route
+from xbot.runtime.responder import Responder, Route
 from xbot.state.journal.journal import Journal
 from xbot.state.sqlite import writer
 from xbot.xmpp import elements, managed, ns, occupants

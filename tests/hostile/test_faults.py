@@ -16,7 +16,7 @@ from tests.xmpp.harness import JID
 from tests.xmpp.model import ModelServer
 from tests.xmpp.test_login import STATES
 from xbot.model.jid import Jid
-from xbot.program import CannotRun, run_program
+from xbot.runtime.subprocesses import CannotRun, run_program
 from xbot.state import private_file
 from xbot.xmpp.connection import State
 from xbot.xmpp.invited import Invited, InvitedRooms

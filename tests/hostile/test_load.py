@@ -9,14 +9,14 @@ from pathlib import Path
 from attrs import evolve
 
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
-from tests.test_program import is_alive
-from xbot.answers import MAX_ANSWERS, MAX_LENGTH
+from tests.runtime.test_subprocesses import is_alive
 from xbot.config.settings import ResponderSettings
 from xbot.dispatch.output import PAGE
 from xbot.loading.loader import load_responders
 from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.outbox import MAX_MESSAGES, OVERHEAD, SHARE
-from xbot.program import run_program
+from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
+from xbot.runtime.subprocesses import run_program
 from xbot.testing import journal
 from xbot.testing.surroundings import Around
 from xbot.xmpp import ns, occupants

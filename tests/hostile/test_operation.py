@@ -20,8 +20,8 @@ from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.text import escape
 from xbot.matching.pattern import Pattern
-from xbot.program import environment
-from xbot.responder import Responder, Route
+from xbot.runtime.responder import Responder, Route
+from xbot.runtime.subprocesses import environment
 from xbot.state.interfaces import IJournal
 from xbot.state.journal.journal import Journal
 from xbot.xmpp import sasl as sasl_module

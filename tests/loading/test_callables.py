@@ -12,13 +12,13 @@ from twisted.internet import defer, reactor
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import MAX_ANSWERS, Answers
-from xbot.failures import Misused
 from xbot.loading.callables import BadSignature, call_of, work_of
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.process.threads import Busy, InThread
-from xbot.timer import StillAtWork
+from xbot.runtime.answers import MAX_ANSWERS, Answers
+from xbot.runtime.failures import Misused
+from xbot.runtime.timer import StillAtWork
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 

@@ -17,7 +17,7 @@ from xbot.loading.fresh import fresh_modules
 from xbot.loading.loader import load_responders, modules_of
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.testing.surroundings import Around
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "x")

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from tests.test_reload import ACCOUNT, ROOM, ReloadCase
 from xbot import machine
-from xbot.scope import Scope
+from xbot.runtime.scope import Scope
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.surroundings import ThreadlessClock
 

@@ -12,13 +12,13 @@ from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED, OPEN
 from xbot.config.settings import ResponderSettings
-from xbot.failures import Failed
 from xbot.loading.loader import load_responders
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
 from xbot.process.threads import InThread
-from xbot.program import CannotRun
-from xbot.responder import Responder
+from xbot.runtime.failures import Failed
+from xbot.runtime.responder import Responder
+from xbot.runtime.subprocesses import CannotRun
 from xbot.testing.surroundings import Around
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")

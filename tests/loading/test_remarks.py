@@ -12,7 +12,7 @@ from xbot.config.settings import ResponderSettings
 from xbot.loading.remarks import out_of_reach, unasked, unreachable, without_a_shell
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access
-from xbot.responder import Responder, Route
+from xbot.runtime.responder import Responder, Route
 
 ROOM = "ops@rooms.example"
 

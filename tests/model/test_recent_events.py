@@ -6,7 +6,7 @@ from xbot.dispatch.runs import Run
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
-from xbot.responder import Responder, Route
+from xbot.runtime.responder import Responder, Route
 from xbot.survey import command
 
 

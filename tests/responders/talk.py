@@ -19,7 +19,7 @@ from xbot.model.errors import TooManyRooms
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.model.status import Link, Overview, Phase, Place
-from xbot.surroundings import Surroundings
+from xbot.runtime.environment import Surroundings
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.journal import MemoryJournal
 from xbot.testing.surroundings import ThreadlessClock, in_this_thread

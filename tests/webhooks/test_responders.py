@@ -14,7 +14,7 @@ from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSe
 from xbot.decorators import is_responder
 from xbot.loading import code
 from xbot.loading.wrong import Wrong
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.testing.surroundings import Around
 from xbot.web.posting import Posted
 from xbot.webhooks.door import Door

@@ -14,14 +14,14 @@ from twisted.trial import unittest
 
 from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
 from tests.xmpp.model import NICK, ROOM, ModelServer
-from xbot.answers import Answers
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.matching.pattern import Pattern
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE
 from xbot.outbox import Outbox
-from xbot.responder import Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.responder import Responder, Route
 from xbot.testing.journal import MemoryJournal
 from xbot.xmpp.adapter import XmppAdapter
 from xbot.xmpp.login import Account

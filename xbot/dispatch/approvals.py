@@ -12,14 +12,14 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from xbot.answers import Answers
 from xbot.filters import may_have_effects
 from xbot.model.access import identity_of, refusal
 from xbot.model.errors import XbotError
 from xbot.model.message import Message, reply_to
 from xbot.model.token_bucket import Buckets, Rate, Verdict
 from xbot.process.threads import Busy
-from xbot.responder import Chosen, Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.responder import Chosen, Responder, Route
 
 #: Seconds in which they have to agree.
 APPROVE_WITHIN = 600.0

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from xbot.matching.matcher import FindsGuarded, Found, Matcher
 from xbot.model.message import Message
-from xbot.responder import Chosen, Responder
+from xbot.runtime.responder import Chosen, Responder
 
 IsHere = Callable[[Responder, Message], bool]
 

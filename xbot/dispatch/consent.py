@@ -11,11 +11,11 @@ from xbot.dispatch.approvals import APPROVE_WITHIN, Approvals, NotApproved
 from xbot.dispatch.interrupted import MAX_TEXT, one_line
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run
-from xbot.failures import NoAnswer
 from xbot.filters import may_have_effects
 from xbot.model.message import Message, reply_to
 from xbot.process.threads import Busy
-from xbot.responder import Responder
+from xbot.runtime.failures import NoAnswer
+from xbot.runtime.responder import Responder
 
 #: Seconds in which somebody has to say that they are sure.
 CONFIRM_WITHIN = 60.0

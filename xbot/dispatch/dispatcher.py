@@ -32,7 +32,6 @@ from xbot.dispatch.more import More
 from xbot.dispatch.questions import Questions
 from xbot.dispatch.runs import Run, Runs
 from xbot.dispatch.unsafe import Unsafe
-from xbot.failures import Failed
 from xbot.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
@@ -43,7 +42,8 @@ from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
 from xbot.model.message import Message, reply_to
 from xbot.model.size_limit import UNBOUNDED, Measure
-from xbot.responder import Chosen, Responder
+from xbot.runtime.failures import Failed
+from xbot.runtime.responder import Chosen, Responder
 from xbot.state.interfaces import IJournal
 
 if TYPE_CHECKING:

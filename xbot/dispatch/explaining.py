@@ -9,7 +9,7 @@ from attrs import asdict, frozen
 
 from xbot.filters import Rooms, may_answer, may_have_effects
 from xbot.model.message import Message
-from xbot.responder import Chosen, Responder, Route
+from xbot.runtime.responder import Chosen, Responder, Route
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xbot.dispatch.runs import Run
 from xbot.model.message import Message
-from xbot.responder import Chosen
+from xbot.runtime.responder import Chosen
 
 #: What lets the next one be asked.
 _SAID_NOTHING = ("silent", "denied")

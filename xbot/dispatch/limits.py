@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from xbot.model.message import Message
 from xbot.model.token_bucket import Buckets, Rate, Verdict
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 
 
 class Over(NamedTuple):

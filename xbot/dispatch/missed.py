@@ -13,7 +13,7 @@ from xbot.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
 from xbot.model.cooldown import Throttle
 from xbot.model.fair_share import domain_of
 from xbot.model.message import Message, reply_to
-from xbot.responder import Chosen
+from xbot.runtime.responder import Chosen
 
 #: A server gives out all that it kept at once; what comes within so many seconds is one answer.
 GATHER = 2.0

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from xbot.answers import Answers
 from xbot.dispatch.output import MAX_PAGES
 from xbot.dispatch.person import Person, person_of
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.responder import Chosen, Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.responder import Chosen, Responder, Route
 
 #: Seconds for which it is kept, for how many places of one person, and for how many in all.
 KEPT_FOR = 600.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from xbot.answers import MAX_ANSWERS, MAX_LENGTH, cut
 from xbot.model.markup import pages
 from xbot.model.size_limit import UNBOUNDED, Measure
+from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH, cut
 
 #: No message is longer, in characters.
 PAGE = 2000

@@ -8,13 +8,13 @@ from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from xbot.answers import Answers
 from xbot.dispatch.person import Person, person_of
-from xbot.failures import NoAnswer
 from xbot.model.fair_share import may_have_more
 from xbot.model.message import Message
 from xbot.process.threads import Busy
-from xbot.responder import Chosen, Responder, Route
+from xbot.runtime.answers import Answers
+from xbot.runtime.failures import NoAnswer
+from xbot.runtime.responder import Chosen, Responder, Route
 
 #: So many questions are open at once; in one room, or in private to those of one domain, as many
 #: as are left.

@@ -14,16 +14,16 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.answers import MAX_ANSWERS, Answers, cut
-from xbot.calls import Fill
 from xbot.dispatch.held import Held
 from xbot.dispatch.output import Output
-from xbot.failures import Failed, Misused, NoAnswer
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.process.threads import Busy
-from xbot.responder import Responder, Route
+from xbot.runtime.answers import MAX_ANSWERS, Answers, cut
+from xbot.runtime.call_types import Fill
+from xbot.runtime.failures import Failed, Misused, NoAnswer
+from xbot.runtime.responder import Responder, Route
 
 #: Seconds that a thread has to wait for each thing that it says in vain.
 PAUSE = 0.001

@@ -13,9 +13,6 @@ from typing import Any, NamedTuple, get_origin
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from xbot.answers import Answers, collect
-from xbot.calls import Call, Work
-from xbot.failures import Misused
 from xbot.loading.convert import Convert, UnknownAnnotation
 from xbot.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.loading.spoken import say_each, say_each_later
@@ -24,7 +21,10 @@ from xbot.matching.pattern import Pattern
 from xbot.model.errors import XbotError
 from xbot.model.message import Message
 from xbot.process.threads import Busy, RunsInThread
-from xbot.timer import StillAtWork
+from xbot.runtime.answers import Answers, collect
+from xbot.runtime.call_types import Call, Work
+from xbot.runtime.failures import Misused
+from xbot.runtime.timer import StillAtWork
 
 
 class BadSignature(XbotError, TypeError):
@@ -41,7 +41,7 @@ def call_of(
 
     It is called with the message and, by keyword, those of the named groups
     that it takes, as the values that its annotations say, and with ``own``.
-    What does not convert fails with :class:`~xbot.failures.Misused`. Coroutine
+    What does not convert fails with :class:`~xbot.runtime.failures.Misused`. Coroutine
     functions, ``inlineCallbacks`` and what is annotated to return a Deferred run
     on the reactor; everything else may block, and gets a thread.
     """
@@ -85,7 +85,7 @@ def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
     """What a timer, ``start`` or ``stop`` does; :class:`BadSignature` if it needs an argument.
 
     What blocks gets a thread; while that is at work, another call fails with
-    :class:`~xbot.timer.StillAtWork`.
+    :class:`~xbot.runtime.timer.StillAtWork`.
     """
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise BadSignature(f"{_name(function)} is a generator, and nobody asks it for anything")

@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import evolve
 
-from xbot.calls import Call, Work
 from xbot.config.settings import ResponderSettings
 from xbot.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.loading.callables import BadSignature, call_of, own_parameters, work_of
@@ -18,9 +17,10 @@ from xbot.loading.parameters import Parameter, parameters_of
 from xbot.loading.posts import post_of
 from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.wrong import Wrong, blaming
-from xbot.responder import Responder
-from xbot.scope import Scope
-from xbot.surroundings import Surroundings
+from xbot.runtime.call_types import Call, Work
+from xbot.runtime.environment import Surroundings
+from xbot.runtime.responder import Responder
+from xbot.runtime.scope import Scope
 
 
 def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -> Responder:

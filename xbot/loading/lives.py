@@ -13,8 +13,8 @@ from xbot.config.settings import ResponderSettings
 from xbot.loading.loader import problem
 from xbot.loading.wrong import place_of
 from xbot.model.errors import InvalidConfig, Problem
-from xbot.responder import Responder
-from xbot.scope import Scope
+from xbot.runtime.responder import Responder
+from xbot.runtime.scope import Scope
 
 
 class Lives:

@@ -7,7 +7,6 @@ from functools import partial
 
 from attrs import evolve
 
-from xbot.calls import call_of
 from xbot.config.options import BUNDLED, OPEN
 from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.decorators import Declared
@@ -17,8 +16,9 @@ from xbot.loading.routes import patterns_of, responder_of
 from xbot.loading.templates import call_of_program, fill_of_reply
 from xbot.loading.wrong import Wrong
 from xbot.model.errors import InvalidConfig, Problem
-from xbot.responder import Responder
-from xbot.surroundings import Surroundings
+from xbot.runtime.call_types import call_of
+from xbot.runtime.environment import Surroundings
+from xbot.runtime.responder import Responder
 
 
 def load_responders(

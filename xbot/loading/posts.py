@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from xbot.answers import Answers, collect
-from xbot.calls import TakesPost
 from xbot.loading.callables import BadSignature, Returned, runs_on_reactor
 from xbot.loading.parameters import signature
 from xbot.loading.steps import in_steps
 from xbot.process.threads import RunsInThread
+from xbot.runtime.answers import Answers, collect
+from xbot.runtime.call_types import TakesPost
 
 
 def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPost:

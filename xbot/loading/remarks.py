@@ -12,7 +12,7 @@ from xbot.loading.loader import problem
 from xbot.matching.strategy import way_of
 from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
-from xbot.responder import Responder, Route
+from xbot.runtime.responder import Responder, Route
 from xbot.text.did_you_mean import suggest
 
 _Key = tuple[int, int]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xbot.calls import Call, Fill
 from xbot.config.settings import ResponderSettings
 from xbot.decorators import Declared
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.matching.usage_of import readable
-from xbot.responder import Responder, Route
-from xbot.scope import Scope
+from xbot.runtime.call_types import Call, Fill
+from xbot.runtime.responder import Responder, Route
+from xbot.runtime.scope import Scope
 
 
 def patterns_of(settings: ResponderSettings) -> tuple[Pattern, ...]:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 
 from twisted.python.failure import Failure
 
-from xbot.answers import MAX_ANSWERS, Answers
 from xbot.model.message import Message
+from xbot.runtime.answers import MAX_ANSWERS, Answers
 
 
 def say_each(message: Message, several: Iterator[object], is_over: threading.Event) -> Answers:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from xbot.answers import Answers, collect
-from xbot.calls import Call, Fill
 from xbot.config.settings import ResponderSettings
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
+from xbot.runtime.answers import Answers, collect
+from xbot.runtime.call_types import Call, Fill
 from xbot.text.template import FACTS, Template
 
 if TYPE_CHECKING:
-    from xbot.program import ProgramResult
+    from xbot.runtime.subprocesses import ProgramResult
 
 _log = Logger()
 
@@ -38,7 +38,7 @@ def call_of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
 ) -> Call:
     """Answers with what the program ``run`` prints."""
-    from xbot.program import answer_of, run_program
+    from xbot.runtime.subprocesses import answer_of, run_program
 
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
     # One object per responder: by it the threads' owner tells responders apart.

@@ -21,7 +21,7 @@ from xbot.dispatch.explaining import Explanation
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
-from xbot.responder import Responder
+from xbot.runtime.responder import Responder
 from xbot.testing.adapter import FakeAdapter
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.clock import TestClock

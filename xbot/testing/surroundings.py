@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
-from xbot.surroundings import Surroundings
+from xbot.runtime.environment import Surroundings
 from xbot.testing.brain import MemoryBrain
 
 

@@ -9,16 +9,16 @@ from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from xbot.calls import TakesPost
 from xbot.config.settings import RESPONDER, WebhookSettings
-from xbot.failures import Failed
 from xbot.model.cooldown import Throttle
 from xbot.model.errors import XbotError
 from xbot.model.file_state import FileUnavailable
 from xbot.model.status import Posts
 from xbot.model.token_bucket import Buckets, Verdict
 from xbot.process.threads import Busy
-from xbot.scope import Unloaded
+from xbot.runtime.call_types import TakesPost
+from xbot.runtime.failures import Failed
+from xbot.runtime.scope import Unloaded
 from xbot.text.template import DOTTED, Template
 from xbot.web.answer import Answer
 from xbot.web.posting import Posted

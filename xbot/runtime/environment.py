@@ -8,9 +8,9 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from xbot.interfaces import IBot
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
+from xbot.runtime.interfaces import IBot
 
 
 @frozen(eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.unsaved` promises."""
+"""What :mod:`xbot.runtime.unflushed` promises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.unsaved import Unsaved
+from xbot.runtime.unflushed import Unsaved
 
 
 class UnsavedTests(TestCase):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from xbot.answers import MAX_LENGTH
-from xbot.calls import Call, Fill
 from xbot.config.settings import MAX_RUNS
 from xbot.matching.pattern import Kind, Pattern, kind_of
 from xbot.model.access import EVERYONE, Access
 from xbot.model.token_bucket import Rate
-from xbot.scope import Scope
+from xbot.runtime.answers import MAX_LENGTH
+from xbot.runtime.call_types import Call, Fill
+from xbot.runtime.scope import Scope
 
 #: One thing that is said, and the beginning of each answer to it.
 Example = tuple[str, ...]

@@ -1,11 +1,11 @@
-"""What :mod:`xbot.failures` promises."""
+"""What :mod:`xbot.runtime.failures` promises."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import MAX_LENGTH
-from xbot.failures import Failed
+from xbot.runtime.answers import MAX_LENGTH
+from xbot.runtime.failures import Failed
 
 
 class FailedTests(TestCase):

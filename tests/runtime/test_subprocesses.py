@@ -1,4 +1,4 @@
-"""What :mod:`xbot.program` promises, with real child processes."""
+"""What :mod:`xbot.runtime.subprocesses` promises, with real child processes."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from xbot.failures import Failed
-from xbot.program import CannotRun, ProgramResult, answer_of, environment, run_program
+from xbot.runtime.failures import Failed
+from xbot.runtime.subprocesses import CannotRun, ProgramResult, answer_of, environment, run_program
 
 
 def is_alive(pid: int) -> bool:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from xbot.failures import Failed
 from xbot.model.errors import XbotError, reason
 from xbot.model.markup import code
+from xbot.runtime.failures import Failed
 
 #: Seconds. How long after a cancellation we notice it, how long a program may
 #: take to end after SIGTERM, and how long what it leaves in its pipes is read.

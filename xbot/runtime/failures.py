@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xbot.answers import cut
 from xbot.model.errors import XbotError
+from xbot.runtime.answers import cut
 
 
 class Failed(XbotError):

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.scope` and :mod:`xbot.here` promise."""
+"""What :mod:`xbot.runtime.scope` and :mod:`xbot.here` promise."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from twisted.trial.unittest import TestCase
 
 from tests.daemon import ROOT
 from xbot import Jid, brain, on_close, say
-from xbot.answers import Answers
-from xbot.failures import Failed
 from xbot.model.errors import InvalidJid
 from xbot.model.message import Message
 from xbot.process.threads import InThread
-from xbot.scope import (
+from xbot.runtime.answers import Answers
+from xbot.runtime.failures import Failed
+from xbot.runtime.scope import (
     MAX_SAID,
     PERIOD,
     STOP_LIMIT,

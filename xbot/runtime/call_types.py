@@ -7,8 +7,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from xbot.answers import Answers, collect
 from xbot.model.message import Message
+from xbot.runtime.answers import Answers, collect
 
 Call = Callable[[Message, Mapping[str, str]], Deferred[Answers]]
 """Takes a message and the named groups that its pattern found."""

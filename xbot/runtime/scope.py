@@ -23,17 +23,17 @@ from twisted.internet.defer import (
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.answers import Answers, cut
-from xbot.calls import Call, TakesPost, Work
-from xbot.failures import Failed
-from xbot.interfaces import IBot
 from xbot.matching.pattern import Kind
 from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
 from xbot.model.message import Message
-from xbot.surroundings import Surroundings
-from xbot.timer import Timer
-from xbot.unsaved import Unsaved
+from xbot.runtime.answers import Answers, cut
+from xbot.runtime.call_types import Call, TakesPost, Work
+from xbot.runtime.environment import Surroundings
+from xbot.runtime.failures import Failed
+from xbot.runtime.interfaces import IBot
+from xbot.runtime.timer import Timer
+from xbot.runtime.unflushed import Unsaved
 
 #: In :data:`PERIOD` seconds one responder says no more than this unasked.
 MAX_SAID = 100

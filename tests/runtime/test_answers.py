@@ -1,4 +1,4 @@
-"""What :mod:`xbot.answers` promises."""
+"""What :mod:`xbot.runtime.answers` promises."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet import defer
 from twisted.trial.unittest import TestCase
 
-from xbot.answers import MAX_ANSWERS, MAX_LENGTH, collect
 from xbot.model.message import Message
+from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH, collect
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 

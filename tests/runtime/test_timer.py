@@ -1,4 +1,4 @@
-"""What :mod:`xbot.timer` promises."""
+"""What :mod:`xbot.runtime.timer` promises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.timer import StillAtWork, Timer
+from xbot.runtime.timer import StillAtWork, Timer
 
 
 class TimerTests(TestCase):

@@ -1,0 +1,1 @@
+"""One loaded responder and all that it has: its calls, its scope, its programs, its answers."""

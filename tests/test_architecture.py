@@ -12,8 +12,8 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"backoff", "filters", "logs", "matching", "model", "process", "text", "waiting"},
-    {"config", "interfaces", "runtime"},
-    {"decorators", "dispatch", "drops", "here", "itself", "outbox", "own_bot", "parts", "state"},
+    {"api", "config", "interfaces", "runtime"},
+    {"dispatch", "drops", "itself", "outbox", "parts", "state"},
     {"listening", "saying", "shell", "web", "webhooks", "xmpp"},
     {
         "account",

@@ -15,11 +15,11 @@ from twisted.trial import unittest
 import xbot
 from tests.daemon import ROOT
 from xbot import config
+from xbot.api.decorators import is_responder
 from xbot.cli.main import parser
 from xbot.config.ini import parse
 from xbot.config.options import KINDS
 from xbot.config.settings import ResponderSettings
-from xbot.decorators import is_responder
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.loading.loader import load_responders
 from xbot.model.message import Message

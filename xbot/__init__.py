@@ -13,12 +13,12 @@ make preformatted texts. ``Jid`` is an address, and ``Responder`` what all of it
 becomes. The manual is docs/responders.md.
 """
 
-from xbot.decorators import every, fallback, hear, respond, webhook
-from xbot.here import brain, on_close, say
+from xbot.api.bot import bot
+from xbot.api.context import brain, on_close, say
+from xbot.api.decorators import every, fallback, hear, respond, webhook
 from xbot.model.jid import Jid
 from xbot.model.markup import code, table
 from xbot.model.message import Message
-from xbot.own_bot import bot
 from xbot.runtime.failures import Failed, Misused, NoAnswer
 from xbot.runtime.responder import Responder
 

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from tests.dispatch.test_dispatcher import DispatcherCase, responder
-from xbot.decorators import respond
+from xbot.api.decorators import respond
 from xbot.model.message import Message
 from xbot.runtime.responder import Responder
 from xbot.testing.journal import MemoryJournal

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
+from xbot.api.decorators import hear
 from xbot.config.settings import MAX_RUNS
-from xbot.decorators import hear
 from xbot.dispatch.accepting import ACCEPT_TIMEOUT
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.model.message import Message

@@ -8,7 +8,7 @@ from twisted.logger import LogLevel
 
 from tests.dispatch.deploying import DeployCase
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, responder
-from xbot.decorators import respond
+from xbot.api.decorators import respond
 from xbot.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
 from xbot.dispatch.consent import CONFIRM_WITHIN
 from xbot.dispatch.dispatcher import Dispatcher

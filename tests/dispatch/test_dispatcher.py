@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from xbot.api.decorators import declared_by, fallback, hear, respond
 from xbot.config.settings import MAX_RUNS
-from xbot.decorators import declared_by, fallback, hear, respond
 from xbot.dispatch.dispatcher import MAX_DENIALS, Dispatcher
 from xbot.loading.callables import call_of
 from xbot.matching.pattern import Pattern

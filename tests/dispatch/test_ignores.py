@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from tests.dispatch.test_dispatcher import IN_ROOM, ROOM, DispatcherCase
 from tests.xmpp.harness import PROPERTY
-from xbot.decorators import hear, respond
+from xbot.api.decorators import hear, respond
 from xbot.model.message import Message
 
 WORDS = [

@@ -6,8 +6,8 @@ from attrs import evolve
 from twisted.logger import LogLevel
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
+from xbot.api.decorators import fallback, hear, respond
 from xbot.config.settings import ROOM_RATE, SENDER_RATE
-from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.model.access import Access, Whom

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from tests.dispatch.deploying import DeployCase
 from tests.dispatch.test_dispatcher import DIRECT, responder
-from xbot.decorators import fallback, hear, respond
+from xbot.api.decorators import fallback, hear, respond
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.interrupted import MAX_NAMED
 from xbot.dispatch.missed import GATHER, MAX_PEOPLE, PERIOD

@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, DispatcherCase, responder
-from xbot.decorators import fallback, respond
+from xbot.api.decorators import fallback, respond
 from xbot.dispatch.more import KEPT_FOR, MAX_EACH, MAX_KEPT
 from xbot.dispatch.output import MAX_PAGES, PAGE
 from xbot.model.message import Message

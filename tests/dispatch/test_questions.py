@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.dispatch.test_dispatcher import DIRECT, IN_ROOM, PRIVATE, ROOM, DispatcherCase, responder
+from xbot.api.decorators import fallback, hear, respond
 from xbot.config.settings import MAX_RUNS
-from xbot.decorators import fallback, hear, respond
 from xbot.dispatch.questions import MAX_QUESTIONS
 from xbot.model.message import AskedInThread, Message, NobodyListens
 from xbot.process.threads import InThread

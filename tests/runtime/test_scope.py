@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.scope` and :mod:`xbot.here` promise."""
+"""What :mod:`xbot.runtime.scope` and :mod:`xbot.api.context` promise."""
 
 from __future__ import annotations
 

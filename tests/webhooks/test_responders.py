@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.test_door import JSON, ROOM, FalseSpool
 from xbot import Failed, say, webhook
+from xbot.api.decorators import is_responder
 from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
-from xbot.decorators import is_responder
 from xbot.loading import code
 from xbot.loading.wrong import Wrong
 from xbot.runtime.responder import Responder

@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
+from xbot.api.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.config.settings import ResponderSettings
-from xbot.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.loading.callables import BadSignature, call_of, own_parameters, work_of
 from xbot.loading.finding import find
 from xbot.loading.own_options import OwnOptions

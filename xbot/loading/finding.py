@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from xbot.api.decorators import is_responder
 from xbot.config.settings import ResponderSettings
-from xbot.decorators import is_responder
 from xbot.loading.wrong import Wrong, blaming
 
 if TYPE_CHECKING:

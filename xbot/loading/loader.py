@@ -7,9 +7,9 @@ from functools import partial
 
 from attrs import evolve
 
+from xbot.api.decorators import Declared
 from xbot.config.options import BUNDLED, OPEN
 from xbot.config.settings import MAX_RUNS, ResponderSettings
-from xbot.decorators import Declared
 from xbot.loading import finding
 from xbot.loading.code import responder_of_code
 from xbot.loading.routes import patterns_of, responder_of

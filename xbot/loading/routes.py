@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xbot.api.decorators import Declared
 from xbot.config.settings import ResponderSettings
-from xbot.decorators import Declared
 from xbot.loading.wrong import Wrong
 from xbot.matching.pattern import Pattern
 from xbot.matching.usage_of import readable

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.decorators` promises."""
+"""What :mod:`xbot.api.decorators` promises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from twisted.trial.unittest import TestCase
 
-from xbot.decorators import Every, declared_by, every, hear, repeated_by, respond
+from xbot.api.decorators import Every, declared_by, every, hear, repeated_by, respond
 from xbot.model.message import Message
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")

@@ -1,0 +1,1 @@
+"""What authors import, behind ``from xbot import ...``."""

@@ -14,7 +14,6 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from xbot.config.settings import Listen
-from xbot.listening import Listening
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
 from xbot.model.message import Message
@@ -28,6 +27,7 @@ from xbot.saying.protocol import (
     Request,
     Result,
 )
+from xbot.web.listener import Listening
 
 #: So many may wait at once, and so many seconds have they to say what they want.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0

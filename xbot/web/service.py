@@ -15,10 +15,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from xbot.config.settings import HttpSettings
-from xbot.listening import Listening
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview
 from xbot.web.answer import CSS, JSON, SVG, Answer
+from xbot.web.listener import Listening
 from xbot.web.metrics import Metrics
 from xbot.web.page import page
 from xbot.web.posting import TakesPosts

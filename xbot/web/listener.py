@@ -31,7 +31,7 @@ class Listening:
     killed bot left behind is replaced, one at which somebody answers is not.
     """
 
-    _log = Logger("xbot.listening")
+    _log = Logger("xbot.web.listener")
 
     def __init__(self, where: Listen, factory: Any, reactor: Any, *, mode: int = 0o600) -> None:
         self.where = where

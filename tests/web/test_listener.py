@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from xbot.config.settings import Listen
-from xbot.listening import RETRY, Listening
+from xbot.web.listener import RETRY, Listening
 
 
 class Taken(MemoryReactorClock):

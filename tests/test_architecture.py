@@ -14,7 +14,7 @@ LAYERS = [
     {"backoff", "filters", "logs", "matching", "model", "process", "text", "waiting"},
     {"api", "config", "interfaces", "runtime"},
     {"dispatch", "drops", "itself", "outbox", "parts", "state"},
-    {"saying", "shell", "web", "webhooks", "xmpp"},
+    {"control", "shell", "web", "webhooks", "xmpp"},
     {
         "account",
         "assembly",

@@ -16,6 +16,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from xbot.config.settings import BotSettings, Config
+from xbot.control.server import SayServer
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter, is_journal
 from xbot.logs.repeats import WINDOW
@@ -23,7 +24,6 @@ from xbot.model.errors import EXIT_CONFIG
 from xbot.process import systemd
 from xbot.process.sighup import HangUp
 from xbot.process.steady_clock import make_steady
-from xbot.saying.server import SayServer
 from xbot.service import BotService
 from xbot.text.terminal import show_all
 from xbot.xmpp.trace import NAMESPACE as WIRE

@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 from xbot.assembly import Assembly, Prepared
 from xbot.config import line_of, load
 from xbot.config.settings import Config
+from xbot.control.server import Bot as SayBot
+from xbot.control.server import SayServer
 from xbot.dispatch.runs import Run
 from xbot.linking import Linking
 from xbot.loading.remarks import (
@@ -34,8 +36,6 @@ from xbot.model.recent_events import Change, Recent
 from xbot.model.status import Overview, Phase
 from xbot.process.shutdown import DRAIN_TIMEOUT
 from xbot.reloading import Reloading
-from xbot.saying.server import Bot as SayBot
-from xbot.saying.server import SayServer
 from xbot.serving import Serving
 from xbot.state.interfaces import IJournal
 from xbot.survey import command, skill, survey

@@ -9,10 +9,10 @@ from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, say_figures, wait_until
+from xbot.control.client import ask
+from xbot.control.protocol import Reply, Request, Result
 from xbot.model.jid import Jid
 from xbot.outbox import MAX_MESSAGES
-from xbot.saying.client import ask
-from xbot.saying.protocol import Reply, Request, Result
 
 _ADMIN = "http://jabber.org/protocol/muc#admin"
 _OWNER = "http://jabber.org/protocol/muc#owner"

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from xbot.cli import state
-from xbot.saying.client import NotRunning, ask
-from xbot.saying.protocol import MAX_TEXT, MAX_TIMEOUT, BadRequest, Request, Result
+from xbot.control.client import NotRunning, ask
+from xbot.control.protocol import MAX_TEXT, MAX_TIMEOUT, BadRequest, Request, Result
 from xbot.text import durations
 
 #: Of sysexits.h: nothing was said (data), nobody is there, it will be said later.

@@ -8,8 +8,8 @@ from typing import Any
 
 from xbot.cli import state
 from xbot.cli.say import EXIT_QUEUED, EXIT_UNAVAILABLE
-from xbot.saying.client import NotRunning, ask_status
-from xbot.saying.protocol import Result
+from xbot.control.client import NotRunning, ask_status
+from xbot.control.protocol import Result
 
 
 def add_to(commands: Any) -> None:

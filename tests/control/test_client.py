@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import TWISTD, XBOT, environment, finish
-from xbot.saying.protocol import SOCKET_NAME
+from xbot.control.protocol import SOCKET_NAME
 
 
 class SayCase(unittest.TestCase):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from attrs import evolve
 
+from xbot.control.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
 from xbot.model.errors import XbotError, reason
 from xbot.process.uptime import uptime
-from xbot.saying.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
 
 #: Seconds that the daemon has besides those of the request.
 GRACE = 10.0

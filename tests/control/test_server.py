@@ -4,9 +4,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
+from xbot.control.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
+from xbot.control.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
 from xbot.model.jid import Jid
-from xbot.saying.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
-from xbot.saying.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
 
 ROOM = Jid.parse("ops@rooms.example")
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
+from xbot.control.protocol import MAX_LINE, MAX_TEXT, BadRequest, Reply, Request, Result
 from xbot.model.jid import Jid
-from xbot.saying.protocol import MAX_LINE, MAX_TEXT, BadRequest, Reply, Request, Result
 
 ROOM = "ops@rooms.example"
 

@@ -14,11 +14,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from xbot.config.settings import Listen
-from xbot.model.errors import reason
-from xbot.model.jid import Jid
-from xbot.model.message import Message
-from xbot.process.uptime import uptime
-from xbot.saying.protocol import (
+from xbot.control.protocol import (
     MAX_LINE,
     SOCKET_NAME,
     STATUS_LINE,
@@ -27,6 +23,10 @@ from xbot.saying.protocol import (
     Request,
     Result,
 )
+from xbot.model.errors import reason
+from xbot.model.jid import Jid
+from xbot.model.message import Message
+from xbot.process.uptime import uptime
 from xbot.web.listener import Listening
 
 #: So many may wait at once, and so many seconds have they to say what they want.
@@ -55,7 +55,7 @@ class SayServer:
     Only the bot's own user (and root) can connect.
     """
 
-    _log = Logger("xbot.say")
+    _log = Logger("xbot.control")
 
     def __init__(self, state: Path, bot: Bot, reactor: Any) -> None:
         self._state = state
@@ -111,7 +111,7 @@ class Saying(LineOnlyReceiver):
     factory: SayFactory
     transport: Any
 
-    _log = Logger("xbot.say")
+    _log = Logger("xbot.control")
 
     def __init__(self, bot: Bot, clock: Any) -> None:
         self._bot = bot

@@ -12,13 +12,12 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"backoff", "filters", "logs", "matching", "model", "process", "text", "waiting"},
-    {"api", "config", "interfaces", "runtime"},
+    {"api", "config", "embedded_server", "interfaces", "runtime"},
     {"dispatch", "drops", "itself", "outbox", "parts", "state"},
     {"control", "shell", "web", "webhooks", "xmpp"},
     {
         "account",
         "assembly",
-        "embedded",
         "linking",
         "loading",
         "machine",

@@ -13,7 +13,7 @@ from tests.daemon import TWISTD, environment
 from tests.leaks import forms
 from xbot.config import load
 from xbot.config.describe import describe
-from xbot.testing.server import EmbeddedServer
+from xbot.embedded_server import EmbeddedServer
 
 ACCOUNT, ROOM = "c4nary; of = the%account", "c4nary-of-the-room"
 

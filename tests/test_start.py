@@ -55,7 +55,7 @@ NEEDLESS = {
     "xbot.cli",
     "xbot.demo",
     "xbot.dispatch.explaining",
-    "xbot.embedded",
+    "xbot.embedded_server.service",
     "xbot.matching.shadowed",
     "xbot.config.reload_plan",
     "xbot.shell",

@@ -19,7 +19,7 @@ from xbot.xmpp.remembered import Remembered
 from xbot.xmpp.tls import ClientCertificate, client_options
 
 if TYPE_CHECKING:
-    from xbot.embedded import Embedded
+    from xbot.embedded_server.service import Embedded
 
 #: Seconds for each try of a DNS look-up.
 DNS_TIMEOUTS = (1, 3, 5)

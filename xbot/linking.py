@@ -19,7 +19,7 @@ from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.config.reload_plan import Plan
-    from xbot.embedded import Embedded
+    from xbot.embedded_server.service import Embedded
 
 
 class Linking:
@@ -125,6 +125,6 @@ def _embedded(config: Config, reactor: Any) -> Embedded | None:
     if config.xmpp.server != EMBEDDED:
         return None
     # A bot with a real server needs none of it.
-    from xbot.embedded import Embedded
+    from xbot.embedded_server.service import Embedded
 
     return Embedded(config, reactor)

@@ -46,7 +46,7 @@ from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.config.reload_plan import Plan
-    from xbot.embedded import Embedded
+    from xbot.embedded_server.service import Embedded
 
 
 class BotService(Service):

@@ -12,10 +12,10 @@ from twisted.words.xish.xmlstream import STREAM_END_EVENT
 
 from tests.xmpp.test_tls import Identity, limit
 from xbot.config.settings import Secret
+from xbot.embedded_server import EmbeddedServer, credentials
+from xbot.embedded_server.certificate import Certificate
+from xbot.embedded_server.login import Login as ServerLogin
 from xbot.model.jid import Jid
-from xbot.testing.server import EmbeddedServer, credentials
-from xbot.testing.server.certificate import Certificate
-from xbot.testing.server.login import Login as ServerLogin
 from xbot.xmpp.endpoints import host_endpoint
 from xbot.xmpp.login import Account, Login
 from xbot.xmpp.problems import ConnectionProblem, LoginRefused

@@ -2,7 +2,7 @@
 
 >>> from xbot.testing import Bot
 
-:mod:`xbot.testing.server` is a loopback XMPP server.
+:mod:`xbot.embedded_server` is a loopback XMPP server.
 """
 
 from xbot.testing.bot import Bot, NotAnswered, Reply

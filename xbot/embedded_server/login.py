@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import ITLSTransport
 from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
 
+from xbot.embedded_server import credentials, markup
+from xbot.embedded_server.binding import bindings
+from xbot.embedded_server.credentials import Account, SaslError, Scram, check_plain
+from xbot.embedded_server.markup import NS_CLIENT, NS_STREAMS, Element, child, element
+from xbot.embedded_server.stream import ServerStream
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
-from xbot.testing.server import credentials, markup
-from xbot.testing.server.binding import bindings
-from xbot.testing.server.credentials import Account, SaslError, Scram, check_plain
-from xbot.testing.server.markup import NS_CLIENT, NS_STREAMS, Element, child, element
-from xbot.testing.server.stream import ServerStream
 
 NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"

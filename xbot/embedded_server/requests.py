@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from xbot.embedded_server import markup
+from xbot.embedded_server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
+from xbot.embedded_server.rooms import StanzaError
+from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
-from xbot.testing.server import markup
-from xbot.testing.server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
-from xbot.testing.server.rooms import StanzaError
-from xbot.testing.server.sessions import Session
 
 NS_ROSTER = "jabber:iq:roster"
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xbot.model.jid import Jid
-from xbot.testing.server import markup
-from xbot.testing.server.markup import (
+from xbot.embedded_server import markup
+from xbot.embedded_server.markup import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,
     NS_PING,
@@ -14,7 +13,7 @@ from xbot.testing.server.markup import (
     child,
     element,
 )
-from xbot.testing.server.rooms import (
+from xbot.embedded_server.rooms import (
     NS_MUC,
     NS_MUC_USER,
     NS_STANZA_ID,
@@ -23,6 +22,7 @@ from xbot.testing.server.rooms import (
     StanzaError,
     Visitor,
 )
+from xbot.model.jid import Jid
 
 NS_MUC_OWNER = "http://jabber.org/protocol/muc#owner"
 NS_DATA = "jabber:x:data"
@@ -37,7 +37,7 @@ class ConferenceService:
 
     A room stays when its last occupant has left, so that tests can look at it
     and a bot can come back to it. Every method raises
-    :class:`~xbot.testing.server.rooms.StanzaError` for what it does not do.
+    :class:`~xbot.embedded_server.rooms.StanzaError` for what it does not do.
     """
 
     def __init__(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.testing.server.test_server import ServerCase, Wire, condition
-from xbot.testing.server.history import MAX_HISTORY
+from tests.embedded_server.test_server import ServerCase, Wire, condition
+from xbot.embedded_server.history import MAX_HISTORY
 
 ROOM = "lounge@conference.localhost"
 MUC = "http://jabber.org/protocol/muc"

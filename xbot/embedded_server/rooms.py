@@ -8,11 +8,11 @@ from typing import Protocol
 
 from attrs import Factory, define, field
 
+from xbot.embedded_server import markup
+from xbot.embedded_server.history import MAX_HISTORY, Remembered, wanted_history
+from xbot.embedded_server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
 from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
-from xbot.testing.server import markup
-from xbot.testing.server.history import MAX_HISTORY, Remembered, wanted_history
-from xbot.testing.server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
 
 NS_MUC = "http://jabber.org/protocol/muc"
 NS_MUC_USER = "http://jabber.org/protocol/muc#user"

@@ -1,5 +1,5 @@
 """A loopback XMPP server: for tests, for ``xbot demo`` and for ``server = embedded``."""
 
-from xbot.testing.server.server import EmbeddedServer
+from xbot.embedded_server.server import EmbeddedServer
 
 __all__ = ["EmbeddedServer"]

@@ -29,18 +29,18 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
+from xbot.embedded_server import markup
+from xbot.embedded_server.certificate import Certificate
+from xbot.embedded_server.credentials import SCRAM_HASHES, Account
+from xbot.embedded_server.login import Login
+from xbot.embedded_server.markup import Element
+from xbot.embedded_server.muc import ConferenceService
+from xbot.embedded_server.requests import answer_iq, check_iq
+from xbot.embedded_server.rooms import Room, StanzaError
+from xbot.embedded_server.sessions import People, Session
+from xbot.embedded_server.stream import CLOSE_GRACE, ServerStream
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
-from xbot.testing.server import markup
-from xbot.testing.server.certificate import Certificate
-from xbot.testing.server.credentials import SCRAM_HASHES, Account
-from xbot.testing.server.login import Login
-from xbot.testing.server.markup import Element
-from xbot.testing.server.muc import ConferenceService
-from xbot.testing.server.requests import answer_iq, check_iq
-from xbot.testing.server.rooms import Room, StanzaError
-from xbot.testing.server.sessions import People, Session
-from xbot.testing.server.stream import CLOSE_GRACE, ServerStream
 
 #: How many connections may be open at once.
 MAX_CONNECTIONS = 1000

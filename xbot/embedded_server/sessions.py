@@ -8,11 +8,11 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.logger import Logger
 
+from xbot.embedded_server import markup
+from xbot.embedded_server.markup import NS_CLIENT, Element
+from xbot.embedded_server.rooms import StanzaError
+from xbot.embedded_server.stream import ServerStream
 from xbot.model.jid import Jid
-from xbot.testing.server import markup
-from xbot.testing.server.markup import NS_CLIENT, Element
-from xbot.testing.server.rooms import StanzaError
-from xbot.testing.server.stream import ServerStream
 
 #: How many messages wait for an account that is not there.
 MAX_OFFLINE = 100
@@ -86,7 +86,7 @@ class People:
         ]
 
     def deliver(self, to: Jid, stanza: Element) -> None:
-        """Deliver to a person, or raise :class:`~xbot.testing.server.rooms.StanzaError`."""
+        """Deliver to a person, or raise :class:`~xbot.embedded_server.rooms.StanzaError`."""
         session = self.sessions.get(str(to)) if to.resource else None
         if session is not None:
             session.send(stanza)

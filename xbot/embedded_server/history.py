@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from xbot.testing.server import markup
-from xbot.testing.server.markup import Element
+from xbot.embedded_server import markup
+from xbot.embedded_server.markup import Element
 
 #: How many messages a room remembers.
 MAX_HISTORY = 100

@@ -13,8 +13,8 @@ from twisted.words.protocols.jabber.xmlstream import XmlStream
 from twisted.words.xish import domish
 from zope.interface import implementer
 
-from xbot.testing.server import markup
-from xbot.testing.server.markup import Element
+from xbot.embedded_server import markup
+from xbot.embedded_server.markup import Element
 
 #: No stanza is longer than this, in bytes; what the large servers allow, doubled.
 MAX_STANZA = 512 * 1024
@@ -28,7 +28,7 @@ CLOSE_GRACE = 1.0
 
 @implementer(interfaces.IPushProducer)
 class ServerStream(XmlStream):
-    """An XML stream that reports to its authenticator (:class:`~xbot.testing.server.login.Login`).
+    """An XML stream that reports to its authenticator (:class:`~xbot.embedded_server.login.Login`).
 
     That one has ``stream_started(root)``, ``got_element(element)`` and
     ``stream_ended()``. ``gone`` fires, once, when the connection is.

@@ -18,9 +18,9 @@ from twisted.words.protocols.jabber.jid import JID
 from twisted.words.xish import domish
 from zope.interface import implementer
 
-from xbot.testing.server import EmbeddedServer
-from xbot.testing.server.login import Login
-from xbot.testing.server.stream import CLOSE_GRACE, MAX_STANZA, MAX_UNREAD
+from xbot.embedded_server import EmbeddedServer
+from xbot.embedded_server.login import Login
+from xbot.embedded_server.stream import CLOSE_GRACE, MAX_STANZA, MAX_UNREAD
 
 HEADER = (
     "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client'"

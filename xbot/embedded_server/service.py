@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.config.settings import Config, Secret
-from xbot.testing.server import EmbeddedServer
+from xbot.embedded_server import EmbeddedServer
 
 HOST = "127.0.0.1"
 
@@ -28,7 +28,7 @@ class Embedded:
     ``port`` is where it listens, once :meth:`start` has fired.
     """
 
-    _log = Logger("xbot.embedded")
+    _log = Logger("xbot.embedded_server")
 
     def __init__(self, config: Config, reactor: Any) -> None:
         self._reactor = reactor

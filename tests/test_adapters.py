@@ -3,6 +3,7 @@
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
+from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.config.settings import RoomSettings
 from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
@@ -10,7 +11,6 @@ from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
 from xbot.outbox import Outbox
-from xbot.shell.adapter import ShellAdapter, You
 from xbot.testing.adapter import FakeAdapter
 
 BOT = "xbot@example.org/bot"

@@ -12,9 +12,9 @@ PACKAGE = Path(xbot.__file__).parent
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
     {"backoff", "filters", "logs", "matching", "model", "process", "text", "waiting"},
-    {"api", "config", "embedded_server", "interfaces", "runtime"},
+    {"api", "chat", "config", "embedded_server", "interfaces", "runtime"},
     {"dispatch", "drops", "itself", "outbox", "parts", "state"},
-    {"control", "shell", "web", "webhooks", "xmpp"},
+    {"control", "web", "webhooks", "xmpp"},
     {
         "account",
         "assembly",

@@ -58,7 +58,7 @@ NEEDLESS = {
     "xbot.embedded_server.service",
     "xbot.matching.shadowed",
     "xbot.config.reload_plan",
-    "xbot.shell",
+    "xbot.chat.terminal",
     "xbot.testing",
 }
 

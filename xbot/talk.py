@@ -21,14 +21,14 @@ from twisted.logger import (
 )
 
 from xbot.assembly import Assembly
+from xbot.chat.terminal.adapter import ShellAdapter, You
+from xbot.chat.terminal.completion import completions
 from xbot.config.settings import Config
 from xbot.demo import Console
 from xbot.machine import Machine
 from xbot.matching.addressed import addressed_text
 from xbot.model.file_state import UnusableFile
 from xbot.model.message import Message
-from xbot.shell.adapter import ShellAdapter, You
-from xbot.shell.completion import completions
 from xbot.text.terminal import as_line, safe
 
 #: Seconds that one line from a pipe has to be answered.
@@ -110,7 +110,7 @@ async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
 
 async def _talk_at_terminal(shell: Shell, reactor: Any, kept: Path | None) -> None:
     # Not every Python has readline, and nobody else needs it.
-    from xbot.shell.prompt import Prompt
+    from xbot.chat.terminal.prompt import Prompt
 
     def say(line: str) -> Deferred[None]:
         return Deferred.fromCoroutine(shell.say(line))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from xbot import config
+from xbot.chat.terminal.adapter import YOU, You
 from xbot.cli import ini, speaker
-from xbot.shell.adapter import YOU, You
 
 
 def add_to(commands: Any) -> None:

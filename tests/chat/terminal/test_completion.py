@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.shell.completion import completions
+from xbot.chat.terminal.completion import completions
 
 USAGES = ["deploy APP [to ENV]", "deploy status", "help [WORD]", "ping", "APP?", "", "add job CRON"]
 

@@ -21,7 +21,7 @@ from benchmarks import bots, stanzas
 from benchmarks.bots import Server
 from benchmarks.stub import Client, Stub
 from tests.integration.certificates import make_certificate
-from xbot.xmpp.elements import MAX_ELEMENTS
+from xbot.chat.xmpp.wire.elements import MAX_ELEMENTS
 
 #: Seconds between two ticks of the probe.
 TICK = 0.002

@@ -3,9 +3,9 @@
 from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
+from xbot.chat.interfaces import IAdapter, IReceipts
 from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.config.settings import RoomSettings
-from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message

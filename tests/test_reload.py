@@ -10,10 +10,12 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
+from tests.chat.xmpp.harness import FakeEndpoint
+from tests.chat.xmpp.security.test_tls import Identity
 from tests.state.journal.test_journal import InTurn
-from tests.xmpp.harness import FakeEndpoint
-from tests.xmpp.test_tls import Identity
-from xbot import linking
+from xbot.chat.xmpp import network
+from xbot.chat.xmpp.stream.connection import State
+from xbot.chat.xmpp.wire import ns
 from xbot.config import load
 from xbot.model.journal_entry import UnusableJournal
 from xbot.model.message import Message
@@ -24,8 +26,6 @@ from xbot.testing.journal import MemoryJournal
 from xbot.web.posting import Posted
 from xbot.webhooks import spool
 from xbot.webhooks.spool import Spool
-from xbot.xmpp import ns
-from xbot.xmpp.connection import State
 
 ACCOUNT = "[xmpp]\njid = xbot@example.org\npassword = pencil\n"
 ROOM = "a@muc.example.org"
@@ -40,7 +40,7 @@ class ReloadCase(unittest.TestCase):
         self.state = self.folder / "state"
         self.clock = Clock()
         self.endpoints = []
-        self.patch(linking, "make_endpoint", self.make_endpoint)
+        self.patch(network, "make_endpoint", self.make_endpoint)
         self.messages = 0
         self.events = []
         globalLogPublisher.addObserver(self.events.append)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from tests.chat.xmpp.harness import FakeEndpoint
 from tests.state.brain.contract import BrainReactor
 from tests.state.journal.test_journal import InTurn
-from tests.xmpp.harness import FakeEndpoint
-from xbot import linking, machine
+from xbot import machine
+from xbot.chat.xmpp import network
 from xbot.config import load
 from xbot.model.errors import InvalidConfig
 from xbot.service import BotService
@@ -25,7 +26,7 @@ class ServiceTests(unittest.TestCase):
         self.clock = BrainReactor()
         self.reasons = []
         self.path = self.folder / "state" / FILE_NAME
-        self.patch(linking, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
+        self.patch(network, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
         self.patch(machine, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
 
     def bot(self, more=""):

@@ -7,15 +7,15 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from tests.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
+from tests.chat.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
+from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT
+from xbot.chat.xmpp.stream.login import Account
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
 from xbot.outbox import Outbox
 from xbot.survey import survey
-from xbot.xmpp.adapter import XmppAdapter
-from xbot.xmpp.connection import CONNECT_TIMEOUT
-from xbot.xmpp.login import Account
 
 
 class DeafEndpoint(FakeEndpoint):

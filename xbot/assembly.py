@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from xbot.chat.interfaces import IAdapter
 from xbot.config.settings import Config
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
 from xbot.dispatch.runs import Run
 from xbot.filters import Rooms
-from xbot.interfaces import IAdapter
 from xbot.itself import Itself
 from xbot.loading.fresh import fresh_modules
 from xbot.loading.lives import Lives

@@ -15,6 +15,8 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from xbot.chat.xmpp.wire.wire_log import NAMESPACE as WIRE
+from xbot.chat.xmpp.wire.wire_log import Trace
 from xbot.config.settings import BotSettings, Config
 from xbot.control.server import SayServer
 from xbot.logs.levels import Levels
@@ -26,8 +28,6 @@ from xbot.process.sighup import HangUp
 from xbot.process.steady_clock import make_steady
 from xbot.service import BotService
 from xbot.text.terminal import show_all
-from xbot.xmpp.trace import NAMESPACE as WIRE
-from xbot.xmpp.trace import Trace
 
 _log = Logger("xbot")
 

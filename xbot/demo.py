@@ -25,6 +25,10 @@ from twisted.logger import (
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.security.tls import client_options
+from xbot.chat.xmpp.stream.login import Account
+from xbot.chat.xmpp.stream.redirect import RedirectableEndpoint
 from xbot.config.settings import (
     EMBEDDED,
     BotSettings,
@@ -40,10 +44,6 @@ from xbot.outbox import Outbox
 from xbot.process.threads import InThread
 from xbot.service import BotService
 from xbot.text.terminal import as_line
-from xbot.xmpp.adapter import XmppAdapter
-from xbot.xmpp.login import Account
-from xbot.xmpp.redirect import RedirectableEndpoint
-from xbot.xmpp.tls import client_options
 
 BOT = Jid.parse("xbot@localhost/bot")
 YOU = Jid.parse("you@localhost/console")

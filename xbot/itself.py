@@ -8,9 +8,9 @@ from typing import Any
 
 from zope.interface import implementer
 
+from xbot.chat.interfaces import IAdapter
 from xbot.config.settings import RoomSettings
 from xbot.dispatch.dispatcher import Dispatcher
-from xbot.interfaces import IAdapter
 from xbot.model.errors import InvalidJid, TooManyRooms
 from xbot.model.jid import Jid
 from xbot.model.message import Message

@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from xbot.chat.interfaces import IReceipts
 from xbot.drops import Drops
-from xbot.interfaces import IReceipts
 from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident

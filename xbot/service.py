@@ -14,12 +14,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.assembly import Assembly, Prepared
+from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.network import Linking
+from xbot.chat.xmpp.rooms.room import State as RoomState
+from xbot.chat.xmpp.stream.connection import State, Status
+from xbot.chat.xmpp.wire.wire_log import Trace
 from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.control.server import Bot as SayBot
 from xbot.control.server import SayServer
 from xbot.dispatch.runs import Run
-from xbot.linking import Linking
 from xbot.loading.remarks import (
     out_of_reach,
     slow_patterns,
@@ -39,10 +43,6 @@ from xbot.reloading import Reloading
 from xbot.serving import Serving
 from xbot.state.interfaces import IJournal
 from xbot.survey import command, skill, survey
-from xbot.xmpp.adapter import XmppAdapter
-from xbot.xmpp.connection import State, Status
-from xbot.xmpp.room import State as RoomState
-from xbot.xmpp.trace import Trace
 
 if TYPE_CHECKING:
     from xbot.config.reload_plan import Plan

@@ -32,7 +32,11 @@ class Options(usage.Options):
     )
     optParameters = [["config", "c", None, "The ini to read."]]  # noqa: RUF012
     optFlags = [  # noqa: RUF012
-        ["trace", None, "Log all that goes over the wire, without passwords, as xbot.xmpp.wire."]
+        [
+            "trace",
+            None,
+            "Log all that goes over the wire, without passwords, as xbot.chat.xmpp.wire.",
+        ]
     ]
 
     # What _twistd, zsh's completion, offers.

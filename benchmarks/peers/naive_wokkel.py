@@ -9,7 +9,7 @@ import sys
 from twisted.internet import reactor
 from twisted.words.protocols.jabber.jid import JID
 
-from xbot.xmpp._wokkel import legacy_twisted
+from xbot.chat.xmpp.wire._wokkel import legacy_twisted
 
 with legacy_twisted():
     from wokkel.client import XMPPClient

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
+from tests.chat.xmpp.harness import PROPERTY
 from tests.dispatch.test_dispatcher import IN_ROOM, ROOM, DispatcherCase
-from tests.xmpp.harness import PROPERTY
 from xbot.api.decorators import hear, respond
 from xbot.model.message import Message
 

@@ -11,9 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 from twisted.words.xish import domish
 
-from tests.hostile.catalogue import CATALOGUE
-from tests.matching.threads import FakeThreads
-from tests.xmpp.harness import (
+from tests.chat.xmpp.harness import (
     BIND,
     END,
     JID,
@@ -27,6 +25,12 @@ from tests.xmpp.harness import (
     parse_all,
     shape,
 )
+from tests.hostile.catalogue import CATALOGUE
+from tests.matching.threads import FakeThreads
+from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.stream.connection import State
+from xbot.chat.xmpp.stream.login import Account
+from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
 from xbot.dispatch.dispatcher import Dispatcher
 from xbot.dispatch.limits import Limits
@@ -40,10 +44,6 @@ from xbot.runtime.answers import collect
 from xbot.runtime.responder import Responder, Route
 from xbot.state.interfaces import IJournal
 from xbot.testing.journal import MemoryJournal
-from xbot.xmpp import ns
-from xbot.xmpp.adapter import XmppAdapter
-from xbot.xmpp.connection import State
-from xbot.xmpp.login import Account
 
 ROOM = "room@muc.example.org"
 NICK = "bot"

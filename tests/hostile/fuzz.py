@@ -18,8 +18,7 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.words.xish import domish
 
-from tests.hostile.bot import Bot
-from tests.xmpp.harness import (
+from tests.chat.xmpp.harness import (
     BIND,
     HEADER,
     JID,
@@ -30,10 +29,11 @@ from tests.xmpp.harness import (
     parse_all,
     sasl,
 )
+from tests.hostile.bot import Bot
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.serialize import Unserializable, serialize
 from xbot.config.settings import XmppSettings
 from xbot.model.people import People
-from xbot.xmpp import ns
-from xbot.xmpp.serialize import Unserializable, serialize
 
 STREAMS = Path(__file__).parent / "streams"
 

@@ -15,37 +15,27 @@ from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
 from xbot import filters, outbox
+from xbot.chat.xmpp import messages, ping
+from xbot.chat.xmpp.rooms import invitations, room, rooms
+from xbot.chat.xmpp.security import downgrade, scram, tls
+from xbot.chat.xmpp.stanzas import fast_path, occupants, stanza
+from xbot.chat.xmpp.stream import (
+    endpoints,
+    freshness,
+    iq,
+    login,
+    reconnect_policy,
+    redirect,
+    stream,
+    stream_management,
+)
+from xbot.chat.xmpp.wire import elements, fast_elements, nodes, serialize
 from xbot.dispatch import accepting, dispatcher, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.model.jid import Jid
 from xbot.process import threads
 from xbot.runtime import answers
-from xbot.xmpp import (
-    elements,
-    endpoints,
-    fast_elements,
-    freshness,
-    glance,
-    invitations,
-    iq,
-    login,
-    managed,
-    messages,
-    nodes,
-    occupants,
-    ping,
-    redirect,
-    remembered,
-    room,
-    rooms,
-    scram,
-    serialize,
-    stanza,
-    stream,
-    tls,
-    verdicts,
-)
 
 #: Taken for "there is no bound".
 MUCH = 10**12
@@ -203,7 +193,7 @@ def _caught_up(patch: Patch) -> None:
 
 def _no_delay(patch: Patch) -> None:
     patch(stanza, "is_delayed", lambda element: False)
-    patch(glance, "_DELAYS", frozenset())
+    patch(fast_path, "_DELAYS", frozenset())
     # Then the others are asked.
     patch(fast_elements, "skim", nothing)
 
@@ -213,7 +203,7 @@ def _no_skimmed_delay(patch: Patch) -> None:
 
     def skim_live(data: bytes) -> Any:
         found = skim(data)
-        if found is None or not isinstance(found[0], glance.Glance):
+        if found is None or not isinstance(found[0], fast_path.Glance):
             return found
         return found[0]._replace(delayed=False), found[1]
 
@@ -251,22 +241,22 @@ GUARDS = (
     ),
     Guard(
         "we ask for the name ourselves",
-        "xmpp.test_peer.LoginTests.test_no_byte",
+        "chat.xmpp.test_peer.LoginTests.test_no_byte",
         put(tls, "_check_name", nothing),
     ),
     Guard(
         "no byte before the handshake's end",
-        "xmpp.test_peer.WaitTests.test_silence",
+        "chat.xmpp.test_peer.WaitTests.test_silence",
         put(stream.Stream, "handshake", _succeeds),
     ),
     Guard(
         "no renegotiation",
-        "xmpp.test_tls.HandshakeTests.test_renegotiation",
+        "chat.xmpp.security.test_tls.HandshakeTests.test_renegotiation",
         put(tls, "_OP_NO_RENEGOTIATION", 0),
     ),
     Guard(
         "what a presence told that nobody could read",
-        "xmpp.test_lost_presence.LostPresenceTests.test_not_read",
+        "chat.xmpp.test_lost_presence.LostPresenceTests.test_not_read",
         put(rooms.Rooms, "got_lost", nothing),
     ),
     Guard("nothing behind <proceed/>", "N10", put(elements.ElementStream, "supersede", nothing)),
@@ -279,16 +269,16 @@ GUARDS = (
     Guard("a login ends in time", "N15", put(login, "NEGOTIATION_TIMEOUT", 1e9)),
     Guard("the server is asked whether it lives", "N16", put(ping.Ping, "_ask_again", nothing)),
     # The login
-    Guard("the best login is remembered", "A02", put(remembered.Remembered, "check", nothing)),
+    Guard("the best login is remembered", "A02", put(downgrade.Remembered, "check", nothing)),
     Guard("the server proves itself", "A03", put(scram.ScramClient, "check_success", nothing)),
     Guard("so few iterations", "A05", put(scram, "MIN_ITERATIONS", 0)),
     Guard("so many iterations", "A05", put(scram, "MAX_ITERATIONS", MUCH)),
     Guard("so long a challenge", "A06", put(scram, "MAX_CHALLENGE", MUCH)),
-    Guard("so many refusals", "A08", put(verdicts, "LOGIN_TRIES", MUCH)),
+    Guard("so many refusals", "A08", put(reconnect_policy, "LOGIN_TRIES", MUCH)),
     Guard(
         "so many conflicts",
         "hostile.test_operation.AroundTests.test_O12",
-        put(verdicts, "CONFLICTS", MUCH),
+        put(reconnect_policy, "CONFLICTS", MUCH),
     ),
     # XML
     Guard("no DTD", "X03", put(elements.ElementStream, "_refuse_doctype", nothing)),
@@ -299,17 +289,17 @@ GUARDS = (
     Guard("so many attributes", "X09", bound("MAX_ATTRIBUTES", MUCH)),
     Guard(
         "so long a tag",
-        "xmpp.test_elements.DroppedTests.test_a_long_tag",
+        "chat.xmpp.wire.test_elements.DroppedTests.test_a_long_tag",
         bound("MAX_TAG_BYTES", MUCH),
     ),
     Guard(
         "so many values before the parser sees them",
-        "xmpp.test_elements.DroppedTests.test_a_long_tag",
+        "chat.xmpp.wire.test_elements.DroppedTests.test_a_long_tag",
         bound("MAX_VALUES", MUCH),
     ),
     Guard(
         "so long a comment",
-        "xmpp.test_elements.DroppedTests.test_markup_that_does_not_end",
+        "chat.xmpp.wire.test_elements.DroppedTests.test_markup_that_does_not_end",
         bound("MAX_TOKEN_BYTES", MUCH),
     ),
     Guard("so large", "X11", bound("MAX_STANZA_BYTES", MUCH)),
@@ -317,13 +307,13 @@ GUARDS = (
     Guard("no blank in a namespace", "X18", bound("WHITE_SPACE", re.compile("(?!)"))),
     Guard(
         "names are forgotten",
-        "xmpp.test_elements.NamesTests.test_forgotten",
+        "chat.xmpp.wire.test_elements.NamesTests.test_forgotten",
         put(elements.ElementStream, "_renew", nothing),
     ),
     Guard("one header", "X22", _any_number_of_headers),
     Guard(
         "skimmed where a stanza may begin",
-        "xmpp.test_fast_elements.SameTests.test_where_nothing_plain_may_be",
+        "chat.xmpp.wire.test_fast_elements.SameTests.test_where_nothing_plain_may_be",
         put(fast_elements.FastElementStream, "_may_skim", yes),
     ),
     Guard("attributes are escaped", "X19", put(serialize, "_attribute", same)),
@@ -333,7 +323,7 @@ GUARDS = (
     Guard("the one who was asked answers", "I01", put(iq.Iq, "_is_from", yes)),
     Guard(
         "ids that nobody guesses",
-        "xmpp.test_iq.AskingTests.test_question",
+        "chat.xmpp.stream.test_iq.AskingTests.test_question",
         put(iq, "new_ident", lambda: "H_0123456789"),
     ),
     Guard("the roster is the server's", "I05", put(iq.Iq, "is_from_account", yes)),
@@ -413,17 +403,17 @@ GUARDS = (
     ),
     Guard(
         "answers are asked about",
-        "xmpp.test_managed.ManagedTests.test_asks_about_answers",
-        put(managed.Managed, "_ask", nothing),
+        "chat.xmpp.stream.test_stream_management.ManagedTests.test_asks_about_answers",
+        put(stream_management.Managed, "_ask", nothing),
     ),
     Guard(
         "a server that does not read",
-        "xmpp.test_stream.OutTests.test_a_server_that_does_not_read",
+        "chat.xmpp.stream.test_stream.OutTests.test_a_server_that_does_not_read",
         put(stream, "MAX_UNREAD", MUCH),
     ),
     Guard(
         "so long an id that is answered",
-        "xmpp.test_iq.DroppedTests.test_too_long_to_answer",
+        "chat.xmpp.stream.test_iq.DroppedTests.test_too_long_to_answer",
         put(iq, "MAX_ECHOED", MUCH),
     ),
     Guard("so long an id that is kept", _LONG, bound("MAX_ID", MUCH, (messages, stanza))),

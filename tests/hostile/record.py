@@ -24,7 +24,7 @@ ASKED = "asked-{}"
 
 def tap(path: str) -> None:
     """In the bot's process: note all that it reads and writes, one JSON line each."""
-    from xbot.xmpp.stream import Stream
+    from xbot.chat.xmpp.stream.stream import Stream
 
     data_received, write = Stream.dataReceived, Stream.write
 
@@ -102,9 +102,9 @@ def record(kind: Any) -> None:
 
 def elements(path: Path, room: str, server: Any) -> list[str]:
     """The elements that the bot got, each as one line."""
-    from xbot.xmpp import ns
-    from xbot.xmpp.elements import ElementStream
-    from xbot.xmpp.serialize import serialize
+    from xbot.chat.xmpp.wire import ns
+    from xbot.chat.xmpp.wire.elements import ElementStream
+    from xbot.chat.xmpp.wire.serialize import serialize
 
     found: list[Any] = []
 

@@ -12,8 +12,16 @@ from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 from twisted.words.xish import domish
 
+from tests.chat.xmpp.harness import BIND, features, parse, session
 from tests.hostile.bot import ROOM, Bot, present, said, told
-from tests.xmpp.harness import BIND, features, parse, session
+from xbot.chat.xmpp import roster as session_module
+from xbot.chat.xmpp.rooms.invited_rooms import MAX_ROOMS, Invited, InvitedRooms
+from xbot.chat.xmpp.security.scram import Challenge, SaltedPasswords
+from xbot.chat.xmpp.stanzas import occupants
+from xbot.chat.xmpp.stream import stream_management
+from xbot.chat.xmpp.stream.iq import MAX_PENDING, Iq
+from xbot.chat.xmpp.stream.stream import MAX_EARLY, MAX_UNREAD
+from xbot.chat.xmpp.wire import elements, ns
 from xbot.config.settings import MAX_RUNS, XmppSettings
 from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
 from xbot.logs.levels import Levels
@@ -29,12 +37,6 @@ from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.runtime.responder import Responder, Route
 from xbot.state.journal.journal import Journal
 from xbot.state.sqlite import writer
-from xbot.xmpp import elements, managed, ns, occupants
-from xbot.xmpp import session as session_module
-from xbot.xmpp.invited import MAX_ROOMS, Invited, InvitedRooms
-from xbot.xmpp.iq import MAX_PENDING, Iq
-from xbot.xmpp.scram import Challenge, SaltedPasswords
-from xbot.xmpp.stream import MAX_EARLY, MAX_UNREAD
 
 MESSAGE = Message("alice@example.org/x", "xbot@example.org", "x", {"type": "chat"})
 
@@ -81,7 +83,7 @@ class BoundTests(unittest.TestCase):
 
     def test_unacknowledged(self):
         """So many stanzas, of so many bytes, are under way on a managed stream."""
-        self.patch(managed, "MAX_UNACKNOWLEDGED", 300)
+        self.patch(stream_management, "MAX_UNACKNOWLEDGED", 300)
         bot = Bot()
         peer = bot.online(managed=True)
         for _ in range(500):

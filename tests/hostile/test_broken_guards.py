@@ -10,11 +10,20 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+from tests.chat.xmpp.harness import BIND, JID, features, mechanisms, sasl
+from tests.chat.xmpp.security.test_sasl import ScramServer
 from tests.hostile.bot import Bot, said, told
 from tests.web.test_server import ServerCase
 from tests.webhooks.test_door import GITHUB, DoorCase
-from tests.xmpp.harness import BIND, JID, features, mechanisms, sasl
-from tests.xmpp.test_sasl import ScramServer
+from xbot.chat.xmpp import messages, roster, subscriptions
+from xbot.chat.xmpp.rooms import invitations
+from xbot.chat.xmpp.security import downgrade, scram
+from xbot.chat.xmpp.security import mechanisms as choosing
+from xbot.chat.xmpp.security import sasl as exchange
+from xbot.chat.xmpp.security.downgrade import Remembered
+from xbot.chat.xmpp.stanzas import stanza
+from xbot.chat.xmpp.stream import iq, login
+from xbot.chat.xmpp.wire import ns
 from xbot.config import credentials
 from xbot.config.settings import XmppSettings
 from xbot.dispatch import accepting, dispatcher, duplicates
@@ -24,25 +33,6 @@ from xbot.model.people import People
 from xbot.testing.journal import MemoryJournal
 from xbot.web.server import HttpServer
 from xbot.webhooks import door, proof
-from xbot.xmpp import (
-    invitations,
-    iq,
-    login,
-    messages,
-    ns,
-    remembered,
-    scram,
-    session,
-    stanza,
-    subscriptions,
-)
-from xbot.xmpp import (
-    mechanisms as choosing,
-)
-from xbot.xmpp import (
-    sasl as exchange,
-)
-from xbot.xmpp.remembered import Remembered
 
 
 class Broken(Exception):
@@ -127,7 +117,7 @@ class CommandTests(BrokenCase):
         for where, name in (
             (subscriptions.Subscriptions, "_answer_to"),
             (iq.Iq, "is_from_account"),
-            (session, "node_of"),
+            (roster, "node_of"),
         ):
             bot = Bot(settings=settings)
             peer = bot.online()
@@ -165,8 +155,8 @@ class LoginTests(BrokenCase):
             (login, "read_offer"),
             (login, "choose"),
             (choosing, "_check_contradictions"),
-            (remembered.Remembered, "check"),
-            (remembered, "read_file"),
+            (downgrade.Remembered, "check"),
+            (downgrade, "read_file"),
         ):
             if name == "_check_contradictions":
                 # It is asked where there is something to bind.

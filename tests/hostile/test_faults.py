@@ -11,17 +11,17 @@ from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLo
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
+from tests.chat.xmpp.harness import JID
+from tests.chat.xmpp.stream.model import ModelServer
+from tests.chat.xmpp.stream.test_login import STATES
 from tests.hostile.bot import NOW, ROOM, Bot, told
-from tests.xmpp.harness import JID
-from tests.xmpp.model import ModelServer
-from tests.xmpp.test_login import STATES
+from xbot.chat.xmpp.rooms.invited_rooms import Invited, InvitedRooms
+from xbot.chat.xmpp.security.downgrade import Downgrade, Remembered
+from xbot.chat.xmpp.security.mechanisms import Choice
+from xbot.chat.xmpp.stream.connection import State
 from xbot.model.jid import Jid
 from xbot.runtime.subprocesses import CannotRun, run_program
 from xbot.state import private_file
-from xbot.xmpp.connection import State
-from xbot.xmpp.invited import Invited, InvitedRooms
-from xbot.xmpp.mechanisms import Choice
-from xbot.xmpp.remembered import Downgrade, Remembered
 
 #: Alice is in the first one.
 ROOMS = (ROOM, "second@muc.example.org", "third@muc.example.org")

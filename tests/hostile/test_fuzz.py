@@ -4,12 +4,12 @@ import os
 
 from twisted.trial import unittest
 
+from tests.chat.xmpp.harness import PASSWORD
 from tests.hostile.fuzz import Failed, Fuzzer, recorded
-from tests.xmpp.harness import PASSWORD
-from xbot.xmpp import iq
-from xbot.xmpp import stanza as stanza_module
-from xbot.xmpp.messages import Messages
-from xbot.xmpp.ping import Ping
+from xbot.chat.xmpp.messages import Messages
+from xbot.chat.xmpp.ping import Ping
+from xbot.chat.xmpp.stanzas import stanza as stanza_module
+from xbot.chat.xmpp.stream import iq
 
 INPUTS = int(os.environ.get("XBOT_FUZZ", "20000"))
 

@@ -1,7 +1,7 @@
 """I: who says what, and in whose name."""
 
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, said, told
-from xbot.xmpp import ns
+from xbot.chat.xmpp.wire import ns
 
 COMMAND = told("deploy", "alice@example.org/x").replace(
     "<message", "<message xmlns='jabber:client'"

@@ -10,6 +10,8 @@ from attrs import evolve
 
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.runtime.test_subprocesses import is_alive
+from xbot.chat.xmpp.stanzas import occupants
+from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import ResponderSettings
 from xbot.dispatch.output import PAGE
 from xbot.loading.loader import load_responders
@@ -19,7 +21,6 @@ from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import run_program
 from xbot.testing import journal
 from xbot.testing.surroundings import Around
-from xbot.xmpp import ns, occupants
 
 #: So many strangers write to the bot; more by the environment.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))

@@ -3,13 +3,13 @@
 from base64 import b64encode
 from pathlib import Path
 
+from tests.chat.xmpp.harness import BIND, JID, features, mechanisms, sasl
+from tests.chat.xmpp.security.test_sasl import ScramServer
 from tests.hostile.bot import HostileCase
-from tests.xmpp.harness import BIND, JID, features, mechanisms, sasl
-from tests.xmpp.test_sasl import ScramServer
-from xbot.xmpp.connection import State
-from xbot.xmpp.mechanisms import Choice, Offer, choose
-from xbot.xmpp.problems import ProtocolViolation
-from xbot.xmpp.remembered import Remembered
+from xbot.chat.xmpp.security.downgrade import Remembered
+from xbot.chat.xmpp.security.mechanisms import Choice, Offer, choose
+from xbot.chat.xmpp.stream.connection import State
+from xbot.chat.xmpp.wire.errors import ProtocolViolation
 
 IQ_AUTH = "<auth xmlns='http://jabber.org/features/iq-auth'/>"
 

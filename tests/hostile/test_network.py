@@ -6,8 +6,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.names import error as names
 from twisted.names.error import DNSNameError, DNSServerError
 
-from tests.hostile.bot import HostileCase, said
-from tests.xmpp.harness import (
+from tests.chat.xmpp.harness import (
     BIND,
     HEADER,
     PROCEED,
@@ -17,14 +16,15 @@ from tests.xmpp.harness import (
     mechanisms,
     sasl,
 )
-from tests.xmpp.test_endpoints import Net, record
-from tests.xmpp.test_login import STATES
-from tests.xmpp.test_tls import Identity, limit, shake_hands
-from xbot.xmpp.connection import CONNECT_TIMEOUT, State
-from xbot.xmpp.endpoints import MAX_TARGETS, XMPP_PORT
-from xbot.xmpp.login import NEGOTIATION_TIMEOUT
-from xbot.xmpp.redirect import MAX_REDIRECTS
-from xbot.xmpp.tls import ALPN, WrongPeer, check_peer, client_options, explain
+from tests.chat.xmpp.security.test_tls import Identity, limit, shake_hands
+from tests.chat.xmpp.stream.test_endpoints import Net, record
+from tests.chat.xmpp.stream.test_login import STATES
+from tests.hostile.bot import HostileCase, said
+from xbot.chat.xmpp.security.tls import ALPN, WrongPeer, check_peer, client_options, explain
+from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT, State
+from xbot.chat.xmpp.stream.endpoints import MAX_TARGETS, XMPP_PORT
+from xbot.chat.xmpp.stream.login import NEGOTIATION_TIMEOUT
+from xbot.chat.xmpp.stream.redirect import MAX_REDIRECTS
 
 COMPRESSION = (
     "<compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression>"

@@ -11,10 +11,13 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from tests.chat.xmpp.harness import PASSWORD, features, mechanisms, sasl
+from tests.chat.xmpp.security.test_sasl import ScramServer
 from tests.hostile.bot import NICK, ROOM, HostileCase, said, secrets, told
-from tests.xmpp.harness import PASSWORD, features, mechanisms, sasl
-from tests.xmpp.test_sasl import ScramServer
 from xbot import service, tap
+from xbot.chat.xmpp.rooms.room import State as Room
+from xbot.chat.xmpp.security import sasl as sasl_module
+from xbot.chat.xmpp.stream.connection import State
 from xbot.config import credentials
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
@@ -24,9 +27,6 @@ from xbot.runtime.responder import Responder, Route
 from xbot.runtime.subprocesses import environment
 from xbot.state.interfaces import IJournal
 from xbot.state.journal.journal import Journal
-from xbot.xmpp import sasl as sasl_module
-from xbot.xmpp.connection import State
-from xbot.xmpp.room import State as Room
 
 INI = "[xmpp]\njid = xbot@example.org\n"
 SHUTDOWN = (

@@ -1,8 +1,8 @@
 """X: XML that no honest peer writes, from the server, or relayed by it."""
 
+from tests.chat.xmpp.harness import HEADER, PROCEED, STARTTLS, features
 from tests.hostile.bot import ROOM, STAMP, HostileCase, present, said, told
-from tests.xmpp.harness import HEADER, PROCEED, STARTTLS, features
-from xbot.xmpp import elements, ns
+from xbot.chat.xmpp.wire import elements, ns
 
 LOL = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 10))
 LONG = "x" * 100_000

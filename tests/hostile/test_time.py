@@ -15,8 +15,8 @@ from tests.hostile.bot import (
     said,
     told,
 )
+from xbot.chat.xmpp.wire import ns
 from xbot.dispatch.missed import GATHER
-from xbot.xmpp import ns
 
 DAY = 86_400.0
 

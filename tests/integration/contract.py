@@ -117,7 +117,7 @@ class LoginContract(Scene):
         state = [path for path in (bot.folder / "state").rglob("*") if path.is_file()]
         texts |= {str(path): path.read_bytes() for path in state}
         texts["the log"] = bot.text().encode()
-        self.assertIn("xbot.xmpp.wire: sent <response", bot.text())
+        self.assertIn("xbot.chat.xmpp.wire: sent <response", bot.text())
         self.assertIn(str(bot.folder / "state" / "login.json"), texts)
         for place, text in texts.items():
             for form in forms(ACCOUNTS["xbot"]):

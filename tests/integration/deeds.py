@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from xbot import Message, brain, respond, say
-from xbot.xmpp.occupants import Occupants
+from xbot.chat.xmpp.stanzas.occupants import Occupants
 
 #: What was done, one line each.
 DEEDS = Path("deeds")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.daemon import XBOT, finish
 from tests.integration.contract import Scene
 from tests.integration.process import DEADLINE, wait_until
+from xbot.chat.xmpp.stanzas.size_limit import MARGIN, SAFE
 from xbot.parts import MARK, MAX_PARTS
-from xbot.xmpp.sizes import MARGIN, SAFE
 
 #: What of a room's message is not its text, as it comes to people.
 HEAD = 1000

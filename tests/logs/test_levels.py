@@ -19,13 +19,13 @@ class LevelsTests(unittest.TestCase):
 
     def test_namespaces(self):
         """A namespace's level holds for what is below it, but for what has one of its own."""
-        levels = Levels.parse(["xbot.xmpp=debug", "warn", "xbot.xmpp.rooms=error"])
+        levels = Levels.parse(["xbot.chat.xmpp=debug", "warn", "xbot.chat.xmpp.rooms=error"])
         for namespace, least in (
             ("xbot", "warn"),
             ("xbot.xmppx", "warn"),
-            ("xbot.xmpp", "debug"),
-            ("xbot.xmpp.ping", "debug"),
-            ("xbot.xmpp.rooms", "error"),
+            ("xbot.chat.xmpp", "debug"),
+            ("xbot.chat.xmpp.ping", "debug"),
+            ("xbot.chat.xmpp.rooms", "error"),
         ):
             logged = [each for each in LEVELS if self.logs(levels, namespace, each)]
             self.assertEqual(logged[0], least, namespace)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
-from tests.xmpp.harness import PROPERTY
+from tests.chat.xmpp.harness import PROPERTY
 from xbot.text.saslprep import saslprep
 
 

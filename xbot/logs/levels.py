@@ -27,8 +27,8 @@ _NAMESPACE = re.compile(r"\w+(\.\w+)*", re.ASCII)
 class Levels:
     """The least grave events that are logged, of all and of some namespaces.
 
-    A namespace is the beginning of a module's name: ``xbot.xmpp`` holds for
-    ``xbot.xmpp.rooms`` too, unless that has a level of its own.
+    A namespace is the beginning of a module's name: ``xbot.chat.xmpp`` holds for
+    ``xbot.chat.xmpp.rooms`` too, unless that has a level of its own.
     """
 
     usual: str = "info"
@@ -47,7 +47,9 @@ class Levels:
             if not equals:
                 usual.append(level)
             elif not _NAMESPACE.fullmatch(namespace):
-                raise ValueError(f"{namespace!r} is no namespace: write it like xbot.xmpp=debug")
+                raise ValueError(
+                    f"{namespace!r} is no namespace: write it like xbot.chat.xmpp=debug"
+                )
             else:
                 special[namespace] = level
         if len(usual) > 1:

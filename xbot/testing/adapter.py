@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from xbot.chat.interfaces import IAdapter, IReceipts
 from xbot.config.settings import RoomSettings
-from xbot.interfaces import IAdapter, IReceipts
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message

@@ -1,0 +1,257 @@
+"""Invitations to rooms: whose count, and which rooms we are in because of them.
+
+Two kinds exist. A direct one (XEP-0249) comes from its inviter, whose address
+the servers vouch for. A mediated one (XEP-0045, section 7.8.2) comes from the
+room and *says* who invited; whoever runs the room's service can say anything
+there. What it says is believed from two services only: one with a room of the
+ini, which we believe about who is who anyway, and one below the inviter's own
+domain (``conference.example.org`` for ``alice@example.org``), which the
+inviter's domain answers for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.xish import domish
+
+from xbot.chat.xmpp.rooms.invited_rooms import MAX_PASSWORD, MAX_ROOMS, Invited, InvitedRooms
+from xbot.chat.xmpp.rooms.room import State
+from xbot.chat.xmpp.rooms.rooms import Rooms
+from xbot.chat.xmpp.stanzas.stanza import child
+from xbot.chat.xmpp.stream.handlers import Handler
+from xbot.chat.xmpp.wire import ns
+from xbot.config.settings import RoomSettings, Secret, XmppSettings
+from xbot.model.cooldown import Throttle
+from xbot.model.errors import InvalidJid, TooManyRooms
+from xbot.model.fair_share import domain_of
+from xbot.model.jid import Jid
+
+
+@frozen
+class Invitation:
+    """What an invitation says. ``sender`` is the stanza's own; ``inviter`` has no resource.
+
+    ``is_mediated`` when the room's service, not the inviter, said it.
+    """
+
+    room: Jid
+    inviter: Jid
+    sender: Jid
+    is_mediated: bool
+    password: Secret | None = None
+
+
+class NoInvitation(Exception):
+    """The stanza invites nobody properly. ``reason`` is one of a few fixed words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_invitation(stanza: domish.Element) -> Invitation | None:
+    """The invitation in a message stanza; None when there is none.
+
+    Reason, thread and continuation are for people and not looked at.
+
+    :raises NoInvitation: when it is none that could be accepted from anybody.
+    """
+    users = list(stanza.elements(ns.MUC_USER, "x"))
+    invites = [invite for x in users for invite in x.elements(ns.MUC_USER, "invite")]
+    direct = list(stanza.elements(ns.CONFERENCE, "x"))
+    if not invites and not direct:
+        return None
+    if stanza.getAttribute("type", "normal") in ("error", "groupchat", "headline"):
+        raise NoInvitation("type")
+    # A mediated one may carry the older form besides, which then says nothing.
+    if len(invites) > 1 or (not invites and len(direct) > 1):
+        raise NoInvitation("ambiguous")
+    try:
+        sender = Jid.parse(stanza.getAttribute("from", ""))
+        if invites:
+            # An occupant can write this too, under the room's JID with a nick.
+            if sender.local is None or sender.resource is not None:
+                raise NoInvitation("not-from-a-room")
+            room, inviter = sender, Jid.parse(invites[0].getAttribute("from", "")).bare
+            password = child(users[0], ns.MUC_USER, "password")
+            text = str(password) if password is not None else ""
+        else:
+            room, inviter = Jid.parse(direct[0].getAttribute("jid", "")), sender.bare
+            text = direct[0].getAttribute("password", "")
+    except InvalidJid:
+        raise NoInvitation("bad-jid") from None
+    if room.local is None or room.resource is not None:
+        raise NoInvitation("bad-jid")
+    if len(text) > MAX_PASSWORD:
+        raise NoInvitation("bad-password")
+    secret = Secret(text) if text else None
+    return Invitation(room, inviter, sender, bool(invites), secret)
+
+
+class Invitations(Handler):
+    """Accepts invitations from the people whom the settings name, into at most so many rooms.
+
+    ``counts`` tells what became of them: ``accepted``, and the reasons why not.
+    Nobody is told that an invitation was not accepted (XEP-0249, section 2); the
+    log tells it, each sender once a minute at most. ``is_past`` tells of a message
+    that it was said long ago. A room whose inviter is no
+    longer named, or that refuses us for good, is forgotten.
+
+    It stands after :class:`~xbot.chat.xmpp.rooms.rooms.Rooms` in the order of the handlers.
+    """
+
+    _log = Logger("xbot.chat.xmpp.rooms")
+
+    def __init__(
+        self,
+        settings: XmppSettings,
+        nick: str,
+        rooms: Rooms,
+        invited: InvitedRooms,
+        clock: IReactorTime,
+        is_past: Callable[[domish.Element], bool],
+    ) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self._settings = settings
+        self._nick = nick
+        self._is_past = is_past
+        self._rooms = rooms
+        self._invited = invited
+        self._account = settings.jid.bare
+        self._telling = Throttle(clock, most=100)
+        # Each costs a write to the disk.
+        # One inviter has as many as are left of these.
+        self._accepting = Throttle(clock, most=2 * MAX_ROOMS)
+        for each in invited:
+            if self._rooms.get(each.room) is not None or not self._stays(each):
+                # The ini has it now, or its inviter no more.
+                invited.forget(each.room)
+            else:
+                self._enter(each)
+
+    def change(self, settings: XmppSettings, nick: str) -> None:
+        """Go on with other settings: rooms are left whose inviters are no longer named."""
+        is_renamed, self._nick, self._settings = nick != self._nick, nick, settings
+        for each in self._invited:
+            if not self._stays(each):
+                self.leave(each.room)
+            elif is_renamed and each.nick is None:
+                self._rooms.join(self._room_settings(each))
+
+    def join(self, room: RoomSettings, by: Jid) -> None:
+        """Be in a room because ``by`` orders it, whoever may invite us.
+
+        :raises TooManyRooms: when there is no place for one more.
+        """
+        if self._invited.is_full and room.jid not in self._invited:
+            raise TooManyRooms(MAX_ROOMS)
+        nick = room.nick if room.nick != self._nick else None
+        self._invited.add(Invited(room.jid, by, room.password, nick, is_ordered=True))
+        self._log.info("{room}: {by} ordered us there", room=str(room.jid), by=str(by))
+        self._rooms.join(room)
+
+    def leave(self, room: Jid) -> bool:
+        """Leave a room that we were invited to, and forget it; whether it was one."""
+        if not self._invited.forget(room):
+            return False
+        self._rooms.leave(room)
+        self._log.info("{room}: forgotten, it is not in the ini", room=str(room))
+        return True
+
+    def adopt(self, room: Jid) -> None:
+        """The ini has this room from now on."""
+        self._invited.forget(room)
+
+    def observe(self) -> None:
+        self.watch("message", self.got_message)
+        self.watch("presence", self.got_presence)
+
+    def got_message(self, stanza: domish.Element) -> None:
+        """A message arrived: perhaps an invitation."""
+        try:
+            invitation = read_invitation(stanza)
+        except NoInvitation as none:
+            self._refuse(stanza.getAttribute("from", "").partition("/")[0][:200], none.reason)
+            return
+        if invitation is None:
+            return
+        reason = "delayed" if self._is_past(stanza) else self._reason_against(invitation)
+        if reason is not None:
+            self._refuse(str(invitation.sender.bare), reason)
+            return
+        self.counts["accepted"] += 1
+        self._log.info(
+            "{room}: invited by {inviter}",
+            room=str(invitation.room),
+            inviter=str(invitation.inviter),
+        )
+        invited = Invited(invitation.room, invitation.inviter, invitation.password)
+        self._invited.add(invited)
+        self._enter(invited)
+
+    def got_presence(self, stanza: domish.Element) -> None:
+        """A presence arrived, and the room, if it is one's, knows: does it refuse us for good?"""
+        try:
+            jid = Jid.parse(stanza.getAttribute("from", "")).bare
+        except InvalidJid:
+            return
+        room = self._rooms.get(jid)
+        if room is not None and room.state is State.REFUSED and jid in self._invited:
+            self.leave(jid)
+
+    def _reason_against(self, invitation: Invitation) -> str | None:
+        """Why it is not accepted, in one word; None when it is."""
+        inviter, service = invitation.inviter, invitation.room.domain
+        if invitation.is_mediated and inviter == invitation.room:
+            # An anonymous room does not tell who it was.
+            return "nick"
+        if not self._is_welcome(inviter):
+            return "stranger"
+        if invitation.is_mediated:
+            # Accounts live at the inviter's domain itself, and could say the same.
+            is_below = service.endswith(f".{inviter.domain}")
+            if inviter.domain == service or not (is_below or self._is_known(service)):
+                return "unknown-service"
+        elif self._is_known(inviter.domain):
+            # Whoever speaks under a room's address has a nick, and no name.
+            return "nick"
+        if invitation.room in (self._account, inviter):
+            return "no-room"
+        if self._rooms.get(invitation.room) is not None:
+            return "there-already"
+        if not self._invited.takes_from(inviter):
+            return "full"
+        return None if self._accepting.allows(str(invitation.room), str(inviter)) else "too-often"
+
+    def _stays(self, invited: Invited) -> bool:
+        return invited.is_ordered or self._is_welcome(invited.inviter)
+
+    def _is_welcome(self, inviter: Jid) -> bool:
+        return self._settings.accept_invites.includes(inviter)
+
+    def _is_known(self, domain: str) -> bool:
+        """Whether one of the ini's rooms is there."""
+        return any(
+            room.jid.domain == domain and room.jid not in self._invited for room in self._rooms
+        )
+
+    def _refuse(self, sender: str, reason: str) -> None:
+        self.counts[reason] += 1
+        if reason != "there-already" and self._telling.allows(sender, domain_of(sender)):
+            self._log.info(
+                "an invitation by {sender} was not accepted: {reason}",
+                sender=sender,
+                reason=reason,
+            )
+
+    def _enter(self, invited: Invited) -> None:
+        self._rooms.join(self._room_settings(invited))
+
+    def _room_settings(self, invited: Invited) -> RoomSettings:
+        return RoomSettings(invited.room, invited.nick or self._nick, invited.password)

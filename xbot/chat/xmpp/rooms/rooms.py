@@ -1,0 +1,269 @@
+"""All rooms on one session: who is told of which presence, and who may enter when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+
+from xbot.chat.xmpp.rooms.join_queue import Turns
+from xbot.chat.xmpp.rooms.room import Room, State, Surroundings
+from xbot.chat.xmpp.stanzas.fast_path import (
+    PRESENCE,
+    Sighting,
+    Subject,
+    glance_at_presence,
+    glance_at_subject,
+)
+from xbot.chat.xmpp.stanzas.presence import read_presence
+from xbot.chat.xmpp.stanzas.stanza import error_condition
+from xbot.chat.xmpp.stream.handlers import Handler
+from xbot.chat.xmpp.stream.iq import Iq
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.nodes import Node
+from xbot.chat.xmpp.wire.serialize import Unserializable
+from xbot.config.settings import RoomSettings
+from xbot.model.errors import InvalidJid, NotConnected
+from xbot.model.jid import Jid
+
+
+class Rooms(Handler):
+    """The rooms that we want to be in, by bare JID, in the ini's order.
+
+    They are entered in that order, some at a time: each service has its own
+    :class:`~xbot.chat.xmpp.rooms.join_queue.Turns`, so that one that is dead holds up nobody else.
+    ``dropped`` counts the presences of which nobody can say who sent them.
+    ``joined`` is told each room in which we can speak now, and ``lost`` each that
+    refused us for good, or that we left. While ``is_stale()``, what came lately is not
+    read yet: no wait for a room ends before :meth:`got_fresh`.
+    """
+
+    _log = Logger("xbot.chat.xmpp.rooms")
+
+    def __init__(
+        self,
+        rooms: Iterable[RoomSettings],
+        iq: Iq,
+        clock: Any,
+        uniform: Callable[[float, float], float],
+        joined: Callable[[Room], None] = lambda room: None,
+        ping_interval: float = 300.0,
+        bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
+        is_stale: Callable[[], bool] = lambda: False,
+        lost: Callable[[Room], None] = lambda room: None,
+    ) -> None:
+        super().__init__()
+        self._is_stale = is_stale
+        self._iq = iq
+        self._clock = clock
+        self._uniform = uniform
+        self._joined = joined
+        self._bounced = bounced
+        self._lost = lost
+        self.ping_interval = ping_interval
+        self.dropped = 0
+        self._in_session = False
+        # By the text of their JIDs, which every stanza bears.
+        self._rooms: dict[str, Room] = {}
+        self._leaving: dict[str, Room] = {}
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
+        for settings in rooms:
+            self._add(settings)
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(self._rooms.values())
+
+    def get(self, jid: Jid) -> Room | None:
+        """The room with this bare JID, if we want to be in it."""
+        return self._rooms.get(str(jid))
+
+    def at(self, bare: str) -> Room | None:
+        """The same, or the room there that we are about to leave; by the text of its JID."""
+        return self._rooms.get(bare) or self._leaving.get(bare)
+
+    def join(self, settings: RoomSettings) -> None:
+        """Be in one more room, or in the same one with other settings, from now on."""
+        text = str(settings.jid)
+        room = self._rooms.get(text)
+        if room is None and (room := self._leaving.pop(text, None)) is not None:
+            self._rooms[text] = room
+        if room is None:
+            room = self._add(settings)
+        elif not self._in_session:
+            room.settings = settings
+        else:
+            room.change(settings)
+            return
+        if self._in_session:
+            room.enter()
+
+    def leave(self, jid: Jid) -> None:
+        """Leave a room for good; none of that name is no matter."""
+        text = str(jid)
+        room = self._rooms.pop(text, None)
+        if room is not None:
+            self._leaving[text] = room
+            room.leave()
+
+    def observe(self) -> None:
+        self.watch("presence", self.got_presence)
+        self.xmlstream.shortcuts[PRESENCE] = self.take
+        self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
+        self.xmlstream.glance_shortcuts[Subject] = self.take_seen_subject
+        self.xmlstream.lost_presence = self._got_lost_presence
+        # Before those who act on what is said: that it is said is a sign of life.
+        self.watch("message", self.got_message, priority=1)
+        if self.xmlstream.is_resumed:
+            self.got_fresh()
+
+    def connectionInitialized(self) -> None:
+        self._in_session = True
+        for room in list(self._rooms.values()):
+            room.enter()
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        self._in_session = False
+        for turns in self._turns.values():
+            turns.clear()
+        for room in list(self._all()):
+            room.session_lost()
+
+    def got_fresh(self) -> None:
+        """From now on we hear what is said at this time: those who waited in vain wait again."""
+        for room in list(self._all()):
+            room.resumed()
+
+    # The short way of those who are there (xbot.chat.xmpp.stream.stream.Shortcut).
+
+    def take(self, node: Node) -> bool:
+        """Deal with the plain presence of somebody in one of our rooms; False if it is not."""
+        seen = glance_at_presence(node)
+        return seen is not None and self.take_seen(seen)
+
+    def take_seen(self, seen: Sighting) -> bool:
+        """The same of what was glanced at already."""
+        room = self.at(seen.room)
+        # Others act on what comes from a room that refused us.
+        if room is None or room.state is State.REFUSED:
+            return False
+        try:
+            room.got_presence(seen.presence)
+        except Exception:
+            self.got_lost(seen.room, seen.presence.nick)
+            raise
+        return True
+
+    def take_subject(self, node: Node) -> bool:
+        """Deal with the subject of one of our rooms, which each join ends with; else False."""
+        seen = glance_at_subject(node)
+        return seen is not None and self.take_seen_subject(seen)
+
+    def take_seen_subject(self, seen: Subject) -> bool:
+        """The same of what was glanced at already."""
+        room = self.at(seen.room)
+        if room is None:
+            return False
+        room.heard()
+        room.got_subject()
+        return True
+
+    # The long way.
+
+    def got_presence(self, stanza: domish.Element) -> None:
+        """A presence arrived, from a room or from anyone else."""
+        sender = self._sender(stanza)
+        if sender is None:
+            self.dropped += 1
+            return
+        room = self.at(str(sender.bare))
+        if room is None:
+            return
+        try:
+            presence = read_presence(stanza, sender.resource)
+            if presence is not None:
+                room.got_presence(presence)
+        except Exception:
+            self.got_lost(str(sender.bare), sender.resource)
+            raise
+
+    def got_lost(self, bare: str, nick: str | None) -> None:
+        """What a presence of this occupant told is not known, so nothing of it is any more.
+
+        It may have said that who was there left, or is no admin now: no identity, no rights.
+        """
+        room = self.at(bare)
+        if room is not None and nick is not None:
+            room.occupants.forget(nick)
+
+    def _got_lost_presence(self, sender: str) -> None:
+        with suppress(InvalidJid):
+            jid = Jid.parse(sender)
+            self.got_lost(str(jid.bare), jid.resource)
+
+    def got_message(self, stanza: domish.Element) -> None:
+        """A message arrived, from a room or from anyone else."""
+        sender = self._sender(stanza)
+        room = self.at(str(sender.bare)) if sender is not None else None
+        if room is None:
+            return
+        if stanza.getAttribute("type") != "error":
+            room.heard()
+        elif sender == room.jid:
+            # XEP-0045 7.4: it does not relay what we say.
+            room.got_bounce()
+            self._bounced(room.address, stanza.getAttribute("id"), error_condition(stanza))
+
+    def _sender(self, stanza: domish.Element) -> Jid | None:
+        try:
+            return Jid.parse(stanza.getAttribute("from", ""))
+        except InvalidJid:
+            return None
+
+    def _all(self) -> Iterator[Room]:
+        return chain(self._rooms.values(), self._leaving.values())
+
+    def _add(self, settings: RoomSettings) -> Room:
+        around = Surroundings(
+            self._send_if_connected,
+            self._ping,
+            self._clock,
+            self._uniform,
+            self._turns[settings.jid.domain],
+            self._is_connected,
+            lambda: self.ping_interval,
+            self._joined,
+            self._left,
+            self._is_stale,
+            self._lost,
+        )
+        room = self._rooms[str(settings.jid)] = Room(settings, around)
+        return room
+
+    def _left(self, room: Room) -> None:
+        self._leaving.pop(str(room.jid), None)
+        self._lost(room)
+
+    def _ping(self, address: str) -> Deferred[Any]:
+        return self._iq.request("get", address, domish.Element((ns.PING, "ping")))
+
+    def _is_connected(self) -> bool:
+        # No stream carries a session that waits to be resumed.
+        return self.xmlstream is not None
+
+    def _send_if_connected(self, stanza: domish.Element) -> None:
+        try:
+            self.send(stanza)
+        except NotConnected:
+            # The end of the session, which takes the rooms with it, is on its way.
+            self._log.debug("a presence was not sent: the connection is closing")
+        except Unserializable as wrong:
+            # A password of the ini can be that long. The room hears no answer, and waits.
+            self._log.error("a presence was not sent: {reason}", reason=str(wrong))

@@ -1,0 +1,101 @@
+"""What a new session does first, and says of itself (RFC 6121, XEP-0030)."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+
+from xbot.chat.xmpp.stream.handlers import Handler
+from xbot.chat.xmpp.stream.iq import Iq, IqRefused
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.errors import ConnectionProblem
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, CHILDREN, NAME, Node, child_of, full_name, node_of
+
+#: RFC 6121 2.1.2.5; what is none of these counts as none.
+SUBSCRIPTIONS = ("none", "to", "from", "both")
+
+#: More are not known to us; the parser takes an answer of about as many
+#: (:data:`xbot.chat.xmpp.wire.elements.MAX_OWN_ELEMENTS`).
+MAX_CONTACTS = 50_000
+MAX_JID = 3071
+
+_QUERY = full_name(ns.ROSTER, "query")
+_ITEM = full_name(ns.ROSTER, "item")
+
+FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
+
+
+class Session(Handler):
+    """Fetches the roster, then tells that we are available.
+
+    ``contacts`` is the subscription by JID, and None until the roster came.
+    """
+
+    _log = Logger("xbot.chat.xmpp")
+
+    def __init__(self, iq: Iq) -> None:
+        super().__init__()
+        self._iq = iq
+        self.contacts: dict[str, str] | None = None
+        # What of a large roster came before its end.
+        self._coming: dict[str, str] = {}
+        iq.answer("set", ns.ROSTER, "query", self._got_push)
+        iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
+
+    def connectionInitialized(self) -> None:
+        self._coming = {}
+        query = domish.Element((ns.ROSTER, "query"))
+        answer = self._iq.request(
+            "get", None, query, take_item=lambda item: _take([item], self._coming)
+        )
+        answer.addCallback(self._got_roster).addErrback(self._got_no_roster)
+        # RFC 6121 2.2: the roster is asked for first, but not waited for.
+        self.send(domish.Element((ns.CLIENT, "presence")))
+
+    def _got_roster(self, iq: Node) -> None:
+        _take(_items(iq), self._coming)
+        self.contacts = self._coming
+        if len(self.contacts) >= MAX_CONTACTS:
+            self._log.warn(
+                "the roster holds more contacts than the {most} that are looked at",
+                most=MAX_CONTACTS,
+            )
+        self._log.debug("the roster holds {contacts} contacts", contacts=len(self.contacts))
+
+    def _got_push(self, iq: domish.Element) -> None:
+        # RFC 6121 2.1.6: a push from anyone but our own account is not the server's.
+        if not self._iq.is_from_account(iq):
+            raise IqRefused("service-unavailable")
+        if self.contacts is not None:
+            _take(_items(node_of(iq)), self.contacts)
+
+    def _got_no_roster(self, failure: Failure) -> None:
+        failure.trap(IqRefused, ConnectionProblem)
+        self._log.info("no roster: {reason}", reason=failure.getErrorMessage())
+
+    def _disco_info(self, iq: domish.Element) -> domish.Element:
+        answer = domish.Element((ns.DISCO_INFO, "query"))
+        identity = {"category": "client", "type": "bot", "name": "xbot"}
+        answer.addElement("identity").attributes.update(identity)
+        for feature in FEATURES:
+            answer.addElement("feature")["var"] = feature
+        return answer
+
+
+def _items(iq: Node) -> list[Node]:
+    query = child_of(iq, _QUERY)
+    return query[CHILDREN:] if query is not None else []
+
+
+def _take(items: list[Node], contacts: dict[str, str]) -> None:
+    """Change the contacts as these children of a roster say."""
+    for item in items:
+        if item[NAME] != _ITEM:
+            continue
+        jid = item[ATTRIBUTES].get("jid", "")
+        subscription = item[ATTRIBUTES].get("subscription")
+        if subscription == "remove":
+            contacts.pop(jid, None)
+        elif len(jid) <= MAX_JID and len(contacts) < MAX_CONTACTS:
+            contacts[jid] = subscription if subscription in SUBSCRIPTIONS else "none"

@@ -1,0 +1,1 @@
+"""TLS, SASL, SCRAM, channel binding, and protection against downgrades."""

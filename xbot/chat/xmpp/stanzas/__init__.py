@@ -1,0 +1,1 @@
+"""What stanzas say: addresses, delay, occupants, presence, and the fast paths."""

@@ -1,0 +1,1 @@
+"""One XML stream: connection, login, stream management (XEP-0198), iq, reconnect policy."""

@@ -1,0 +1,140 @@
+"""The handlers of one session, told in turn, each apart from the others' faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+from twisted.words.xish.xpath import XPathQuery
+
+from xbot.chat.xmpp.stream.stream import Stream
+from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.wire._wokkel import StreamManager, XMPPHandler
+from xbot.chat.xmpp.wire.errors import ConnectionProblem
+from xbot.model.errors import NotConnected
+
+
+class Handler(XMPPHandler):  # type: ignore[misc]
+    """A handler of ours.
+
+    A session may go on on another stream (XEP-0198): then only
+    :meth:`observe` is called again. ``connectionInitialized`` and
+    ``connectionLost`` are the beginning and the end of a *session*.
+    """
+
+    xmlstream: Stream
+
+    def observe(self) -> None:
+        """Add our observers to the stream, which is new."""
+
+    def watch(self, name: str, got: Callable[[Any], object], priority: int = 0) -> None:
+        """Have ``got`` called with each stanza of this name, by the higher priority first."""
+        self.xmlstream.addObserver(_Named(name), got, priority)
+
+
+class _Named(XPathQuery):
+    """The stanzas of one name: ``/name`` without XPath, whose parser takes 7 ms and 2 MiB."""
+
+    def __init__(self, name: str) -> None:
+        self.queryStr = name
+
+    def matches(self, elem: domish.Element) -> bool:
+        return bool(elem.name == self.queryStr)
+
+
+class Handlers(StreamManager):  # type: ignore[misc]
+    """wokkel's StreamManager, made safe.
+
+    COMPAT: in wokkel's own, an exception in one handler leaves the later ones
+    untold, what is sent while offline is queued without bound and leaves before
+    the rooms are joined, and IQ replies are matched on an id that can be
+    guessed. Here each call is guarded, a handler that cannot begin ends the
+    stream (half a bot is worse than one that comes back), nothing is queued,
+    and requests go through :class:`xbot.chat.xmpp.stream.iq.Iq`.
+
+    ``managed`` knows, when a stream ended, whether its session may go on.
+    """
+
+    xmlstream: Stream | None
+
+    _log = Logger("xbot.chat.xmpp")
+
+    def __init__(self, factory: Any, clock: Any, managed: Managed | None = None) -> None:
+        super().__init__(factory, clock)
+        self._managed = managed
+        self._in_session = False
+
+    def _connected(self, xs: Stream) -> None:
+        """A connection is there; there is nothing to tell before the login."""
+
+    def _authd(self, xs: Stream) -> None:
+        if not xs.is_resumed:
+            self._end_session(Failure(ConnectionProblem("the session could not be resumed")))
+        self.xmlstream = xs
+        self._initialized = self._in_session = True
+        for handler in list(self):
+            if not self._begin(handler, xs):
+                # A session that only half of us entered is not one to go on with.
+                if self._managed is not None:
+                    self._managed.forget()
+                xs.end(ConnectionProblem(f"{type(handler).__name__} could not begin"))
+                return
+
+    def _begin(self, handler: Any, xs: Stream) -> bool:
+        if xs.is_resumed:
+            handler.xmlstream = xs
+            return self._tell(handler, handler.observe)
+        return (
+            self._tell(handler, handler.makeConnection, xs)
+            and self._tell(handler, handler.observe)
+            and self._tell(handler, handler.connectionInitialized)
+        )
+
+    def _disconnected(self, reason: Failure) -> None:
+        self.xmlstream = None
+        self._initialized = False
+        if self._managed is not None and self._managed.can_resume:
+            for handler in list(self):
+                handler.xmlstream = None
+        else:
+            self._end_session(reason)
+
+    def _end_session(self, reason: Failure) -> None:
+        if not self._in_session:
+            return
+        self._in_session = False
+        for handler in list(self):
+            self._tell(handler, handler.connectionLost, reason)
+
+    def forget_session(self) -> None:
+        """A session that waits to be resumed will not be; one on a stream ends with it."""
+        if self.xmlstream is None:
+            self._end_session(Failure(ConnectionProblem("we are leaving")))
+
+    def _tell(self, handler: object, event: Callable[..., object], *arguments: Any) -> bool:
+        try:
+            event(*arguments)
+        except Exception:
+            self._log.failure("{handler} failed", handler=type(handler).__name__)
+            return False
+        return True
+
+    def send(self, obj: domish.Element) -> None:
+        """Send a stanza now.
+
+        :raises xbot.model.errors.NotConnected: when there is no session.
+        """
+        self.stream_to(obj.getAttribute("to", "the server")).send(obj)
+
+    def stream_to(self, recipient: str) -> Stream:
+        """The stream of the session, for something that is for ``recipient``.
+
+        :raises xbot.model.errors.NotConnected: when there is no session.
+        """
+        stream = self.xmlstream
+        if stream is None or not self._initialized or stream.problem is not None:
+            raise NotConnected(recipient, "there is no connection")
+        return stream

@@ -1,0 +1,239 @@
+"""IQ: questions asked and answered (RFC 6120, section 8.2.3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish import domish
+
+from xbot.chat.xmpp.stanzas.stanza import error_condition, error_reply, reply_to
+from xbot.chat.xmpp.stream.handlers import Handler
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.errors import ConnectionProblem
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, full_name, node_of
+from xbot.chat.xmpp.wire.serialize import Unserializable
+from xbot.model.errors import NotConnected
+from xbot.model.jid import Jid
+from xbot.model.random_ids import new_ident
+
+#: Seconds that an answer may take where the asker names no other time.
+IQ_TIMEOUT = 30.0
+
+#: Questions under way at once; more are refused to the asker.
+MAX_PENDING = 1000
+
+#: Characters of a request's id and sender, which its answer repeats. No JID is longer.
+MAX_ECHOED = 3071
+
+_IQ = full_name(ns.CLIENT, "iq")
+
+Answerer = Callable[[domish.Element], domish.Element | None]
+"""Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
+
+
+TakeItem = Callable[[Node], object]
+"""Takes a child of the payload of an answer."""
+
+
+class IqRefused(Exception):
+    """The answer is an error, ours or the other's; ``condition`` names it (RFC 6120, 8.3.3)."""
+
+    def __init__(self, condition: str) -> None:
+        super().__init__(condition)
+        self.condition = condition
+
+
+class IqTimeout(ConnectionProblem):
+    """No answer came in time."""
+
+
+class _Pending(NamedTuple):
+    sender: str | None
+    answer: Deferred[Node]
+    deadline: IDelayedCall
+    take_item: TakeItem | None
+
+
+class Iq(Handler):
+    """Asks, and answers what others ask.
+
+    A reply counts only with the id of a question under way, which cannot be
+    guessed, *and* from the one who was asked. A request that nobody here
+    answers gets a minimal error. ``dropped`` counts what gets none: ``unasked``
+    replies, requests whose id or sender is ``too-long``, and those of ``no-type``.
+    """
+
+    _log = Logger("xbot.chat.xmpp")
+
+    def __init__(self, own_jid: Callable[[], Jid | None], clock: Any) -> None:
+        super().__init__()
+        self._own_jid = own_jid
+        self._clock = clock
+        self._pending: dict[str, _Pending] = {}
+        self._answerers: dict[tuple[str, str, str], Answerer] = {}
+        self.dropped: Counter[str] = Counter()
+
+    def answer(self, kind: str, uri: str, name: str, answerer: Answerer) -> None:
+        """From now on ``answerer`` answers the requests ``get`` or ``set`` with this child."""
+        self._answerers[kind, uri, name] = answerer
+
+    def request(
+        self,
+        kind: str,
+        to: str | None,
+        payload: domish.Element,
+        timeout: float = IQ_TIMEOUT,
+        take_item: TakeItem | None = None,
+    ) -> Deferred[Node]:
+        """Ask ``to`` (None: our own account); fires with the result stanza, as a node.
+
+        Of a large one ``take_item`` may be given children of its payload before, in
+        order; then they are missing in it.
+
+        Fails with :class:`IqRefused`, :class:`IqTimeout`, or the problem that
+        ended the connection.
+        """
+        if len(self._pending) >= MAX_PENDING:
+            return fail(NotConnected(to or "the server", "too many questions are unanswered"))
+        iq = domish.Element((ns.CLIENT, "iq"))
+        iq["type"] = kind
+        iq["id"] = identity = new_ident()
+        if to is not None:
+            iq["to"] = to
+        iq.addChild(payload)
+        try:
+            self.send(iq)
+        except NotConnected:
+            return fail()
+        answer: Deferred[Node] = Deferred(lambda _: self._cancelled(identity))
+        deadline = self._clock.callLater(timeout, self._timed_out, identity, timeout)
+        self._pending[identity] = _Pending(to, answer, deadline, take_item)
+        return answer
+
+    def observe(self) -> None:
+        self.watch("iq", self.got_iq)
+        self.xmlstream.shortcuts[_IQ] = self.take
+        self.xmlstream.item_shortcut = self.take_part
+
+    def connectionLost(self, reason: Failure) -> None:
+        super().connectionLost(reason)
+        for identity in list(self._pending):
+            if (pending := self._forget(identity)) is not None:
+                pending.answer.errback(reason)
+
+    def take(self, node: Node) -> bool:
+        """Deal with a result, of which no element is made: a roster is large; False for all else.
+
+        It is the short way of :meth:`got_iq` (:data:`xbot.chat.xmpp.stream.stream.Shortcut`).
+        """
+        if node[ATTRIBUTES].get("type") != "result":
+            return False
+        if (pending := self._take_pending(node[ATTRIBUTES])) is not None:
+            pending.answer.callback(node)
+        return True
+
+    def take_part(self, iq: Node, item: Node) -> bool:
+        """Give a part of an answer to the one who asked, by the same rules as the whole."""
+        pending = self._find_pending(iq[ATTRIBUTES])
+        if pending is None or pending.take_item is None:
+            return False
+        pending.take_item(item)
+        return True
+
+    def got_iq(self, iq: domish.Element) -> None:
+        """An IQ of any type arrived."""
+        kind = iq.getAttribute("type")
+        if kind in ("result", "error"):
+            self._got_reply(iq, kind)
+        elif kind not in ("get", "set"):
+            self.dropped["no-type"] += 1
+        elif any(len(iq.getAttribute(name, "")) > MAX_ECHOED for name in ("id", "from")):
+            self.dropped["too-long"] += 1
+        else:
+            self._got_request(iq, kind)
+
+    def _got_reply(self, iq: domish.Element, kind: str) -> None:
+        if (pending := self._take_pending(iq.attributes)) is None:
+            return
+        if kind == "result":
+            pending.answer.callback(node_of(iq))
+        else:
+            pending.answer.errback(IqRefused(error_condition(iq)))
+
+    def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
+        """The question that a reply with these attributes answers, forgotten now; or None."""
+        if self._find_pending(reply) is None:
+            self.dropped["unasked"] += 1
+            return None
+        return self._forget(reply["id"])
+
+    def _find_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
+        pending = self._pending.get(reply.get("id", ""))
+        if pending is None or not self._is_from(reply.get("from"), pending.sender):
+            return None
+        return pending
+
+    def _is_from(self, sender: str | None, asked: str | None) -> bool:
+        if sender == asked:
+            return True
+        own = self._own_jid()
+        return own is not None and asked in (None, str(own.bare)) and self._is_account(sender, own)
+
+    def is_from_account(self, iq: domish.Element) -> bool:
+        """Whether our own account, or the server in its name, sent this (RFC 6120, 8.1.2.1)."""
+        own = self._own_jid()
+        return own is not None and self._is_account(iq.getAttribute("from"), own)
+
+    def _is_account(self, sender: str | None, own: Jid) -> bool:
+        return sender in (None, str(own.bare), str(own), own.domain)
+
+    def _got_request(self, iq: domish.Element, kind: str) -> None:
+        payload = iq.firstChildElement()
+        answerer = (
+            self._answerers.get((kind, payload.uri, payload.name)) if payload is not None else None
+        )
+        if answerer is None:
+            self._reply(error_reply(iq, "service-unavailable"))
+            return
+        try:
+            result = answerer(iq)
+        except IqRefused as refusal:
+            self._reply(error_reply(iq, refusal.condition))
+            return
+        except Exception:
+            # Our fault, and the asker must not wait for it.
+            self._log.failure("a request could not be answered")
+            self._reply(error_reply(iq, "internal-server-error"))
+            return
+        reply = reply_to(iq, "result")
+        if result is not None:
+            reply.addChild(result)
+        self._reply(reply)
+
+    def _reply(self, stanza: domish.Element) -> None:
+        try:
+            self.send(stanza)
+        except Unserializable:
+            # What it repeats of the request is longer when it is escaped.
+            self.dropped["too-long"] += 1
+
+    def _timed_out(self, identity: str, timeout: float) -> None:
+        if (pending := self._forget(identity)) is not None:
+            pending.answer.errback(
+                IqTimeout(f"{pending.sender or 'the server'} did not answer within {timeout:g} s")
+            )
+
+    def _cancelled(self, identity: str) -> None:
+        self._forget(identity)
+
+    def _forget(self, identity: str) -> _Pending | None:
+        pending = self._pending.pop(identity, None)
+        if pending is not None and pending.deadline.active():
+            pending.deadline.cancel()
+        return pending

@@ -1,0 +1,577 @@
+"""One XML stream to the server: Twisted Words' XmlStream with every trap closed.
+
+Before the login is finished nothing reaches a handler: each element goes to the
+one who negotiates, in turn, and one that nobody waits for ends the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.xmlstream import (
+    STREAM_AUTHD_EVENT,
+    Authenticator,
+    XmlStream,
+)
+from twisted.words.xish import domish
+from twisted.words.xish.xmlstream import STREAM_END_EVENT, BootstrapMixin
+from zope.interface import implementer
+
+from xbot.chat.xmpp.security.channel_binding import tls_connection
+from xbot.chat.xmpp.security.tls import explain
+from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed
+from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
+from xbot.chat.xmpp.stanzas.stanza import message_element
+from xbot.chat.xmpp.stream.ack_queue import Count
+from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
+from xbot.chat.xmpp.wire.errors import ConnectionProblem, Cut, Ended, ProtocolViolation, StreamError
+from xbot.chat.xmpp.wire.fast_elements import FastElementStream
+from xbot.chat.xmpp.wire.nodes import NAME, Node, full_name
+from xbot.chat.xmpp.wire.quickack import Promptness
+from xbot.chat.xmpp.wire.serialize import Unserializable, serialize, serialize_message, text_size
+from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.model.errors import TooLong
+from xbot.model.message import Message
+
+#: Seconds that a peer has to finish a close that we began.
+CLOSE_TIMEOUT = 5.0
+
+#: Stanzas that may come between our resource and the end of the login.
+MAX_EARLY = 256
+
+#: Bytes that we write while the server does not read; what people say waits in the
+#: outbox then, and this is what we owe others (answers to their pings, say).
+MAX_UNREAD = 1024 * 1024
+
+#: Dispatched, with the stream, when the server reads again after it did not.
+WRITABLE_EVENT = "//event/xbot/writable"
+
+Expected = Callable[[domish.Element], bool]
+"""Whether an element is the answer that is waited for."""
+
+
+Shortcut = Callable[[Node], bool]
+"""Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
+
+GlanceShortcut = Callable[[Any], bool]
+"""The same, of what is known at a glance (see :mod:`xbot.chat.xmpp.stanzas.fast_path`)."""
+
+ItemShortcut = Callable[[Node, Node], bool]
+"""Takes a child of the payload of a large answer that has not ended; False to leave it there."""
+
+MakeElements = Callable[[], ElementStream]
+"""Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
+
+_PRESENCE = full_name(ns.CLIENT, "presence")
+
+#: What a stream carries once the login is done (RFC 6120, section 8).
+_STANZAS = ("message", "presence", "iq")
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class Stream(XmlStream):
+    """One connection's stream.
+
+    While :attr:`negotiating`, the authenticator talks through :meth:`open` and
+    :meth:`exchange`; afterwards stanzas are dispatched to observers.
+    :meth:`end` is the one way to stop, and :attr:`problem` says why it did.
+    """
+
+    transport: Any
+    stream: Any
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        domain: str,
+        clock: Any,
+        trace: Trace | None = None,
+        make_elements: MakeElements = FastElementStream,
+        got_data: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(authenticator)
+        self._got_data = got_data
+        self._make_elements = make_elements
+        self.namespace = ns.CLIENT
+        self.domain = domain
+        self.negotiating = True
+        # By the full name of the stanzas; there are none before the login.
+        self.shortcuts: dict[str, Shortcut] = {}
+        self.item_shortcut: ItemShortcut | None = None
+        self.glance_shortcuts: dict[type, GlanceShortcut] = {}
+        #: Told whose presence it was that could not be read.
+        self.lost_presence: Callable[[str], object] = lambda sender: None
+        self.is_resumed = False
+        self.is_writable = True
+        self.managed: Managed | None = None
+        self.problem: ConnectionProblem | None = None
+        #: So many bytes one stanza of ours may have.
+        self.max_stanza = SAFE
+        self.dropped = 0
+        self._clock = clock
+        self._trace = trace
+        self._log = Logger("xbot.chat.xmpp")
+        self._turn: Deferred[domish.Element] | None = None
+        self._expected: Expected | None = None
+        self._early: list[domish.Element] = []
+        self._hold: Deferred[Any] | None = None
+        self._abort_call: IDelayedCall | None = None
+        self._is_shaken = False
+        self._handshake: Deferred[None] | None = None
+        self._lost = False
+        self._unread = 0
+        # What is written while data is read leaves together.
+        self._gathered: list[bytes] | None = None
+
+    def makeConnection(self, transport: Any) -> None:
+        self._promptness = Promptness(transport)
+        super().makeConnection(transport)
+
+    # For the one who negotiates.
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS runs, or begins."""
+        # A transport that was wrapped in TLS from the start does not say so itself.
+        is_wrapped = tls_connection(self.transport) is not None
+        return is_wrapped or bool(ISSLTransport.providedBy(self.transport))
+
+    def handshake(self) -> Deferred[None]:
+        """Fires once the TLS handshake is done, before anything of ours is written over it.
+
+        What is written earlier would leave with the handshake's last flight,
+        before anybody has looked at who the peer is.
+        """
+        if self.problem is not None:
+            return fail(self.problem)
+        if self._is_shaken:
+            return succeed(None)
+        self._handshake = Deferred()
+        return self._handshake
+
+    def handshakeCompleted(self) -> None:
+        """Twisted tells that TLS is there (``IHandshakeListener``)."""
+        self._is_shaken = True
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.callback(None)
+
+    def open(self) -> Deferred[domish.Element]:
+        """Open a stream, or open it anew; fires with the server's features."""
+        self.sendHeader()
+        return self._next_turn()
+
+    def exchange(
+        self, element: domish.Element, expected: Expected | None = None
+    ) -> Deferred[domish.Element]:
+        """Send ``element``; fires with the next one that the server sends.
+
+        Once a resource is bound, others may already write to us. With
+        ``expected`` stanzas that are not the answer wait for the login's end.
+        """
+        turn = self._next_turn()
+        self._expected = expected
+        self.send(element)
+        return turn
+
+    def finish_negotiation(self) -> None:
+        """The login is done: stanzas go to the observers, those that came early first."""
+        self.negotiating = False
+        self.transport.registerProducer(self, True)
+        self.dispatch(self, STREAM_AUTHD_EVENT)
+        early, self._early = self._early, []
+        for stanza in early:
+            self.dispatch(stanza)
+
+    def start_tls(self, options: object) -> None:
+        """From here on, TLS. What the server said in the clear is forgotten."""
+        self._flush()
+        self.transport.startTLS(options)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream begins on the same connection (RFC 6120, section 4.3.3)."""
+        self.stream.supersede()
+        super().reset()
+
+    def _next_turn(self) -> Deferred[domish.Element]:
+        if self.problem is not None:
+            return fail(self.problem)
+        self._turn = Deferred()
+        return self._turn
+
+    def _take_turn(self, outcome: domish.Element | Failure) -> bool:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return False
+        turn.callback(outcome)  # a Failure takes the errback's way
+        return True
+
+    # Out.
+
+    def sendHeader(self) -> None:
+        """Send our stream header (RFC 6120, section 4.7)."""
+        # No "from": it would tell the account's name before TLS (RFC 6120 4.7.1).
+        header = domish.Element((ns.STREAMS, "stream"))
+        header["to"] = self.domain
+        header["version"] = "1.0"
+        attributes = serialize(header, ns.STREAMS).decode().removeprefix("<stream")
+        self.write(
+            f"<?xml version='1.0'?><stream:stream xmlns='{ns.CLIENT}'"
+            f" xmlns:stream='{ns.STREAMS}'{attributes.removesuffix('/>')}>".encode()
+        )
+        self._headerSent = True
+
+    def send(self, obj: domish.Element, message: Message | None = None) -> None:
+        """Send one element; ``message`` is what a managed stream tells the receipt of.
+
+        :raises xbot.chat.xmpp.wire.serialize.Unserializable: and nothing is sent, when it is none,
+            or larger than any that the server takes.
+        :raises xbot.model.errors.TooLong: and nothing is sent, when ``message`` is.
+        """
+        if not isinstance(obj, domish.Element):
+            raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
+        data = serialize(obj, ns.CLIENT)
+        if len(data) > self.max_stanza:
+            if message is not None:
+                raise self._too_long(message, len(data))
+            # It would end the stream, and the next one.
+            raise Unserializable(f"<{obj.name}/> of {len(data)} bytes")
+        is_counted = self.managed is not None and obj.name in _STANZAS
+        if self._trace is not None:
+            self._trace.sent(obj)
+        self._write_stanza(data, message, is_counted)
+
+    def send_message(self, message: Message) -> None:
+        """Send what ``message`` says.
+
+        :raises xbot.model.errors.TooLong: and nothing is sent, when that is larger than the server takes.
+        """
+        if self._trace is not None:
+            # It shows elements.
+            self.send(message_element(message), message)
+            return
+        payload = message.payload
+        data = serialize_message(
+            message.recipient, payload.get("type", "chat"), payload.get("id"), message.body
+        )
+        if len(data) > self.max_stanza:
+            raise self._too_long(message, len(data))
+        self._write_stanza(data, message, self.managed is not None)
+
+    def _write_stanza(self, data: bytes, message: Message | None, is_counted: bool) -> None:
+        managed = self.managed
+        if managed is None or not is_counted:
+            self.write(data)
+        elif not managed.keeps(data, message):
+            self.write(data)
+            managed.sent(data, message)
+
+    def _too_long(self, message: Message, size: int) -> TooLong:
+        measure = besides(self.max_stanza, size - text_size(message.body))
+        return TooLong(message.recipient, size, self.max_stanza, measure)
+
+    def send_count(self, count: Count) -> None:
+        """Tell our count of stanzas, or ask for theirs."""
+        if self._trace is not None:
+            self.send(count.element())
+        else:
+            self.write(count.data())
+
+    def write(self, data: bytes) -> None:
+        """Write what is serialised already."""
+        if self._lost or self.problem is not None:
+            return
+        if not self.is_writable:
+            self._unread += len(data)
+            if self._unread > MAX_UNREAD:
+                self.end(ConnectionProblem("the server does not read"), abort=True)
+                return
+        if self._gathered is None:
+            self.transport.write(data)
+        else:
+            self._gathered.append(data)
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self.transport.write(b"".join(gathered))
+
+    # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
+
+    def pauseProducing(self) -> None:
+        """The server does not read what we write."""
+        self.is_writable = False
+
+    def resumeProducing(self) -> None:
+        """It reads again."""
+        self.is_writable = True
+        self._unread = 0
+        self.dispatch(self, WRITABLE_EVENT)
+
+    def stopProducing(self) -> None:
+        """The connection is going; connectionLost tells."""
+
+    # In.
+
+    def _initializeStream(self) -> None:
+        elements = self._make_elements()
+        elements.DocumentStartEvent = self.onDocumentStart
+        elements.ElementEvent = self.onElement
+        elements.DocumentEndEvent = self.onDocumentEnd
+        elements.DroppedEvent = self._got_dropped
+        if self._trace is None:
+            # A trace shows elements.
+            elements.NodeEvent = self._got_node
+            elements.ItemEvent = self._got_item
+            elements.GlanceEvent = self._got_glance
+        self.stream = elements
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.problem is not None or self.stream is None:
+            return
+        self._gathered = []
+        self._got_data()
+        try:
+            self.stream.parse(data)
+        except StreamViolation as violation:
+            self.end(ProtocolViolation(f"the server sent {violation}"))
+        finally:
+            self._flush()
+        self._promptness.got_data()
+
+    def onDocumentStart(self, rootElement: domish.Element) -> None:
+        root = rootElement
+        if (root.uri, root.name) != (ns.STREAMS, "stream"):
+            self.end(ProtocolViolation("this is no XMPP server"))
+        elif root.defaultUri != ns.CLIENT:
+            self.end(ProtocolViolation("the server's stream is not for clients"))
+        elif root.getAttribute("version", "").split(".")[0] != "1":
+            self.end(ProtocolViolation("the server speaks no XMPP 1.0"))
+        elif root.getAttribute("from", self.domain).lower() != self.domain:
+            # RFC 6120 4.7.1: the name in the header is the peer's to choose;
+            # it must be the one we asked for.
+            self.end(ProtocolViolation("the server says that it is for another domain"))
+        else:
+            self.sid = root.getAttribute("id")
+
+    def _got_node(self, node: Node) -> bool:
+        """Whether a stanza went the short way, which begins after the login."""
+        return self._shorten(self.shortcuts.get(node[NAME]), node)
+
+    def _got_glance(self, seen: Skimmed) -> bool:
+        if type(seen) is Count:
+            return self._got_count(seen)
+        return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+
+    def _got_count(self, count: Count) -> bool:
+        if self.problem is not None:
+            return True
+        if self.managed is None or self.negotiating:
+            return False
+        try:
+            self.managed.got_count(count)
+        except ProtocolViolation as violation:
+            self.end(violation)
+        return True
+
+    def _got_item(self, stanza: Node, item: Node) -> bool:
+        """Whether a part of a stanza that has not ended was taken."""
+        shortcut = self.item_shortcut
+        try:
+            return shortcut is not None and shortcut(stanza, item)
+        except Exception:
+            self._log.failure("a part of a stanza could not be taken")
+            return True
+
+    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed) -> bool:
+        if shortcut is None:
+            # Nothing is taken any more after the end.
+            return self.problem is not None
+        try:
+            if not shortcut(stanza):
+                return False
+        except Exception:
+            # As it is with observers.
+            self._log.failure("a stanza could not be taken")
+        self._count()
+        return True
+
+    def onElement(self, element: domish.Element) -> None:
+        if self.problem is not None:
+            return
+        if self._trace is not None:
+            self._trace.received(element)
+        if (element.uri, element.name) == (ns.STREAMS, "error"):
+            self.end(_stream_error(element))
+        elif self.negotiating:
+            self._got_answer(element)
+        elif element.uri == ns.CLIENT and element.name in _STANZAS:
+            self.dispatch(element)
+            self._count()
+        else:
+            self._got_other(element)
+
+    def hold(self, safe: Deferred[Any]) -> None:
+        """Called while a stanza is dispatched: it is not safe before ``safe`` fires.
+
+        Until then a managed server is not told that we have it, and would send
+        it again should we be gone.
+        """
+        self._hold = safe
+
+    def _got_answer(self, element: domish.Element) -> None:
+        is_stanza = element.uri == ns.CLIENT and element.name in _STANZAS
+        if self._expected is not None and is_stanza and not self._expected(element):
+            self._early.append(element)
+            if len(self._early) > MAX_EARLY:
+                self.end(ProtocolViolation("the server does not answer, but sends stanzas"))
+        elif not self._take_turn(element):
+            self.end(ProtocolViolation("the server spoke out of turn"))
+
+    def _count(self) -> None:
+        """Of every stanza, once it is dealt with, a managed server is told that we have it."""
+        hold, self._hold = self._hold, None
+        if self.managed is not None:
+            self.managed.received(hold)
+
+    def _got_other(self, element: domish.Element) -> None:
+        try:
+            if self.managed is None or not self.managed.got_element(element):
+                self._count_dropped("no stanza")
+        except ProtocolViolation as violation:
+            self.end(violation)
+
+    def onDocumentEnd(self) -> None:
+        self.end(Ended("the server closed the stream"))
+
+    def _got_dropped(self, reason: str) -> None:
+        if self.negotiating and self._expected is None:
+            # Nobody else can write to us yet; to wait for another answer would be in vain.
+            self.end(ProtocolViolation(f"the server sent what cannot be read: {reason}"))
+            return
+        if self.managed is not None:
+            # The server counts it: it would send as many of the last ones again.
+            self.managed.received()
+        self._count_dropped(reason)
+        lost = self.stream.lost
+        if lost is not None and lost[0] == _PRESENCE and lost[1] is not None:
+            self.lost_presence(lost[1])
+
+    def _count_dropped(self, reason: str) -> None:
+        self.dropped += 1
+        self._log.debug("dropped a stanza: {reason}", reason=reason)
+
+    # The end.
+
+    def end(self, problem: ConnectionProblem, *, abort: bool = False) -> None:
+        """Close for this reason, at once with ``abort``, else politely but in bounded time."""
+        if self.problem is not None or self._lost:
+            return
+        if self._headerSent and not abort:
+            self.write(b"</stream:stream>")
+        self._flush()
+        self.problem = problem
+        self.shortcuts.clear()
+        self.item_shortcut = None
+        self.glance_shortcuts.clear()
+        if not self.negotiating:
+            # TLS does not close while somebody claims to have more to write.
+            self.transport.unregisterProducer()
+        if abort:
+            self.transport.abortConnection()
+            return
+        self.transport.loseConnection()
+        # COMPAT: loseConnection() under TLS waits for a close_notify that may
+        # never come, and nothing of Twisted's gives up on it.
+        self._abort_call = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
+
+    def _abort(self) -> None:
+        self._abort_call = None
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        if self._abort_call is not None:
+            self._abort_call.cancel()
+            self._abort_call = None
+        if self.problem is None:
+            is_closed = reason.check(ConnectionDone) is not None
+            self.problem = (Ended if is_closed else Cut)(explain(reason))
+        if self.managed is not None:
+            self.managed.detached(self)
+        failure = Failure(self.problem)
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.errback(failure)
+        self._take_turn(failure)
+        self.dispatch(failure, STREAM_END_EVENT)
+        self.stream = None
+
+
+class StreamFactory(BootstrapMixin, Factory):
+    """Makes a :class:`Stream` for each connection, with its own authenticator.
+
+    ``trace``, if there is one, sees every element that goes over it;
+    ``make_elements`` makes what parses it. ``got_data`` is called when something was
+    read, before it is dealt with.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        make_authenticator: Callable[[], Authenticator],
+        domain: str,
+        clock: Any,
+        trace: Trace | None = None,
+        make_elements: MakeElements = FastElementStream,
+        got_data: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self._make_elements = make_elements
+        self._got_data = got_data
+        self._make_authenticator = make_authenticator
+        self._domain = domain
+        self._clock = clock
+        self._trace = trace
+
+    def buildProtocol(self, addr: object) -> Stream:
+        stream = Stream(
+            self._make_authenticator(),
+            self._domain,
+            self._clock,
+            self._trace,
+            self._make_elements,
+            self._got_data,
+        )
+        stream.factory = self
+        self.installBootstraps(stream)
+        return stream
+
+
+def _stream_error(element: domish.Element) -> StreamError:
+    """The error that a ``<stream:error/>`` tells (RFC 6120, section 4.9.2)."""
+    condition, text, detail = "undefined-condition", "", ""
+    for child in element.elements():
+        if child.uri != ns.STREAM_ERRORS:
+            continue
+        if child.name == "text":
+            text = str(child)[:200]
+        else:
+            condition, detail = child.name[:64], str(child)[:300]
+    return StreamError(condition, text, detail)

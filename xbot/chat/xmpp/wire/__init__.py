@@ -1,0 +1,1 @@
+"""Bytes and elements: parser, serialiser, limits, wire log. Knows nothing of rooms."""

@@ -6,11 +6,11 @@ from zope.interface.verify import verifyObject
 from xbot.chat.interfaces import IAdapter, IReceipts
 from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.config.settings import RoomSettings
+from xbot.engine.outbox import Outbox
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
-from xbot.outbox import Outbox
 from xbot.testing.adapter import FakeAdapter
 
 BOT = "xbot@example.org/bot"

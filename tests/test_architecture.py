@@ -11,11 +11,11 @@ PACKAGE = Path(xbot.__file__).parent
 
 #: Layers from the bottom up. A module imports from its own and from lower ones.
 LAYERS = [
-    {"filters", "logs", "matching", "model", "process", "text", "waiting"},
+    {"logs", "matching", "model", "process", "text"},
     {"api", "chat", "config", "embedded_server", "runtime"},
-    {"dispatch", "drops", "itself", "outbox", "parts", "state"},
+    {"engine", "state"},
     {"control", "web", "webhooks"},
-    {"assembly", "loading", "machine", "reloading", "service", "serving", "survey", "testing"},
+    {"assembly", "machine", "reloading", "service", "serving", "survey", "testing"},
     {"daemon", "demo", "talk", "tap"},
     {"cli"},
 ]

@@ -12,7 +12,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
 from xbot.cli import main
-from xbot.loading import finding
+from xbot.engine.loading import finding
 from xbot.model.message import Message
 from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.state.brain.file import KIND, BrainFile, read_content

@@ -20,8 +20,8 @@ from xbot.cli.main import parser
 from xbot.config.ini import parse
 from xbot.config.options import KINDS
 from xbot.config.settings import ResponderSettings
-from xbot.dispatch.dispatcher import Dispatcher
-from xbot.loading.loader import load_responders
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
 from xbot.testing.surroundings import Around
 
@@ -58,7 +58,7 @@ class PathTests(unittest.TestCase):
             for path in re.findall(r"`((?:tests|xbot|docs|benchmarks)/[\w./]+)`", page.read_text()):
                 named.add(path)
                 self.assertTrue((ROOT / path).exists(), f"{page.name}: {path}")
-        self.assertIn("tests/test_outbox.py", named)
+        self.assertIn("tests/engine/test_outbox.py", named)
 
 
 class ExamplesTests(unittest.TestCase):

@@ -54,7 +54,7 @@ NEEDLESS = {
     "xbot.state.brain.portable",
     "xbot.cli",
     "xbot.demo",
-    "xbot.dispatch.explaining",
+    "xbot.engine.dispatch.explain",
     "xbot.embedded_server.service",
     "xbot.matching.shadowed",
     "xbot.config.reload_plan",

@@ -12,9 +12,9 @@ from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT
 from xbot.chat.xmpp.stream.login import Account
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
+from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
-from xbot.outbox import Outbox
 from xbot.survey import survey
 
 

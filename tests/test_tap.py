@@ -145,7 +145,9 @@ class HangUpTests(unittest.TestCase):
         await_text("reload: join +1, leave -1, nick 0, responders +0 -0 ~0, account unchanged")
         await_text("b@conference.localhost: joined")
         path.write_text(
-            ini.replace("[xmpp]", "log-format = json\nlog-level = info xbot.dispatch=debug\n[xmpp]")
+            ini.replace(
+                "[xmpp]", "log-format = json\nlog-level = info xbot.engine.dispatch=debug\n[xmpp]"
+            )
             + "[room c@conference.localhost]\n"
         )
         daemon.send_signal(signal.SIGHUP)

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 
 from xbot.chat.interfaces import IAdapter
 from xbot.config.settings import Config
-from xbot.dispatch.dispatcher import Dispatcher
-from xbot.dispatch.limits import Limits
-from xbot.dispatch.runs import Run
-from xbot.filters import Rooms
-from xbot.itself import Itself
-from xbot.loading.fresh import fresh_modules
-from xbot.loading.lives import Lives
-from xbot.loading.loader import load_responders, modules_of
+from xbot.engine.bot import Itself
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.dispatch.filters import Rooms
+from xbot.engine.dispatch.limits import Limits
+from xbot.engine.dispatch.runs import Run
+from xbot.engine.loading.lifecycle import Lives
+from xbot.engine.loading.loader import load_responders, modules_of
+from xbot.engine.loading.reimport import fresh_modules
+from xbot.engine.outbox import Outbox
 from xbot.matching.matcher import FindsGuarded
 from xbot.model.message import Message
 from xbot.model.status import Link, Overview, Phase, Place
-from xbot.outbox import Outbox
 from xbot.process.shutdown import CLOSE_TIMEOUT, within
 from xbot.process.threads import RunsInThread
 from xbot.runtime.call_types import TakesPost

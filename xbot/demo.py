@@ -38,9 +38,9 @@ from xbot.config.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.message import Message
-from xbot.outbox import Outbox
 from xbot.process.threads import InThread
 from xbot.service import BotService
 from xbot.text.terminal import as_line

@@ -23,8 +23,8 @@ from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.control.server import Bot as SayBot
 from xbot.control.server import SayServer
-from xbot.dispatch.runs import Run
-from xbot.loading.remarks import (
+from xbot.engine.dispatch.runs import Run
+from xbot.engine.loading.warnings import (
     out_of_reach,
     slow_patterns,
     unasked,

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.rooms.room import Room
-from xbot.dispatch.runs import Run
+from xbot.engine.dispatch.runs import Run
 from xbot.model.jid import Jid
 from xbot.model.recent_events import MAX_NAME, Command
 from xbot.model.status import Link, Overview, Phase, Place, Skill

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.api.bot` and :mod:`xbot.itself` promise beyond what the bundled ones use."""
+"""What :mod:`xbot.api.bot` and :mod:`xbot.engine.bot` promise beyond what the bundled ones use."""
 
 import threading
 

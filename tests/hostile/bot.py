@@ -32,14 +32,14 @@ from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.stream.login import Account
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import ROOM_RATE, SENDER_RATE, RoomSettings, Secret, XmppSettings
-from xbot.dispatch.dispatcher import Dispatcher
-from xbot.dispatch.limits import Limits
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.dispatch.limits import Limits
+from xbot.engine.outbox import Outbox
 from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, Whom
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
-from xbot.outbox import Outbox
 from xbot.runtime.answers import collect
 from xbot.runtime.responder import Responder, Route
 from xbot.state.interfaces import IJournal

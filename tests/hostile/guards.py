@@ -14,7 +14,6 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot import filters, outbox
 from xbot.chat.xmpp import messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
@@ -30,7 +29,8 @@ from xbot.chat.xmpp.stream import (
     stream_management,
 )
 from xbot.chat.xmpp.wire import elements, fast_elements, nodes, serialize
-from xbot.dispatch import accepting, dispatcher, output, runs
+from xbot.engine import outbox
+from xbot.engine.dispatch import dispatcher, filters, journal_gate, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.model.jid import Jid
@@ -350,12 +350,12 @@ GUARDS = (
         "hostile.test_operation.AroundTests.test_O15",
         put(freshness.Freshness, "woke", nothing),
     ),
-    Guard("what was missed is told once", "T05", put(accepting.Accepting, "is_new", _succeeds)),
+    Guard("what was missed is told once", "T05", put(journal_gate.Accepting, "is_new", _succeeds)),
     Guard("what is sent again is fresh", "T04", put(messages, "is_resent", yes)),
     Guard(
         "journalled before it runs",
         "hostile.test_operation.DaemonTests.test_O07",
-        put(accepting.Accepting, "begin", _begin_at_once),
+        put(journal_gate.Accepting, "begin", _begin_at_once),
     ),
     # How much
     Guard("so long a JID", "model.test_jid.JidTests.test_lengths", put(jid, "MAX_PART", MUCH)),
@@ -378,17 +378,17 @@ GUARDS = (
     ),
     Guard(
         "a share of what waits for each place",
-        "test_outbox.ShareTests.test_room_for",
+        "engine.test_outbox.ShareTests.test_room_for",
         put(outbox.Outbox, "_fits_there", yes),
     ),
     Guard(
         "the place where most waits yields",
-        "test_outbox.ShareTests.test_many_rooms_that_are_gone",
+        "engine.test_outbox.ShareTests.test_many_rooms_that_are_gone",
         put(outbox.Outbox, "_fullness", lambda self, place: 0),
     ),
     Guard(
         "one person leaves a run to others",
-        "dispatch.test_dispatcher.LimitTests.test_one_person_leaves_a_run_to_others",
+        "engine.dispatch.test_dispatcher.LimitTests.test_one_person_leaves_a_run_to_others",
         put(runs, "_whose", lambda run: (str(id(run)), "")),
     ),
     Guard(
@@ -424,7 +424,7 @@ GUARDS = (
     ),
     Guard(
         "denials are told once",
-        "dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",
+        "engine.dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",
         put(dispatcher.Throttle, "allows", yes),
     ),
     # What is logged

@@ -23,7 +23,8 @@ from xbot.chat.xmpp.stream.iq import MAX_PENDING, Iq
 from xbot.chat.xmpp.stream.stream import MAX_EARLY, MAX_UNREAD
 from xbot.chat.xmpp.wire import elements, ns
 from xbot.config.settings import MAX_RUNS, XmppSettings
-from xbot.dispatch.duplicates import MAX_KEYS, RecentKeys
+from xbot.engine.dispatch.duplicates import MAX_KEYS, RecentKeys
+from xbot.engine.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
 from xbot.logs.record import Record
@@ -33,7 +34,6 @@ from xbot.model.cooldown import Throttle
 from xbot.model.errors import NotConnected
 from xbot.model.jid import CACHE_SIZE, Jid, _prepare
 from xbot.model.message import Message
-from xbot.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.runtime.responder import Responder, Route
 from xbot.state.journal.journal import Journal
 from xbot.state.sqlite import writer

@@ -26,8 +26,8 @@ from xbot.chat.xmpp.stream import iq, login
 from xbot.chat.xmpp.wire import ns
 from xbot.config import credentials
 from xbot.config.settings import XmppSettings
-from xbot.dispatch import accepting, dispatcher, duplicates
-from xbot.dispatch.limits import Limits
+from xbot.engine.dispatch import dispatcher, duplicates, journal_gate
+from xbot.engine.dispatch.limits import Limits
 from xbot.model import access
 from xbot.model.people import People
 from xbot.testing.journal import MemoryJournal
@@ -72,7 +72,7 @@ class CommandTests(BrokenCase):
             (duplicates.RecentKeys, "add"),
             (Limits, "over"),
             (Limits, "over_of"),
-            (accepting.Accepting, "begin"),
+            (journal_gate.Accepting, "begin"),
             (MemoryJournal, "accept"),
             (messages, "read_message"),
             (stanza, "is_delayed"),

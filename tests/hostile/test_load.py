@@ -13,10 +13,10 @@ from tests.runtime.test_subprocesses import is_alive
 from xbot.chat.xmpp.stanzas import occupants
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import ResponderSettings
-from xbot.dispatch.output import PAGE
-from xbot.loading.loader import load_responders
+from xbot.engine.dispatch.output import PAGE
+from xbot.engine.loading.loader import load_responders
+from xbot.engine.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.model.jid import CACHE_SIZE, _prepare
-from xbot.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import run_program
 from xbot.testing import journal

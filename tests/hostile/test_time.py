@@ -16,7 +16,7 @@ from tests.hostile.bot import (
     told,
 )
 from xbot.chat.xmpp.wire import ns
-from xbot.dispatch.missed import GATHER
+from xbot.engine.dispatch.missed import GATHER
 
 DAY = 86_400.0
 

@@ -26,7 +26,7 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
 from tests.integration.server import ACCOUNTS, Server, free_port, shared
 from tests.leaks import forms
-from xbot.dispatch.output import PAGE
+from xbot.engine.dispatch.output import PAGE
 from xbot.model.markup import pages
 
 #: Seconds that the bot has to be back in its rooms once the server is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.dispatch.bad_responders import CALLABLES, LIMIT, PROGRAM, sections
+from tests.engine.dispatch.bad_responders import CALLABLES, LIMIT, PROGRAM, sections
 from tests.integration.contract import Scene, is_running
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, say_figures, wait_until

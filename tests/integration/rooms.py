@@ -11,8 +11,8 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, say_figures, wait_until
 from xbot.control.client import ask
 from xbot.control.protocol import Reply, Request, Result
+from xbot.engine.outbox import MAX_MESSAGES
 from xbot.model.jid import Jid
-from xbot.outbox import MAX_MESSAGES
 
 _ADMIN = "http://jabber.org/protocol/muc#admin"
 _OWNER = "http://jabber.org/protocol/muc#owner"

@@ -6,7 +6,7 @@ from tests.daemon import XBOT, finish
 from tests.integration.contract import Scene
 from tests.integration.process import DEADLINE, wait_until
 from xbot.chat.xmpp.stanzas.size_limit import MARGIN, SAFE
-from xbot.parts import MARK, MAX_PARTS
+from xbot.engine.message_parts import MARK, MAX_PARTS
 
 #: What of a room's message is not its text, as it comes to people.
 HEAD = 1000

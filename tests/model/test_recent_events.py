@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.dispatch.runs import Run
+from xbot.engine.dispatch.runs import Run
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent

@@ -10,10 +10,10 @@ from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED
 from xbot.config.settings import ResponderSettings, RoomSettings
-from xbot.dispatch.dispatcher import Dispatcher
-from xbot.itself import Itself
-from xbot.loading.lives import Lives
-from xbot.loading.loader import load_responders
+from xbot.engine.bot import Itself
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.loading.lifecycle import Lives
+from xbot.engine.loading.loader import load_responders
 from xbot.model.access import Access, Whom
 from xbot.model.errors import TooManyRooms
 from xbot.model.message import Message

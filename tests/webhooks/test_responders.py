@@ -12,8 +12,8 @@ from tests.webhooks.test_door import JSON, ROOM, FalseSpool
 from xbot import Failed, say, webhook
 from xbot.api.decorators import is_responder
 from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
-from xbot.loading import code
-from xbot.loading.wrong import Wrong
+from xbot.engine.loading import code
+from xbot.engine.loading.mistakes import Wrong
 from xbot.runtime.responder import Responder
 from xbot.testing.surroundings import Around
 from xbot.web.posting import Posted

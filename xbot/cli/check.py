@@ -10,7 +10,7 @@ from typing import Any
 from xbot import config
 from xbot.config.describe import describe
 from xbot.config.reload_plan import plan
-from xbot.loading.finding import offered
+from xbot.engine.loading.finding import offered
 from xbot.model.errors import EXIT_CONFIG
 
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from xbot import config
 from xbot.assembly import Assembly
 from xbot.config.settings import Config, RoomSettings
-from xbot.dispatch.explaining import Explanation
+from xbot.engine.dispatch.explain import Explanation
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.speech import message_of
@@ -251,7 +251,7 @@ class Bot:
     def explain(self, text: str, sender: str | None = SOMEONE, **how: Any) -> Explanation:
         """Who would answer if this was said, who would not, and why; nothing happens.
 
-        See :class:`xbot.dispatch.explaining.Explanation`, and :meth:`say` for ``how``.
+        See :class:`xbot.engine.dispatch.explain.Explanation`, and :meth:`say` for ``how``.
         """
         said = message_of(text, str(self._assembly.config.xmpp.jid), sender=sender, **how)
         self._enter(said)

@@ -50,7 +50,7 @@ class Around:
     saving: Callable[[], Deferred[None]] | None = None
 
     def surroundings(self) -> Surroundings:
-        """All of it, for :func:`xbot.loading.loader.load_responders`."""
+        """All of it, for :func:`xbot.engine.loading.loader.load_responders`."""
         return Surroundings(
             self.clock,
             self.in_thread,

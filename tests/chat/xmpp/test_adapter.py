@@ -28,10 +28,10 @@ from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.stream.login import Account
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
+from xbot.engine.outbox import Outbox
 from xbot.model.errors import InvalidJid, NotConnected, Unreachable
 from xbot.model.jid import Jid
 from xbot.model.message import Message, reply_to
-from xbot.outbox import Outbox
 
 ROOM = "room@muc.example.org"
 BODY = "<body>xbot: ping</body>"

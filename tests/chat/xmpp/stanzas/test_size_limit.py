@@ -9,10 +9,10 @@ from tests.chat.xmpp.stream.test_stream_management import NS, ROOM, SM, ManagedC
 from xbot.chat.xmpp.stanzas.size_limit import LEAST, MARGIN, MOST, SAFE, besides, told_limit, usual
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.serialize import WIDEST, sanitize, serialize_message, text_size
+from xbot.engine.message_parts import MARK, MAX_PARTS, parts_of
 from xbot.model.errors import TooLong
 from xbot.model.markup import SHORTEST_PAGE, pages
 from xbot.model.message import Message
-from xbot.parts import MARK, MAX_PARTS, parts_of
 
 #: What is not as long as it looks: escaped, replaced, in several bytes, and combined.
 TEXTS = st.text(

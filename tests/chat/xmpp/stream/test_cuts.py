@@ -17,11 +17,11 @@ from tests.chat.xmpp.stream.model import NICK, ROOM, ModelServer
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.stream.login import Account
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
-from xbot.dispatch.dispatcher import Dispatcher
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.outbox import Outbox
 from xbot.matching.pattern import Pattern
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE
-from xbot.outbox import Outbox
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Responder, Route
 from xbot.testing.journal import MemoryJournal

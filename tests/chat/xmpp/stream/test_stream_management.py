@@ -26,9 +26,9 @@ from xbot.chat.xmpp.stream.poison import PROMPTLY
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
+from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.message import Message
-from xbot.outbox import Outbox
 
 ROOM = "room@muc.example.org"
 NS = "urn:xmpp:sm:3"

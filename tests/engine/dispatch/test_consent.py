@@ -1,0 +1,455 @@
+"""What ``consent`` and ``approvals`` promise, in a dispatcher."""
+
+import re
+from typing import Any
+
+from attrs import evolve
+from twisted.logger import LogLevel
+
+from tests.engine.dispatch.deploying import DeployCase
+from tests.engine.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, responder
+from xbot.api.decorators import respond
+from xbot.engine.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
+from xbot.engine.dispatch.consent import CONFIRM_WITHIN
+from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.model.access import Access, Whom
+from xbot.model.message import Message
+from xbot.model.people import People
+
+ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1", body="xbot: deploy web")
+YES = evolve(ALICE, body="yes")
+
+
+def person(name: str, body: str = "", **more: Any) -> Message:
+    """Somebody of that name in the room."""
+    return evolve(
+        ALICE,
+        sender=f"{ROOM}/{name}",
+        nick=name,
+        identity=more.pop("identity", f"{name}@example.org"),
+        body=body,
+        **more,
+    )
+
+
+class ConsentCase(DeployCase):
+    def bot(self, **options: Any) -> Dispatcher:
+        return self.dispatcher(self.deploy(**options), journal=self.journal)
+
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        return [(entry.message.speaker, entry.outcome) for entry in self.journal.entries.values()]
+
+
+class ConfirmTests(ConsentCase):
+    def test_yes(self) -> None:
+        """It is done once whoever asked says that they are sure, however they write it."""
+        bot = self.bot(confirm=True)
+        for answer in ("yes", "Yes!", "xbot: yes", " YES. "):
+            bot.got_message(ALICE)
+            self.assertEqual(self.said(), ['"deploy web": sure? Say yes within 60 s.'])
+            self.assertEqual(self.ran, [])
+            bot.got_message(evolve(ALICE, body=answer))
+            self.assertEqual((self.said(), self.ran.pop()), (["web is deployed"], "web"))
+        self.assertEqual(self.outcomes(), [("alice", "answered")] * 4)
+
+    def test_anything_else(self) -> None:
+        """Whatever else that person says, it is not done, and the journal knows that."""
+        bot = self.bot(confirm=True)
+        for answer in ("no", "yes please", "xbot: deploy db", "y"):
+            bot.got_message(ALICE)
+            self.said()
+            bot.got_message(evolve(ALICE, body=answer))
+            self.assertEqual(self.said(), ['"deploy web" is not done.'])
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "declined")] * 4))
+        self.assertEqual(bot.fates["declined"], 4)
+
+    def test_nobody_else(self) -> None:
+        """Others cannot say it, nor can the next one of that nick."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        for other in (
+            person("bob", "yes"),
+            evolve(YES, identity="mallory@example.net"),
+            evolve(YES, occupant="2"),
+            evolve(YES, identity=None),
+        ):
+            bot.got_message(other)
+        self.assertEqual(self.ran, [])
+        bot.got_message(YES)
+        self.assertEqual(self.ran, ["web"])
+
+    def test_too_late(self) -> None:
+        """After a minute it is not done any more."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.clock.advance(CONFIRM_WITHIN)
+        self.assertEqual(self.said()[1:], ['"deploy web" is not done.'])
+        bot.got_message(YES)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "expired")]))
+
+    def test_too_late_and_read_first(self) -> None:
+        """A yes that is read before the timer rings, as after a stop, is too late all the same."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.said()
+        self.clock.rightNow += CONFIRM_WITHIN
+        bot.got_message(YES)
+        self.clock.advance(0)
+        self.assertEqual((self.said(), self.ran), (['"deploy web" is not done.'], []))
+
+    def test_only_effects(self) -> None:
+        """What only answers is not asked about."""
+
+        @respond("ask")
+        def ask(message: Message) -> str:
+            return "answer"
+
+        both = self.deploy(confirm=True, approve=2)
+        (route,) = responder(ask).routes
+        both = evolve(both, routes=(*both.routes, evolve(route, effect=False)))
+        bot = self.dispatcher(both, journal=self.journal)
+        bot.got_message(evolve(ALICE, body="!ask"))
+        self.assertEqual(self.said(), ["answer"])
+
+    def test_rights_first(self) -> None:
+        """Who may not use it is not even asked; nor does it help to be asked and lose the right."""
+        allow = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        bot = self.bot(confirm=True, access=allow)
+        bot.got_message(ALICE)
+        self.assertEqual(self.said(), ["deploy is not for you, alice."])
+        bot.got_message(evolve(ALICE, affiliation="admin"))
+        self.said()
+        bot.got_message(YES)
+        self.assertIn("not for you", *self.said())
+        self.assertEqual((self.ran, bot.fates["denied"]), ([], 2))
+
+    def test_outside_a_conversation(self) -> None:
+        """A word of type normal starts nothing with effects: it neither asks nor agrees."""
+        bot = self.bot(confirm=True, approve=1)
+        outside = {"payload": {"type": "normal"}, "room": None}
+        bot.got_message(evolve(ALICE, body="deploy web", **outside))
+        self.assertIn("say it again as a chat message", *self.said())
+        bot.got_message(ALICE)
+        self.said()
+        bot.got_message(YES)
+        (asked,) = self.said()
+        code = re.search("approve ([A-Z]+)", asked)
+        assert code is not None
+        bot.got_message(person("bob", code[0], **outside))
+        told = "That does not count outside a conversation; say it again as a chat message."
+        self.assertEqual((self.said(), self.ran), ([told], []))
+        self.assertEqual(self.outcomes(), [("alice", "denied"), ("alice", "waiting")])
+        bot.got_message(person("bob", f"!{code[0]}"))
+        self.assertEqual(self.ran, ["web"])
+
+    def test_a_yes_outside_a_conversation(self) -> None:
+        """It does not count either, and that is what is said of it."""
+        bot = self.bot(confirm=True)
+        alone = {"room": None, "sender": "alice@example.org/x"}
+        bot.got_message(evolve(ALICE, body="deploy web", payload={"type": "chat"}, **alone))
+        self.said()
+        bot.got_message(evolve(YES, payload={"type": "normal"}, **alone))
+        (told,) = self.said()
+        self.assertIn("is not done: a yes outside a conversation does not count", told)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "denied")]))
+
+    def test_reload(self) -> None:
+        """What was confirmed is not done by another responder of that name."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        bot.change([self.deploy()], name="xbot", prefix="!", rooms={})
+        bot.got_message(YES)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "denied")]))
+
+    def test_stop(self) -> None:
+        """What waits for a word when we stop is not done; it is told by the next process."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.said()
+        bot.stop()
+        self.assertEqual((self.said(), self.ran), ([], []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.successResultOf(bot.idle())
+        self.assertEqual(self.outcomes(), [("alice", "lapsed")])
+
+    def after_restart(self) -> list[str]:
+        """What the next process says by itself."""
+        self.journal = self.journal.restarted()
+        bot = self.bot(confirm=True)
+        told: list[str] = []
+        bot.report_interrupted(
+            lambda message, delivered, *_: (told.append(message.body), delivered())
+        )
+        return told
+
+    def test_restart(self) -> None:
+        """Whoever was asked hears that it was not run, once, however the process ended."""
+        for is_clean in True, False:
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(is_clean)))
+            self.said()
+            if is_clean:
+                bot.stop()
+            (told,) = self.after_restart()
+            self.assertIn('"deploy web" (alice, ', told)
+            self.assertIn("was not run: a restart came before it was confirmed", told)
+            self.assertEqual(self.after_restart(), [])
+        # What was confirmed is another matter.
+        for outcome in "yes", "no":
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=outcome))
+            bot.got_message(evolve(YES, body=outcome))
+            self.assertEqual(self.after_restart(), [])
+
+    def test_slow_journal(self) -> None:
+        """Whatever is said before the journal has noted that it was asked, counts."""
+        self.journal.is_slow = True
+        for number, (word, ran, outcome) in enumerate(
+            (("yes", ["web"], "answered"), ("no", [], "declined"))
+        ):
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(number)))
+            bot.got_message(evolve(YES, body=word))
+            self.assertEqual(self.ran, [])
+            self.journal.catch_up()
+            self.assertEqual((self.ran, self.outcomes()[-1][1]), (ran, outcome))
+            self.ran.clear()
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="stopped"))
+        bot.stop()
+        self.journal.catch_up()
+        self.assertEqual(self.outcomes()[-1][1], "lapsed")
+
+    def test_journal_that_fails(self) -> None:
+        """People are asked all the same, and it runs if it can be journalled by then."""
+        for before, after, ran in (("full", None, ["web"]), (None, "full", [])):
+            self.journal.problem = before
+            bot = self.bot(confirm=True)
+            bot.got_message(evolve(ALICE, key=str(before)))
+            self.journal.problem = after
+            bot.got_message(YES)
+            self.assertEqual(self.ran, ran)
+            self.assertIs("journal is not writable" in self.said()[-1], not ran)
+            self.ran.clear()
+        self.assertEqual([outcome for _, outcome in self.outcomes()], ["answered", "refused"])
+
+    def test_again_after_a_restart(self) -> None:
+        """The same message, sent again, is asked about, and does not run."""
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="1"))
+        self.after_restart()
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="1"))
+        bot.got_message(YES)
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "lapsed")]))
+
+    def test_words_of_others(self) -> None:
+        """What was said is repeated in quotes and on one line, so that it is no command of ours."""
+        bot = self.dispatcher(self.deploy(confirm=True))
+        bot.got_message(evolve(ALICE, body="!deploy " + "x" * 500))
+        (text,) = self.said()
+        self.assertTrue(text.startswith('"deploy xxx'))
+        self.assertLess(len(text), 200)
+
+
+class ApproveTests(ConsentCase):
+    def code(self) -> str:
+        """The code that was told last."""
+        (text,) = self.said()
+        found = re.search(r"approve ([A-Z]{6}) ", text)
+        assert found is not None, text
+        return found[1]
+
+    def request(self, **options: Any) -> tuple[Dispatcher, str]:
+        bot = self.bot(approve=2, **options)
+        bot.got_message(ALICE)
+        return bot, self.code()
+
+    def test_enough(self) -> None:
+        """It is done once enough others approve; each time everyone is told how many did."""
+        bot, code = self.request()
+        bot.got_message(person("bob", f"xbot: approve {code}"))
+        self.assertEqual((self.said(), self.ran), (["1 of 2 approve."], []))
+        bot.got_message(person("carol", f"!Approve {code.lower()}."))
+        self.assertEqual(self.said(), ["2 of 2 approve.", "web is deployed"])
+        self.assertEqual(self.ran, ["web"])
+        self.assertEqual(
+            self.outcomes(),
+            [("alice", "answered"), ("bob", "approved"), ("carol", "approved")],
+        )
+
+    def test_an_approval_that_is_not_on_record(self) -> None:
+        """Where the journal's code breaks on an approval, that one does not count."""
+        bot, code = self.request()
+
+        def broken(*arguments: Any) -> None:
+            raise ZeroDivisionError
+
+        patch = self.patch(self.journal, "note", broken)
+        bot.got_message(person("bob", f"!approve {code}"))
+        patch.restore()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        bot.got_message(person("carol", f"!approve {code}"))
+        self.assertEqual(self.ran, [])
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.ran, ["web"])
+
+    def test_words(self) -> None:
+        """The request says what, how many, how, and until when."""
+        bot = self.bot(approve=1)
+        bot.got_message(ALICE)
+        (text,) = self.said()
+        self.assertRegex(
+            text,
+            r'^"deploy web" has to be approved by one other:'
+            r" say approve [A-Z]{6} within 10 minutes\.$",
+        )
+
+    def test_elsewhere(self) -> None:
+        """One can approve directly; whoever asked is told where they asked."""
+        bot, code = self.request()
+        bot.got_message(evolve(DIRECT, identity="bob@example.org", body=f"approve {code}"))
+        self.assertEqual(
+            [(m.recipient, m.body) for m in self.sent],
+            [(ROOM, "1 of 2 approve."), (DIRECT.sender, "1 of 2 approve.")],
+        )
+
+    def test_who_cannot(self) -> None:
+        """Not who asked, under no nick; nobody twice; nobody unknown; nobody who may not use it."""
+        people = People.parse(["@example.org"])
+        bot, code = self.request(access=Access(allow=Whom(people)))
+        body = f"!approve {code}"
+        for message, answer in (
+            (evolve(ALICE, body=body), "Somebody else has to approve it."),
+            (person("alice2", body, identity="alice@example.org"), "Somebody else has to"),
+            (person("dave", body, identity=None), "deploy is not for everyone"),
+            (person("eve", body, identity="eve@example.net"), "deploy is not for you, eve."),
+            (person("bob", body), "1 of 2 approve."),
+            (person("bob", body), "You approved it already."),
+            (person("bob2", body, identity="bob@example.org"), "You approved it already."),
+        ):
+            bot.got_message(message)
+            (text,) = self.said()
+            self.assertTrue(text.startswith(answer), text)
+        self.assertEqual(self.ran, [])
+
+    def test_admins_of_other_rooms(self) -> None:
+        """Who is an admin of another room is none of this one."""
+        bot, code = self.request(
+            access=Access(
+                allow=Whom(People.parse(["alice@example.org"]), frozenset({"admin", "owner"}))
+            )
+        )
+        body = f"!approve {code}"
+        bot.got_message(person("eve", body, affiliation="owner", room="eve@rooms.example"))
+        self.assertIn("not for you", *self.said())
+        bot.got_message(person("bob", body, affiliation="admin"))
+        self.assertEqual(self.said(), ["1 of 2 approve."])
+
+    def test_where(self) -> None:
+        """It is approved where it may be used, and nowhere else."""
+        bot, code = self.request(access=Access(direct=False))
+        bot.got_message(evolve(DIRECT, identity="bob@example.org", body=f"approve {code}"))
+        self.assertIn("not for you", *self.said())
+
+    def test_unknown_asker(self) -> None:
+        """Who cannot be told apart from the others cannot ask for their approval."""
+        bot = self.bot(approve=1)
+        bot.got_message(evolve(ALICE, identity=None))
+        self.assertIn("ask me directly", *self.said())
+        self.assertEqual(self.outcomes(), [("alice", "denied")])
+
+    def test_not_in_time(self) -> None:
+        """After ten minutes it is not done any more, and the code is good for nothing."""
+        bot, code = self.request()
+        self.clock.advance(APPROVE_WITHIN)
+        self.assertEqual(self.said(), ['"deploy web" is not done: not approved in time.'])
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.said(), ["That is over."])
+        self.assertEqual(self.outcomes(), [("alice", "unapproved")])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_in_time_and_read_first(self) -> None:
+        """An approval that is read before the timer rings, as after a stop, is too late, too."""
+        bot, code = self.request()
+        self.clock.rightNow += APPROVE_WITHIN
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual((self.said(), self.ran), (["That is over."], []))
+        self.clock.advance(0)
+        self.assertEqual(self.said(), ['"deploy web" is not done: not approved in time.'])
+
+    def test_with_confirm(self) -> None:
+        """First whoever asks is asked once more, then the others."""
+        bot = self.bot(confirm=True, approve=1)
+        bot.got_message(ALICE)
+        self.assertIn("sure?", *self.said())
+        bot.got_message(YES)
+        code = self.code()
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.said(), ["1 of 1 approve.", "web is deployed"])
+
+    def test_wrong_codes(self) -> None:
+        """Who guesses is answered a few times, then told that it is too much, then not at all."""
+        bot, code = self.request()
+        for _ in range(10):
+            bot.got_message(person("eve", "!approve " + "B" * LENGTH))
+        texts = self.said()
+        self.assertEqual(texts[:5], ["Nothing waits for that code."] * 5)
+        self.assertEqual(len(texts), 6)
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.said(), ["1 of 2 approve."])
+
+    def test_codes(self) -> None:
+        """A code is six letters that nobody mistakes for others."""
+        codes = {new_code() for _ in range(100)}
+        self.assertGreater(len(codes), 90)
+        for code in codes:
+            self.assertRegex(code, "^[BCDFGHJKMPRTVWXZ]{6}$")
+
+    def test_a_responder_of_that_word(self) -> None:
+        """Where nothing waits for approval the word is anybody's."""
+
+        @respond("approve (?P<what>.*)")
+        def approve(message: Message, what: str) -> str:
+            return f"mine: {what}"
+
+        bot = self.dispatcher(self.deploy(approve=1), approve)
+        bot.got_message(person("bob", "!approve invoice"))
+        bot.got_message(person("bob", "!approve BCDFGH"))
+        self.assertEqual(self.said(), ["mine: invoice", "mine: BCDFGH"])
+
+    def test_bounded(self) -> None:
+        """So many requests wait, and so many of one person; more are busy."""
+        bot = self.bot(approve=1)
+        for _ in range(MAX_EACH + 1):
+            bot.got_message(ALICE)
+        self.assertEqual(self.said()[-1], "deploy is busy; try again in a moment.")
+        for number in range(MAX_REQUESTS):
+            bot.got_message(person(f"p{number}", "!deploy web"))
+        self.assertEqual(len(bot._approvals._requests), MAX_REQUESTS)
+        self.clock.advance(APPROVE_WITHIN)
+        self.assertEqual(len(bot._approvals._requests), 0)
+
+    def test_reload(self) -> None:
+        """What others approved of one responder is not done by another."""
+        bot, code = self.request()
+        bot.got_message(person("bob", f"!approve {code}"))
+        bot.change([self.deploy(approve=2)], name="xbot", prefix="!", rooms={})
+        self.said()
+        bot.got_message(person("carol", f"!approve {code}"))
+        self.assertIn("not for you", *self.said())
+        self.assertEqual(self.ran, [])
+
+    def test_stop(self) -> None:
+        """What waits for approval when we stop is not done; it is told by the next process."""
+        bot, _ = self.request()
+        bot.stop()
+        self.assertEqual((self.said(), self.clock.getDelayedCalls()), ([], []))
+        self.assertEqual(self.outcomes(), [("alice", "lapsed")])
+
+    def test_log(self) -> None:
+        """Each approval is a line in the log."""
+        bot, code = self.request()
+        bot.got_message(person("bob", f"!approve {code}"))
+        (event,) = self.logged(LogLevel.info)
+        self.assertEqual((event["who"], event["responder"]), ("bob@example.org", "deploy"))

@@ -1,0 +1,472 @@
+"""From a message to its answers: whether it is obeyed, who answers, and what is sent.
+
+Whatever a responder does ends in answers, one line in the log, or both; none
+of it reaches the caller.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from xbot.engine.dispatch import interrupted
+from xbot.engine.dispatch.approvals import Approvals
+from xbot.engine.dispatch.consent import Consent, NoConsent
+from xbot.engine.dispatch.duplicates import RecentKeys
+from xbot.engine.dispatch.durability import Unsafe
+from xbot.engine.dispatch.fallbacks import Fallbacks
+from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects, reason_to_drop
+from xbot.engine.dispatch.interrupted import Deliver
+from xbot.engine.dispatch.journal_gate import Accepting
+from xbot.engine.dispatch.limits import Limits, Over
+from xbot.engine.dispatch.missed import Missed
+from xbot.engine.dispatch.ordering import InOrder, pass_on
+from xbot.engine.dispatch.paging import More
+from xbot.engine.dispatch.questions import Questions
+from xbot.engine.dispatch.routing import Choosing
+from xbot.engine.dispatch.runs import Run, Runs
+from xbot.matching.addressed import addressed_text, may_be_addressed
+from xbot.matching.matcher import FindsGuarded
+from xbot.model.access import refusal
+from xbot.model.cooldown import Throttle
+from xbot.model.errors import NotConnected
+from xbot.model.fair_share import domain_of
+from xbot.model.journal_entry import APPROVED, MISSED
+from xbot.model.message import Message, reply_to
+from xbot.model.size_limit import UNBOUNDED, Measure
+from xbot.runtime.failures import Failed
+from xbot.runtime.responder import Chosen, Responder
+from xbot.state.interfaces import IJournal
+
+if TYPE_CHECKING:
+    from xbot.engine.dispatch.explain import Explanation
+
+GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
+"""Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
+
+#: Denials that are told, logged and journalled in a minute; each person gets one of
+#: each responder. The others are counted.
+MAX_DENIALS = 200
+
+
+#: Something may be said instead of something that was said instead of ..., and so on so often.
+MAX_HOPS = 3
+
+
+class Dispatcher:
+    """Gives messages to responders and their answers to ``send``.
+
+    ``name`` and ``prefix`` are how people address the bot, together with its
+    nick in the room, which ``nick_in`` tells; ``rooms`` says who may answer in
+    which room. ``clock`` keeps the time limits, and ``limits`` says how much is
+    answered. What has effects is accepted by ``journal`` before it runs; without
+    one nothing is journalled. ``worker`` runs the patterns that may take long; a
+    message waits for it, and so does what is said after it in the same place,
+    while the others go on. ``ended`` is told each run that is over, and ``measure``
+    tells how long one message may be now.
+
+    ``fates`` counts what became of things. Messages: ``dispatched``,
+    ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
+    ``crowded-out`` (too many waited in that place), and the words of
+    :func:`~xbot.engine.dispatch.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
+    ``failed``, ``timed-out``, ``busy``, ``cancelled``, ``misused`` (with a word
+    that its code does not understand), and, for those that never started,
+    ``throttled``, ``denied`` (by the responder's access rules), ``declined``,
+    ``expired`` and ``unapproved`` (nobody said that it should), ``refused`` (not
+    journalled) and ``duplicate`` (journalled before). Answers that could not
+    leave: ``undelivered``.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        responders: Sequence[Responder],
+        send: Callable[[Message], None],
+        clock: Any,
+        *,
+        name: str,
+        prefix: str,
+        nick_in: Callable[[str], str | None],
+        rooms: Rooms,
+        journal: IJournal | None = None,
+        worker: FindsGuarded | None = None,
+        limits: Limits | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        ended: Callable[[Run], object] = lambda run: None,
+        measure: Callable[[], Measure] = lambda: UNBOUNDED,
+    ) -> None:
+        self.fates: Counter[str] = Counter()
+        self._worker = worker
+        self.responders = tuple(responders)
+        self._choosing = Choosing(responders, worker)
+        self._in_order = InOrder()
+        self._send = send
+        self._name = name
+        self._prefix = prefix
+        self._nick_in = nick_in
+        self._rooms = rooms
+        self._wall_clock = wall_clock
+        self._limits = limits
+        self._more = More(clock)
+        self._questions = Questions(clock)
+        self._runs = Runs(
+            clock, self._say, self._got_end, self._more.keep, self._questions.ask, measure
+        )
+        self._ended = ended
+        self._accepting = Accepting(journal, self._runs) if journal is not None else None
+        self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)
+        self._consent = Consent(
+            self._questions, self._approvals, self._say, self._command, self._may_use
+        )
+        self._denials = Throttle(clock, most=MAX_DENIALS)
+        self._missed = Missed(clock, self._say, self._command, self._is_new)
+        self._recent = RecentKeys()
+        self._fallbacks = Fallbacks()
+        self._unsafe = Unsafe()
+        self._is_stopped = False
+        #: Whether what is dropped is told at debug level, one by one.
+        self.tells_all = True
+
+    def ignores(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
+        """Whether nobody here could want what was said in ``room``, where we are ``nick``.
+
+        If so it is counted as :meth:`got_message` would have, and that is all:
+        most of what a bot hears ends here, before a message is made of it.
+        """
+        if self._is_stopped or self.tells_all:
+            return False
+        if delayed:
+            fate = "delayed"
+        elif echo:
+            fate = "echo"
+        elif not (text := body.strip()):
+            fate = "empty"
+        elif (
+            may_be_addressed(text, (self._name, nick), self._prefix)
+            or self._choosing.may_hear(body)
+            or self._in_order.is_waiting(room)
+            or self._questions
+        ):
+            return False
+        else:
+            fate = "unmatched"
+        self.fates[fate] += 1
+        return True
+
+    def got_message(self, message: Message) -> Deferred[None] | None:
+        """Have ``message`` answered, or drop it and say why at debug level.
+
+        What is returned, if anything, fires once the message must not be lost
+        any more: it is journalled, or whoever said it was refused. It never fails.
+        """
+        reason = reason_to_drop(message)
+        # One person who writes from many devices waits in one place.
+        in_private = message.identity or message.sender
+        place = message.room if message.is_public and message.room else in_private
+        if reason is None and not self._in_order.is_waiting(place):
+            return self._deal(message, place, self._answer)
+        if reason is None and self._in_order.is_full(place):
+            reason = "crowded-out"
+        if reason is not None:
+            if message.missed and not self._in_order.is_full(place):
+                self._in_order.deal(place, lambda: self._deal(message, place, self._missed.got))
+            return self._answer(message, [], reason)
+        return self._in_order.deal(place, lambda: self._deal(message, place, self._answer))
+
+    def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
+        chosen = [] if self._is_stopped else self._choose(message, self._choosing)
+        # Not the other way round: to ask whether something is a Deferred takes ten times as long.
+        if isinstance(chosen, list):
+            return got_chosen(message, chosen)
+        go_on = self._in_order.wait(place)
+        safe: Deferred[None] = Deferred()
+        chosen.addCallback(lambda chosen: pass_on(got_chosen(message, chosen), safe))
+        chosen.addErrback(lambda failure: self._log.failure("cannot choose", failure))
+        chosen.addCallback(lambda _: go_on())
+        return safe
+
+    def _answer(
+        self, message: Message, chosen: list[Chosen], reason: str | None = None
+    ) -> Deferred[None] | None:
+        """Have the chosen answer; ``reason`` says why nobody is."""
+        if self._is_stopped:
+            reason, chosen = "stopped", []
+        key = message.key
+        if chosen and key is not None and not self._recent.add(key):
+            reason, chosen = "duplicate", []
+        if chosen and self._limits is not None and (over := self._limits.over(message)):
+            self._got_over(over, message, chosen)
+            reason, chosen = "throttled", []
+        fate = reason or ("dispatched" if chosen else "unmatched")
+        self.fates[fate] += 1
+        if not chosen:
+            self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
+        if fate == "duplicate" and key is not None and key in self._unsafe:
+            # Of the first one nobody knows yet whether it is on the disk.
+            return self._unsafe.wait(key)
+        if chosen and key is None:
+            message = evolve(message, key=uuid.uuid4().hex)
+        if chosen and chosen[0][1].pattern is None:
+            runs = [self._fallbacks.first(chosen, message)]
+        else:
+            runs = [Run(responder, route, message, groups) for responder, route, groups in chosen]
+        waiting = [decided for decided in map(self._begin, runs) if decided is not None]
+        if not waiting:
+            return None
+        assert message.key is not None
+        return self._unsafe.until(waiting, message.key)
+
+    def change(
+        self,
+        responders: Sequence[Responder],
+        *,
+        name: str,
+        prefix: str,
+        rooms: Rooms,
+    ) -> None:
+        """From the next message on, these.
+
+        Runs under way go on as they are, and count; so does what is known of
+        messages.
+        """
+        self.responders = tuple(responders)
+        self._choosing = Choosing(responders, self._worker)
+        self._name = name
+        self._prefix = prefix
+        self._rooms = rooms
+
+    def got_journal(self, journal: IJournal) -> None:
+        """There was none; from now on there is, for good."""
+        self._accepting = Accepting(journal, self._runs)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether somebody was asked something, or to agree to something."""
+        return bool(self._questions or self._approvals)
+
+    def idle(self) -> Deferred[None]:
+        """Fires once no run is under way: at once, or when the last one is over."""
+        return self._runs.idle()
+
+    def stop(self) -> None:
+        """Cancel the runs under way, without a word, and start no more.
+
+        Who asked for what the journal knows is told by the next start.
+        """
+        self._is_stopped = True
+        self._missed.stop()
+        self._runs.stop()
+
+    def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
+        """Tell people what a restart interrupted: once, unless that was not delivered.
+
+        ``deliver`` is an outbox's. Fires when it has taken
+        the reports, however late the journal works; never fails.
+        """
+        if self._accepting is None:
+            return succeed(None)
+        return interrupted.tell(self._accepting, deliver, self._wall_clock(), self._command)
+
+    # Who answers
+
+    def explain(self, message: Message) -> Explanation:
+        """What would become of ``message`` at this moment; nothing does.
+
+        Patterns that may take for ever are run here and now: for tools, not
+        for what strangers say.
+        """
+        from xbot.engine.dispatch.explain import dropped, explain
+
+        reason = reason_to_drop(message)
+        if reason is not None:
+            return dropped(reason)
+        chosen = self._choose(message, Choosing(self.responders))
+        assert isinstance(chosen, list)
+        return explain(
+            message,
+            self.addressed(message),
+            chosen,
+            self.responders,
+            self._rooms,
+            has_journal=self._accepting is not None,
+            rates=self._limits.rates(message) if self._limits is not None else (),
+        )
+
+    def _expected(self, message: Message, addressed: str | None) -> Chosen | None:
+        """Whoever waits for just this from just this person."""
+        return (
+            self._questions.find(message, addressed)
+            or self._approvals.find(addressed)
+            or self._more.find(message, addressed)
+        )
+
+    def _choose(
+        self, message: Message, choosing: Choosing
+    ) -> list[Chosen] | Deferred[list[Chosen]]:
+        addressed = self.addressed(message)
+        # What the bot says in somebody's place answers nobody's question.
+        if not message.hops and (expected := self._expected(message, addressed)):
+            return [expected]
+        return choosing.choose(addressed, message, self.answers_at)
+
+    def answers_at(self, responder: Responder, message: Message) -> bool:
+        """Whether the responder answers at all where this was said, to whomever."""
+        return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
+            message
+        )
+
+    def addressed(self, message: Message) -> str | None:
+        """What of ``message`` was said to the bot; None when it was for others."""
+        nick = self._nick_in(message.room) if message.room else None
+        names = (self._name,) if nick is None else (self._name, nick)
+        addressed = addressed_text(message.body, names, self._prefix)
+        if addressed is None and not message.is_public:
+            addressed = message.body.strip()
+        return addressed
+
+    def _command(self, message: Message) -> str:
+        """What of ``message`` was meant for the bot."""
+        return self.addressed(message) or message.body
+
+    def obey(self, message: Message, text: str) -> None:
+        """Have ``text`` answered as if whoever said ``message`` had said it to the bot instead.
+
+        Who may do what, and how much, is asked anew; each text is obeyed once for a message.
+
+        :raises Failed: when too much was said instead of something else already.
+        """
+        if message.hops >= MAX_HOPS:
+            raise Failed("That leads from one thing to the next without end.")
+        # Whoever hands it on has answered.
+        self._fallbacks.forget(message)
+        said = f"{self._name}: {text}"
+        key = f"{message.key} {text}" if message.key is not None else None
+        self.got_message(evolve(message, body=said, key=key, hops=message.hops + 1, voice=None))
+
+    def _begin(self, run: Run) -> Deferred[None] | None:
+        # Before its rate, of which those who may not use it could leave nothing to the others.
+        if not run.route.for_everyone and not run.responder.access.allows(run.message):
+            self._deny(run, refusal(run.responder.name, run.message))
+            return None
+        if run.route.effect and not may_have_effects(run.message):
+            self._deny(
+                run,
+                f"{run.responder.name} is not for messages outside a conversation; say it again"
+                " as a chat message.",
+            )
+            return None
+        over = self._limits.over_of(run.responder) if self._limits is not None else None
+        if over is not None:
+            self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
+            return None
+        if self._consent.is_needed(run):
+            consent = self._consent.ask(run)
+            self._runs.await_consent(run, consent)
+            if self._accepting is not None:
+                self._accepting.got_asked(run)
+            consent.addCallbacks(lambda _: self._run(run), self._got_no_consent, errbackArgs=(run,))
+            return None
+        return self._run(run)
+
+    def _run(self, run: Run) -> Deferred[None] | None:
+        if self._accepting is not None and run.route.effect:
+            return self._accepting.begin(run)
+        self._runs.start(run)
+        return None
+
+    def _got_over(self, over: Over, message: Message, chosen: Sequence[Chosen]) -> None:
+        """It is too much; people are told so once, unless nothing was asked of us."""
+        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
+            self._say(reply_to(message, over.notice))
+
+    def _deny(self, run: Run, answer: str) -> None:
+        """It is not done for whoever said this, who is told so, unless nothing was asked of us."""
+        name, sender = run.responder.name, run.message.sender
+        who = run.message.identity or sender
+        if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
+            self._runs.end(run, "denied")
+            return
+        self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
+        is_asked = run.route.kind == "match"
+        self._runs.end(run, "denied", answer if is_asked else "")
+        if self._accepting is not None and run.route.effect:
+            self._accepting.got_refused(run)
+
+    def _got_no_consent(self, failure: Failure, run: Run) -> None:
+        if run.fate is not None:
+            # We stop.
+            return
+        error = failure.value
+        if not isinstance(error, NoConsent):
+            self._log.failure("a mistake in asking for consent", failure)
+            error = NoConsent("failed", f"{run.responder.name} failed; the log says why.")
+        self._runs.end(run, error.fate, error.answer)
+        if self._accepting is not None:
+            self._accepting.got_refused(run)
+
+    def _got_approval(self, message: Message, name: str) -> None:
+        if self._accepting is not None:
+            self._accepting.note(message, name, APPROVED)
+
+    def _may_use(self, responder: Responder, message: Message) -> bool:
+        """Whether it is for whoever said this there, by the rules as they are now."""
+        # Another one of that name, which a reload made, may do something else.
+        is_there = any(each is responder for each in self.responders)
+        is_here = is_there and self.answers_at(responder, message)
+        # It is asked about what has effects only.
+        return is_here and may_have_effects(message) and responder.access.allows(message)
+
+    def _is_new(self, message: Message, chosen: Chosen) -> Deferred[bool]:
+        """Whether nothing is known of a command that came too late; from now on it is.
+
+        It may have been obeyed, before our server knew that we had it.
+        """
+        responder, route, _ = chosen
+        if message.key is not None and not self._recent.add(message.key):
+            return succeed(False)
+        if self._accepting is None or not route.effect:
+            return succeed(True)
+        if message.key is None:
+            message = evolve(message, key=uuid.uuid4().hex)
+        return self._accepting.is_new(message, responder.name, MISSED)
+
+    def _got_end(self, run: Run) -> None:
+        self.fates[str(run.fate)] += 1
+        if self._accepting is not None:
+            self._accepting.got_end(run)
+        self._ended(run)
+        if not self._is_stopped and (following := self._fallbacks.after(run)) is not None:
+            self._begin(following)
+
+    # Answers
+
+    def got_lost(self, answer: Message) -> None:
+        """What was given to ``send`` was dropped, which the log tells."""
+        self.fates["undelivered"] += 1
+
+    def _say(self, answer: Message) -> None:
+        try:
+            self._send(answer)
+        except NotConnected as error:
+            self.fates["undelivered"] += 1
+            self._log.warn(
+                "an answer to {recipient} was lost: {reason}",
+                recipient=answer.recipient,
+                reason=error.reason,
+            )
+        except Exception:
+            self.fates["undelivered"] += 1
+            self._log.failure(
+                "an answer to {recipient} was lost",
+                level=LogLevel.error,
+                recipient=answer.recipient,
+            )

@@ -1,0 +1,169 @@
+"""The gate before a run: what has effects starts once it is journalled, the first time only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from xbot.engine.dispatch.runs import Run, Runs
+from xbot.model.journal_entry import (
+    INTERRUPTED,
+    LAPSED,
+    REFUSED,
+    WAITING,
+    Entry,
+    JournalUnavailable,
+)
+from xbot.model.message import Message
+from xbot.state.interfaces import IJournal
+
+#: Seconds that a command waits for the journal's disk before it is refused.
+ACCEPT_TIMEOUT = 30.0
+
+
+class Accepting:
+    """Starts ``runs``, and notes in ``journal`` what came of those that it accepted."""
+
+    _log = Logger()
+
+    def __init__(self, journal: IJournal, runs: Runs) -> None:
+        self._journal = journal
+        self._runs = runs
+
+    def begin(self, run: Run) -> Deferred[None]:
+        """Start ``run`` if the journal accepts it; fires, and never fails, once that is decided.
+
+        Then the message is on the disk, or whoever said it was told that it does not run.
+        """
+        decided: Deferred[None] = Deferred()
+
+        def too_late(run: Run) -> None:
+            self._refuse(run, "it takes too long")
+            decided.callback(None)
+
+        def decide(result: int | Failure | None) -> None:
+            try:
+                self._got_answer(result, run)
+            finally:
+                if not decided.called:
+                    decided.callback(None)
+
+        self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
+        run.is_waiting = False
+        answer = self._accepted(run)
+        answer.addBoth(decide).addErrback(self.got_problem)
+        return decided
+
+    def got_asked(self, run: Run) -> None:
+        """People are asked before ``run``; should we end meanwhile, the next process tells so."""
+
+        def got(number: int | None) -> int | None:
+            if number is not None:
+                run.entry = number
+                if run.fate is not None:
+                    # It was over sooner than it was noted.
+                    self.got_end(run)
+            return number
+
+        def got_problem(failure: Failure) -> int:
+            self.got_problem(failure)
+            return 0
+
+        run.is_waiting = True
+        noted = self._journal.accept(run.message, run.responder.name, WAITING)
+        run.noted = noted.addCallbacks(got, got_problem)
+
+    def _accepted(self, run: Run) -> Deferred[int | None]:
+        """As of the journal; what was noted already needs a word only."""
+
+        def got(number: int | None) -> int | Deferred[int | None] | None:
+            if number == 0:
+                return self._journal.accept(run.message, run.responder.name)
+            if number is None:
+                return None
+            return self._journal.agree(number).addCallback(lambda _: number)
+
+        if run.noted is None:
+            return self._journal.accept(run.message, run.responder.name)
+        return run.noted.addCallback(got)
+
+    def got_refused(self, run: Run) -> None:
+        """Note the fate of a run that was refused before it came here."""
+        self.note(run.message, run.responder.name, str(run.fate))
+
+    def note(self, message: Message, responder: str, outcome: str) -> None:
+        """Keep what somebody said about a responder, and what came of that."""
+        self._journal.note(message, responder, outcome).addErrback(self.got_problem)
+
+    def is_new(self, message: Message, responder: str, outcome: str) -> Deferred[bool]:
+        """Keep what came of something that does not run, if it is not known yet.
+
+        Fires with whether it was not, and never fails: what the journal cannot
+        tell is taken for new.
+        """
+
+        def got(number: int | None) -> bool:
+            if number is not None:
+                self._journal.finish(number, outcome).addErrback(self.got_problem)
+            return number is not None
+
+        def got_problem(failure: Failure) -> bool:
+            self.got_problem(failure)
+            return True
+
+        return self._journal.accept(message, responder).addCallbacks(got, got_problem)
+
+    def interrupted(self) -> Deferred[list[Entry]]:
+        """What was accepted, and was not over when the bot ended."""
+        return self._journal.interrupted()
+
+    def got_reported(self, entries: Iterable[Entry]) -> None:
+        """People know of these."""
+        for entry in entries:
+            self._journal.reported(entry.number).addErrback(self.got_problem)
+
+    def got_end(self, run: Run) -> None:
+        """Note the fate of a run that is over."""
+        if run.entry is not None:
+            # Cancelled is what a clean stop makes of it; to who asked it is the same.
+            stopped = LAPSED if run.is_waiting else INTERRUPTED
+            outcome = stopped if run.fate == "cancelled" else str(run.fate)
+            self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
+
+    def got_problem(self, failure: Failure) -> None:
+        """An errback for what the journal was asked."""
+        if isinstance(failure.value, JournalUnavailable):
+            self._log.warn("not journalled: {reason}", reason=failure.value.reason)
+        else:
+            self._log.failure("a mistake in the journal", failure)
+
+    def _got_answer(self, result: int | Failure | None, run: Run) -> None:
+        if isinstance(result, int):
+            run.entry = result
+        if run.fate is not None:
+            # Refused by the clock, or stopped, before there was an answer.
+            self.got_end(run)
+        elif isinstance(result, Failure):
+            error = result.value
+            if isinstance(error, JournalUnavailable):
+                self._refuse(run, error.reason)
+            else:
+                self._log.failure("a mistake in the journal", result)
+                self._refuse(run, str(error))
+        elif result is None:
+            self._runs.end(run, "duplicate")
+        else:
+            self._runs.start(run)
+
+    def _refuse(self, run: Run, reason: str) -> None:
+        name = run.responder.name
+        self._log.warn(
+            "refused {responder} for {sender}: not journalled, {reason}",
+            responder=name,
+            sender=run.message.sender,
+            reason=reason,
+        )
+        self._runs.end(run, REFUSED, f"{name} cannot run now: its journal is not writable.")

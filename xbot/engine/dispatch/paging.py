@@ -1,0 +1,81 @@
+"""What a long answer has beyond what was said at once: ``more`` gives it to who asked."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from xbot.engine.dispatch.output import MAX_PAGES
+from xbot.engine.dispatch.person import Person, person_of
+from xbot.matching.pattern import Pattern
+from xbot.model.message import Message
+from xbot.runtime.answers import Answers
+from xbot.runtime.responder import Chosen, Responder, Route
+
+#: Seconds for which it is kept, for how many places of one person, and for how many in all.
+KEPT_FOR = 600.0
+MAX_EACH = 4
+MAX_KEPT = 200
+
+_SAID = re.compile(r"more[.!]*", re.IGNORECASE)
+
+
+class _Kept(NamedTuple):
+    until: float
+    pages: tuple[str, ...]
+
+
+class More:
+    """Keeps pages for people, each in the place where they asked; the oldest go first.
+
+    Where there are too many, that is the oldest of the room, or domain, that has most.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        # In the order of their times.
+        self._kept: OrderedDict[Person, _Kept] = OrderedDict()
+        route = Route(Pattern.match("more"), self._answer, usage="more", effect=False)
+        self._chosen: Chosen = (Responder("more", (route,)), route, {})
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, message: Message, pages: Sequence[str]) -> str:
+        """Keep ``pages`` for whoever said ``message``; gives what to tell them."""
+        person = person_of(message)
+        self._kept.pop(person, None)
+        self._forget_old()
+        same = [each for each in self._kept if each.name == person.name]
+        if len(same) >= MAX_EACH:
+            del self._kept[same[0]]
+        elif len(self._kept) >= MAX_KEPT:
+            ((fullest, _),) = Counter(each.share for each in self._kept).most_common(1)
+            del self._kept[next(each for each in self._kept if each.share == fullest)]
+        self._kept[person] = _Kept(self._clock.seconds() + KEPT_FOR, tuple(pages))
+        return f"[more: {len(pages)} page{'s' * (len(pages) > 1)}; say more]"
+
+    def find(self, message: Message, text: str | None) -> Chosen | None:
+        """What answers ``text``, said to the bot, if it asks for what is kept."""
+        if not self._kept or text is None or not _SAID.fullmatch(text):
+            return None
+        self._forget_old()
+        return self._chosen if person_of(message) in self._kept else None
+
+    def _answer(self, message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+        kept = self._kept.pop(person_of(message), None)
+        if kept is None:
+            return succeed(Answers())
+        now, later = kept.pages[:MAX_PAGES], kept.pages[MAX_PAGES:]
+        offer = (self.keep(message, later),) if later else ()
+        return succeed(Answers((*now, *offer)))
+
+    def _forget_old(self) -> None:
+        now = self._clock.seconds()
+        while self._kept and next(iter(self._kept.values())).until <= now:
+            self._kept.popitem(last=False)

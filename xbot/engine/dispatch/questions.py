@@ -1,0 +1,89 @@
+"""What people are asked: the next thing that the same person says there is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import define, evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from xbot.engine.dispatch.person import Person, person_of
+from xbot.model.fair_share import may_have_more
+from xbot.model.message import Message
+from xbot.process.threads import Busy
+from xbot.runtime.answers import Answers
+from xbot.runtime.failures import NoAnswer
+from xbot.runtime.responder import Chosen, Responder, Route
+
+#: So many questions are open at once; in one room, or in private to those of one domain, as many
+#: as are left.
+MAX_QUESTIONS = 400
+
+
+@define(eq=False, repr=False)
+class _Question:
+    answered: Deferred[Message]
+    limit: IDelayedCall | None = None
+
+
+class Questions:
+    """One for each person and place; a new one ends the one before."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._open: dict[Person, _Question] = {}
+        route = Route(None, self._answer, effect=False)
+        self._responder, self._route = Responder("answer", (route,)), route
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def ask(self, message: Message, timeout: float) -> Deferred[Message]:
+        """What the person who said ``message`` says next there.
+
+        Fails with :class:`NoAnswer` after ``timeout`` seconds or when that person
+        is asked something else, and with :class:`Busy` when there are too many
+        questions. Cancelling it withdraws the question.
+        """
+        person = person_of(message)
+        self._fail(person, NoAnswer("", "asked something else"))
+        there = sum(each.share == person.share for each in self._open)
+        if not may_have_more(there, len(self._open), MAX_QUESTIONS):
+            return fail(Busy(there))
+        question = _Question(Deferred(lambda _: self._take(person, question)))
+        self._open[person] = question
+        question.limit = self._clock.callLater(timeout, self._got_limit, person, timeout)
+        return question.answered
+
+    def find(self, message: Message, text: str | None) -> Chosen | None:
+        """What takes ``message`` as an answer, if it is one; ``text`` of it was said to the bot."""
+        question = self._open.get(person_of(message)) if self._open else None
+        if question is None or question.limit is None:
+            return None
+        if question.limit.getTime() <= self._clock.seconds():
+            # The process stood still, and what waited to be read came before the timer.
+            return None
+        return self._responder, self._route, {"text": message.body if text is None else text}
+
+    def _answer(self, message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+        question = self._open.get(person_of(message))
+        if question is not None:
+            self._take(person_of(message), question)
+            question.answered.callback(evolve(message, body=groups["text"], voice=None))
+        return succeed(Answers())
+
+    def _got_limit(self, person: Person, timeout: float) -> None:
+        self._fail(person, NoAnswer(reason=f"no answer within {timeout:g} s"))
+
+    def _fail(self, person: Person, reason: NoAnswer) -> None:
+        question = self._open.get(person)
+        if question is not None:
+            self._take(person, question)
+            question.answered.errback(reason)
+
+    def _take(self, person: Person, question: _Question) -> None:
+        if self._open.get(person) is question:
+            del self._open[person]
+        if question.limit is not None and question.limit.active():
+            question.limit.cancel()

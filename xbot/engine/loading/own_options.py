@@ -1,0 +1,99 @@
+"""A responder's own options: what its code takes by name, of the types that it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from xbot.config.options import KINDS
+from xbot.config.settings import ResponderSettings
+from xbot.engine.loading.conversions import UnknownAnnotation
+from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.parameters import Kind, Parameter
+from xbot.text.did_you_mean import suggest
+
+#: What means the same for every responder, and cannot be one's own.
+_COMMON = frozenset(
+    option.name for kind in KINDS if kind.name == "responder" for option in kind.options
+)
+
+
+class OwnOptions:
+    """The options of one section that only its code understands, held against its parameters.
+
+    The parameter ``tracker_url`` is the option ``tracker-url``.
+    """
+
+    def __init__(self, settings: ResponderSettings) -> None:
+        self._texts: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._mistakes: list[tuple[str, str]] = []
+        # Bundled ones stand in no ini, and the working folder may be gone.
+        self._folder = settings.path.absolute().parent if settings.settings else Path()
+        for name, text in settings.settings.items():
+            option = name.replace("_", "-")
+            if option in self._texts:
+                self._mistakes.append((name, f"is the same as {self._names[option]}"))
+            self._texts[option] = text
+            self._names[option] = name
+
+    def check(self, parameters: Sequence[Parameter]) -> None:
+        """Raise :class:`Wrong` with all that is wrong, given all that the code takes."""
+        known = self._known(parameters)
+        takes_any = any(each.kind is Kind.VAR_KEYWORD for each in parameters)
+        for option, name in self._names.items():
+            if option not in known and not takes_any:
+                hint = suggest(option, {*known, *_COMMON})
+                self._mistakes.append((name, f"there is no such option{hint}"))
+        for parameter in parameters:
+            if parameter.option in _COMMON and parameter.is_named:
+                reason = f"its parameter {parameter.name!r} has the name of an option that all have"
+                self._mistakes.append(("use", reason))
+        for option, parameter in known.items():
+            if option in self._texts:
+                try:
+                    self._value(parameter)
+                except (ValueError, UnknownAnnotation) as error:
+                    self._mistakes.append((self._names[option], str(error)))
+            elif parameter.is_required:
+                self._mistakes.append((option, "is missing"))
+        if self._mistakes:
+            raise Wrong(*dict.fromkeys(self._mistakes))
+
+    def values(self, parameters: Iterable[Parameter]) -> dict[str, Any]:
+        """What to give these by name; they are checked."""
+        parameters = list(parameters)
+        known = self._known(parameters)
+        values = {
+            parameter.name: self._value(parameter)
+            for option, parameter in known.items()
+            if option in self._texts
+        }
+        if any(each.kind is Kind.VAR_KEYWORD for each in parameters):
+            values.update(
+                {
+                    option.replace("-", "_"): text
+                    for option, text in self._texts.items()
+                    if option not in known
+                }
+            )
+        return values
+
+    def _value(self, parameter: Parameter) -> Any:
+        return parameter.converter(self._folder)(self._texts[parameter.option])
+
+    def _known(self, parameters: Iterable[Parameter]) -> dict[str, Parameter]:
+        """Those that the ini can set, by option."""
+        named = (each for each in parameters if each.is_named)
+        return {
+            each.option: each for each in named if each.is_required or self._is_convertible(each)
+        }
+
+    def _is_convertible(self, parameter: Parameter) -> bool:
+        # Others have their default in any case, such as a clock that only tests give.
+        try:
+            parameter.converter(self._folder)
+        except UnknownAnnotation:
+            return False
+        return True

@@ -1,0 +1,43 @@
+"""How a Python callable takes what was posted to a webhook."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from xbot.engine.loading.callables import BadSignature, Returned, runs_on_reactor
+from xbot.engine.loading.parameters import signature
+from xbot.engine.loading.steps import in_steps
+from xbot.process.threads import RunsInThread
+from xbot.runtime.answers import Answers, collect
+from xbot.runtime.call_types import TakesPost
+
+
+def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPost:
+    """What a webhook calls; :class:`BadSignature` if it cannot take a payload and headers."""
+    name = getattr(function, "__name__", "it")
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise BadSignature(f"{name} is a generator; a webhook takes what is returned")
+    try:
+        signature(function).bind({}, {})
+    except (TypeError, ValueError) as error:
+        raise BadSignature(f"{name} is called with a payload and headers: {error}") from error
+    on_reactor = runs_on_reactor(function)
+    # One object for all calls: by it the threads' owner tells who has how many.
+    in_its_thread = partial(_call, function)
+
+    async def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Answers:
+        result: object
+        if on_reactor:
+            result = function(payload, headers)
+        else:
+            result = (await in_thread(in_its_thread, payload, headers)).value
+        return collect(await result if inspect.isawaitable(result) else result)
+
+    return lambda payload, headers: in_steps(function, run(payload, headers))
+
+
+def _call(function: Callable[..., object], *args: object) -> Returned:
+    return Returned(function(*args))

@@ -1,0 +1,83 @@
+"""``reply`` and ``run``: what the ini says and starts, with what was said filled in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from xbot.config.settings import ResponderSettings
+from xbot.engine.loading.mistakes import Wrong
+from xbot.matching.pattern import Pattern
+from xbot.model.message import Message
+from xbot.process.threads import RunsInThread
+from xbot.runtime.answers import Answers, collect
+from xbot.runtime.call_types import Call, Fill
+from xbot.text.template import FACTS, Template
+
+if TYPE_CHECKING:
+    from xbot.runtime.subprocesses import ProgramResult
+
+_log = Logger()
+
+
+def fill_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Fill:
+    """Answers with the filled template ``reply``."""
+    template = _template("reply", settings.reply or "", patterns)
+    if not template.fields & FACTS:
+        # Nothing but what the pattern found.
+        return lambda message, groups: template.fill(groups)
+    return lambda message, groups: template.fill(_values(message, groups))
+
+
+def call_of_program(
+    settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
+) -> Call:
+    """Answers with what the program ``run`` prints."""
+    from xbot.runtime.subprocesses import answer_of, run_program
+
+    templates = [_template("run", argument, patterns) for argument in settings.run or ()]
+    # One object per responder: by it the threads' owner tells responders apart.
+    in_its_thread = partial(run_program)
+
+    def answer(result: ProgramResult) -> Answers:
+        if result.status == 0 and result.errors:
+            _log.debug("{responder}: {errors}", responder=settings.name, errors=result.errors)
+        return collect(answer_of(settings.name, result))
+
+    def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+        values = _values(message, groups)
+        cancelled = threading.Event()
+        argv = [template.fill(values) for template in templates]
+        return in_thread(in_its_thread, argv, cancelled, cancel=cancelled.set).addCallback(answer)
+
+    return run
+
+
+def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:
+    groups: frozenset[str] = frozenset().union(*(pattern.groups for pattern in patterns))
+    try:
+        template = Template.parse(text)
+    except ValueError as error:
+        raise Wrong((option, str(error))) from error
+    if shadowed := sorted(groups & FACTS & template.fields):
+        # Or whoever writes a message could choose, say, what {sender} is.
+        raise Wrong((option, f"{{{shadowed[0]}}} is a fact; rename the group of that name"))
+    if unknown := sorted(template.fields - groups - FACTS):
+        known = ", ".join(sorted(groups | FACTS))
+        raise Wrong((option, f"nothing is called {{{unknown[0]}}}; there are {known}"))
+    return template
+
+
+def _values(message: Message, groups: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **groups,
+        "nick": message.speaker,
+        "sender": message.sender,
+        "room": message.room or "",
+        "body": message.body,
+    }

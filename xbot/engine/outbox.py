@@ -1,0 +1,375 @@
+"""The outbox: bounded fair queues, where what is said waits for link, room and receipt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from xbot.chat.interfaces import IReceipts
+from xbot.engine.drop_log import Drops
+from xbot.engine.message_parts import Whole, parts_of
+from xbot.engine.waiting_queue import Waiting
+from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
+from xbot.model.message import Message
+from xbot.model.random_ids import new_ident
+
+MAX_MESSAGES = 2000
+MAX_BYTES = 4 * 1024 * 1024
+
+#: What waits for one place has no more than this part of both.
+SHARE = 2
+
+#: Seconds after which what waits is of no use any more, and how often that is looked at.
+MAX_AGE, AGE_CHECK = 3600.0, 60.0
+
+#: What a message weighs besides its text.
+OVERHEAD = 200
+
+
+Told = Callable[[], None]
+NOBODY = (None, None)
+
+
+@implementer(IReceipts)
+class Outbox:
+    """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
+
+    ``send`` is the adapter's: it raises :class:`~xbot.model.errors.NotConnected` for
+    what cannot leave now, which then waits, in order, for :meth:`got_ready`, and
+    :class:`~xbot.model.errors.Unreachable` for what is of no use to keep. What one
+    place (a room, a person) is told keeps its order; one that is not there holds
+    nobody up, and has a share of the bounds: what waits there longest yields to what
+    is new there, and, where all is full, to what is said elsewhere. What waited
+    for :data:`MAX_AGE` is dropped, too. All that is dropped is counted, logged,
+    and told to who said it; ``lost(message)`` is told it where nobody asked to be.
+
+    ``clock`` is a reactor's, and has to be :meth:`stopped <stop>`; without one time stands still.
+    """
+
+    _log = Logger("xbot.engine.outbox")
+
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        *,
+        max_messages: int = MAX_MESSAGES,
+        max_bytes: int = MAX_BYTES,
+        clock: Any = None,
+        lost: Callable[[Message], object] = lambda message: None,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._send = send
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._messages = 0
+        self._bytes = 0
+        self._clock = Clock() if clock is None else clock
+        self._lost = lost
+        self._drops = Drops(self._log, self._clock)
+        self._timer: IDelayedCall | None = None
+        self._is_stopped = False
+        self._waiting: dict[str, Waiting] = {}
+        # The ids of those that wait because they came back.
+        self._bounced: set[str] = set()
+        # By id: who is told that it arrived, and that it never will.
+        self._told: dict[str, tuple[Told | None, Told | None]] = {}
+        # By id, of those who keep it themselves: who is told that it has to be said again.
+        self._kept: dict[str, Told] = {}
+        self._draining: list[Deferred[None]] = []
+
+    def __len__(self) -> int:
+        """How many messages wait or are under way."""
+        return self._messages
+
+    @property
+    def kept(self) -> int:
+        """How many of them are kept elsewhere, too, by who said them."""
+        return len(self._kept)
+
+    def has_room_for(self, message: Message) -> bool:
+        """Whether :meth:`put` would keep it, and nothing that is said in the same place yields."""
+        weight, waiting = _weight(message), self._waiting.get(_place(message))
+        if waiting and not self._fits_there(waiting, weight):
+            return False
+        return self._fits(weight) or any(each is not waiting for each in self._waiting.values())
+
+    def put(
+        self,
+        message: Message,
+        delivered: Told | None = None,
+        failed: Told | None = None,
+        dropped: Told | None = None,
+    ) -> None:
+        """Say this as soon as it can be said; ``delivered`` is called once it has arrived.
+
+        ``failed`` is called instead, perhaps at once, if the adapter cannot say
+        it at all, or if it is dropped; it puts nothing in here before it has returned.
+        ``dropped`` is for who keeps it and has it said again: it is called in the
+        place of ``failed`` where nothing is wrong with the message, which does not
+        grow too old then.
+        """
+        # The id stays the same if it has to be sent again.
+        if "id" not in message.payload:
+            message = message.with_id(new_ident())
+        weight = _weight(message)
+        place = _place(message)
+        if delivered is not None or failed is not None:
+            self._told[message.payload["id"]] = delivered, failed
+        if dropped is not None:
+            self._kept[message.payload["id"]] = dropped
+        self._messages += 1
+        self._bytes += weight
+        if place in self._waiting:
+            self._make_room_there(place, weight)
+        is_too_much = self._messages > self._max_messages or self._bytes > self._max_bytes
+        if is_too_much and (weight > self._max_bytes or not self._make_room()):
+            self._drop(message, place, "overflow", "the outbox is full")
+            return
+        waiting = self._waiting.get(place)
+        if waiting is not None:
+            # Nothing overtakes what waits.
+            waiting.append(message)
+            self._flush(place)
+        elif not self._leaves(message, place):
+            self._waiting_at(place).append(message)
+
+    def got_ready(self, place: str | None = None) -> None:
+        """What waits for this place (a bare address; None: for any) may leave now, or never will.
+
+        The adapter tells which of both when it is given it.
+        """
+        for name in list(self._waiting) if place is None else [place]:
+            self._flush(name)
+
+    def got_delivered(self, message: Message) -> None:
+        """The other side has it; it is forgotten here."""
+        self.counts["delivered"] += 1
+        self._forget(message)
+        delivered, _ = self._told.pop(message.payload["id"], NOBODY)
+        if self._kept:
+            self._kept.pop(message.payload["id"], None)
+        if delivered is not None:
+            delivered()
+
+    def got_refused(self, message: Message) -> None:
+        """It can never be said: it is forgotten here."""
+        self._give_up(message, "refused")
+
+    def got_returned(self, messages: Sequence[Message]) -> None:
+        """These left and may not have arrived: they wait again, before all others."""
+        for message in reversed(messages):
+            self._waiting_at(_place(message)).appendleft(message)
+
+    def got_bounced(self, message: Message) -> None:
+        """It came back: it waits again, behind what came back before it."""
+        self.counts["bounced"] += 1
+        self._messages += 1
+        self._bytes += _weight(message)
+        waiting = self._waiting_at(_place(message))
+        before = sum(each.payload["id"] in self._bounced for each in waiting)
+        waiting.insert(before, message)
+        self._bounced.add(message.payload["id"])
+
+    def drained(self) -> Deferred[None]:
+        """Fires once nothing waits and nothing is under way."""
+        if not self._messages:
+            return succeed(None)
+        draining: Deferred[None] = Deferred()
+        self._draining.append(draining)
+        return draining
+
+    def stop(self) -> None:
+        """Nothing grows too old any more; what was dropped and not told yet is told."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._drops.stop()
+
+    def _fits(self, weight: int) -> bool:
+        return self._bytes + weight <= self._max_bytes and self._messages < self._max_messages
+
+    def _fits_there(self, waiting: Waiting, weight: int) -> bool:
+        """Whether one more is within the share of a place. (One alone always is.)"""
+        return (
+            len(waiting) * SHARE < self._max_messages
+            and (waiting.size + weight) * SHARE <= self._max_bytes
+        )
+
+    def _make_room_there(self, place: str, weight: int) -> None:
+        """Have one more within the share of a place: the oldest there yield."""
+        waiting = self._waiting[place]
+        while waiting and not self._fits_there(waiting, weight):
+            self._drop_first(place, "too much waits there")
+
+    def _make_room(self) -> bool:
+        """Have all within the bounds: the oldest yield, where most waits; whether it could be.
+
+        It cannot where all is on its way, and nothing waits.
+        """
+        while self._messages > self._max_messages or self._bytes > self._max_bytes:
+            fullest = max(self._waiting, key=self._fullness, default=None)
+            if fullest is None:
+                return False
+            self._drop_first(fullest, "the outbox is full")
+        return True
+
+    def _fullness(self, place: str) -> float:
+        waiting = self._waiting[place]
+        return max(len(waiting) / self._max_messages, waiting.size / self._max_bytes)
+
+    def _waiting_at(self, place: str) -> Waiting:
+        waiting = self._waiting.get(place)
+        if waiting is None:
+            waiting = self._waiting[place] = Waiting(_weight, self._clock.seconds)
+            self._watch_age()
+        return waiting
+
+    def _watch_age(self) -> None:
+        if self._timer is None and not self._is_stopped:
+            self._timer = self._clock.callLater(AGE_CHECK, self._got_time)
+
+    def _got_time(self) -> None:
+        self._timer = None
+        oldest = self._clock.seconds() - MAX_AGE
+        for place, waiting in list(self._waiting.items()):
+            self._drop_old(place, waiting, oldest)
+        if self._waiting:
+            self._watch_age()
+
+    def _drop_old(self, place: str, waiting: Waiting, oldest: float) -> None:
+        at = 0
+        while at < len(waiting) and waiting.since_of(at) <= oldest:
+            message = waiting[at]
+            if message.payload["id"] in self._kept:
+                at += 1
+                continue
+            del waiting[at]
+            self._end_waiting(place, waiting, message)
+            self._drop(message, place, "too-old", f"it waited for {MAX_AGE / 60:g} minutes")
+
+    def _drop_first(self, place: str, reason: str) -> None:
+        waiting = self._waiting[place]
+        message = waiting.popleft()
+        self._end_waiting(place, waiting, message)
+        self._drop(message, place, "overflow", reason)
+
+    def _end_waiting(self, place: str, waiting: Waiting, message: Message) -> None:
+        self._bounced.discard(message.payload["id"])
+        if not waiting:
+            self._waiting.pop(place, None)
+
+    def _drop(self, message: Message, place: str, fate: str, reason: str) -> None:
+        """It is not said: count and log it, and tell who said it."""
+        self.counts[fate] += 1
+        self._drops.add(place, reason)
+        self._fail(message, self._kept.pop(message.payload["id"], None))
+
+    def _fail(self, message: Message, dropped: Told | None = None) -> None:
+        """Forget it, and tell who said it, or who is told in their place."""
+        self._forget(message)
+        self._kept.pop(message.payload["id"], None)
+        _, failed = self._told.pop(message.payload["id"], NOBODY)
+        told = dropped or failed
+        if told is not None:
+            told()
+        else:
+            self._lost(message)
+
+    def _flush(self, place: str) -> None:
+        queue = self._waiting.get(place)
+        while queue:
+            if not self._leaves(queue[0], place):
+                return
+            self._bounced.discard(queue.popleft().payload["id"])
+        self._waiting.pop(place, None)
+
+    def _leaves(self, message: Message, place: str) -> bool:
+        """Send it; whether it need not wait any more."""
+        try:
+            self._send(message)
+        except Unreachable as reason:
+            self._drop(message, place, "unreachable", reason.reason)
+        except NotConnected as reason:
+            self._log.debug("waiting: {reason}", reason=str(reason))
+            return False
+        except TooLong as too_long:
+            self._split(message, place, too_long)
+        except Undeliverable as reason:
+            self._log.debug("given up: {reason}", reason=str(reason))
+            self._give_up(message, "refused")
+        except Exception:
+            self._log.failure("cannot say something to {place}", place=place)
+            self._give_up(message, "failed")
+        return True
+
+    def _split(self, message: Message, place: str, too_long: TooLong) -> None:
+        """Parts that fit take its place, behind it where it waits; what flushes that flushes them.
+
+        Where nothing waited, they are flushed here.
+        """
+        try:
+            parts, lost = parts_of(message, too_long.measure)
+        except ValueError:
+            self._log.error("not said: {reason}", reason=str(too_long))
+            self._give_up(message, "failed")
+            return
+        if lost:
+            self.counts["cut"] += 1
+            self._log.warn(
+                "cut what was to be said to {recipient}: {lost} characters do not fit into"
+                " {count} messages",
+                recipient=message.recipient,
+                lost=lost,
+                count=len(parts),
+            )
+        id = message.payload["id"]
+        told, dropped = self._told.pop(id, NOBODY), self._kept.pop(id, None)
+        whole = Whole(len(parts), *told, dropped)
+        for part in parts:
+            self._messages += 1
+            self._bytes += _weight(part)
+            if told != NOBODY:
+                self._told[part.payload["id"]] = whole.got_delivered, whole.got_failed
+            if dropped is not None:
+                self._kept[part.payload["id"]] = whole.got_dropped
+        self._forget(message)
+        waiting = self._waiting.get(place)
+        if waiting is None:
+            waiting = self._waiting_at(place)
+            for part in parts:
+                waiting.append(part)
+            self._flush(place)
+            return
+        for part in reversed(parts):
+            waiting.insert(1, part)
+
+    def _give_up(self, message: Message, why: str) -> None:
+        self.counts[why] += 1
+        self._fail(message)
+
+    def _forget(self, message: Message) -> None:
+        self._messages -= 1
+        self._bytes -= _weight(message)
+        if not self._messages:
+            draining, self._draining = self._draining, []
+            for deferred in draining:
+                deferred.callback(None)
+
+
+def _place(message: Message) -> str:
+    """Where it is said: what is said privately through a room waits for the room too."""
+    return message.room or message.recipient
+
+
+def _weight(message: Message) -> int:
+    # Characters are counted four bytes each, which no text exceeds, so that
+    # nothing is encoded only to be weighed.
+    return OVERHEAD + 4 * len(message.body)

@@ -14,9 +14,9 @@ LAYERS = [
     {"logs", "matching", "model", "process", "text"},
     {"api", "chat", "config", "embedded_server", "runtime"},
     {"engine", "state"},
-    {"control", "web", "webhooks"},
-    {"assembly", "machine", "reloading", "service", "serving", "survey", "testing"},
-    {"daemon", "demo", "talk", "tap"},
+    {"app", "control", "web", "webhooks"},
+    {"testing"},
+    {"tap"},
     {"cli"},
 ]
 

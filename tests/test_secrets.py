@@ -25,7 +25,7 @@ class Broken:
     """A responder whose failure has our whole process at hand."""
 
     def __call__(self, message):
-        from xbot.service import BotService
+        from xbot.app.service import BotService
 
         def innermost(everything):
             Path(os.environ["XBOT_TEST_DUMP"]).write_text(everything)

@@ -53,7 +53,8 @@ NEEDLESS = {
     "wokkel.muc",
     "xbot.state.brain.portable",
     "xbot.cli",
-    "xbot.demo",
+    "xbot.app.demo",
+    "xbot.app.shell",
     "xbot.engine.dispatch.explain",
     "xbot.embedded_server.service",
     "xbot.matching.shadowed",
@@ -78,7 +79,7 @@ class ImportTests(unittest.TestCase):
     def test_a_plain_ini(self) -> None:
         """Nothing is imported that a plain ini does not need."""
         imported = self.imported(PLAIN)
-        self.assertIn("xbot.service", imported)
+        self.assertIn("xbot.app.service", imported)
         self.assertEqual(imported & NEEDLESS, set())
 
     def test_what_an_ini_needs(self) -> None:

@@ -18,10 +18,10 @@ from twisted.trial import unittest
 
 from tests.daemon import TWISTD, environment, finish
 from xbot import tap
+from xbot.app.daemon import Daemon
+from xbot.app.service import BotService
 from xbot.config.settings import BotSettings
-from xbot.daemon import Daemon
 from xbot.logs.observer import LogWriter
-from xbot.service import BotService
 
 
 class OptionsTests(unittest.TestCase):

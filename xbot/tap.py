@@ -74,7 +74,7 @@ def makeService(options: Options) -> IService:
         with paused():
             from twisted.internet import reactor
 
-            from xbot.daemon import make_daemon
+            from xbot.app.daemon import make_daemon
 
             twistd = getattr(options, "parent", None) or {}
             return make_daemon(options.loaded, reactor, twistd, is_traced=bool(options["trace"]))

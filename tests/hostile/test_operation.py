@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from tests.chat.xmpp.harness import PASSWORD, features, mechanisms, sasl
 from tests.chat.xmpp.security.test_sasl import ScramServer
 from tests.hostile.bot import NICK, ROOM, HostileCase, said, secrets, told
-from xbot import service, tap
+from xbot import tap
+from xbot.app import service
 from xbot.chat.xmpp.rooms.room import State as Room
 from xbot.chat.xmpp.security import sasl as sasl_module
 from xbot.chat.xmpp.stream.connection import State

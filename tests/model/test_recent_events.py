@@ -2,12 +2,12 @@
 
 from twisted.trial import unittest
 
+from xbot.app.status_report import command
 from xbot.engine.dispatch.runs import Run
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
 from xbot.runtime.responder import Responder, Route
-from xbot.survey import command
 
 
 class RecentTests(unittest.TestCase):

@@ -208,7 +208,7 @@ class BrainTests(ScopeCase):
 
     def test_name(self) -> None:
         """``from xbot import brain`` is it, whatever of xbot was imported before."""
-        for first in ("xbot.state.brain", "xbot.service", "xbot"):
+        for first in ("xbot.state.brain", "xbot.app.service", "xbot"):
             code = f"import {first}; from xbot import brain; print(type(brain).__name__)"
             out = subprocess.run(
                 [sys.executable, "-c", code],

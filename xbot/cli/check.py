@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     from twisted.internet import reactor
 
-    from xbot.service import BotService
+    from xbot.app.service import BotService
 
     loaded = config.load(options.file or config.find())
     # What the daemon would do, up to connecting.

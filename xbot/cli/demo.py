@@ -22,6 +22,6 @@ def add_to(commands: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from xbot.demo import run
+    from xbot.app.demo import run
 
     return run(verbose=options.verbose)

@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
 
 
 def _shell(options: argparse.Namespace) -> int:
-    from xbot.talk import run
+    from xbot.app.shell import run
 
     try:
         you = You(**speaker.speaker_of(options))

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogPublish
 from twisted.python.failure import Failure
 
 from xbot import config
-from xbot.assembly import Assembly
+from xbot.app.assembly import Assembly
 from xbot.config.settings import Config, RoomSettings
 from xbot.engine.dispatch.explain import Explanation
 from xbot.model.jid import Jid

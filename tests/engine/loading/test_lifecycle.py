@@ -7,8 +7,8 @@ import sys
 
 from twisted.internet.defer import Deferred
 
-from tests.test_reload import ACCOUNT, ROOM, ReloadCase
-from xbot import machine
+from tests.app.test_reload import ACCOUNT, ROOM, ReloadCase
+from xbot.app import resources
 from xbot.runtime.scope import Scope
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.surroundings import ThreadlessClock
@@ -48,7 +48,7 @@ class LivesTests(ReloadCase):
         super().setUp()
         self.clock = ThreadlessClock()
         self.brain = MemoryBrain()
-        self.patch(machine, "Brain", lambda path, reactor: self.brain)
+        self.patch(resources, "Brain", lambda path, reactor: self.brain)
         sys.path.insert(0, str(self.folder))
         self.addCleanup(sys.path.remove, str(self.folder))
         self.addCleanup(sys.modules.pop, "lives_ours", None)

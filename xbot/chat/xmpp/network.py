@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from xbot.assembly import Assembly
+from xbot.app.assembly import Assembly
 from xbot.chat.xmpp.account import file_digests, make_account, make_endpoint
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.rooms.invited_rooms import FILE_NAME as ROOMS_NAME

@@ -4,7 +4,7 @@ from twisted.internet import defer, reactor
 from twisted.trial import unittest
 
 from tests.daemon import XBOT, finish
-from xbot.demo import Console, Demo
+from xbot.app.demo import Console, Demo
 
 
 class PipeTests(unittest.TestCase):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
-from xbot.assembly import Assembly
+from xbot.app.assembly import Assembly
 from xbot.config.settings import Config
 from xbot.model.file_state import UnusableFile
 from xbot.model.recent_events import Command

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.service` promises of one bot: when it is made, and of its state folder."""
+"""What :mod:`xbot.app.service` promises of one bot: when it is made, and of its state folder."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,11 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import FakeEndpoint
 from tests.state.brain.contract import BrainReactor
 from tests.state.journal.test_journal import InTurn
-from xbot import machine
+from xbot.app import resources
+from xbot.app.service import BotService
 from xbot.chat.xmpp import network
 from xbot.config import load
 from xbot.model.errors import InvalidConfig
-from xbot.service import BotService
 from xbot.state.brain.brain import FILE_NAME, Brain
 from xbot.state.brain.errors import BrainNotOpen
 from xbot.state.brain.file import KIND, read_content
@@ -27,7 +27,7 @@ class ServiceTests(unittest.TestCase):
         self.reasons = []
         self.path = self.folder / "state" / FILE_NAME
         self.patch(network, "make_endpoint", lambda *_: FakeEndpoint(self.clock))
-        self.patch(machine, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
+        self.patch(resources, "Brain", lambda path, clock: Brain(path, clock, in_thread=InTurn()))
 
     def bot(self, more=""):
         ini = self.folder / "xbot.ini"

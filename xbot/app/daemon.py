@@ -15,6 +15,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from xbot.app.service import BotService
 from xbot.chat.xmpp.wire.wire_log import NAMESPACE as WIRE
 from xbot.chat.xmpp.wire.wire_log import Trace
 from xbot.config.settings import BotSettings, Config
@@ -26,7 +27,6 @@ from xbot.model.errors import EXIT_CONFIG
 from xbot.process import systemd
 from xbot.process.sighup import HangUp
 from xbot.process.steady_clock import make_steady
-from xbot.service import BotService
 from xbot.text.terminal import show_all
 
 _log = Logger("xbot")

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
+from xbot.app.status_report import survey
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT
 from xbot.chat.xmpp.stream.login import Account
@@ -15,7 +16,6 @@ from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
-from xbot.survey import survey
 
 
 class DeafEndpoint(FakeEndpoint):

@@ -20,12 +20,12 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-from xbot.assembly import Assembly
+from xbot.app.assembly import Assembly
+from xbot.app.demo import Console
+from xbot.app.resources import Machine
 from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.chat.terminal.completion import completions
 from xbot.config.settings import Config
-from xbot.demo import Console
-from xbot.machine import Machine
 from xbot.matching.addressed import addressed_text
 from xbot.model.file_state import UnusableFile
 from xbot.model.message import Message

@@ -25,6 +25,7 @@ from twisted.logger import (
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from xbot.app.service import BotService
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.security.tls import client_options
 from xbot.chat.xmpp.stream.login import Account
@@ -42,7 +43,6 @@ from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.process.threads import InThread
-from xbot.service import BotService
 from xbot.text.terminal import as_line
 
 BOT = Jid.parse("xbot@localhost/bot")

@@ -13,7 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.assembly import Assembly, Prepared
+from xbot.app.assembly import Assembly, Prepared
+from xbot.app.http import Serving
+from xbot.app.reload_queue import Reloading
+from xbot.app.resources import Machine
+from xbot.app.status_report import command, skill, survey
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.network import Linking
 from xbot.chat.xmpp.rooms.room import State as RoomState
@@ -31,7 +35,6 @@ from xbot.engine.loading.warnings import (
     unreachable,
     without_a_shell,
 )
-from xbot.machine import Machine
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
 from xbot.model.jid import Jid
@@ -39,10 +42,7 @@ from xbot.model.journal_entry import UnusableJournal
 from xbot.model.recent_events import Change, Recent
 from xbot.model.status import Overview, Phase
 from xbot.process.shutdown import DRAIN_TIMEOUT
-from xbot.reloading import Reloading
-from xbot.serving import Serving
 from xbot.state.interfaces import IJournal
-from xbot.survey import command, skill, survey
 
 if TYPE_CHECKING:
     from xbot.config.reload_plan import Plan

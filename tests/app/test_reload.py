@@ -13,14 +13,14 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import FakeEndpoint
 from tests.chat.xmpp.security.test_tls import Identity
 from tests.state.journal.test_journal import InTurn
+from xbot.app.reload_queue import SETTLE
+from xbot.app.service import BotService
 from xbot.chat.xmpp import network
 from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.wire import ns
 from xbot.config import load
 from xbot.model.journal_entry import UnusableJournal
 from xbot.model.message import Message
-from xbot.reloading import SETTLE
-from xbot.service import BotService
 from xbot.state.journal import journal as journal_module
 from xbot.testing.journal import MemoryJournal
 from xbot.web.posting import Posted

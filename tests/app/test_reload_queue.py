@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot.reloading import SETTLE, Reloading
+from xbot.app.reload_queue import SETTLE, Reloading
 
 
 class ReloadingTests(unittest.TestCase):

@@ -1,0 +1,1 @@
+"""The whole bot put together: service, daemon, demo, shell."""

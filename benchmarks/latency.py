@@ -24,23 +24,23 @@ COMMANDS = 250
 PER_SECOND = 50.0
 
 
-class Managed(Prosody):
+class StreamManagement(Prosody):
     """With XEP-0198, as Debian's configuration has it; and it logs as much as that does."""
 
     log_level = "info"
 
 
-class Unmanaged(Managed):
+class Unmanaged(StreamManagement):
     """Without XEP-0198."""
 
-    modules = tuple(module for module in Managed.modules if module != "smacks")
+    modules = tuple(module for module in StreamManagement.modules if module != "smacks")
 
 
 class Latency:
     """A Prosody of each kind, for all bots in turn."""
 
     def __init__(self) -> None:
-        self._servers = {"LAT": Managed(), "LAT-0": Unmanaged()}
+        self._servers = {"LAT": StreamManagement(), "LAT-0": Unmanaged()}
         for prosody in self._servers.values():
             prosody.start()
 

@@ -19,7 +19,6 @@ from twisted.logger import globalLogBeginner
 from xbot.matching import breaker
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.strategy import Way
 from xbot.process.threads import InThread
 
 reactor: Any = _reactor
@@ -59,7 +58,7 @@ TEXTS = (
 )
 
 
-class Turns:
+class JoinQueue:
     """The longest time between two turns of a reactor that has something to do each millisecond."""
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class Turns:
         self.longest, self._last = 0.0, time.perf_counter()
 
 
-async def each(turns: Turns) -> None:
+async def each(turns: JoinQueue) -> None:
     """A row for each pattern."""
     print("| pattern | by re up to | timed out | wall ms | CPU ms | longest turn ms |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -100,7 +99,7 @@ async def each(turns: Turns) -> None:
         print(f"| `{shown}` | {Way(pattern).quick_length} | {ends} | {' | '.join(row)} |")
 
 
-async def together(turns: Turns, seconds: float) -> None:
+async def together(turns: JoinQueue, seconds: float) -> None:
     """All patterns at once."""
     guarded = GuardedSearch(reactor, InThread(reactor))
     asked = [Asked(Pattern.hear(source), "") for source in PATTERNS]
@@ -119,7 +118,7 @@ async def together(turns: Turns, seconds: float) -> None:
 
 async def measure(seconds: float) -> None:
     """Both."""
-    turns = Turns()
+    turns = JoinQueue()
     await each(turns)
     await together(turns, seconds)
 

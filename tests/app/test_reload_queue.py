@@ -4,14 +4,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot.app.reload_queue import SETTLE, Reloading
+from xbot.app.reload_queue import SETTLE, ReloadQueue
 
 
 class ReloadingTests(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
         self.works = []
-        self.reloading = Reloading(self.clock, self.work)
+        self.reloading = ReloadQueue(self.clock, self.work)
 
     async def work(self):
         done = Deferred()

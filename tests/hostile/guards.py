@@ -269,7 +269,9 @@ GUARDS = (
     Guard("a login ends in time", "N15", put(login, "NEGOTIATION_TIMEOUT", 1e9)),
     Guard("the server is asked whether it lives", "N16", put(ping.Ping, "_ask_again", nothing)),
     # The login
-    Guard("the best login is remembered", "A02", put(downgrade.Remembered, "check", nothing)),
+    Guard(
+        "the best login is remembered", "A02", put(downgrade.DowngradeProtection, "check", nothing)
+    ),
     Guard("the server proves itself", "A03", put(scram.ScramClient, "check_success", nothing)),
     Guard("so few iterations", "A05", put(scram, "MIN_ITERATIONS", 0)),
     Guard("so many iterations", "A05", put(scram, "MAX_ITERATIONS", MUCH)),
@@ -350,12 +352,14 @@ GUARDS = (
         "hostile.test_operation.AroundTests.test_O15",
         put(freshness.Freshness, "woke", nothing),
     ),
-    Guard("what was missed is told once", "T05", put(journal_gate.Accepting, "is_new", _succeeds)),
+    Guard(
+        "what was missed is told once", "T05", put(journal_gate.JournalGate, "is_new", _succeeds)
+    ),
     Guard("what is sent again is fresh", "T04", put(messages, "is_resent", yes)),
     Guard(
         "journalled before it runs",
         "hostile.test_operation.DaemonTests.test_O07",
-        put(journal_gate.Accepting, "begin", _begin_at_once),
+        put(journal_gate.JournalGate, "begin", _begin_at_once),
     ),
     # How much
     Guard("so long a JID", "model.test_jid.JidTests.test_lengths", put(jid, "MAX_PART", MUCH)),
@@ -404,7 +408,7 @@ GUARDS = (
     Guard(
         "answers are asked about",
         "chat.xmpp.stream.test_stream_management.ManagedTests.test_asks_about_answers",
-        put(stream_management.Managed, "_ask", nothing),
+        put(stream_management.StreamManagement, "_ask", nothing),
     ),
     Guard(
         "a server that does not read",
@@ -425,7 +429,7 @@ GUARDS = (
     Guard(
         "denials are told once",
         "engine.dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",
-        put(dispatcher.Throttle, "allows", yes),
+        put(dispatcher.Cooldown, "allows", yes),
     ),
     # What is logged
     Guard(

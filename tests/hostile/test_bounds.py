@@ -30,7 +30,7 @@ from xbot.logs.observer import LogWriter
 from xbot.logs.record import Record
 from xbot.logs.repeats import BURST, MAX_RECORDS, Repeats
 from xbot.matching.pattern import Pattern
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.jid import CACHE_SIZE, Jid, _prepare
 from xbot.model.message import Message
@@ -132,7 +132,7 @@ class BoundTests(unittest.TestCase):
 
     def test_throttle(self):
         """A throttle knows so many keys, and lets nobody through beyond them."""
-        throttle = Throttle(Clock(), most=50)
+        throttle = Cooldown(Clock(), most=50)
         allowed = [throttle.allows(str(number)) for number in range(100)]
         self.assertEqual((sum(allowed), len(throttle._last)), (50, 50))
 

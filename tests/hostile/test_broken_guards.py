@@ -20,7 +20,7 @@ from xbot.chat.xmpp.rooms import invitations
 from xbot.chat.xmpp.security import downgrade, scram
 from xbot.chat.xmpp.security import mechanisms as choosing
 from xbot.chat.xmpp.security import sasl as exchange
-from xbot.chat.xmpp.security.downgrade import Remembered
+from xbot.chat.xmpp.security.downgrade import DowngradeProtection
 from xbot.chat.xmpp.stanzas import stanza
 from xbot.chat.xmpp.stream import iq, login
 from xbot.chat.xmpp.wire import ns
@@ -72,7 +72,7 @@ class CommandTests(BrokenCase):
             (duplicates.RecentKeys, "add"),
             (Limits, "over"),
             (Limits, "over_of"),
-            (journal_gate.Accepting, "begin"),
+            (journal_gate.JournalGate, "begin"),
             (MemoryJournal, "accept"),
             (messages, "read_message"),
             (stanza, "is_delayed"),
@@ -138,7 +138,7 @@ class CommandTests(BrokenCase):
 class LoginTests(BrokenCase):
     def begin(self, *offered):
         path = Path(self.mktemp()) / "login.json"
-        bot = Bot(remembered=Remembered(path))
+        bot = Bot(remembered=DowngradeProtection(path))
         peer = bot.accept()
         peer.start_tls()
         peer.sent()
@@ -155,7 +155,7 @@ class LoginTests(BrokenCase):
             (login, "read_offer"),
             (login, "choose"),
             (choosing, "_check_contradictions"),
-            (downgrade.Remembered, "check"),
+            (downgrade.DowngradeProtection, "check"),
             (downgrade, "read_file"),
         ):
             if name == "_check_contradictions":

@@ -16,7 +16,7 @@ from tests.chat.xmpp.stream.model import ModelServer
 from tests.chat.xmpp.stream.test_login import STATES
 from tests.hostile.bot import NOW, ROOM, Bot, told
 from xbot.chat.xmpp.rooms.invited_rooms import Invited, InvitedRooms
-from xbot.chat.xmpp.security.downgrade import Downgrade, Remembered
+from xbot.chat.xmpp.security.downgrade import Downgrade, DowngradeProtection
 from xbot.chat.xmpp.security.mechanisms import Choice
 from xbot.chat.xmpp.stream.connection import State
 from xbot.model.jid import Jid
@@ -227,7 +227,7 @@ class StateFolderTests(unittest.TestCase):
                 raise error
 
             self.patch(private_file, "replace", replace)
-            remembered = Remembered(path)
+            remembered = DowngradeProtection(path)
             remembered.got_login(JID, Choice("SCRAM-SHA-256"))
             with self.assertRaises(Downgrade):
                 remembered.check(JID, Choice("PLAIN"), ())

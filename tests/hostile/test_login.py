@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.chat.xmpp.harness import BIND, JID, features, mechanisms, sasl
 from tests.chat.xmpp.security.test_sasl import ScramServer
 from tests.hostile.bot import HostileCase
-from xbot.chat.xmpp.security.downgrade import Remembered
+from xbot.chat.xmpp.security.downgrade import DowngradeProtection
 from xbot.chat.xmpp.security.mechanisms import Choice, Offer, choose
 from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.wire.errors import ProtocolViolation
@@ -47,7 +47,7 @@ class LoginTests(HostileCase):
 
     def test_A02(self):
         """Who once logged in by SCRAM gives no password away to a server that knows PLAIN only."""
-        remembered = Remembered(Path(self.mktemp()))
+        remembered = DowngradeProtection(Path(self.mktemp()))
         remembered.got_login(JID, Choice("SCRAM-SHA-256"))
         bot, peer = self.offered(mechanisms("PLAIN"), remembered=remembered)
         self.closes(bot, peer, "sasl = ...", credentials=False)
@@ -55,7 +55,7 @@ class LoginTests(HostileCase):
         path = Path(self.mktemp())
         path.write_text("{")
         for content in mechanisms("PLAIN"), mechanisms("SCRAM-SHA-1"):
-            bot, peer = self.offered(content, remembered=Remembered(path))
+            bot, peer = self.offered(content, remembered=DowngradeProtection(path))
             self.closes(bot, peer, "sasl = ...", credentials=False)
         # Where the ini says so, it is the operator's word.
         bot, peer = self.offered(mechanisms("PLAIN"), remembered=remembered, mechanisms=("PLAIN",))
@@ -166,7 +166,7 @@ class LoginTests(HostileCase):
             with self.assertRaises(ProtocolViolation):
                 choose(Offer(frozenset(names), frozenset(types)), everything, bindings)
         # Taken out altogether: who was bound before is not talked into less.
-        remembered = Remembered(Path(self.mktemp()))
+        remembered = DowngradeProtection(Path(self.mktemp()))
         remembered.got_login(
             JID, Choice("SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "tls-exporter", b"x")
         )

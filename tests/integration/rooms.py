@@ -24,7 +24,7 @@ CROWD = 2000
 ROOMS, ROOMS_WITHIN = 1000, 60.0
 
 
-class Listening(Scene):
+class Listener(Scene):
     """How to see that the bot is in a room."""
 
     def check_answers(
@@ -43,7 +43,7 @@ class Listening(Scene):
         )
 
 
-class RoomLifeContract(Listening):
+class RoomLifeContract(Listener):
     """What the room, and those who run it, do to the bot."""
 
     def scene(self, **settings: str) -> tuple[str, Person, Daemon]:
@@ -244,7 +244,7 @@ class RoomLifeContract(Listening):
         )
 
 
-class GivenNickContract(Listening):
+class GivenNickContract(Listener):
     """Where the service says what the bot is called: on servers that can."""
 
     def test_a_nick_that_the_service_gives(self) -> None:

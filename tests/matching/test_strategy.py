@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.matching.patterns import patterns
 from xbot.matching.cost import ENDLESS, HARMLESS, steps
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.strategy import Way
+from xbot.matching.strategy import Strategy
 
 #: Texts that make bad patterns explode.
 WORST = ("a" * MAX_SEARCHED, "a" * (MAX_SEARCHED - 1) + "!", "a " * (MAX_SEARCHED // 2 - 1) + "!")
@@ -37,7 +37,7 @@ class WayTests(TestCase):
             (Pattern.match("(?:(?:a?){10}){3}a{30}"), -1),
             (Pattern.match("(" * 60 + "a" + ")" * 60), -1),
         ):
-            way = Way(pattern)
+            way = Strategy(pattern)
             self.assertEqual(way.name, "harmless" if quick == MAX_SEARCHED else "guarded", pattern)
             self.assertTrue(
                 quick <= way.quick_length <= quick * 2 + 10, (pattern, way.quick_length)
@@ -51,7 +51,7 @@ class WayTests(TestCase):
     def test_no_text_is_the_worst(self, text: str) -> None:
         """What is run at once gets through the texts that make bad patterns explode."""
         for pattern in (Pattern.match(text), Pattern.hear(text)):
-            length = Way(pattern).quick_length
+            length = Strategy(pattern).quick_length
             for body in WORST if length > 0 else ():
                 for part in body[:length], body[-length:]:
                     start = time.process_time()
@@ -63,7 +63,7 @@ class WayTests(TestCase):
     def test_longer_is_never_less(self, text: str, length: int) -> None:
         """What may be searched at once may be when it is shorter, too."""
         pattern = Pattern.hear(text)
-        tree = Way(pattern).tree
+        tree = Strategy(pattern).tree
         self.assertLessEqual(steps("hear", tree, length // 2), steps("hear", tree, length))
 
 
@@ -77,7 +77,7 @@ class DangersTests(TestCase):
             (r"(?=x).*foo.*bar", "repeats of the same characters, .* and .*"),
             (r"(?P<a>.*) (?P<b>.*)\1", "repeats of the same characters, .* and .*"),
         ):
-            found = Way(Pattern.hear(text)).dangers()
+            found = Strategy(Pattern.hear(text)).dangers()
             self.assertTrue(any(each.startswith(danger) for each in found), (text, found))
 
     def test_no_false_alarm(self) -> None:
@@ -92,4 +92,4 @@ class DangersTests(TestCase):
             r"(?!x)(?:tea|team)+",
             "ping",
         ):
-            self.assertEqual(Way(Pattern.hear(text)).dangers(), [], text)
+            self.assertEqual(Strategy(Pattern.hear(text)).dangers(), [], text)

@@ -6,7 +6,7 @@ from xbot.app.status_report import command
 from xbot.engine.dispatch.runs import Run
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, Recent
+from xbot.model.recent_events import MAX_CHANGES, MAX_COMMANDS, MAX_NAME, Change, RecentEvents
 from xbot.runtime.responder import Responder, Route
 
 
@@ -16,7 +16,7 @@ class RecentTests(unittest.TestCase):
         route = Route(Pattern.match("x"), lambda message, groups: None)
         message = Message("s", "r", "x", room="w" * 5000, nick="n" * 5000)
         run = Run(Responder("x", (route,)), route, message, {}, fate="answered")
-        recent = Recent()
+        recent = RecentEvents()
         for number in range(1000):
             recent.commands.append(command(run, number, number))
             recent.changes.append(Change(number, "online"))

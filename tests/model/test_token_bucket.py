@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from xbot.model.token_bucket import Buckets, Rate, Verdict
+from xbot.model.token_bucket import Rate, TokenBuckets, Verdict
 
 WITHIN, OVER, STILL = Verdict.WITHIN, Verdict.OVER, Verdict.STILL
 
@@ -15,7 +15,7 @@ RATE = Rate(2, 4.0)
 class BucketsTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.buckets = Buckets(self.clock.seconds, most=3)
+        self.buckets = TokenBuckets(self.clock.seconds, most=3)
 
     def take(self, key: str = "a", rate: Rate = RATE) -> Verdict:
         return self.buckets.take(key, rate)
@@ -69,7 +69,7 @@ class BucketsTests(TestCase):
     def test_never_more(self, burst: int, period: float, waits: list[float]) -> None:
         """In no time does anyone get more than one burst and what the rate brings in that time."""
         clock = Clock()
-        buckets = Buckets(clock.seconds)
+        buckets = TokenBuckets(clock.seconds)
         got = 0
         for wait in waits:
             clock.advance(wait)

@@ -5,7 +5,7 @@ import signal
 
 from twisted.trial import unittest
 
-from xbot.process.sighup import HangUp
+from xbot.process.sighup import SighupService
 
 
 class Reactor:
@@ -23,7 +23,7 @@ class HangUpTests(unittest.TestCase):
         before = signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
         self.addCleanup(signal.signal, signal.SIGHUP, before)
         reactor = Reactor()
-        service = HangUp(reactor, self.fail)
+        service = SighupService(reactor, self.fail)
         os.kill(os.getpid(), signal.SIGHUP)
         service.startService()
         os.kill(os.getpid(), signal.SIGHUP)

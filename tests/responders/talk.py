@@ -10,16 +10,16 @@ from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED
 from xbot.config.settings import ResponderSettings, RoomSettings
-from xbot.engine.bot import Itself
+from xbot.engine.bot import EngineBot
 from xbot.engine.dispatch.dispatcher import Dispatcher
-from xbot.engine.loading.lifecycle import Lives
+from xbot.engine.loading.lifecycle import Lifecycle
 from xbot.engine.loading.loader import load_responders
 from xbot.model.access import Access, Whom
 from xbot.model.errors import TooManyRooms
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.model.status import Link, Overview, Phase, Place
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.journal import MemoryJournal
 from xbot.testing.surroundings import ThreadlessClock, in_this_thread
@@ -95,7 +95,7 @@ class Talk(TestCase):
         self.addCleanup(globalLogPublisher.removeObserver, got_event)
 
     def begin(self, *settings: ResponderSettings) -> None:
-        itself = Itself(
+        itself = EngineBot(
             self.clock,
             address=BOT,
             adapter=lambda: self.adapter,  # type: ignore[arg-type,return-value]
@@ -105,7 +105,7 @@ class Talk(TestCase):
             nick=lambda: "xbot",
             wall_clock=lambda: self.now,
         )
-        surroundings = Surroundings(
+        surroundings = Environment(
             self.clock,
             in_this_thread,
             self.sent.append,
@@ -116,7 +116,7 @@ class Talk(TestCase):
             itself,
         )
         responders = load_responders(settings, surroundings)
-        self.lives = Lives(responders)
+        self.lives = Lifecycle(responders)
         self.dispatcher = Dispatcher(
             responders,
             self.sent.append,

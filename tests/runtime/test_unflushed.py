@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from xbot.runtime.unflushed import Unsaved
+from xbot.runtime.unflushed import Unflushed
 
 
 class UnsavedTests(TestCase):
@@ -18,7 +18,7 @@ class UnsavedTests(TestCase):
             flushing.append(Deferred())
             return flushing[-1]
 
-        unsaved = Unsaved("tea", flushed)
+        unsaved = Unflushed("tea", flushed)
         self.assertFalse(unsaved)
         self.assertIsNone(unsaved.saved())
         unsaved.got_write()
@@ -39,7 +39,7 @@ class UnsavedTests(TestCase):
         events = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        unsaved = Unsaved("tea", lambda: fail(OSError("no space")))
+        unsaved = Unflushed("tea", lambda: fail(OSError("no space")))
         unsaved.got_write()
         saved = unsaved.saved()
         assert saved is not None

@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from xbot.config.settings import Listen
-from xbot.web.listener import RETRY, Listening
+from xbot.web.listener import RETRY, Listener
 
 
 class Taken(MemoryReactorClock):
@@ -35,7 +35,7 @@ class RetryTests(unittest.TestCase):
     def test_taken(self):
         """A port that is taken is tried again until it is free."""
         clock = Taken()
-        listening = Listening(Listen("127.0.0.1", 1), Factory(), clock)
+        listening = Listener(Listen("127.0.0.1", 1), Factory(), clock)
         listening.start()
         self.assertFalse(listening.is_open)
         clock.advance(RETRY)
@@ -54,7 +54,7 @@ class RetryTests(unittest.TestCase):
         ):
             clock = Taken()
             self.patch(clock, "listenUNIX", _raising(error))
-            listening = Listening(Listen(path=path), Factory(), clock)
+            listening = Listener(Listen(path=path), Factory(), clock)
             with capturedLogs() as events:
                 listening.start()
             self.assertEqual(
@@ -65,7 +65,7 @@ class RetryTests(unittest.TestCase):
     def test_stop(self):
         """After the stop nothing is tried again."""
         clock = Taken()
-        listening = Listening(Listen("127.0.0.1", 1), Factory(), clock)
+        listening = Listener(Listen("127.0.0.1", 1), Factory(), clock)
         listening.start()
         listening.stop()
         self.assertEqual(clock.getDelayedCalls(), [])
@@ -86,7 +86,7 @@ class SocketTests(unittest.TestCase):
         self.path = self.folder / "socket"
 
     def listening(self):
-        listening = Listening(Listen(path=self.path), Factory(), reactor)
+        listening = Listener(Listen(path=self.path), Factory(), reactor)
         # A try that fails must not be followed by another in these tests.
         self.patch(listening, "_reactor", _WithClock(reactor))
         self.addCleanup(listening.stop)

@@ -13,7 +13,7 @@ from xbot import Failed, say, webhook
 from xbot.api.decorators import is_responder
 from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSettings
 from xbot.engine.loading import code
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.runtime.responder import Responder
 from xbot.testing.surroundings import Around
 from xbot.web.posting import Posted
@@ -134,4 +134,4 @@ class DeclaredTests(ResponderCase):
             yield "x"
 
         for function in (lambda payload: None, lambda a, b, c: None, yields):
-            self.assertRaises(Wrong, self.load, webhook("orders")(function))
+            self.assertRaises(Mistakes, self.load, webhook("orders")(function))

@@ -12,7 +12,7 @@ from xbot.runtime.interfaces import IBot
 from xbot.runtime.scope import Scope, current
 
 
-class OwnBot:
+class BotProxy:
     """``bot``: what a responder can ask of the bot itself, and have it do. ::
 
         @respond("where", help="where I am")
@@ -97,4 +97,4 @@ def _itself(what: str) -> IBot:
 
 
 #: The bot, for whichever responder's code asks.
-bot = OwnBot()
+bot = BotProxy()

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from xbot.chat.interfaces import IAdapter
 from xbot.config.settings import Config
-from xbot.engine.bot import Itself
+from xbot.engine.bot import EngineBot
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.filters import Rooms
 from xbot.engine.dispatch.limits import Limits
 from xbot.engine.dispatch.runs import Run
-from xbot.engine.loading.lifecycle import Lives
+from xbot.engine.loading.lifecycle import Lifecycle
 from xbot.engine.loading.loader import load_responders, modules_of
 from xbot.engine.loading.reimport import fresh_modules
 from xbot.engine.outbox import Outbox
@@ -23,7 +23,7 @@ from xbot.model.status import Link, Overview, Phase, Place
 from xbot.process.shutdown import CLOSE_TIMEOUT, within
 from xbot.process.threads import RunsInThread
 from xbot.runtime.call_types import TakesPost
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.runtime.responder import Responder
 from xbot.state.interfaces import IBrain, IJournal
 
@@ -75,7 +75,7 @@ class Assembly:
         self._make_journal = make_journal
         self._began = clock.seconds()
         address = str(config.xmpp.jid)
-        self._surroundings = Surroundings(
+        self._surroundings = Environment(
             clock,
             in_thread,
             lambda message: self.outbox.put(message),
@@ -83,7 +83,7 @@ class Assembly:
             brain.flushed,
             self._is_room,
             address,
-            Itself(
+            EngineBot(
                 clock,
                 address=address,
                 adapter=lambda: self.adapter,
@@ -95,7 +95,7 @@ class Assembly:
             ),
         )
         self.responders = load_responders(config.responders, self._surroundings)
-        self._lives = Lives(self.responders)
+        self._lives = Lifecycle(self.responders)
         self.journal = self._journal_for(config, self.responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from xbot.app.service import BotService
 from xbot.chat.xmpp.wire.wire_log import NAMESPACE as WIRE
-from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import BotSettings, Config
 from xbot.control.server import SayServer
 from xbot.logs.levels import Levels
@@ -25,7 +25,7 @@ from xbot.logs.observer import LogWriter, is_journal
 from xbot.logs.repeats import WINDOW
 from xbot.model.errors import EXIT_CONFIG
 from xbot.process import systemd
-from xbot.process.sighup import HangUp
+from xbot.process.sighup import SighupService
 from xbot.process.steady_clock import make_steady
 from xbot.text.terminal import show_all
 
@@ -49,14 +49,14 @@ def make_daemon(
         exit_status.value = EXIT_CONFIG
         _stop(reactor)
 
-    trace = Trace() if is_traced else None
+    trace = WireLog() if is_traced else None
     bot = BotService(config, reactor, gave_up, trace=trace)
     daemon = Daemon(config.bot, twistd, reactor, is_traced=is_traced)
     bot.got_config = daemon.got_config
     bot.say = SayServer(config.bot.state, bot.for_scripts(), reactor)
     reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
     # Before the bot, which says when it is ready to be told to reload.
-    HangUp(reactor, bot.reload).setServiceParent(daemon)
+    SighupService(reactor, bot.reload).setServiceParent(daemon)
     bot.setServiceParent(daemon)
     notifier = systemd.notifier()
     if notifier is not None:

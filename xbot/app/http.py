@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xbot.webhooks.door import Door
 
 
-class Serving:
+class HttpServices:
     """Nothing, for as long as the ini has no ``[http]``; else on its address.
 
     ``overview`` tells how the bot is, and ``assembly`` says what webhooks say.

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 SETTLE = 0.1
 
 
-class Reloading:
+class ReloadQueue:
     """Does ``work`` when asked, between :meth:`begin` and :meth:`end`.
 
     Whoever asks while it is at work gets one more, together with all others who

@@ -13,7 +13,7 @@ from xbot.state.brain.brain import Brain
 from xbot.state.interfaces import IJournal
 
 
-class Machine:
+class Resources:
     """Of one bot, whose files are in the folder ``state``. Making it starts and opens nothing."""
 
     def __init__(self, reactor: Any, state: Path) -> None:

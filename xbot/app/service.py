@@ -14,15 +14,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.app.assembly import Assembly, Prepared
-from xbot.app.http import Serving
-from xbot.app.reload_queue import Reloading
-from xbot.app.resources import Machine
+from xbot.app.http import HttpServices
+from xbot.app.reload_queue import ReloadQueue
+from xbot.app.resources import Resources
 from xbot.app.status_report import command, skill, survey
 from xbot.chat.xmpp.adapter import XmppAdapter
-from xbot.chat.xmpp.network import Linking
+from xbot.chat.xmpp.network import XmppNetwork
 from xbot.chat.xmpp.rooms.room import State as RoomState
 from xbot.chat.xmpp.stream.connection import State, Status
-from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.control.server import Bot as SayBot
@@ -39,7 +39,7 @@ from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
 from xbot.model.jid import Jid
 from xbot.model.journal_entry import UnusableJournal
-from xbot.model.recent_events import Change, Recent
+from xbot.model.recent_events import Change, RecentEvents
 from xbot.model.status import Overview, Phase
 from xbot.process.shutdown import DRAIN_TIMEOUT
 from xbot.state.interfaces import IJournal
@@ -68,20 +68,20 @@ class BotService(Service):
         reactor: Any,
         gave_up: Callable[[str], None],
         load: Callable[[Path], Config] = load,
-        trace: Trace | None = None,
+        trace: WireLog | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.phase = Phase.STARTING
         self.got_phase: Callable[[Phase], object] = lambda phase: None
         self.got_config: Callable[[Config], object] = lambda config: None
-        self.recent = Recent()
+        self.recent = RecentEvents()
         self._wall_clock = wall_clock
         self._began: float = reactor.seconds()
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._reloading = Reloading(reactor, self._reload_in_public)
-        self._machine = Machine(reactor, config.bot.state)
+        self._reloading = ReloadQueue(reactor, self._reload_in_public)
+        self._machine = Resources(reactor, config.bot.state)
         self._assembly = Assembly(
             config,
             reactor,
@@ -97,10 +97,10 @@ class BotService(Service):
         self.brain = self._machine.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
-        self._linking = Linking(
+        self._linking = XmppNetwork(
             self._assembly, reactor, lambda: bool(self.running), gave_up, self._got_status, trace
         )
-        self.serving = Serving(self._assembly, reactor, self.overview, wall_clock)
+        self.serving = HttpServices(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
 
     @property

@@ -22,7 +22,7 @@ from twisted.logger import (
 
 from xbot.app.assembly import Assembly
 from xbot.app.demo import Console
-from xbot.app.resources import Machine
+from xbot.app.resources import Resources
 from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.chat.terminal.completion import completions
 from xbot.config.settings import Config
@@ -146,7 +146,7 @@ class Shell:
         self._name = settings.bot.name
         self._prefix = settings.bot.prefix
         self._reactor = reactor
-        self._machine = Machine(reactor, state)
+        self._machine = Resources(reactor, state)
         self._assembly = Assembly(
             settings.without_rates(),
             reactor,

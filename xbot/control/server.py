@@ -27,7 +27,7 @@ from xbot.model.errors import reason
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.process.uptime import uptime
-from xbot.web.listener import Listening
+from xbot.web.listener import Listener
 
 #: So many may wait at once, and so many seconds have they to say what they want.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
@@ -61,7 +61,7 @@ class SayServer:
         self._state = state
         where = Listen(path=state / SOCKET_NAME)
         self._factory = SayFactory(bot, reactor)
-        self._listening = Listening(where, self._factory, reactor, mode=0o600)
+        self._listening = Listener(where, self._factory, reactor, mode=0o600)
 
     def start(self) -> None:
         """Let people in."""
@@ -80,7 +80,7 @@ class SayServer:
 
 
 class SayFactory(Factory):
-    """Makes a :class:`Saying` for each who connects."""
+    """Makes a :class:`SayProtocol` for each who connects."""
 
     noisy = False
 
@@ -88,12 +88,12 @@ class SayFactory(Factory):
         self.bot = bot
         self.clock = clock
         self.uptime = uptime
-        self.open: set[Saying] = set()
+        self.open: set[SayProtocol] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         if len(self.open) >= MAX_CONNECTIONS:
             return None
-        saying = Saying(self.bot, self.clock)
+        saying = SayProtocol(self.bot, self.clock)
         saying.factory = self
         return saying
 
@@ -103,7 +103,7 @@ class SayFactory(Factory):
             saying.answer(Reply(Result.LOST, "the bot stops"))
 
 
-class Saying(LineOnlyReceiver):
+class SayProtocol(LineOnlyReceiver):
     """One request, and its answer."""
 
     delimiter = b"\n"

@@ -15,7 +15,7 @@ MAX_HISTORY = 100
 
 
 @frozen
-class Remembered:
+class DowngradeProtection:
     """One message of a room's history; ``seconds`` since the epoch."""
 
     stanza: Element
@@ -23,8 +23,8 @@ class Remembered:
 
 
 def wanted_history(
-    history: deque[Remembered], wish: Element | None, now: float
-) -> Iterator[Remembered]:
+    history: deque[DowngradeProtection], wish: Element | None, now: float
+) -> Iterator[DowngradeProtection]:
     """XEP-0045 7.2.14: what of the history a joining client asked for; all if it did not.
 
     ``since`` is not looked at; a number that is none counts as not given.
@@ -43,8 +43,10 @@ def wanted_history(
     return iter(entries)
 
 
-def _last_that_fit(entries: list[Remembered], characters: int) -> list[Remembered]:
-    fitting: list[Remembered] = []
+def _last_that_fit(
+    entries: list[DowngradeProtection], characters: int
+) -> list[DowngradeProtection]:
+    fitting: list[DowngradeProtection] = []
     for entry in reversed(entries):
         characters -= len(markup.serialise(entry.stanza))
         if characters < 0:

@@ -9,7 +9,7 @@ from typing import Protocol
 from attrs import Factory, define, field
 
 from xbot.embedded_server import markup
-from xbot.embedded_server.history import MAX_HISTORY, Remembered, wanted_history
+from xbot.embedded_server.history import MAX_HISTORY, DowngradeProtection, wanted_history
 from xbot.embedded_server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
 from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
@@ -81,7 +81,7 @@ class Room:
     banned: set[str] = field(factory=set)
     affiliations: dict[str, str] = field(factory=dict)
     occupants: dict[str, Occupant] = field(factory=dict)
-    history: deque[Remembered] = field(default=Factory(lambda: deque(maxlen=MAX_HISTORY)))
+    history: deque[DowngradeProtection] = field(default=Factory(lambda: deque(maxlen=MAX_HISTORY)))
     _nicks: dict[Jid, str] = field(factory=dict, init=False)
 
     # -- asked by anybody
@@ -119,7 +119,7 @@ class Room:
         if ago is None:
             self.broadcast(message)
         else:
-            self.history.append(Remembered(message, self.now() - ago))
+            self.history.append(DowngradeProtection(message, self.now() - ago))
         return stanza_id
 
     def kick(self, nick: str, code: int = 307, reason: str = "") -> None:
@@ -207,7 +207,7 @@ class Room:
         ]
         message.addChild(element(NS_STANZA_ID, "stanza-id", id=self.make_token(), by=by))
         if child(message, NS_CLIENT, "body") is not None:
-            self.history.append(Remembered(markup.copied(message, to=None), self.now()))
+            self.history.append(DowngradeProtection(markup.copied(message, to=None), self.now()))
         for occupant in self._witnesses():
             occupant.send(message)
 

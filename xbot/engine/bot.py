@@ -21,7 +21,7 @@ from xbot.runtime.interfaces import IBot
 
 
 @implementer(IBot)
-class Itself:
+class EngineBot:
     """One bot. What changes while it lives is asked for each time.
 
     ``named`` are the rooms of the ini, by bare address, and ``nick`` is what the

@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from xbot.matching.cost import BUDGET
 from xbot.matching.guarded_search import Asked
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
-from xbot.matching.prefilter import Sieve
+from xbot.matching.prefilter import Prefilter
 from xbot.matching.prefixes import Prefixes
 from xbot.matching.regex_search import Groups
 from xbot.matching.required_literals import beginnings, folded, is_plain, required
-from xbot.matching.strategy import Way, way_of
+from xbot.matching.strategy import Strategy, way_of
 
 K = TypeVar("K", bound=Hashable)
 
@@ -62,7 +62,9 @@ class Matcher(Generic[K]):
             (number, beginnings(way.tree), is_plain(way.tree))
             for number, way in self._of_kind("match")
         )
-        self._heard = Sieve((number, required(way.tree)) for number, way in self._of_kind("hear"))
+        self._heard = Prefilter(
+            (number, required(way.tree)) for number, way in self._of_kind("hear")
+        )
 
     def commands(self, addressed: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
         """Everyone with a ``match`` pattern that fits what is said to the bot, in order."""
@@ -84,7 +86,7 @@ class Matcher(Generic[K]):
             self._heard.candidates(folded(body[:MAX_SEARCHED]))
         )
 
-    def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Way]]:
+    def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Strategy]]:
         for number, (_, way) in enumerate(self._entries):
             if way.pattern.kind == kind:
                 yield number, way
@@ -94,7 +96,7 @@ class Matcher(Generic[K]):
     ) -> list[Found[K]] | Deferred[list[Found[K]]]:
         found: list[Found[K]] = []
         # Where in the list the answers belong that are not there yet.
-        guarded: list[tuple[int, K, Way]] = []
+        guarded: list[tuple[int, K, Strategy]] = []
         sure: set[K] = set()
         length, budget = len(text), BUDGET
         for number in candidates:
@@ -120,7 +122,7 @@ class Matcher(Generic[K]):
 def _merged(
     answers: list[Groups],
     found: list[Found[K]],
-    guarded: list[tuple[int, K, Way]],
+    guarded: list[tuple[int, K, Strategy]],
 ) -> list[Found[K]]:
     """All in order, each key once."""
     places: list[tuple[int, int, K, Groups]] = [

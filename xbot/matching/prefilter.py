@@ -16,7 +16,7 @@ _Trie = dict[str, Any]
 _END = ""
 
 
-class Sieve:
+class Prefilter:
     """Numbers by the texts of which one must be held; with None, none need be."""
 
     def __init__(self, entries: Iterable[tuple[int, frozenset[str] | None]]) -> None:

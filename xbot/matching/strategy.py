@@ -13,7 +13,7 @@ from xbot.matching.tree import Node, parse
 Name = Literal["harmless", "guarded"]
 
 
-class Way:
+class Strategy:
     """How to run one pattern.
 
     ``harmless``: by re, which surely is done with any text in a few milliseconds.
@@ -71,6 +71,6 @@ class Way:
 
 
 @lru_cache(16384)
-def way_of(pattern: Pattern) -> Way:
+def way_of(pattern: Pattern) -> Strategy:
     """The way of a pattern, found out once: a reload has most patterns again."""
-    return Way(pattern)
+    return Strategy(pattern)

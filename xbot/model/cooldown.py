@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from xbot.model.fair_share import may_have_more
 
 
-class Throttle:
+class Cooldown:
     """Allows each key once in ``period`` seconds, and at most ``most`` keys in that time.
 
     Of those that are said to be of one ``share`` (a domain, a room) it allows as

@@ -38,7 +38,7 @@ class Change:
     problem: str | None = None
 
 
-class Recent:
+class RecentEvents:
     """The last commands and the last changes of the connection, the newest last."""
 
     def __init__(self) -> None:

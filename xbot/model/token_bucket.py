@@ -40,7 +40,7 @@ class _Bucket:
     is_over: bool = False
 
 
-class Buckets:
+class TokenBuckets:
     """A bucket for each key.
 
     A key that went over its rate is over it until its bucket is full again:

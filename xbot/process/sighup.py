@@ -9,7 +9,7 @@ from typing import Any
 from twisted.application.service import Service
 
 
-class HangUp(Service):
+class SighupService(Service):
     """Calls ``got_signal`` at each SIGHUP, which would end the process otherwise.
 
     To be started and stopped in the main thread, which alone may handle

@@ -14,7 +14,7 @@ from xbot.runtime.interfaces import IBot
 
 
 @frozen(eq=False, repr=False)
-class Surroundings:
+class Environment:
     """What the bot lends to its responders.
 
     ``say`` takes what is to be said, in the reactor's thread. ``memory`` gives

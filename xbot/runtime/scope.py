@@ -29,11 +29,11 @@ from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.runtime.answers import Answers, cut
 from xbot.runtime.call_types import Call, TakesPost, Work
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.runtime.failures import Failed
 from xbot.runtime.interfaces import IBot
 from xbot.runtime.timer import Timer
-from xbot.runtime.unflushed import Unsaved
+from xbot.runtime.unflushed import Unflushed
 
 #: In :data:`PERIOD` seconds one responder says no more than this unasked.
 MAX_SAID = 100
@@ -121,13 +121,13 @@ class Scope:
 
     _log = Logger()
 
-    def __init__(self, name: str, surroundings: Surroundings, limit: float = 30.0) -> None:
+    def __init__(self, name: str, surroundings: Environment, limit: float = 30.0) -> None:
         self.name = name
         self.state = State.LOADED
         #: What takes what is posted, by the webhook's name.
         self.posts: dict[str, TakesPost] = {}
         #: What it remembers, and may forget in a crash.
-        self.unsaved = Unsaved(name, surroundings.saved)
+        self.unsaved = Unflushed(name, surroundings.saved)
         self._surroundings = surroundings
         self._limit = limit
         self._timers: list[Timer] = []

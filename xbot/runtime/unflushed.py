@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 
-class Unsaved:
+class Unflushed:
     """True while something of it may not be durable.
 
     ``flushed`` fires once all that was remembered before is; ``name`` is the responder's.

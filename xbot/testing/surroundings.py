@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.testing.brain import MemoryBrain
 
 
@@ -49,9 +49,9 @@ class Around:
     rooms: set[str] = field(factory=set)
     saving: Callable[[], Deferred[None]] | None = None
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> Environment:
         """All of it, for :func:`xbot.engine.loading.loader.load_responders`."""
-        return Surroundings(
+        return Environment(
             self.clock,
             self.in_thread,
             self.said.append,

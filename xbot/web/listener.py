@@ -23,7 +23,7 @@ RETRY = 30.0
 BACKLOG = 50
 
 
-class Listening:
+class Listener:
     """Listens at ``where`` for ``factory``, between :meth:`start` and :meth:`stop`.
 
     A place that is taken is told once and tried again: the bot does its work

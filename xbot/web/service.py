@@ -18,7 +18,7 @@ from xbot.config.settings import HttpSettings
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview
 from xbot.web.answer import CSS, JSON, SVG, Answer
-from xbot.web.listener import Listening
+from xbot.web.listener import Listener
 from xbot.web.metrics import Metrics
 from xbot.web.page import page
 from xbot.web.posting import TakesPosts
@@ -61,7 +61,7 @@ class StatusServer:
         self._began = self._expected = 0.0
         server = HttpServer(self._pages(), _hosts(settings), reactor, door)
         # A proxy in the socket's group may connect.
-        self.listening = Listening(settings.listen, Bounded(server, reactor), reactor, mode=0o660)
+        self.listening = Listener(settings.listen, Bounded(server, reactor), reactor, mode=0o660)
 
     def start(self) -> None:
         """Listen, and look at the bot from time to time."""

@@ -10,11 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from xbot.config.settings import RESPONDER, WebhookSettings
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.errors import XbotError
 from xbot.model.file_state import FileUnavailable
 from xbot.model.status import Posts
-from xbot.model.token_bucket import Buckets, Verdict
+from xbot.model.token_bucket import TokenBuckets, Verdict
 from xbot.process.threads import Busy
 from xbot.runtime.call_types import TakesPost
 from xbot.runtime.failures import Failed
@@ -84,8 +84,8 @@ class Door:
     ) -> None:
         self._spool = spool
         self._taker = taker
-        self._refusals = Throttle(clock)
-        self._taken = Buckets(clock.seconds)
+        self._refusals = Cooldown(clock)
+        self._taken = TokenBuckets(clock.seconds)
         self._webhooks: dict[str, WebhookSettings] = {}
         # By name and HTTP status.
         self._answers: dict[str, Counter[str]] = {}

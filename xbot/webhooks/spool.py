@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.file_state import FileState
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
@@ -99,7 +99,7 @@ class Spool:
         # The batches of processes before us.
         self._old: set[str] = set()
         self._new_keys = 0
-        self._telling = Throttle(reactor)
+        self._telling = Cooldown(reactor)
         self._is_held = False
 
     @property

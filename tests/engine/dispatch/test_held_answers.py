@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from xbot.engine.dispatch.held_answers import NOT_SAVED, Held
+from xbot.engine.dispatch.held_answers import NOT_SAVED, HeldAnswers
 from xbot.model.message import Message
 
 
@@ -13,7 +13,7 @@ class HeldTests(TestCase):
     def setUp(self) -> None:
         self.said: list[str] = []
         self.saving: list[Deferred[str] | None] = []
-        self.held = Held(lambda message: self.said.append(message.body), self.saved)
+        self.held = HeldAnswers(lambda message: self.said.append(message.body), self.saved)
 
     def saved(self) -> Deferred[str] | None:
         return self.saving[-1] if self.saving else None

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from xbot.engine.dispatch import ordering
 from xbot.engine.dispatch.dispatcher import Dispatcher
-from xbot.engine.dispatch.routing import Choosing
+from xbot.engine.dispatch.routing import Routing
 from xbot.matching.guarded_search import Asked
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
@@ -66,7 +66,7 @@ class ChoosingTests(TestCase):
             (Pattern.match(rf"g{GUARDED}o*"), Pattern.hear(rf"o{GUARDED}")),
         ):
             worker = SlowWorker()
-            choosing = Choosing(
+            choosing = Routing(
                 [
                     responder("all", None),
                     responder("hears", heard),
@@ -80,7 +80,7 @@ class ChoosingTests(TestCase):
                 addressed: str | None,
                 body: str,
                 *absent: str,
-                choosing: Choosing = choosing,
+                choosing: Routing = choosing,
                 worker: SlowWorker = worker,
             ) -> list[str]:
                 chosen = choosing.choose(

@@ -13,7 +13,7 @@ import attrs
 from twisted.trial.unittest import TestCase
 
 from xbot.config.settings import ResponderSettings
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.engine.loading.own_options import OwnOptions
 from xbot.engine.loading.parameters import parameters_of
 
@@ -71,7 +71,7 @@ class OwnOptionsTests(TestCase):
         return own.values(parameters)
 
     def mistakes(self, cls: type, **texts: str) -> list[tuple[str, str]]:
-        with self.assertRaises(Wrong) as caught:
+        with self.assertRaises(Mistakes) as caught:
             self.values(cls, **texts)
         return list(caught.exception.mistakes)
 
@@ -144,4 +144,4 @@ class OwnOptionsTests(TestCase):
     def test_two_spellings(self) -> None:
         """One option written in two ways is a mistake."""
         own = OwnOptions(ResponderSettings("x", settings={"a-b": "1", "a_b": "2"}))
-        self.assertRaises(Wrong, own.check, [])
+        self.assertRaises(Mistakes, own.check, [])

@@ -34,13 +34,13 @@ from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.stream.login import Account, Login
 from xbot.chat.xmpp.stream.redirect import RedirectableEndpoint
 from xbot.chat.xmpp.stream.stream import WRITABLE_EVENT, Stream, StreamFactory
-from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.subscriptions import Subscriptions
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import ElementStream
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.chat.xmpp.wire.fast_elements import FastElementStream
-from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import RoomSettings, XmppSettings
 from xbot.model.errors import NotConnected, Unreachable
 from xbot.model.jid import Jid
@@ -82,7 +82,7 @@ class XmppAdapter:
         in_thread: InThread,
         invited: InvitedRooms | None = None,
         nick: str = "xbot",
-        trace: Trace | None = None,
+        trace: WireLog | None = None,
         ignores: Ignores | None = None,
         elapsed: Callable[[], float] | None = None,
     ) -> None:
@@ -92,7 +92,7 @@ class XmppAdapter:
         self.jid: Jid | None = None
         #: How long the text of one message may be, by what the server of now has told.
         self.measure: Measure = usual(SAFE)
-        self.managed = Managed(
+        self.managed = StreamManagement(
             receipts.got_delivered,
             receipts.got_returned,
             receipts.got_refused,

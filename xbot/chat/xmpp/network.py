@@ -12,7 +12,7 @@ from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.rooms.invited_rooms import FILE_NAME as ROOMS_NAME
 from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
 from xbot.chat.xmpp.stream.connection import Status
-from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import EMBEDDED, Config
 from xbot.process.shutdown import HAND_OVER_TIMEOUT
 from xbot.process.threads import InThread
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xbot.embedded_server.service import Embedded
 
 
-class Linking:
+class XmppNetwork:
     """The ``adapter`` of ``assembly``, and the server of its own where the ini asks for one.
 
     Making it raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the
@@ -38,7 +38,7 @@ class Linking:
         is_running: Callable[[], bool],
         gave_up: Callable[[str], None],
         got_status: Callable[[Status], object],
-        trace: Trace | None,
+        trace: WireLog | None,
     ) -> None:
         self._assembly = assembly
         self._reactor = reactor

@@ -12,7 +12,7 @@ from twisted.words.xish import domish
 from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import XmppSettings
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.errors import InvalidJid, NotConnected
 from xbot.model.jid import Jid
 
@@ -40,7 +40,7 @@ class Subscriptions(Handler):
         self.counts: Counter[str] = Counter()
         self._contacts = contacts
         self._account = settings.jid.bare
-        self._throttle = Throttle(clock)
+        self._throttle = Cooldown(clock)
 
     def observe(self) -> None:
         self.watch("presence", self.got_presence)

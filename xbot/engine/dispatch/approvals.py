@@ -16,7 +16,7 @@ from xbot.engine.dispatch.filters import may_have_effects
 from xbot.model.access import identity_of, refusal
 from xbot.model.errors import XbotError
 from xbot.model.message import Message, reply_to
-from xbot.model.token_bucket import Buckets, Rate, Verdict
+from xbot.model.token_bucket import Rate, TokenBuckets, Verdict
 from xbot.process.threads import Busy
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
@@ -89,7 +89,7 @@ class Approvals:
         self._new_code = new_code
         self._requests: dict[str, _Request] = {}
         self._over: deque[str] = deque(maxlen=MAX_OVER)
-        self._wrong = Buckets(clock.seconds)
+        self._wrong = TokenBuckets(clock.seconds)
         route = Route(None, self._approve, effect=False)
         self._responder, self._route = Responder("approve", (route,)), route
 

@@ -21,22 +21,22 @@ from xbot.engine.dispatch import interrupted
 from xbot.engine.dispatch.approvals import Approvals
 from xbot.engine.dispatch.consent import Consent, NoConsent
 from xbot.engine.dispatch.duplicates import RecentKeys
-from xbot.engine.dispatch.durability import Unsafe
+from xbot.engine.dispatch.durability import Durability
 from xbot.engine.dispatch.fallbacks import Fallbacks
 from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects, reason_to_drop
 from xbot.engine.dispatch.interrupted import Deliver
-from xbot.engine.dispatch.journal_gate import Accepting
+from xbot.engine.dispatch.journal_gate import JournalGate
 from xbot.engine.dispatch.limits import Limits, Over
 from xbot.engine.dispatch.missed import Missed
-from xbot.engine.dispatch.ordering import InOrder, pass_on
-from xbot.engine.dispatch.paging import More
+from xbot.engine.dispatch.ordering import Ordering, pass_on
+from xbot.engine.dispatch.paging import Paging
 from xbot.engine.dispatch.questions import Questions
-from xbot.engine.dispatch.routing import Choosing
+from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
 from xbot.model.access import refusal
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
@@ -107,8 +107,8 @@ class Dispatcher:
         self.fates: Counter[str] = Counter()
         self._worker = worker
         self.responders = tuple(responders)
-        self._choosing = Choosing(responders, worker)
-        self._in_order = InOrder()
+        self._choosing = Routing(responders, worker)
+        self._in_order = Ordering()
         self._send = send
         self._name = name
         self._prefix = prefix
@@ -116,22 +116,22 @@ class Dispatcher:
         self._rooms = rooms
         self._wall_clock = wall_clock
         self._limits = limits
-        self._more = More(clock)
+        self._more = Paging(clock)
         self._questions = Questions(clock)
         self._runs = Runs(
             clock, self._say, self._got_end, self._more.keep, self._questions.ask, measure
         )
         self._ended = ended
-        self._accepting = Accepting(journal, self._runs) if journal is not None else None
+        self._accepting = JournalGate(journal, self._runs) if journal is not None else None
         self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)
         self._consent = Consent(
             self._questions, self._approvals, self._say, self._command, self._may_use
         )
-        self._denials = Throttle(clock, most=MAX_DENIALS)
+        self._denials = Cooldown(clock, most=MAX_DENIALS)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
         self._recent = RecentKeys()
         self._fallbacks = Fallbacks()
-        self._unsafe = Unsafe()
+        self._unsafe = Durability()
         self._is_stopped = False
         #: Whether what is dropped is told at debug level, one by one.
         self.tells_all = True
@@ -239,14 +239,14 @@ class Dispatcher:
         messages.
         """
         self.responders = tuple(responders)
-        self._choosing = Choosing(responders, self._worker)
+        self._choosing = Routing(responders, self._worker)
         self._name = name
         self._prefix = prefix
         self._rooms = rooms
 
     def got_journal(self, journal: IJournal) -> None:
         """There was none; from now on there is, for good."""
-        self._accepting = Accepting(journal, self._runs)
+        self._accepting = JournalGate(journal, self._runs)
 
     @property
     def is_asking(self) -> bool:
@@ -289,7 +289,7 @@ class Dispatcher:
         reason = reason_to_drop(message)
         if reason is not None:
             return dropped(reason)
-        chosen = self._choose(message, Choosing(self.responders))
+        chosen = self._choose(message, Routing(self.responders))
         assert isinstance(chosen, list)
         return explain(
             message,
@@ -309,9 +309,7 @@ class Dispatcher:
             or self._more.find(message, addressed)
         )
 
-    def _choose(
-        self, message: Message, choosing: Choosing
-    ) -> list[Chosen] | Deferred[list[Chosen]]:
+    def _choose(self, message: Message, choosing: Routing) -> list[Chosen] | Deferred[list[Chosen]]:
         addressed = self.addressed(message)
         # What the bot says in somebody's place answers nobody's question.
         if not message.hops and (expected := self._expected(message, addressed)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred, DeferredList
 
 
-class Unsafe:
+class Durability:
     """Messages by their keys, for as long as it is not decided what becomes of them."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from xbot.model.message import Message
 NOT_SAVED = "What I remembered of this is not saved yet: it is lost if I am restarted now."
 
 
-class Held:
+class HeldAnswers:
     """Hands messages on to ``say``.
 
     ``saved()`` is None when nothing has to be waited for; else it fires, with

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from xbot.engine.dispatch.journal_gate import Accepting
+from xbot.engine.dispatch.journal_gate import JournalGate
 from xbot.model.journal_entry import LAPSED, Entry
 from xbot.model.message import Message, reply_to
 
@@ -63,7 +63,7 @@ def reports(
 
 
 def tell(
-    accepting: Accepting, deliver: Deliver, now: float, command_of: Callable[[Message], str]
+    accepting: JournalGate, deliver: Deliver, now: float, command_of: Callable[[Message], str]
 ) -> Deferred[None]:
     """Have people told once, unless that does not arrive; fires when ``deliver`` has all.
 

@@ -24,7 +24,7 @@ from xbot.state.interfaces import IJournal
 ACCEPT_TIMEOUT = 30.0
 
 
-class Accepting:
+class JournalGate:
     """Starts ``runs``, and notes in ``journal`` what came of those that it accepted."""
 
     _log = Logger()

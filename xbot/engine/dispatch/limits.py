@@ -9,7 +9,7 @@ from typing import NamedTuple
 from twisted.logger import Logger
 
 from xbot.model.message import Message
-from xbot.model.token_bucket import Buckets, Rate, Verdict
+from xbot.model.token_bucket import Rate, TokenBuckets, Verdict
 from xbot.runtime.responder import Responder
 
 
@@ -34,9 +34,9 @@ class Limits:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.change(sender, room)
-        self._senders = Buckets(seconds)
-        self._rooms = Buckets(seconds)
-        self._responders = Buckets(seconds)
+        self._senders = TokenBuckets(seconds)
+        self._rooms = TokenBuckets(seconds)
+        self._responders = TokenBuckets(seconds)
 
     def change(self, sender: Rate | None, room: Rate | None) -> None:
         """From now on these; what was used up counts."""
@@ -77,7 +77,7 @@ class Limits:
         notice = f"{name} is asked too often; try again in a moment."
         return self._take(self._responders, name, responder.rate, notice)
 
-    def _take(self, buckets: Buckets, key: str, rate: Rate | None, notice: str) -> Over | None:
+    def _take(self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str) -> Over | None:
         verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
         if verdict is Verdict.WITHIN:
             return None

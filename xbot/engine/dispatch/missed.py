@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from xbot.engine.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.fair_share import domain_of
 from xbot.model.message import Message, reply_to
 from xbot.runtime.responder import Chosen
@@ -58,7 +58,7 @@ class Missed:
         self._say = say
         self._command_of = command_of
         self._is_new = is_new
-        self._told = Throttle(clock, PERIOD, MAX_PEOPLE)
+        self._told = Cooldown(clock, PERIOD, MAX_PEOPLE)
         # By whom an answer reaches: what was said to the bot alone must not be told in a room.
         self._late: dict[str, _Late] = {}
 

@@ -20,7 +20,7 @@ Ending = Deferred[None] | None
 Deal = Callable[[], Ending]
 
 
-class InOrder:
+class Ordering:
     """Deals with things, one after the other where one of a place has to wait."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ class _Kept(NamedTuple):
     pages: tuple[str, ...]
 
 
-class More:
+class Paging:
     """Keeps pages for people, each in the place where they asked; the oldest go first.
 
     Where there are too many, that is the oldest of the room, or domain, that has most.

@@ -20,7 +20,7 @@ _Key = tuple[int, int]
 _Keys = list[Found[_Key]]
 
 
-class Choosing:
+class Routing:
     """Knows what each of ``responders`` answers to. Guarded patterns are the ``worker``'s."""
 
     def __init__(self, responders: Sequence[Responder], worker: FindsGuarded | None = None) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from xbot.engine.dispatch.held_answers import Held
+from xbot.engine.dispatch.held_answers import HeldAnswers
 from xbot.engine.dispatch.output import Output
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
@@ -51,7 +51,7 @@ class Run:
     output: Output = field(
         init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
-    _held: Held | None = None
+    _held: HeldAnswers | None = None
     _deferred: Deferred[Any] | None = None
     _limit: IDelayedCall | None = None
     _asked: set[Deferred[Message]] = field(factory=set, init=False)
@@ -307,7 +307,7 @@ class Runs:
             return
         scope = run.responder.scope
         if run._held is None and scope is not None and scope.unsaved:
-            run._held = Held(self._say, scope.unsaved.saved)
+            run._held = HeldAnswers(self._say, scope.unsaved.saved)
         say = self._say if run._held is None else run._held.say
         for text in run.output.answer(message.body, self._measure()):
             say(evolve(message, body=text))

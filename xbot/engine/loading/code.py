@@ -12,21 +12,21 @@ from xbot.api.decorators import Declared, declared_by, posted_to, repeated_by
 from xbot.config.settings import ResponderSettings
 from xbot.engine.loading.callables import BadSignature, call_of, own_parameters, work_of
 from xbot.engine.loading.finding import find
-from xbot.engine.loading.mistakes import Wrong, blaming
+from xbot.engine.loading.mistakes import Mistakes, blaming
 from xbot.engine.loading.own_options import OwnOptions
 from xbot.engine.loading.parameters import Parameter, parameters_of
 from xbot.engine.loading.posts import post_of
 from xbot.engine.loading.routes import patterns_of, responder_of
 from xbot.runtime.call_types import Call, Work
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.runtime.responder import Responder
 from xbot.runtime.scope import Scope
 
 
-def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
+def responder_of_code(settings: ResponderSettings, surroundings: Environment) -> Responder:
     """What ``use`` or ``file`` names, imported, and made where it is a class.
 
-    Raises :class:`Wrong` with all that is wrong.
+    Raises :class:`Mistakes` with all that is wrong.
     """
     scope = Scope(settings.name, surroundings, settings.timeout)
     try:
@@ -41,7 +41,7 @@ def responder_of_code(settings: ResponderSettings, surroundings: Surroundings) -
     except BaseException as error:
         scope.close()
         if isinstance(error, BadSignature):
-            raise Wrong(("use", str(error))) from error
+            raise Mistakes(("use", str(error))) from error
         raise
 
 
@@ -69,13 +69,13 @@ def _assembled(
     settings: ResponderSettings,
     targets: Sequence[object],
     values: Sequence[Mapping[str, Any]],
-    surroundings: Surroundings,
+    surroundings: Environment,
     scope: Scope,
 ) -> Responder:
     lives = [_bind_life(target, surroundings, scope) for target in targets]
     if patterns_of(settings) and len(targets) > 1:
         option = "match" if settings.match else "hear"
-        raise Wrong((option, "its functions say what they answer to"))
+        raise Mistakes((option, "its functions say what they answer to"))
     declared = []
     for target, own, has_life in zip(targets, values, lives, strict=True):
         takes = own if inspect.isroutine(target) else {}
@@ -86,7 +86,7 @@ def _assembled(
 def _declared(
     settings: ResponderSettings,
     target: object,
-    surroundings: Surroundings,
+    surroundings: Environment,
     own: Mapping[str, Any],
     has_life: bool,
 ) -> list[tuple[Call, Declared]]:
@@ -97,18 +97,18 @@ def _declared(
     found = list(declared_by(target))
     if patterns and [function for function, _ in found if function is not target]:
         option = "match" if settings.match else "hear"
-        raise Wrong((option, "its methods say what they answer to"))
+        raise Mistakes((option, "its methods say what they answer to"))
     if patterns:
         effect = any(each.effect for _, declared in found for each in declared) or not found
         first = found[0][1][0] if found else given[0]
         usage, help = first.usage, first.help
         given = tuple(evolve(each, usage=usage, help=help, effect=effect) for each in given)
         if not callable(target):
-            raise Wrong(("use", f"{_shown(settings)} cannot be called"))
+            raise Mistakes(("use", f"{_shown(settings)} cannot be called"))
         found = [(target, given)]
     elif not found and not callable(target) and not has_life:
         what = "cannot be called, nor has it methods that answer"
-        raise Wrong(("use", f"{_shown(settings)} {what}"))
+        raise Mistakes(("use", f"{_shown(settings)} {what}"))
     declared = []
     for function, several in found:
         found_by = [each.pattern for each in several]
@@ -119,7 +119,7 @@ def _declared(
     return declared
 
 
-def _bind_life(target: object, surroundings: Surroundings, scope: Scope) -> bool:
+def _bind_life(target: object, surroundings: Environment, scope: Scope) -> bool:
     """What it does without being asked; whether there is any."""
     in_thread = surroundings.in_thread
     has_timers = False
@@ -131,7 +131,7 @@ def _bind_life(target: object, surroundings: Surroundings, scope: Scope) -> bool
     for function, names in posted_to(target):
         for name in names:
             if name in scope.posts:
-                raise Wrong(("use", f"two of its functions take what is posted to {name}"))
+                raise Mistakes(("use", f"two of its functions take what is posted to {name}"))
             scope.add_post(name, post_of(function, in_thread))
     is_asked = has_timers or bool(scope.posts)
     if inspect.isroutine(target):

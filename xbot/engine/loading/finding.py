@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from xbot.api.decorators import is_responder
 from xbot.config.settings import ResponderSettings
-from xbot.engine.loading.mistakes import Wrong, blaming
+from xbot.engine.loading.mistakes import Mistakes, blaming
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
@@ -27,7 +27,7 @@ _ENTRY_POINT = "entry-point:"
 
 
 def find(settings: ResponderSettings) -> list[object]:
-    """The functions, objects and classes that ``use`` or ``file`` names. Raises :class:`Wrong`."""
+    """The functions, objects and classes that ``use`` or ``file`` names; raises ``Mistakes``."""
     if settings.file is not None:
         return _all_of(_module_of_file(settings.file))
     use = settings.use or ""
@@ -40,7 +40,7 @@ def find(settings: ResponderSettings) -> list[object]:
         except ModuleNotFoundError as missing:
             if missing.name is None or not f"{module_name}.".startswith(f"{missing.name}."):
                 raise
-            raise Wrong(("use", _not_there(module_name, missing.name))) from None
+            raise Mistakes(("use", _not_there(module_name, missing.name))) from None
     if not path:
         assert isinstance(found, ModuleType)
         return _all_of(found)
@@ -48,7 +48,7 @@ def find(settings: ResponderSettings) -> list[object]:
         for part in path.split("."):
             found = getattr(found, part)
     except AttributeError:
-        raise Wrong(("use", f"{module_name} has no {path}")) from None
+        raise Mistakes(("use", f"{module_name} has no {path}")) from None
     return [found]
 
 
@@ -85,10 +85,12 @@ def _entry_point(name: str) -> EntryPoint:
     found = {each.value: each for each in _entry_points(name=name)}
     if not found:
         names = ", ".join(each.name for each in offered()) or "none"
-        raise Wrong(("use", f"no installed package offers {name!r}; there are: {names}"))
+        raise Mistakes(("use", f"no installed package offers {name!r}; there are: {names}"))
     if len(found) > 1:
         both = " and ".join(sorted(found))
-        raise Wrong(("use", f"several installed packages offer {name!r}: {both}; name the module"))
+        raise Mistakes(
+            ("use", f"several installed packages offer {name!r}: {both}; name the module")
+        )
     return next(iter(found.values()))
 
 
@@ -96,7 +98,7 @@ def _all_of(module: ModuleType) -> list[object]:
     """Everything of a module that answers or is repeated: public, its own, in its order."""
     found = [each for each in _public(module) if is_responder(each)]
     if not found:
-        raise Wrong(("use", f"nothing in {module.__file__} answers to anything"))
+        raise Mistakes(("use", f"nothing in {module.__file__} answers to anything"))
     return found
 
 

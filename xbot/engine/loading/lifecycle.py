@@ -17,7 +17,7 @@ from xbot.runtime.responder import Responder
 from xbot.runtime.scope import Scope
 
 
-class Lives:
+class Lifecycle:
     """The scopes of the responders that answer now, and of those that still have to end."""
 
     _log = Logger("xbot")

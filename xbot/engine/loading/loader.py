@@ -12,18 +12,18 @@ from xbot.config.options import BUNDLED, OPEN
 from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.engine.loading import finding
 from xbot.engine.loading.code import responder_of_code
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.engine.loading.routes import patterns_of, responder_of
 from xbot.engine.loading.templates import call_of_program, fill_of_reply
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.runtime.call_types import call_of
-from xbot.runtime.environment import Surroundings
+from xbot.runtime.environment import Environment
 from xbot.runtime.responder import Responder
 
 
 def load_responders(
     settings: Sequence[ResponderSettings],
-    surroundings: Surroundings,
+    surroundings: Environment,
     *,
     bundled: bool = True,
 ) -> tuple[Responder, ...]:
@@ -41,7 +41,7 @@ def load_responders(
     for each in _in_turn(settings, bundled):
         try:
             loaded.append(_load(each, surroundings))
-        except Wrong as wrong:
+        except Mistakes as wrong:
             problems += [problem(each, *mistake) for mistake in wrong.mistakes]
     if problems:
         close_all(loaded)
@@ -84,7 +84,7 @@ def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
     return Problem(settings.path, line, f"responder {settings.name}", option, reason)
 
 
-def _load(settings: ResponderSettings, surroundings: Surroundings) -> Responder:
+def _load(settings: ResponderSettings, surroundings: Environment) -> Responder:
     at_once = settings.runs if settings.runs > MAX_RUNS else None
     in_thread = partial(surroundings.in_thread, at_once=at_once, owner=settings.name)
     surroundings = evolve(surroundings, in_thread=in_thread)

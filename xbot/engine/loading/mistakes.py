@@ -14,7 +14,7 @@ from xbot.model.errors import XbotError
 _OURS = Path(__file__).resolve().parent
 
 
-class Wrong(XbotError):
+class Mistakes(XbotError):
     """Mistakes in the options of one responder: pairs of an option's name and what is wrong."""
 
     def __init__(self, *mistakes: tuple[str, str]) -> None:
@@ -27,12 +27,12 @@ def blaming(option: str, what: str) -> Iterator[None]:
     """Report whatever is raised inside, SystemExit included, and where it was raised."""
     try:
         yield
-    except (KeyboardInterrupt, Wrong):
+    except (KeyboardInterrupt, Mistakes):
         raise
     except BaseException as error:
         where = place_of(error)
         reason = f"{what}: {type(error).__name__}: {error}{where and f' ({where})'}"
-        raise Wrong((option, reason)) from error
+        raise Mistakes((option, reason)) from error
 
 
 def place_of(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from xbot.config.options import KINDS
 from xbot.config.settings import ResponderSettings
 from xbot.engine.loading.conversions import UnknownAnnotation
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.engine.loading.parameters import Kind, Parameter
 from xbot.text.did_you_mean import suggest
 
@@ -39,7 +39,7 @@ class OwnOptions:
             self._names[option] = name
 
     def check(self, parameters: Sequence[Parameter]) -> None:
-        """Raise :class:`Wrong` with all that is wrong, given all that the code takes."""
+        """Raise :class:`Mistakes` with all that is wrong, given all that the code takes."""
         known = self._known(parameters)
         takes_any = any(each.kind is Kind.VAR_KEYWORD for each in parameters)
         for option, name in self._names.items():
@@ -59,7 +59,7 @@ class OwnOptions:
             elif parameter.is_required:
                 self._mistakes.append((option, "is missing"))
         if self._mistakes:
-            raise Wrong(*dict.fromkeys(self._mistakes))
+            raise Mistakes(*dict.fromkeys(self._mistakes))
 
     def values(self, parameters: Iterable[Parameter]) -> dict[str, Any]:
         """What to give these by name; they are checked."""

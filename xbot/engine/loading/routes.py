@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xbot.api.decorators import Declared
 from xbot.config.settings import ResponderSettings
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.matching.pattern import Pattern
 from xbot.matching.usage_of import readable
 from xbot.runtime.call_types import Call, Fill
@@ -32,7 +32,7 @@ def responder_of(
     """One of these settings, which answers to what is ``declared``; ``fill`` does so at once."""
     if not declared and not may_be_silent:
         option = "match" if settings.use is None and settings.file is None else "use"
-        raise Wrong((option, "nothing says what it answers to; give it match or hear"))
+        raise Mistakes((option, "nothing says what it answers to; give it match or hear"))
     is_first = True
     routes = []
     for call, each in declared:

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from xbot.config.settings import ResponderSettings
-from xbot.engine.loading.mistakes import Wrong
+from xbot.engine.loading.mistakes import Mistakes
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
@@ -63,13 +63,13 @@ def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:
     try:
         template = Template.parse(text)
     except ValueError as error:
-        raise Wrong((option, str(error))) from error
+        raise Mistakes((option, str(error))) from error
     if shadowed := sorted(groups & FACTS & template.fields):
         # Or whoever writes a message could choose, say, what {sender} is.
-        raise Wrong((option, f"{{{shadowed[0]}}} is a fact; rename the group of that name"))
+        raise Mistakes((option, f"{{{shadowed[0]}}} is a fact; rename the group of that name"))
     if unknown := sorted(template.fields - groups - FACTS):
         known = ", ".join(sorted(groups | FACTS))
-        raise Wrong((option, f"nothing is called {{{unknown[0]}}}; there are {known}"))
+        raise Mistakes((option, f"nothing is called {{{unknown[0]}}}; there are {known}"))
     return template
 
 

@@ -4,12 +4,12 @@ import time
 
 from twisted.trial import unittest
 
-from xbot.chat.xmpp.rooms.join_queue import Turns
+from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 
 
 class TurnsTests(unittest.TestCase):
     def setUp(self):
-        self.turns, self.gone = Turns(2, 6), []
+        self.turns, self.gone = JoinQueue(2, 6), []
 
     def ask(self, *names):
         for name in names:

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import lowest, parse, shape
-from xbot.chat.xmpp.rooms.join_queue import Turns
+from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 from xbot.chat.xmpp.rooms.room import (
     FIRST_RETRY,
     JOIN_TIMEOUT,
@@ -13,9 +13,9 @@ from xbot.chat.xmpp.rooms.room import (
     MAX_NICKS,
     STAY,
     SUBJECT_TIMEOUT,
+    Environment,
     Room,
     State,
-    Surroundings,
 )
 from xbot.chat.xmpp.stanzas import occupants as occupants_module
 from xbot.chat.xmpp.stanzas.presence import read_presence
@@ -36,8 +36,8 @@ class RoomTestCase(unittest.TestCase):
         self.room = self.make()
 
     def make(self, nick="bot", **settings):
-        around = Surroundings(
-            self.sent.append, self.ping, self.clock, lowest, Turns(),
+        around = Environment(
+            self.sent.append, self.ping, self.clock, lowest, JoinQueue(),
             is_connected=lambda: self.connected, joined=self.joined.append, left=self.left.append,
         )  # fmt: skip
         return Room(RoomSettings(ROOM, nick, **settings), around)

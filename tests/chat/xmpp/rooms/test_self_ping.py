@@ -9,7 +9,7 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import lowest
 from xbot.chat.xmpp.rooms.self_ping import AGAIN, FIRST_AGAIN, SelfPing, Standing
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
-from xbot.chat.xmpp.stream.stream_timer import GRACE, Alarm
+from xbot.chat.xmpp.stream.stream_timer import GRACE, StreamTimer
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.model.errors import NotConnected
 
@@ -28,7 +28,7 @@ class SelfPingTestCase(unittest.TestCase):
     def make(self, uniform=lowest):
         ping = SelfPing(
             self.ask, lambda: self.address, lambda standing, said: self.found.append(standing),
-            self.clock, Alarm(self.clock, lambda: self.connected), uniform, lambda: INTERVAL,
+            self.clock, StreamTimer(self.clock, lambda: self.connected), uniform, lambda: INTERVAL,
         )  # fmt: skip
         ping.start()
         return ping

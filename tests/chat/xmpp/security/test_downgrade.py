@@ -9,7 +9,12 @@ from pathlib import Path
 from twisted.logger import globalLogPublisher
 from twisted.trial import unittest
 
-from xbot.chat.xmpp.security.downgrade import MAX_SIZE, Downgrade, MemoryUnreadable, Remembered
+from xbot.chat.xmpp.security.downgrade import (
+    MAX_SIZE,
+    Downgrade,
+    DowngradeProtection,
+    MemoryUnreadable,
+)
 from xbot.chat.xmpp.security.mechanisms import Choice
 from xbot.model.jid import Jid
 
@@ -39,10 +44,10 @@ class RememberedTests(unittest.TestCase):
 
     def after(self, *logins):
         """A process of its own that finds what these logins left."""
-        before = Remembered(self.path)
+        before = DowngradeProtection(self.path)
         for choice in logins:
             before.got_login(JID, choice)
-        return Remembered(self.path)
+        return DowngradeProtection(self.path)
 
     def allows(self, remembered, choice, bindings=TLS_13, jid=JID):
         try:
@@ -102,7 +107,7 @@ class RememberedTests(unittest.TestCase):
         self.assertTrue(self.allows(remembered, PLAIN, jid=Jid.parse("other@example.org/bot")))
         self.assertFalse(self.allows(remembered, PLAIN, jid=Jid.parse("xbot@example.org/x")))
         remembered.got_login(Jid.parse("other@example.org"), EXPORTER)
-        self.assertFalse(self.allows(Remembered(self.path), PLAIN))
+        self.assertFalse(self.allows(DowngradeProtection(self.path), PLAIN))
 
     def test_the_file(self):
         """It is for us alone, holds no secret, and is written only when something is new."""
@@ -135,7 +140,7 @@ class RememberedTests(unittest.TestCase):
         ):  # fmt: skip
             self.path.write_bytes(content.encode("utf-8", "surrogatepass"))
             del self.logged[:]
-            remembered = Remembered(self.path)
+            remembered = DowngradeProtection(self.path)
             for choice in PLAIN, SCRAM:
                 self.assertTrue(self.refuses(remembered, choice).is_broken, content[:40])
             self.assertEqual(self.logged, [])
@@ -143,7 +148,7 @@ class RememberedTests(unittest.TestCase):
                 self.assertTrue(self.allows(remembered, choice))
             remembered.got_login(JID, EXPORTER)
             self.assertEqual([e["log_level"].name for e in self.logged], ["error"], content[:40])
-            for known in remembered, Remembered(self.path):
+            for known in remembered, DowngradeProtection(self.path):
                 self.assertFalse(self.allows(known, SCRAM), content[:40])
 
     def test_files_that_cannot_be_read(self):
@@ -160,7 +165,7 @@ class RememberedTests(unittest.TestCase):
             self.path.unlink()
             spoil()
             before = self.path.lstat()
-            remembered = Remembered(self.path)
+            remembered = DowngradeProtection(self.path)
             for choice in PLAIN, SCRAM:
                 self.assertFalse(self.refuses(remembered, choice).is_broken)
             remembered.got_login(JID, EXPORTER)
@@ -176,7 +181,7 @@ class RememberedTests(unittest.TestCase):
     def test_a_moment_without_descriptors(self):
         """What cannot be read now is read at the next try."""
         self.after(SCRAM)
-        remembered = Remembered(self.path)
+        remembered = DowngradeProtection(self.path)
 
         def no_more(*arguments):
             raise OSError(errno.EMFILE, "Too many open files")
@@ -191,7 +196,7 @@ class RememberedTests(unittest.TestCase):
         blocked = Path(self.mktemp())
         blocked.write_text("a file where the folder should be")
         self.path = blocked / "login.json"
-        remembered = Remembered(self.path)
+        remembered = DowngradeProtection(self.path)
         self.assertTrue(self.allows(remembered, PLAIN))
         remembered.got_login(JID, SCRAM)
         remembered.got_login(JID, SCRAM)
@@ -206,4 +211,4 @@ class RememberedTests(unittest.TestCase):
         os.symlink(victim, self.path.parent / ".login.json.new")
         self.after(SCRAM)
         self.assertEqual(victim.read_text(), "untouched")
-        self.assertFalse(self.allows(Remembered(self.path), PLAIN))
+        self.assertFalse(self.allows(DowngradeProtection(self.path), PLAIN))

@@ -11,7 +11,7 @@ from twisted.words.protocols.jabber.xmlstream import STREAM_AUTHD_EVENT
 from twisted.words.xish.xmlstream import STREAM_END_EVENT
 
 from tests.chat.xmpp.security.test_tls import Identity, limit
-from xbot.chat.xmpp.security.downgrade import Downgrade, Remembered
+from xbot.chat.xmpp.security.downgrade import Downgrade, DowngradeProtection
 from xbot.chat.xmpp.security.tls import WrongPeer, client_options
 from xbot.chat.xmpp.stream.endpoints import host_endpoint
 from xbot.chat.xmpp.stream.login import Account, Login
@@ -188,7 +188,7 @@ class RefusedTests(SecureCase):
         """What this account used before is asked for again, until the operator says otherwise."""
         path = Path(self.mktemp()) / "login.json"
         port = await self.server.listen()
-        await self.log_in(self.account(remembered=Remembered(path)), port)
+        await self.log_in(self.account(remembered=DowngradeProtection(path)), port)
         self.assertEqual(
             json.loads(path.read_text())["bot@localhost"],
             {"mechanism": "SCRAM-SHA-512-PLUS", "binding": "tls-exporter"},
@@ -196,18 +196,20 @@ class RefusedTests(SecureCase):
         del self.heard[:]
         for offered in ("PLAIN",), ("SCRAM-SHA-512", "PLAIN"):
             self.server.mechanisms = offered
-            problem = await self.log_in(self.account(remembered=Remembered(path)), port)
+            problem = await self.log_in(self.account(remembered=DowngradeProtection(path)), port)
             self.assertIsInstance(problem, Downgrade)
             self.assertIn("sasl = ", str(problem))
             self.assertEqual(self.auths(), [])
-        allowed = self.account(remembered=Remembered(path), mechanisms=("SCRAM-SHA-512", "PLAIN"))
+        allowed = self.account(
+            remembered=DowngradeProtection(path), mechanisms=("SCRAM-SHA-512", "PLAIN")
+        )
         stream = await self.log_in(allowed, port)
         self.assertEqual(stream.authenticator.jid.bare, JID.bare)
 
     async def test_a_failed_login_is_not_remembered(self):
         """Only a server that has proved itself sets what is asked for."""
         path = Path(self.mktemp()) / "login.json"
-        await self.log_in(self.account(remembered=Remembered(path), password="no"))
+        await self.log_in(self.account(remembered=DowngradeProtection(path), password="no"))
         self.assertFalse(path.exists())
 
     async def test_certificates(self):

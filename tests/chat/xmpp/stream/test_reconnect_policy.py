@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from xbot.chat.xmpp.stream.reconnect_policy import Verdict, Verdicts
+from xbot.chat.xmpp.stream.reconnect_policy import ReconnectPolicy, Verdict
 from xbot.chat.xmpp.wire.errors import (
     ConnectionProblem,
     LoginRefused,
@@ -20,7 +20,7 @@ CONFLICT = StreamError("conflict", "")
 class VerdictsTests(unittest.TestCase):
     def judge(self, *problems):
         """The verdicts on problems, one after the other; None stands for a login."""
-        verdicts, found = Verdicts(), []
+        verdicts, found = ReconnectPolicy(), []
         for problem in problems:
             if problem is None:
                 verdicts.got_session()

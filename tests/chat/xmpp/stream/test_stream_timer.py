@@ -3,13 +3,13 @@
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from xbot.chat.xmpp.stream.stream_timer import GRACE, Alarm
+from xbot.chat.xmpp.stream.stream_timer import GRACE, StreamTimer
 
 
 class AlarmTests(unittest.TestCase):
     def setUp(self):
         self.clock, self.rung, self.connected = Clock(), [], True
-        self.alarm = Alarm(self.clock, lambda: self.connected)
+        self.alarm = StreamTimer(self.clock, lambda: self.connected)
 
     def ring(self):
         self.rung.append(self.clock.seconds())

@@ -6,7 +6,7 @@ from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import MemoryTransport
 from xbot.chat.xmpp.wire import quickack
-from xbot.chat.xmpp.wire.quickack import Promptness
+from xbot.chat.xmpp.wire.quickack import QuickAck
 
 
 class Socket:
@@ -34,7 +34,7 @@ class PromptnessTests(unittest.TestCase):
     def test_each_read(self):
         """Nagle's algorithm is off from the beginning; each read is acknowledged at once."""
         transport = Transport()
-        promptness = Promptness(transport)
+        promptness = QuickAck(transport)
         self.assertTrue(transport.no_delay)
         self.assertEqual(transport.socket.told, [])
         for _ in range(2):
@@ -44,7 +44,7 @@ class PromptnessTests(unittest.TestCase):
     def test_closed(self):
         """A socket that was closed meanwhile is no error."""
         transport = Transport()
-        promptness = Promptness(transport)
+        promptness = QuickAck(transport)
         transport.socket.closed = True
         promptness.got_data()
         transport.socket.closed = False
@@ -53,10 +53,10 @@ class PromptnessTests(unittest.TestCase):
 
     def test_elsewhere(self):
         """Without a TCP socket, or a kernel that has the option, nothing is asked."""
-        Promptness(MemoryTransport()).got_data()
+        QuickAck(MemoryTransport()).got_data()
         self.patch(quickack, "_QUICK_ACK", None)
         transport = Transport()
-        Promptness(transport).got_data()
+        QuickAck(transport).got_data()
         self.assertEqual(transport.socket.told, [])
 
     if not hasattr(socket, "TCP_QUICKACK"):

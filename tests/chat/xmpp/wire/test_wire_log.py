@@ -12,7 +12,7 @@ from xbot.chat.xmpp.stream.login import Account, Login
 from xbot.chat.xmpp.stream.stream import StreamFactory
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.serialize import serialize
-from xbot.chat.xmpp.wire.wire_log import HIDDEN, NAMESPACE, Trace, redacted
+from xbot.chat.xmpp.wire.wire_log import HIDDEN, NAMESPACE, WireLog, redacted
 from xbot.config.settings import Secret
 
 CANARY = "c4n4ry"
@@ -81,7 +81,7 @@ class TraceTests(unittest.TestCase):
         clock = Clock()
         account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
         factory = StreamFactory(
-            lambda: Login(account, clock, in_thread), "example.org", clock, Trace()
+            lambda: Login(account, clock, in_thread), "example.org", clock, WireLog()
         )
         peer = Peer(factory, clock)
         peer.log_in()

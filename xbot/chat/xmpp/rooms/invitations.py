@@ -26,7 +26,7 @@ from xbot.chat.xmpp.stanzas.stanza import child
 from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
-from xbot.model.cooldown import Throttle
+from xbot.model.cooldown import Cooldown
 from xbot.model.errors import InvalidJid, TooManyRooms
 from xbot.model.fair_share import domain_of
 from xbot.model.jid import Jid
@@ -124,10 +124,10 @@ class Invitations(Handler):
         self._rooms = rooms
         self._invited = invited
         self._account = settings.jid.bare
-        self._telling = Throttle(clock, most=100)
+        self._telling = Cooldown(clock, most=100)
         # Each costs a write to the disk.
         # One inviter has as many as are left of these.
-        self._accepting = Throttle(clock, most=2 * MAX_ROOMS)
+        self._accepting = Cooldown(clock, most=2 * MAX_ROOMS)
         for each in invited:
             if self._rooms.get(each.room) is not None or not self._stays(each):
                 # The ini has it now, or its inviter no more.

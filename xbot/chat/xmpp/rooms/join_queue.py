@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 WINDOW, WIDEST = 20, 200
 
 
-class Turns:
+class JoinQueue:
     """Lets some go at the same time; each that ends lets the next one go.
 
     As many as ``first`` may go, and one more for each that was answered, up to

@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from twisted.words.xish import domish
 
 from xbot.chat.backoff import Backoff
-from xbot.chat.xmpp.rooms.join_queue import Turns
-from xbot.chat.xmpp.rooms.refusals import Exclusion, refusal, removal
+from xbot.chat.xmpp.rooms.join_queue import JoinQueue
+from xbot.chat.xmpp.rooms.refusals import Refusal, refusal, removal
 from xbot.chat.xmpp.rooms.requests import (
     default_configuration,
     join_presence,
@@ -22,7 +22,7 @@ from xbot.chat.xmpp.rooms.requests import (
 from xbot.chat.xmpp.rooms.self_ping import Ask, SelfPing, Standing
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
-from xbot.chat.xmpp.stream.stream_timer import Alarm
+from xbot.chat.xmpp.stream.stream_timer import StreamTimer
 from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
@@ -74,7 +74,7 @@ class Status(NamedTuple):
     next_try: float | None = None
 
 
-class Surroundings(NamedTuple):
+class Environment(NamedTuple):
     """What a room has around it.
 
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
@@ -88,7 +88,7 @@ class Surroundings(NamedTuple):
     ping: Ask
     clock: Any
     uniform: Callable[[float, float], float]
-    turns: Turns
+    turns: JoinQueue
     is_connected: Callable[[], bool] = lambda: True
     ping_interval: Callable[[], float] = lambda: 300.0
     joined: Callable[[Room], None] = lambda room: None
@@ -114,7 +114,7 @@ class Room:
 
     _log = Logger("xbot.chat.xmpp.rooms")
 
-    def __init__(self, settings: RoomSettings, around: Surroundings) -> None:
+    def __init__(self, settings: RoomSettings, around: Environment) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
         #: The text of it, which every message from here bears.
@@ -127,13 +127,13 @@ class Room:
         self.occupants = Occupants()
         self._around = around
         self._clock = around.clock
-        self._alarm = Alarm(around.clock, around.hears)
+        self._alarm = StreamTimer(around.clock, around.hears)
         self._self_ping = SelfPing(
             around.ping,
             self._address,
             self._got_self_ping,
             around.clock,
-            Alarm(around.clock, around.hears),
+            StreamTimer(around.clock, around.hears),
             around.uniform,
             around.ping_interval,
         )
@@ -411,7 +411,7 @@ class Room:
         self._may_be_inside = False
         self._stay_out(removal(presence))
 
-    def _stay_out(self, exclusion: Exclusion) -> None:
+    def _stay_out(self, exclusion: Refusal) -> None:
         if exclusion.is_final:
             self._become(State.REFUSED, exclusion.reason)
             self._around.refused(self)

@@ -13,8 +13,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.rooms.join_queue import Turns
-from xbot.chat.xmpp.rooms.room import Room, State, Surroundings
+from xbot.chat.xmpp.rooms.join_queue import JoinQueue
+from xbot.chat.xmpp.rooms.room import Environment, Room, State
 from xbot.chat.xmpp.stanzas.fast_path import (
     PRESENCE,
     Sighting,
@@ -38,7 +38,7 @@ class Rooms(Handler):
     """The rooms that we want to be in, by bare JID, in the ini's order.
 
     They are entered in that order, some at a time: each service has its own
-    :class:`~xbot.chat.xmpp.rooms.join_queue.Turns`, so that one that is dead holds up nobody else.
+    ``JoinQueue``, so that one that is dead holds up nobody else.
     ``dropped`` counts the presences of which nobody can say who sent them.
     ``joined`` is told each room in which we can speak now, and ``lost`` each that
     refused us for good, or that we left. While ``is_stale()``, what came lately is not
@@ -73,7 +73,7 @@ class Rooms(Handler):
         # By the text of their JIDs, which every stanza bears.
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[str, Room] = {}
-        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
+        self._turns: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
         for settings in rooms:
             self._add(settings)
 
@@ -231,7 +231,7 @@ class Rooms(Handler):
         return chain(self._rooms.values(), self._leaving.values())
 
     def _add(self, settings: RoomSettings) -> Room:
-        around = Surroundings(
+        around = Environment(
             self._send_if_connected,
             self._ping,
             self._clock,

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from xbot.chat.backoff import Backoff
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
-from xbot.chat.xmpp.stream.stream_timer import GRACE, Alarm
+from xbot.chat.xmpp.stream.stream_timer import GRACE, StreamTimer
 
 #: Seconds until a question that could not be put, or was answered oddly, is put again.
 AGAIN = 5.0
@@ -67,7 +67,7 @@ class SelfPing:
         address: Callable[[], str | None],
         found: Callable[[Standing, str], None],
         clock: Any,
-        alarm: Alarm,
+        alarm: StreamTimer,
         uniform: Callable[[float, float], float],
         interval: Callable[[], float],
     ) -> None:

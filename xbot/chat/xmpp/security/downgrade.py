@@ -58,7 +58,7 @@ class Best(NamedTuple):
         return 0 if self.mechanism == "PLAIN" else 1
 
 
-class Remembered:
+class DowngradeProtection:
     """The best login of each account (bare JID), in the JSON file ``path``.
 
     What was used once is asked for from then on:

@@ -17,7 +17,7 @@ from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVEN
 
 from xbot.chat.backoff import Backoff
 from xbot.chat.xmpp.stream.login import NEGOTIATION_TIMEOUT
-from xbot.chat.xmpp.stream.reconnect_policy import ResourceConflict, Verdict, Verdicts
+from xbot.chat.xmpp.stream.reconnect_policy import ReconnectPolicy, ResourceConflict, Verdict
 from xbot.chat.xmpp.stream.redirect import RedirectableEndpoint
 from xbot.chat.xmpp.stream.stream import CLOSE_TIMEOUT, Stream, StreamFactory
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation, StreamError, in_words
@@ -69,7 +69,7 @@ class Status(NamedTuple):
 class Connection:
     """Keeps one stream up. ``gave_up(problem)`` is called at most once, when it cannot.
 
-    What ended a stream is judged by :class:`~xbot.chat.xmpp.stream.reconnect_policy.Verdicts`: to
+    What ended a stream is judged by ``ReconnectPolicy``: to
     give up leads to ``FAILED``, all else to ``WAITING``: not at all when a
     session is lost, else for 1 s to 5 min, doubling, jittered; and from the
     beginning after 60 s online.
@@ -93,7 +93,7 @@ class Connection:
         self._gave_up = gave_up
         self._backoff = Backoff(FIRST_RETRY, longest_wait, uniform)
         self._take_other_resource = take_other_resource
-        self._verdicts = Verdicts()
+        self._verdicts = ReconnectPolicy()
         self._may_return_at_once = True
         self._stream: Stream | None = None
         self._attempt: Deferred[Any] | None = None

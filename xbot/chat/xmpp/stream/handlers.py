@@ -11,7 +11,7 @@ from twisted.words.xish import domish
 from twisted.words.xish.xpath import XPathQuery
 
 from xbot.chat.xmpp.stream.stream import Stream
-from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire._wokkel import StreamManager, XMPPHandler
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.model.errors import NotConnected
@@ -62,7 +62,7 @@ class Handlers(StreamManager):  # type: ignore[misc]
 
     _log = Logger("xbot.chat.xmpp")
 
-    def __init__(self, factory: Any, clock: Any, managed: Managed | None = None) -> None:
+    def __init__(self, factory: Any, clock: Any, managed: StreamManagement | None = None) -> None:
         super().__init__(factory, clock)
         self._managed = managed
         self._in_session = False

@@ -16,7 +16,7 @@ from twisted.words.protocols.jabber.xmlstream import Authenticator
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.security.channel_binding import available_bindings, finished, tls_connection
-from xbot.chat.xmpp.security.downgrade import Remembered
+from xbot.chat.xmpp.security.downgrade import DowngradeProtection
 from xbot.chat.xmpp.security.mechanisms import (
     Choice,
     allowed_mechanisms,
@@ -30,7 +30,7 @@ from xbot.chat.xmpp.security.tls import check_peer
 from xbot.chat.xmpp.stanzas.size_limit import told_limit
 from xbot.chat.xmpp.stanzas.stanza import child, error_condition
 from xbot.chat.xmpp.stream.stream import Stream
-from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, NegotiationTimeout, ProtocolViolation
 from xbot.config.settings import Secret
@@ -60,7 +60,7 @@ class Account:
     pins: frozenset[bytes] = frozenset()
     has_certificate: bool = False
     mechanisms: tuple[str, ...] | None = None
-    remembered: Remembered | None = None
+    remembered: DowngradeProtection | None = None
     salted_passwords: SaltedPasswords = field(factory=SaltedPasswords, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
@@ -78,7 +78,11 @@ class Login(Authenticator):
     xmlstream: Stream
 
     def __init__(
-        self, account: Account, clock: Any, in_thread: InThread, managed: Managed | None = None
+        self,
+        account: Account,
+        clock: Any,
+        in_thread: InThread,
+        managed: StreamManagement | None = None,
     ) -> None:
         super().__init__()
         self._account = account

@@ -33,7 +33,7 @@ class ResourceConflict(ConnectionProblem):
 
 
 @define(eq=False, repr=False)
-class Verdicts:
+class ReconnectPolicy:
     """Judges problems, remembering those before.
 
     ======================================  ==========================================

@@ -35,15 +35,15 @@ from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
 from xbot.chat.xmpp.stanzas.stanza import message_element
 from xbot.chat.xmpp.stream.ack_queue import Count
-from xbot.chat.xmpp.stream.stream_management import Managed
+from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, Cut, Ended, ProtocolViolation, StreamError
 from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.nodes import NAME, Node, full_name
-from xbot.chat.xmpp.wire.quickack import Promptness
+from xbot.chat.xmpp.wire.quickack import QuickAck
 from xbot.chat.xmpp.wire.serialize import Unserializable, serialize, serialize_message, text_size
-from xbot.chat.xmpp.wire.wire_log import Trace
+from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.model.errors import TooLong
 from xbot.model.message import Message
 
@@ -99,7 +99,7 @@ class Stream(XmlStream):
         authenticator: Authenticator,
         domain: str,
         clock: Any,
-        trace: Trace | None = None,
+        trace: WireLog | None = None,
         make_elements: MakeElements = FastElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
@@ -117,7 +117,7 @@ class Stream(XmlStream):
         self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
         self.is_writable = True
-        self.managed: Managed | None = None
+        self.managed: StreamManagement | None = None
         self.problem: ConnectionProblem | None = None
         #: So many bytes one stanza of ours may have.
         self.max_stanza = SAFE
@@ -138,7 +138,7 @@ class Stream(XmlStream):
         self._gathered: list[bytes] | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        self._promptness = Promptness(transport)
+        self._promptness = QuickAck(transport)
         super().makeConnection(transport)
 
     # For the one who negotiates.
@@ -538,7 +538,7 @@ class StreamFactory(BootstrapMixin, Factory):
         make_authenticator: Callable[[], Authenticator],
         domain: str,
         clock: Any,
-        trace: Trace | None = None,
+        trace: WireLog | None = None,
         make_elements: MakeElements = FastElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:

@@ -39,7 +39,7 @@ MAX_UNACKNOWLEDGED = 5_000
 MAX_UNACKNOWLEDGED_BYTES = 16 * 1024 * 1024
 
 
-class Managed:
+class StreamManagement:
     """The session of one account, if the server manages its streams.
 
     ``delivered(message)`` tells that the server has a message of ours,

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 GRACE = 5.0
 
 
-class Alarm:
+class StreamTimer:
     """Rings once, ``seconds`` after it was set, unless it is set anew or stopped.
 
     While ``is_connected()`` is false nothing can be sent nor come in, or what came is

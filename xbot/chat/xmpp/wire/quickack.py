@@ -15,7 +15,7 @@ from typing import Any
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 
 
-class Promptness:
+class QuickAck:
     """The promptness of one connection; of one without a TCP socket, none."""
 
     def __init__(self, transport: Any) -> None:

@@ -25,7 +25,7 @@ _SECRETS = frozenset({"digest", "key", "password", "secret", "token"})
 _SESSION = frozenset({"id", "previd"})
 
 
-class Trace:
+class WireLog:
     """Logs elements that were sent and received, at debug."""
 
     def __init__(self) -> None:

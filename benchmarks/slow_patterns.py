@@ -19,6 +19,7 @@ from twisted.logger import globalLogBeginner
 from xbot.matching import breaker
 from xbot.matching.guarded_search import Asked, GuardedSearch
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
+from xbot.matching.strategy import Strategy
 from xbot.process.threads import InThread
 
 reactor: Any = _reactor
@@ -58,7 +59,7 @@ TEXTS = (
 )
 
 
-class JoinQueue:
+class ReactorTurns:
     """The longest time between two turns of a reactor that has something to do each millisecond."""
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class JoinQueue:
         self.longest, self._last = 0.0, time.perf_counter()
 
 
-async def each(turns: JoinQueue) -> None:
+async def each(turns: ReactorTurns) -> None:
     """A row for each pattern."""
     print("| pattern | by re up to | timed out | wall ms | CPU ms | longest turn ms |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -96,10 +97,10 @@ async def each(turns: JoinQueue) -> None:
         shown = source.replace("|", "\\|")
         row = [f"{value * 1e3:.1f}" for value in (wall, used, longest)]
         ends = f"{guarded.counts['timed-out']} of {len(TEXTS)}"
-        print(f"| `{shown}` | {Way(pattern).quick_length} | {ends} | {' | '.join(row)} |")
+        print(f"| `{shown}` | {Strategy(pattern).quick_length} | {ends} | {' | '.join(row)} |")
 
 
-async def together(turns: JoinQueue, seconds: float) -> None:
+async def together(turns: ReactorTurns, seconds: float) -> None:
     """All patterns at once."""
     guarded = GuardedSearch(reactor, InThread(reactor))
     asked = [Asked(Pattern.hear(source), "") for source in PATTERNS]
@@ -118,7 +119,7 @@ async def together(turns: JoinQueue, seconds: float) -> None:
 
 async def measure(seconds: float) -> None:
     """Both."""
-    turns = JoinQueue()
+    turns = ReactorTurns()
     await each(turns)
     await together(turns, seconds)
 

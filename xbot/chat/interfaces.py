@@ -34,7 +34,7 @@ class IAdapter(Interface):
         """Send ``message`` to its recipient.
 
         :raises xbot.model.errors.NotConnected: when it cannot leave now.
-        :raises xbot.model.errors.Unreachable: when it cannot as things stand, however long it waits.
+        :raises xbot.model.errors.Unreachable: when it cannot, however long it waits.
         :raises xbot.model.errors.TooLong: when it is too long for one message.
         """
 

@@ -259,7 +259,7 @@ class Stream(XmlStream):
     def send_message(self, message: Message) -> None:
         """Send what ``message`` says.
 
-        :raises xbot.model.errors.TooLong: and nothing is sent, when that is larger than the server takes.
+        :raises xbot.model.errors.TooLong: and nothing is sent, when the server takes less.
         """
         if self._trace is not None:
             # It shows elements.

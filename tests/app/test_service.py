@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from twisted.logger import capturedLogs
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import FakeEndpoint
@@ -40,6 +41,19 @@ class ServiceTests(unittest.TestCase):
         stopped = bot.stopService()
         self.clock.pump([0, 1])
         self.successResultOf(stopped)
+
+    def test_old_log_names(self):
+        """A log namespace of the old layout is told with its line, by ``xbot check`` and the log."""
+        bot = self.bot("[xbot]\nlog-level = info xbot.xmpp=debug\n")
+        (remark,) = bot.remarks()
+        self.assertEqual(
+            str(remark),
+            f"{self.folder}/xbot.ini:5: [xbot] log-level: xbot.xmpp is called xbot.chat.xmpp now;"
+            " the old name will not be understood for ever",
+        )
+        with capturedLogs() as events:
+            bot._warn()
+        self.assertEqual([event["remark"] for event in events], [str(remark)])
 
     def test_bad_files(self):
         """A file of the account that is none is told when the bot is made, not when it connects."""

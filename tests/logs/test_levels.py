@@ -1,9 +1,20 @@
 """What is logged."""
 
+from importlib.util import find_spec
+
 from twisted.logger import LogLevel
 from twisted.trial import unittest
 
 from xbot.logs.levels import LEVELS, MAX_NAMESPACES, Levels
+from xbot.logs.renamed import NAMES
+
+
+def exists(name):
+    """Whether there is a module of this name."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class LevelsTests(unittest.TestCase):
@@ -33,6 +44,26 @@ class LevelsTests(unittest.TestCase):
     def test_default(self):
         """Without a level for all it is info."""
         self.assertEqual(Levels.parse(["xbot=debug"]), Levels("info", (("xbot", "debug"),)))
+
+    def test_old_names(self):
+        """A namespace of the old layout is understood, with the longest name that fits."""
+        levels = Levels.parse(["xbot.xmpp=debug", "xbot.dispatch.in_order=error", "xbot.web=warn"])
+        self.assertEqual(
+            levels.special,
+            (
+                ("xbot.chat.xmpp", "debug"),
+                ("xbot.engine.dispatch.ordering", "error"),
+                ("xbot.web", "warn"),
+            ),
+        )
+        self.assertEqual(levels.renamed[0], ("xbot.xmpp", "xbot.chat.xmpp"))
+        self.assertEqual(len(levels.renamed), 2)
+
+    def test_old_names_lead_somewhere(self):
+        """What an old name leads to is a package or a module of today; the old one is none."""
+        for old, new in NAMES.items():
+            self.assertTrue(exists(new), new)
+            self.assertFalse(exists(old), old)
 
     def test_chatter(self):
         """Twisted's steps, which it logs without a level, are for those who look into them."""

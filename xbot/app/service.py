@@ -197,6 +197,7 @@ class BotService(Service):
         """What is no mistake in the ini, but hardly meant."""
         responders, settings = self._assembly.responders, self.config.responders
         return [
+            *self.config.warnings,
             *slow_patterns(responders, settings),
             *unasked(responders, settings),
             *unreachable(responders, settings, self._assembly.rooms),
@@ -206,7 +207,11 @@ class BotService(Service):
 
     def _warn(self) -> None:
         responders, settings = self._assembly.responders, self.config.responders
-        for remark in slow_patterns(responders, settings) + unasked(responders, settings):
+        for remark in (
+            *self.config.warnings,
+            *slow_patterns(responders, settings),
+            *unasked(responders, settings),
+        ):
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 
@@ -141,7 +141,16 @@ def load(
         tuple(responder for responder in responders if responder is not None),
         http,
         webhooks,
+        tuple(_warnings(path, parsed, bot)),
     )
+
+
+def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem]:
+    """What is understood in this version and not for ever."""
+    line = _line_in(parsed, "xbot", "log-level")
+    for old, new in bot.log_level.renamed:
+        reason = f"{old} is called {new} now; the old name will not be understood for ever"
+        yield Problem(path, line, "xbot", "log-level", reason)
 
 
 def line_of(path: Path, section: str, option: str) -> int:

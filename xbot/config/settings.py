@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from xbot.logs.levels import Levels
 from xbot.model.access import EVERYONE, Access
+from xbot.model.errors import Problem
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.model.token_bucket import Rate
@@ -232,7 +233,10 @@ class WebhookSettings:
 
 @frozen
 class Config:
-    """The whole ini. ``http`` is None when nothing listens."""
+    """The whole ini. ``http`` is None when nothing listens.
+
+    ``warnings`` tell of what is understood for now and will not be for ever.
+    """
 
     path: Path
     bot: BotSettings
@@ -241,6 +245,7 @@ class Config:
     responders: tuple[ResponderSettings, ...] = ()
     http: HttpSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
+    warnings: tuple[Problem, ...] = field(default=(), eq=False)
 
     def without_rates(self) -> Config:
         """The same for who speaks faster than people, or is alone with the bot."""

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.logger import LogEvent, LogLevel, LogLevelFilterPredicate, PredicateResult
 
+from xbot.logs.renamed import current_name
 from xbot.text.did_you_mean import suggest
 
 #: How the ini names the levels, the most talkative first.
@@ -28,17 +29,20 @@ class Levels:
     """The least grave events that are logged, of all and of some namespaces.
 
     A namespace is the beginning of a module's name: ``xbot.chat.xmpp`` holds for
-    ``xbot.chat.xmpp.rooms`` too, unless that has a level of its own.
+    ``xbot.chat.xmpp.rooms`` too, unless that has a level of its own. ``renamed``
+    are pairs of a name of the old layout, which is understood, and today's.
     """
 
     usual: str = "info"
     special: tuple[tuple[str, str], ...] = ()
+    renamed: tuple[tuple[str, str], ...] = field(default=(), eq=False)
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Levels:
         """Of ``LEVEL`` and any number of ``NAMESPACE=LEVEL``; ValueError with what is wrong."""
         usual: list[str] = []
         special: dict[str, str] = {}
+        renamed: list[tuple[str, str]] = []
         for word in words:
             namespace, equals, level = word.rpartition("=")
             if level not in LEVELS:
@@ -51,12 +55,15 @@ class Levels:
                     f"{namespace!r} is no namespace: write it like xbot.chat.xmpp=debug"
                 )
             else:
-                special[namespace] = level
+                name = current_name(namespace)
+                if name != namespace:
+                    renamed.append((namespace, name))
+                special[name] = level
         if len(usual) > 1:
             raise ValueError(f"{usual[0]} and {usual[1]} contradict each other")
         if len(special) > MAX_NAMESPACES:
             raise ValueError(f"more than {MAX_NAMESPACES} namespaces")
-        return cls(usual[0] if usual else "info", tuple(special.items()))
+        return cls(usual[0] if usual else "info", tuple(special.items()), tuple(renamed))
 
     @property
     def shows_debug(self) -> bool:

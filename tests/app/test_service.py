@@ -43,7 +43,7 @@ class ServiceTests(unittest.TestCase):
         self.successResultOf(stopped)
 
     def test_old_log_names(self):
-        """A log namespace of the old layout is told with its line, by ``xbot check`` and the log."""
+        """An old log namespace is told with its line, by ``xbot check`` and in the log."""
         bot = self.bot("[xbot]\nlog-level = info xbot.xmpp=debug\n")
         (remark,) = bot.remarks()
         self.assertEqual(

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from attrs import evolve
+from twisted.logger import globalLogPublisher
 
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.runtime.test_subprocesses import is_alive
@@ -127,6 +128,9 @@ class LoadTests(HostileCase):
         bot = self.bot(journal=journal.MemoryJournal())
         peer = bot.online(managed=True)
         start = f"<presence from='{ROOM}/"
+        # Where trial runs tests in several processes, it keeps each line of the log for
+        # as long as a test runs.
+        self.patch(globalLogPublisher, "_observers", [])
         kept = len(bot.taps[-1].pieces)
 
         def flood(first, last):

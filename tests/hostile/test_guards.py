@@ -5,6 +5,7 @@ import unittest as standard
 from twisted.trial import unittest
 
 from tests.hostile.guards import GUARDS, Guard
+from xbot.model.jid import _prepare
 
 
 class GuardTests(unittest.TestCase):
@@ -19,6 +20,8 @@ class GuardTests(unittest.TestCase):
 
     def check(self, guard):
         self.assertEqual(self.failures(guard), [], f"{guard.test} fails as it is")
+        # What was prepared without the guard is not to be found by other tests.
+        self.addCleanup(_prepare.cache_clear)
         guard.remove(self.patch)
         self.assertNotEqual(self.failures(guard), [], f"nobody notices the loss of: {guard.name}")
 

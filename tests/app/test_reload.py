@@ -64,7 +64,7 @@ class ReloadCase(unittest.TestCase):
         self.log_in()
 
     def log_in(self):
-        self.peer = self.bot.adapter.connection._endpoint.accept()
+        self.peer = self.bot.network.adapter.connection._endpoint.accept()
         self.peer.log_in("xbot@example.org/bot")
         self.let_in()
 
@@ -139,7 +139,7 @@ class ReloadTests(ReloadCase):
             },
         )
         self.assertEqual(len(self.endpoints), 1)
-        self.assertIs(self.bot.adapter.connection.status.state, State.ONLINE)
+        self.assertIs(self.bot.network.adapter.connection.status.state, State.ONLINE)
 
     def test_every_message_is_answered_once(self):
         """What is said before, within and after a reload is answered once, by old or new code."""
@@ -502,7 +502,7 @@ class WebhookTests(ReloadCase):
         self.peer.lose()
         self.assertEqual(self.post("one"), 202)
         self.clock.advance(5)
-        self.peer = self.bot.adapter.connection._endpoint.accept()
+        self.peer = self.bot.network.adapter.connection._endpoint.accept()
         self.peer.log_in("xbot@example.org/bot")
         self.assertEqual(self.answers(), ["[one] b"])
 

@@ -121,8 +121,8 @@ class Demo:
         self._reactor = reactor
         self._write = write
         self.bot = BotService(demo_config(), reactor, _gave_up)
-        assert self.bot.embedded is not None
-        self._server = self.bot.embedded
+        assert self.bot.network.embedded is not None
+        self._server = self.bot.network.embedded
         password = Secret(secrets.token_urlsafe())
         assert YOU.local
         self._server.server.add_account(YOU.local, password.reveal())
@@ -143,7 +143,7 @@ class Demo:
     async def start(self) -> None:
         """Fires once both are in the room and listening."""
         for adapter, begin in (
-            (self.bot.adapter, self.bot.startService),
+            (self.bot.network.adapter, self.bot.startService),
             (self.you, self.you.start),
         ):
             begin()
@@ -165,9 +165,9 @@ class Demo:
         """
         self._outbox.put(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
         await self.you.ping.ask()
-        await self.bot.adapter.ping.ask()
+        await self.bot.network.adapter.ping.ask()
         await self._within(ANSWER_TIMEOUT, self.bot.dispatcher.idle())
-        await self.bot.adapter.ping.ask()
+        await self.bot.network.adapter.ping.ask()
         await self.you.ping.ask()
 
     def _within(self, seconds: float, waiting: Deferred[None]) -> Deferred[None]:

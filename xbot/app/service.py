@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,14 +14,11 @@ from twisted.python.failure import Failure
 
 from xbot.app.assembly import Assembly, Prepared
 from xbot.app.http import HttpServices
+from xbot.app.networks import make_network
 from xbot.app.reload_queue import ReloadQueue
 from xbot.app.resources import Resources
-from xbot.app.status_report import command, skill, survey
-from xbot.chat.xmpp.adapter import XmppAdapter
-from xbot.chat.xmpp.network import XmppNetwork
-from xbot.chat.xmpp.rooms.room import State as RoomState
-from xbot.chat.xmpp.stream.connection import State, Status
-from xbot.chat.xmpp.wire.wire_log import WireLog
+from xbot.app.status_report import command, skill
+from xbot.chat.interfaces import IAdapter, INetwork, NetworkEnvironment
 from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.control.server import Bot as SayBot
@@ -46,7 +42,6 @@ from xbot.state.interfaces import IJournal
 
 if TYPE_CHECKING:
     from xbot.config.reload_plan import Plan
-    from xbot.embedded_server.service import Embedded
 
 
 class BotService(Service):
@@ -68,7 +63,7 @@ class BotService(Service):
         reactor: Any,
         gave_up: Callable[[str], None],
         load: Callable[[Path], Config] = load,
-        trace: WireLog | None = None,
+        trace: Any = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.phase = Phase.STARTING
@@ -97,8 +92,20 @@ class BotService(Service):
         self.brain = self._machine.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
-        self._linking = XmppNetwork(
-            self._assembly, reactor, lambda: bool(self.running), gave_up, self._got_status, trace
+        self.network: INetwork = make_network(
+            reactor,
+            NetworkEnvironment(
+                config=lambda: self.config,
+                got_message=self.dispatcher.got_message,
+                ignores=self.dispatcher.ignores,
+                receipts=self.outbox,
+                drain=self._assembly.drain,
+                is_running=lambda: bool(self.running),
+                gave_up=gave_up,
+                got_change=self._got_change,
+                got_adapter=self._got_adapter,
+            ),
+            trace,
         )
         self.serving = HttpServices(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
@@ -107,16 +114,6 @@ class BotService(Service):
     def config(self) -> Config:
         """What holds now."""
         return self._assembly.config
-
-    @property
-    def adapter(self) -> XmppAdapter:
-        """The connection by now: another account has another one."""
-        return self._linking.adapter
-
-    @property
-    def embedded(self) -> Embedded | None:
-        """The server in our own process, where the ini asks for it."""
-        return self._linking.embedded
 
     @property
     def journal(self) -> IJournal | None:
@@ -146,14 +143,17 @@ class BotService(Service):
     def overview(self) -> Overview:
         """How the bot is at this moment."""
         now = self._reactor.seconds()
-        return evolve(
-            survey(self.phase, self.adapter, now, {room.jid for room in self.config.rooms}),
+        return Overview(
+            self.phase,
+            self.network.link(now),
+            tuple(self.network.places(now)),
+            jid=self.network.account,
             name=self.config.bot.name,
             uptime=now - self._began,
             waiting=len(self.outbox),
             journal=str(self.journal.state) if self.journal is not None else None,
             fates=dict(self.dispatcher.fates),
-            dropped=dict(self.adapter.dropped),
+            dropped=dict(self.network.dropped),
             skills=tuple(map(skill, self._assembly.responders)),
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
@@ -164,17 +164,16 @@ class BotService(Service):
         """What ``xbot say`` and ``xbot status`` can ask for."""
 
         def hindrance(jid: Jid) -> str:
-            if self.adapter.connection.stream is None:
+            if not self.network.is_connected:
                 return self.overview().in_words()
-            room = self.adapter.rooms.get(jid)
-            return "" if room is None or room.state is RoomState.JOINED else room.reason
+            return str(self.network.why_not_in(str(jid)))
 
         def status() -> tuple[bool, str]:
             overview = self.overview()
             return overview.is_ready, overview.in_words()
 
         return SayBot(
-            lambda jid: self.adapter.rooms.get(jid) is not None,
+            lambda jid: bool(self.network.knows_room(str(jid))),
             self._assembly.offer,
             hindrance,
             status,
@@ -185,13 +184,11 @@ class BotService(Service):
         self.recent.commands.append(done)
         self.serving.got_command(done)
 
-    def _got_status(self, status: Status) -> None:
-        state, problem = status.state, status.last_error
-        # What was wrong before is no news of those.
-        is_well = state in (State.ONLINE, State.NEGOTIATING)
-        self.recent.changes.append(
-            Change(self._wall_clock(), state.value, None if is_well else problem)
-        )
+    def _got_change(self, state: str, problem: str | None) -> None:
+        self.recent.changes.append(Change(self._wall_clock(), state, problem))
+
+    def _got_adapter(self, adapter: IAdapter) -> None:
+        self._assembly.adapter = adapter
 
     def remarks(self) -> list[Problem]:
         """What is no mistake in the ini, but hardly meant."""
@@ -222,7 +219,7 @@ class BotService(Service):
 
     async def _start(self) -> None:
         self._warn()
-        await self._linking.start()
+        await self.network.start()
         await self._assembly.open()
         await self.serving.start()
         if self.say is not None:
@@ -250,11 +247,11 @@ class BotService(Service):
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
-        await self._linking.stop()
+        await self.network.stop()
         await self._machine.wind_down()
         await self._assembly.close()
         await self.serving.close()
-        await self._linking.close()
+        await self.network.close()
 
     # Reloading
 
@@ -283,9 +280,9 @@ class BotService(Service):
         self.got_config(self.config)
         self._warn()
         if plan.account:
-            await self._linking.renew()
+            await self.network.renew()
         else:
-            self._linking.change(plan)
+            self.network.change(plan)
         await self.serving.change()
         if prepared.new_journal is not None:
             self.dispatcher.report_interrupted(self.outbox.put)
@@ -296,7 +293,7 @@ class BotService(Service):
 
         path = self.config.path
         config = self._load(path)
-        plan = plan_between(self.config, config, self._linking.changed_files(config))
+        plan = plan_between(self.config, config, self.network.changed_files(config))
         if plan.restart:
             raise InvalidConfig(
                 [
@@ -311,5 +308,5 @@ class BotService(Service):
                 ]
             )
         if plan.account:
-            self._linking.check(config)
+            self.network.check(config)
         return plan, await self._assembly.prepare(config)

@@ -1,13 +1,17 @@
-"""Contract of a chat network towards the engine, and of its delivery receipts (zope.interface)."""
+"""Contracts of a chat network: towards the engine and the service (zope.interface)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from xbot.config.reload_plan import Plan
+from xbot.config.settings import Config
 from xbot.model.message import Message
+from xbot.model.status import Link, Place
 
 
 class IAdapter(Interface):
@@ -80,3 +84,71 @@ class IReceipts(Interface):
 
     def got_bounced(message: Message) -> None:
         """This arrived and came back: it is to be sent again, once its place is ready."""
+
+
+class NetworkEnvironment(NamedTuple):
+    """What the rest of the bot is to a chat network: callables, and the outbox.
+
+    ``config()`` is the ini that holds now. ``got_message`` and ``ignores`` are the
+    dispatcher's, ``receipts`` is the outbox, and ``drain(seconds)`` waits until it is
+    empty, for at most so long. ``is_running()`` tells whether a connection is still
+    wanted. ``gave_up(reason)`` is called when only a person can help,
+    ``got_change(state, problem)`` at each change of the connection (``problem`` is None
+    where all is well), and ``got_adapter(adapter)`` for each new adapter.
+    """
+
+    config: Callable[[], Config]
+    got_message: Callable[[Message], Deferred[Any] | None]
+    ignores: Callable[..., bool]
+    receipts: Any
+    drain: Callable[[float], Awaitable[None]]
+    is_running: Callable[[], bool]
+    gave_up: Callable[[str], None]
+    got_change: Callable[[str, str | None], None]
+    got_adapter: Callable[[Any], None]
+
+
+class INetwork(Interface):
+    """One chat network of the ini: its account's adapter, made anew where the ini asks for it.
+
+    Making one raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the account.
+    """
+
+    adapter = Attribute("The :class:`IAdapter` of now. With another account there is another one.")
+    embedded = Attribute("The server in our own process where the ini asks for one, else None.")
+    account = Attribute("The account's address, a str; empty before the first login.")
+    dropped = Attribute("How many stanzas or lines were dropped, by reason: a mapping.")
+    is_connected = Attribute("Whether messages can leave now.")
+
+    def start() -> Awaitable[None]:
+        """Begin with what the adapter needs; the adapter itself is begun by the assembly."""
+
+    def stop() -> Awaitable[None]:
+        """Say goodbye and disconnect."""
+
+    def close() -> Awaitable[None]:
+        """End what :meth:`start` began."""
+
+    def link(now: float) -> Link:
+        """How the connection is; ``now`` is the reactor's time."""
+
+    def places(now: float) -> Sequence[Place]:
+        """How each room is in which we want to be."""
+
+    def knows_room(room: str) -> bool:
+        """Whether we want to be in this room (bare address)."""
+
+    def why_not_in(room: str) -> str:
+        """Why nothing can be said in this room (bare address) now; empty where it can."""
+
+    def changed_files(config: Config) -> Sequence[str]:
+        """The options of ``config`` whose files hold something else than when we connected."""
+
+    def check(config: Config) -> None:
+        """Raises InvalidConfig where we could not connect with ``config``."""
+
+    def change(plan: Plan) -> None:
+        """Go on with the ini of now and the same account: only what differs is touched."""
+
+    def renew() -> Awaitable[None]:
+        """Go on with another account, or another way to it. The outbox keeps what waits."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from xbot.app.assembly import Assembly
+from zope.interface import implementer
+
+from xbot.chat.interfaces import INetwork, NetworkEnvironment
+from xbot.chat.xmpp import report
 from xbot.chat.xmpp.account import file_digests, make_account, make_endpoint
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.rooms.invited_rooms import FILE_NAME as ROOMS_NAME
 from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
-from xbot.chat.xmpp.stream.connection import Status
+from xbot.chat.xmpp.rooms.room import State as RoomState
+from xbot.chat.xmpp.stream.connection import State, Status
 from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import EMBEDDED, Config
+from xbot.model.jid import Jid
+from xbot.model.status import Link, Place
 from xbot.process.shutdown import HAND_OVER_TIMEOUT
 from xbot.process.threads import InThread
 
@@ -22,29 +28,18 @@ if TYPE_CHECKING:
     from xbot.embedded_server.service import Embedded
 
 
+@implementer(INetwork)
 class XmppNetwork:
-    """The ``adapter`` of ``assembly``, and the server of its own where the ini asks for one.
+    """XMPP as a network: the account's adapter, and the embedded server where the ini asks for one.
 
-    Making it raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the
-    account. ``is_running`` says whether a connection is still wanted,
-    ``gave_up(reason)`` is called when only a person can help, and ``got_status``
-    at each change of the connection.
+    Making it raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the account.
     """
 
     def __init__(
-        self,
-        assembly: Assembly,
-        reactor: Any,
-        is_running: Callable[[], bool],
-        gave_up: Callable[[str], None],
-        got_status: Callable[[Status], object],
-        trace: WireLog | None,
+        self, reactor: Any, environment: NetworkEnvironment, trace: WireLog | None = None
     ) -> None:
-        self._assembly = assembly
         self._reactor = reactor
-        self._is_running = is_running
-        self._gave_up = gave_up
-        self._got_status = got_status
+        self._around = environment
         self._trace = trace
         # Its own: stuck responders must not keep us from logging in.
         self._login_threads = InThread(reactor)
@@ -64,6 +59,39 @@ class XmppNetwork:
         if self.embedded is not None:
             await self.embedded.stop()
 
+    @property
+    def account(self) -> str:
+        """Our address, with the resource that the server gave us."""
+        return str(self.adapter.jid or "")
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many stanzas were dropped, by reason."""
+        return self.adapter.dropped
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether we are logged in."""
+        return self.adapter.connection.stream is not None
+
+    def link(self, now: float) -> Link:
+        """How the connection is."""
+        return report.link(self.adapter, now)
+
+    def places(self, now: float) -> tuple[Place, ...]:
+        """How each room is, whether the ini names it or somebody invited us."""
+        named = {room.jid for room in self._around.config().rooms}
+        return report.places(self.adapter, now, named)
+
+    def knows_room(self, room: str) -> bool:
+        """Whether we want to be in it."""
+        return self.adapter.rooms.get(Jid.parse(room)) is not None
+
+    def why_not_in(self, room: str) -> str:
+        """Why nothing can be said there now; empty where we are in it, or it is none of ours."""
+        known = self.adapter.rooms.get(Jid.parse(room))
+        return "" if known is None or known.state is RoomState.JOINED else known.reason
+
     def changed_files(self, config: Config) -> list[str]:
         """The options of ``config`` whose files hold something else than when we connected."""
         files = file_digests(config.xmpp)
@@ -77,7 +105,7 @@ class XmppNetwork:
 
     def change(self, plan: Plan) -> None:
         """The same account: nothing but what differs is touched."""
-        config = self._assembly.config
+        config = self._around.config()
         for jid in plan.leave:
             self.adapter.leave(str(jid))
         self.adapter.change(config.xmpp, config.bot.name)
@@ -87,38 +115,45 @@ class XmppNetwork:
     async def renew(self) -> None:
         """Another account, or another way to it. What waits in the outbox waits on."""
         if self.adapter.connection.stream is not None:
-            await self._assembly.drain(HAND_OVER_TIMEOUT)
+            await self._around.drain(HAND_OVER_TIMEOUT)
         await self.stop()
         await self.close()
-        if not self._is_running():
+        if not self._around.is_running():
             return
         self._make()
         await self.start()
-        if self._is_running():
+        if self._around.is_running():
             self.adapter.start()
 
     def _make(self) -> None:
         """The adapter to the account of the ini, from now on the one and only."""
-        config = self._assembly.config
+        config = self._around.config()
         self.embedded = _embedded(config, self._reactor)
         self._files = file_digests(config.xmpp)
-        self.adapter = self._assembly.adapter = XmppAdapter(
+        self.adapter = XmppAdapter(
             config.xmpp,
             make_account(config, self.embedded),
             make_endpoint(config, self._reactor, self.embedded),
             config.rooms,
-            self._assembly.dispatcher.got_message,
-            self._assembly.outbox,
-            lambda problem: self._gave_up(str(problem)),
+            self._around.got_message,
+            self._around.receipts,
+            lambda problem: self._around.gave_up(str(problem)),
             clock=self._reactor,
             uniform=random.uniform,
             in_thread=self._login_threads,
             invited=InvitedRooms(config.bot.state / ROOMS_NAME),
             nick=config.bot.name,
             trace=self._trace,
-            ignores=self._assembly.dispatcher.ignores,
+            ignores=self._around.ignores,
         )
         self.adapter.connection.changed = self._got_status
+        self._around.got_adapter(self.adapter)
+
+    def _got_status(self, status: Status) -> None:
+        state, problem = status.state, status.last_error
+        # What was wrong before is no news of those.
+        is_well = state in (State.ONLINE, State.NEGOTIATING)
+        self._around.got_change(state.value, None if is_well else problem)
 
 
 def _embedded(config: Config, reactor: Any) -> Embedded | None:

@@ -1,4 +1,4 @@
-"""Looking at the parts."""
+"""What ``report`` tells of the connection and the rooms."""
 
 import errno
 
@@ -8,14 +8,14 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
-from xbot.app.status_report import survey
 from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.report import link, places
 from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT
 from xbot.chat.xmpp.stream.login import Account
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
-from xbot.model.status import PATIENCE, Link, Overview, Phase, Place
+from xbot.model.status import PATIENCE, Link, Place
 
 
 class DeafEndpoint(FakeEndpoint):
@@ -28,7 +28,7 @@ class DeafEndpoint(FakeEndpoint):
         return attempt
 
 
-class SurveyTests(unittest.TestCase):
+class ReportTests(unittest.TestCase):
     def adapter(self, kind):
         self.clock = Clock()
         self.endpoint = kind(self.clock)
@@ -47,25 +47,26 @@ class SurveyTests(unittest.TestCase):
         adapter.start()
         return adapter
 
-    def test_overview(self):
+    def test_link_and_places(self):
         """States, reasons and times are those of the parts, counted from now."""
         adapter = self.adapter(FakeEndpoint)
         self.endpoint.refuse(ConnectionRefusedError(errno.ECONNREFUSED, ""))
         self.clock.advance(0.25)
+        now = self.clock.seconds()
         self.assertEqual(
-            survey(Phase.RUNNING, adapter, self.clock.seconds()),
-            Overview(
-                Phase.RUNNING,
-                Link("waiting", 0.25, "connection refused", 0.75, ends={"unreachable": 1}),
-                (Place("a@rooms.example", "robo", "absent", "not joined yet", 0.25),),
-            ),
+            link(adapter, now),
+            Link("waiting", 0.25, "connection refused", 0.75, ends={"unreachable": 1}),
+        )
+        self.assertEqual(
+            places(adapter, now),
+            (Place("a@rooms.example", "robo", "absent", "not joined yet", 0.25),),
         )
 
     def test_overdue(self):
         """A connection that stands still past its deadline is overdue, one that waits is not."""
         adapter = self.adapter(DeafEndpoint)
         self.clock.advance(CONNECT_TIMEOUT)
-        self.assertEqual(survey(Phase.RUNNING, adapter, self.clock.seconds()).link.overdue, 0)
+        self.assertEqual(link(adapter, self.clock.seconds()).overdue, 0)
         self.clock.advance(PATIENCE + 1)
-        overdue = survey(Phase.RUNNING, adapter, self.clock.seconds()).link.overdue
+        overdue = link(adapter, self.clock.seconds()).overdue
         self.assertEqual(overdue, PATIENCE + 1)

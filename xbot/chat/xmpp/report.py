@@ -1,0 +1,51 @@
+"""Status report of the XMPP connection and its rooms, as values of :mod:`xbot.model.status`."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.rooms.room import Room
+from xbot.model.jid import Jid
+from xbot.model.status import Link, Place
+
+
+def link(adapter: XmppAdapter, now: float) -> Link:
+    """How the connection is, ``now`` on the adapter's clock."""
+    status, deadline = adapter.connection.status, adapter.deadline
+    return Link(
+        status.state.value,
+        now - status.since,
+        status.last_error,
+        _from_now(status.next_try, now),
+        0.0 if deadline is None else max(0.0, now - deadline),
+        adapter.ping.round_trip,
+        adapter.managed.resumptions,
+        adapter.managed.unacknowledged,
+        dict(adapter.connection.ends),
+        dict(adapter.freshness.counts),
+    )
+
+
+def places(
+    adapter: XmppAdapter, now: float, named: Container[Jid] | None = None
+) -> tuple[Place, ...]:
+    """How each room is; ``named`` are the rooms of the ini, all of them when it is None."""
+    return tuple(_place(room, now, named is None or room.jid in named) for room in adapter.rooms)
+
+
+def _place(room: Room, now: float, is_named: bool) -> Place:
+    status = room.status
+    return Place(
+        str(room.jid),
+        room.nick,
+        status.state.value,
+        status.reason,
+        now - status.since,
+        _from_now(status.next_try, now),
+        is_named,
+    )
+
+
+def _from_now(then: float | None, now: float) -> float | None:
+    return None if then is None else max(0.0, then - now)

@@ -1,1 +1,4 @@
-"""Values that all else is made of: addresses, messages, errors, limits. No reactor, no clock."""
+"""Value types that every other package uses: addresses, messages, errors, limits.
+
+No reactor, no clock.
+"""

@@ -1,6 +1,7 @@
-"""Who may use a responder, and where: rights come from real bare JIDs; without one there are none.
+"""Access rules: who may use a responder, and where.
 
-What a room says of people counts only where the ini names them by it.
+Rights belong to real bare JIDs. A sender whose real JID is hidden has none of them.
+The room's affiliations count only where the ini names people by one (``room-admins``).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.people import NOBODY, People
 
-#: The words that name people by their affiliation with the room spoken in.
-#: It is what the room says; its owners can give it to anyone.
+#: Words in ``allow`` and ``deny`` that stand for affiliations (XEP-0045) with the room of
+#: the message. The room reports them; its owners can give them to anyone.
 ROOM_WORDS = {
     "room-owners": frozenset({"owner"}),
     "room-admins": frozenset({"owner", "admin"}),
@@ -23,13 +24,13 @@ ROOM_WORDS = {
 
 @frozen
 class Whom:
-    """Whom a rule names: people, and affiliations with the room that is spoken in."""
+    """The people that ``allow`` or ``deny`` names: by JID, domain, or affiliation with the room."""
 
     people: People = NOBODY
     affiliations: frozenset[str] = frozenset()
 
     def includes(self, message: Message) -> bool:
-        """Whether whoever said this is one of them."""
+        """Whether the sender of ``message`` is among them."""
         if message.room is not None and message.affiliation in self.affiliations:
             return True
         identity = identity_of(message)
@@ -38,12 +39,12 @@ class Whom:
 
 @frozen
 class Access:
-    """The rules of one responder; by default it is for everyone, everywhere.
+    """The access rules of one responder; by default everyone may use it everywhere.
 
-    ``allow`` is None for everyone. ``deny`` goes before it, and keeps out those
-    whose identity is not known as well: any of them might be meant. ``rooms``
-    are bare addresses, None for all; what is not said for a whole room to read
-    needs ``direct``.
+    ``allow`` is None for everyone. ``deny`` takes precedence over it, and also
+    refuses senders whose identity is not known: ``deny`` might name any of them.
+    ``rooms`` are bare addresses, None for all rooms. ``direct`` permits private
+    messages.
     """
 
     allow: Whom | None = None
@@ -52,11 +53,11 @@ class Access:
     direct: bool = True
 
     def is_here(self, message: Message) -> bool:
-        """Whether the responder answers at all where this was said."""
+        """Whether the responder answers where ``message`` was said: this room, or in private."""
         return self.absence(message) is None
 
     def absence(self, message: Message) -> str | None:
-        """Why the responder does not answer where this was said; None where it does."""
+        """Why the responder does not answer where ``message`` was said; None if it does."""
         if not message.is_public and not self.direct:
             return "it does not answer in private (direct = no)"
         if self.rooms is None or message.room is None or message.room in self.rooms:
@@ -64,11 +65,11 @@ class Access:
         return "it does not answer in this room (rooms)"
 
     def allows(self, message: Message) -> bool:
-        """Whether it is for whoever said this."""
+        """Whether the sender of ``message`` may use the responder."""
         return self.objection(message) is None
 
     def objection(self, message: Message) -> str | None:
-        """Why it is not for whoever said this; None when it is."""
+        """Why the sender of ``message`` may not use the responder; None if they may."""
         who = message.identity if identity_of(message) is not None else None
         if self.deny is not None:
             if who is None:
@@ -86,17 +87,17 @@ EVERYONE = Access()
 
 
 def identity_of(message: Message) -> Jid | None:
-    """The real bare JID of who said it, where it is known for certain."""
+    """The real bare JID of the sender, or None where it is not known for certain."""
     if message.identity is None:
         return None
     try:
         return Jid.parse(message.identity)
     except InvalidJid:
-        return None  # of an adapter whose addresses are no JIDs
+        return None  # from an adapter whose addresses are no JIDs
 
 
 def refusal(name: str, message: Message) -> str:
-    """What somebody is told who may not use the responder of that name."""
+    """The answer to a sender who may not use the responder ``name``."""
     if message.identity is None:
         return f"{name} is not for everyone, and I cannot see here who you are; ask me directly."
     return f"{name} is not for you, {message.speaker}."

@@ -1,4 +1,4 @@
-"""Whether a file of the state folder works, and the errors that say why it does not."""
+"""Health of a state file (journal, brain), and the errors for one that does not work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xbot.model.errors import XbotError
 
 
 class FileUnavailable(XbotError):
-    """The file cannot be read or written now. Its owner tries again by itself."""
+    """The file cannot be read or written now. Temporary: its owner retries by itself."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -19,7 +19,10 @@ class FileUnavailable(XbotError):
 
 
 class UnusableFile(XbotError):
-    """Only a person can help: another bot uses the same state folder, or a later version did."""
+    """The file cannot be used, and retrying does not help; the operator has to act.
+
+    Another bot uses the same state folder, or a later version of xbot wrote the file.
+    """
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -29,9 +32,10 @@ class UnusableFile(XbotError):
 
 @frozen
 class FileState:
-    """Whether a file works: ``problem`` is None or says why not, since ``since``.
+    """Health of one file: ``problem`` is None while it works, else the reason.
 
-    ``lost`` is where a broken one was moved: what it held is not known any more.
+    ``since`` is when that began, in seconds since 1970. ``lost`` is where a corrupt
+    file was moved, or None; its contents are not used any more.
     """
 
     problem: str | None

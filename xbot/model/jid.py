@@ -1,4 +1,4 @@
-"""JIDs as values: parsed once, bounded, and cheap to compare (RFC 7622)."""
+"""JID: an XMPP address as an immutable value, parsed and prepared once (RFC 7622)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from twisted.words.protocols.jabber.xmpp_stringprep import nameprep, nodeprep
 
 from xbot.model.errors import InvalidJid
 
-#: RFC 7622 3.1: no part is longer than this, in bytes of UTF-8.
+#: RFC 7622 3.1: maximum length of each part, in bytes of UTF-8.
 MAX_PART = 1023
 
-#: How many bare JIDs keep their prepared form. Bounded: strangers choose JIDs.
+#: Maximum number of bare JIDs in the LRU cache of prepared forms. Bounded: strangers choose JIDs.
 CACHE_SIZE = 2048
 
 
-#: Plain names, as nearly all are: stringprep, which takes as long as all the rest of a
-#: stanza, would leave them as they are.
+#: Fast path: plain ASCII names, as nearly all are. stringprep would not change them, and
+#: takes as long as all other work on a stanza.
 _PREPARED = re.compile(r"(?:[a-z0-9._-]+@)?(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)*[a-z0-9]+(?:-[a-z0-9]+)*")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-# Rooms are looked up by it for every stanza.
+# The hash is cached: every stanza looks up its room by JID.
 @frozen(cache_hash=True)
 class Jid:
     """A JID: ``local@domain/resource``; ``local`` and ``resource`` may be absent.
 
-    Made by :meth:`parse`, so that a wrong one cannot exist. Comparing two is
-    comparing their prepared parts: ``Alice@Example.org`` equals
-    ``alice@example.org``, while resources (nicks, in a room) differ by case.
+    Create it with :meth:`parse`, which rejects invalid JIDs. Equality compares the
+    prepared parts: ``Alice@Example.org`` equals ``alice@example.org``, while
+    resources (in a room: nicks) are case-sensitive.
     """
 
     local: str | None
@@ -40,10 +40,9 @@ class Jid:
 
     @classmethod
     def parse(cls, text: str) -> Jid:
-        """Make a JID of its text, or raise :class:`~xbot.model.errors.InvalidJid`.
+        """Parse ``text``, or raise :class:`~xbot.model.errors.InvalidJid`.
 
-        The lengths are checked before anything else is done: preparing a JID
-        of 200 KiB takes a second.
+        The length is checked first: preparing a JID of 200 KiB takes a second.
         """
         if len(text) > 3 * MAX_PART + 2:
             raise InvalidJid(text[:64] + "...", "it is too long")
@@ -63,7 +62,7 @@ class Jid:
         return Jid(self.local, self.domain) if self.resource else self
 
     def with_resource(self, resource: str) -> Jid:
-        """This JID's bare form with ``resource`` put behind it."""
+        """The full JID: the bare form of this one with ``resource``."""
         text = f"{self.bare}/{resource}"
         if not resource:
             raise InvalidJid(text, "nothing follows the slash")
@@ -72,7 +71,7 @@ class Jid:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _prepare(bare: str) -> tuple[str | None, str]:
-    """The prepared (local part, domain) of a bare JID."""
+    """The (local part, domain) of a bare JID, after nodeprep and nameprep."""
     local, at, domain = bare.rpartition("@")
     if "@" in local:
         raise InvalidJid(bare, "it has more than one @")
@@ -87,14 +86,14 @@ def _prepare(bare: str) -> tuple[str | None, str]:
         local = nodeprep.prepare(local) if local else ""
         domain = nameprep.prepare(domain).rstrip(".")
     except (UnicodeError, IndexError) as error:
-        # COMPAT: Twisted's nameprep raises IndexError for a label of which nothing is left.
+        # COMPAT: Twisted's nameprep raises IndexError for a label that becomes empty.
         raise InvalidJid(bare, "it has a character that a JID cannot have") from error
     if at and not local:
         # A local part of soft hyphens must not become its whole domain.
         raise InvalidJid(bare, "nothing stands before the @")
     if not domain:
         raise InvalidJid(bare, "it has no domain")
-    # What is prepared can have become longer.
+    # Preparing can make a part longer.
     for part in (local, domain):
         if len(part.encode()) > MAX_PART:
             raise InvalidJid(bare[:64] + "...", "it is too long")
@@ -102,11 +101,10 @@ def _prepare(bare: str) -> tuple[str | None, str]:
 
 
 def check_resource(text: str, resource: str) -> str:
-    """The resource of the JID ``text``, if it can be one; :class:`InvalidJid` if not."""
-    # A resource is opaque to us beyond length and control characters: stringprep
-    # knows Unicode 3.2 only, and would make everyone with a newer emoji in the
-    # nick invisible.
-    # Four bytes a character at most: few are so long that they have to be encoded.
+    """Return ``resource`` if it is valid, else raise :class:`InvalidJid` for the JID ``text``."""
+    # Only length and control characters are checked: resourceprep knows Unicode 3.2
+    # only, and would drop every occupant with a newer emoji in the nick.
+    # UTF-8 has at most four bytes per character, so that few have to be encoded.
     if 4 * len(resource) > MAX_PART < len(resource.encode("utf-8", "surrogatepass")):
         raise InvalidJid(text[:64] + "...", "its resource is too long")
     if _CONTROL.search(resource):

@@ -1,4 +1,4 @@
-"""What the journal says: its entries, and why it cannot be used."""
+"""Journal entry: one command that was accepted to run, its outcome words, the journal's errors."""
 
 from __future__ import annotations
 
@@ -9,45 +9,48 @@ from attrs import frozen
 from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.model.message import Message
 
-#: Of what was said, an entry keeps so many characters.
+#: Maximum length of the message body in an entry, in characters.
 MAX_BODY = 1000
 
-#: What came of a command that was under way when its process ended.
+#: Outcome: the process ended while the command ran.
 INTERRUPTED = "interrupted"
 
-#: Of a command about which people are asked before it runs.
+#: Outcome so far: the command waits for confirmation or approval before it runs.
 WAITING = "waiting"
 
-#: What came of one that still waited when its process ended. It did not run.
+#: Outcome: the process ended while the command was :data:`WAITING`. It did not run.
 LAPSED = "lapsed"
 
-#: What came of a command that could not be journalled in time, and did not run.
+#: Outcome: the command could not be journalled in time, and did not run.
 REFUSED = "refused"
 
 
-#: What came of a command that was said while the bot was away.
+#: Outcome: the command was sent while the bot was offline.
 MISSED = "missed"
 
-#: What an entry of somebody who approved another's command says.
+#: Outcome of an entry that records an approval of another person's command.
 APPROVED = "approved"
 
 
 class JournalUnavailable(FileUnavailable):
-    """Nothing can be journalled now. The journal itself tries again; meanwhile refuse."""
+    """The journal cannot be written now. Refuse the command; the journal retries by itself."""
 
 
 class UnusableJournal(UnusableFile):
-    """Only a person can help: another bot uses the same state folder, or a later version did."""
+    """The journal cannot be used, and retrying does not help; the operator has to act.
+
+    Another bot uses the same state folder, or a later version of xbot wrote the file.
+    """
 
 
 @frozen
 class Entry:
-    """One command that was accepted to run, and what came of it.
+    """One command that was accepted to run, and its outcome.
 
-    ``message`` is what remains of it: no key, no payload but its type, and the
-    beginning of its body. Times are seconds since 1970. ``outcome`` is None
-    until there is one: a run's fate, or :data:`INTERRUPTED`; before it runs
-    it may be :data:`WAITING`.
+    ``message`` is reduced by :func:`kept`: no key, of the payload only the type, and the
+    beginning of the body. Times are seconds since 1970. ``outcome`` is None while the
+    command runs, :data:`WAITING` before it may run, and then the run's outcome or
+    :data:`INTERRUPTED`.
     """
 
     number: int
@@ -59,18 +62,18 @@ class Entry:
 
 
 def digest(key: str) -> bytes:
-    """A key in the form in which it is kept: strangers choose keys, of any length."""
+    """SHA-256 of a message key, as the journal stores it. Strangers choose keys, of any length."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def kept(message: Message) -> Message:
-    """What an entry keeps of ``message``."""
+    """``message`` reduced to what an entry stores."""
     payload = {"type": message.payload["type"]} if "type" in message.payload else {}
     body = message.body[:MAX_BODY]
     return Message(
         message.sender,
         message.recipient,
-        # Half a surrogate pair is no text that a file could hold.
+        # SQLite cannot store a lone surrogate.
         body.encode("utf-8", "replace").decode(),
         payload,
         room=message.room,

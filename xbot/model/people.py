@@ -1,4 +1,4 @@
-"""Who is meant: real people by their bare JIDs, or everyone of a domain."""
+"""List of people, as the ini names them: bare JIDs, and whole domains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbot.model.jid import Jid
 
 @frozen
 class People:
-    """A list from the ini. By default it names nobody."""
+    """Bare JIDs and domains; empty by default."""
 
     jids: frozenset[Jid] = frozenset()
     domains: frozenset[str] = frozenset()
@@ -27,8 +27,8 @@ class People:
         for name in names:
             is_domain = name.startswith("@")
             if "*" in name:
-                # A JID may have one in it, but who writes it means a pattern: "deny" would
-                # then let those in whom it was to keep out.
+                # A JID may contain "*", but the operator means a pattern: a literal "*" in
+                # "deny" would let in the people that it was meant to keep out.
                 raise ValueError(f"{name!r}: there are no patterns; @DOMAIN is everyone there")
             try:
                 jid = Jid.parse(name.removeprefix("@"))
@@ -46,7 +46,7 @@ class People:
 
     @classmethod
     def union(cls, several: Iterable[People]) -> People:
-        """Everyone whom one of them names."""
+        """The union of ``several`` lists."""
         lists = list(several)
         return cls(
             frozenset().union(*(people.jids for people in lists)),
@@ -54,7 +54,7 @@ class People:
         )
 
     def includes(self, jid: Jid) -> bool:
-        """Whether this is one of them, whatever the resource. A domain itself is nobody."""
+        """Whether ``jid`` is listed; its resource is ignored. A bare domain is no person."""
         return jid.local is not None and (jid.bare in self.jids or jid.domain in self.domains)
 
 

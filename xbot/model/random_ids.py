@@ -1,26 +1,26 @@
-"""Names for what is sent, which nobody can guess."""
+"""Random, unguessable identifiers for stanzas and sessions."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
 
-#: Asking the kernel for chance costs more than all the rest of a name: it is asked for so many.
-_AT_ONCE = 64
+#: Identifiers made from one read of the kernel's random source, which is the expensive part.
+_BATCH = 64
 _LENGTH = 12
 
 
 def _names() -> Iterator[str]:
     while True:
-        # Three bytes make four characters.
-        chance = secrets.token_urlsafe(_AT_ONCE * _LENGTH * 3 // 4)
-        for start in range(0, len(chance), _LENGTH):
-            yield chance[start : start + _LENGTH]
+        # base64: three bytes make four characters.
+        random = secrets.token_urlsafe(_BATCH * _LENGTH * 3 // 4)
+        for start in range(0, len(random), _LENGTH):
+            yield random[start : start + _LENGTH]
 
 
 _unused = _names()
 
 
 def new_ident() -> str:
-    """Twelve characters, of 72 bits of chance, that were never given before."""
+    """A new identifier: twelve URL-safe characters with 72 bits of entropy."""
     return next(_unused)

@@ -1,4 +1,4 @@
-"""What happened lately, for whoever looks: bounded, and gone with the process."""
+"""Ring buffers of recent commands and connection changes, for the status page. In memory only."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections import deque
 
 from attrs import frozen
 
-#: So many commands, and so many changes of the connection, are remembered.
+#: Maximum number of commands, and of connection changes, in the buffers.
 MAX_COMMANDS, MAX_CHANGES = 50, 50
 
-#: Of who said it, and where, no more characters are kept.
+#: Maximum length of a sender's and a room's address in a :class:`Command`, in characters.
 MAX_NAME = 200
 
 
 @frozen
 class Command:
-    """A run that is over: when (seconds since 1970), whose, for whom, where, and what came of it.
+    """One finished run: when (seconds since 1970), responder, sender, place, and outcome.
 
-    ``seconds`` is how long it took, or None where it never started. What was
-    said is not here: it belongs to who said it.
+    ``seconds`` is how long it took, or None if it never started. The text of the
+    message is left out: it is private to its sender.
     """
 
     when: float
@@ -31,7 +31,7 @@ class Command:
 
 @frozen
 class Change:
-    """The connection went over to ``state``, because of ``problem`` if there was one."""
+    """One state change of the connection, at ``when``; ``problem`` is the reason, if any."""
 
     when: float
     state: str
@@ -39,7 +39,7 @@ class Change:
 
 
 class RecentEvents:
-    """The last commands and the last changes of the connection, the newest last."""
+    """The latest commands and connection changes, oldest first."""
 
     def __init__(self) -> None:
         self.commands: deque[Command] = deque(maxlen=MAX_COMMANDS)

@@ -1,4 +1,4 @@
-"""What somebody says to the bot, as a server would have brought it: for what has none."""
+"""Build an incoming Message without a server: for the shell, the test kit and ``explain``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ def message_of(
     private: bool = False,
     key: str | None = None,
 ) -> Message:
-    """``text``, said by ``sender`` to the bot whose address is ``to``.
+    """A Message with ``text``, from ``sender`` to the bot whose address is ``to``.
 
-    In ``room`` it is said for all to read, or, with ``private``, to the bot
-    alone. With no ``sender`` it comes from a room that hides who its people are;
-    then ``nick`` is needed. The default ``nick`` is the sender's local part.
+    In ``room`` it is a groupchat message, or, with ``private``, a private message
+    through the room. Without ``sender`` it comes from a semi-anonymous room, which
+    hides real JIDs; then ``nick`` is required. ``nick`` defaults to the sender's
+    local part.
 
-    :raises xbot.model.errors.InvalidJid: when an address is none.
-    :raises ValueError: when the parts do not fit together.
+    :raises xbot.model.errors.InvalidJid: when an address is invalid.
+    :raises ValueError: when the arguments contradict each other.
     """
     jid = Jid.parse(sender) if sender is not None else None
     if room is None:

@@ -1,4 +1,4 @@
-"""How often: so many at once, and so many again after a while. A token bucket for each key."""
+"""Token-bucket rate limiter, with one bucket per key and a cap on the number of keys."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import Enum
 
 from attrs import define, field, frozen, validators
 
-#: So many keys are known. Of those beyond it the one that was longest unheard of is forgotten.
+#: Maximum number of keys. Beyond it the least recently used bucket is dropped (LRU).
 MAX_BUCKETS = 10_000
 
 
 @frozen
 class Rate:
-    """``burst`` at once; after ``period`` seconds of nothing as many again, evenly before that."""
+    """A rate limit: ``burst`` events at once; the bucket refills evenly in ``period`` seconds."""
 
     burst: int = field(validator=validators.ge(1))
     period: float = field(validator=validators.gt(0))
@@ -24,12 +24,12 @@ class Rate:
 
 
 class Verdict(Enum):
-    """Whether one more is within the rate."""
+    """Whether one more event is within the rate limit."""
 
     WITHIN = "within"
-    #: It is the first one beyond it since the bucket was full.
+    #: The first event beyond the limit since the bucket was full.
     OVER = "over"
-    #: It is one more of these.
+    #: A further event beyond it.
     STILL = "still"
 
 
@@ -41,23 +41,23 @@ class _Bucket:
 
 
 class TokenBuckets:
-    """A bucket for each key.
+    """One token bucket per key.
 
-    A key that went over its rate is over it until its bucket is full again:
-    nobody gets a trickle by going on. ``seconds`` is a clock that never jumps.
+    A key that exceeds its rate stays blocked until its bucket is full again: a
+    sender who keeps flooding gets nothing through. ``seconds`` is a monotonic clock.
     """
 
     def __init__(self, seconds: Callable[[], float], most: int = MAX_BUCKETS) -> None:
         self._seconds = seconds
         self._most = most
-        # The one that was heard of last is at the end.
+        # In LRU order: the most recently used bucket is the last.
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
 
     def take(self, key: str, rate: Rate) -> Verdict:
-        """Take one from the bucket of ``key``, or say why not."""
+        """Take one token from the bucket of ``key``, if there is one."""
         now = self._seconds()
         bucket = self._buckets.get(key)
         if bucket is None:

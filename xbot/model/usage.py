@@ -1,4 +1,4 @@
-"""What people read of a command."""
+"""Usage: the help entry of one command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Usage(NamedTuple):
-    """How a command of the responder is written, and what it does; ``help`` may be empty."""
+    """A command's responder, its syntax (``usage``), and one line of help, which may be empty."""
 
     responder: str
     usage: str

@@ -1,1 +1,1 @@
-"""Text tools without a network: templates, durations, "did you mean", a terminal's colours."""
+"""Text functions without I/O: templates, durations, "did you mean", SASLprep, terminal output."""

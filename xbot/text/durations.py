@@ -1,4 +1,4 @@
-"""Durations as people write them: 500ms, 30s, 5m, 2h, 1d, 1h30m."""
+"""Parse durations with units: 500ms, 30s, 5m, 2h, 1d, 1h30m."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ _PART = re.compile(r"\s*([0-9]{1,12})\s*([a-z]*)", re.ASCII)
 
 
 def seconds(text: str, longest: float) -> float:
-    """The seconds of whole numbers and their units; ValueError with what is wrong.
+    """Parse ``text``, a sequence of whole numbers with units, to seconds.
 
-    More than nothing, and at most ``longest`` seconds.
+    :raises ValueError: with the reason. The result must be more than 0 and at most
+        ``longest`` seconds.
     """
     total = 0.0
     end = 0

@@ -1,4 +1,4 @@
-"""SASLprep: how user names and passwords are written before they are hashed (RFC 4013)."""
+"""SASLprep: normalise user names and passwords before hashing (RFC 4013)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROHIBITED = (
 
 
 def saslprep(text: str) -> str:
-    """``text`` prepared as a query, so that unassigned code points may stand in it.
+    """``text`` prepared as a "query" (RFC 3454 section 7): unassigned code points are allowed.
 
     :raises ValueError: for a character that is prohibited, and for text that
         mixes directions (RFC 3454, section 6). The message never shows the text.

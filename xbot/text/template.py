@@ -1,4 +1,4 @@
-"""Texts with fields in them, filled in plainly: no attribute access, no format language."""
+"""Text templates with ``{field}`` placeholders: no attribute access, no format language."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from xbot.model.errors import XbotError
 FACTS = frozenset({"nick", "sender", "room", "body"})
 
 
-#: A field that lies in others: ``alert.labels.severity``, ``items.0.name``.
+#: A path to a nested field: ``alert.labels.severity``, ``items.0.name``.
 DOTTED = re.compile(r"[\w@-]+(?:\.[\w@-]+){0,9}")
 
 _TOKEN = re.compile(r"(?P<literal>\{\{|\}\}|[^{}]+)|\{(?P<field>[^{}]*)\}")
 
 
 class InvalidTemplate(XbotError, ValueError):
-    """A text whose braces make no sense. ``position`` counts from 0."""
+    """The template has a stray brace or an invalid field name. ``position`` counts from 0."""
 
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(f"{reason} (character {position + 1})")
@@ -30,26 +30,26 @@ class InvalidTemplate(XbotError, ValueError):
 
 
 class Field(NamedTuple):
-    """The place of a value, by the value's name."""
+    """A placeholder for the value called ``name``."""
 
     name: str
 
 
 @frozen
 class Template:
-    """A text such as ``Hello {nick}!``; ``{{`` and ``}}`` stand for literal braces.
+    """A parsed text such as ``Hello {nick}!``; ``{{`` and ``}}`` are literal braces.
 
-    Values are put in as they are and are never looked at again, so that
-    whatever a stranger says stays what was said.
+    Values are inserted verbatim and never expanded again, so that a stranger's text
+    cannot inject further fields.
     """
 
     parts: tuple[str | Field, ...]
 
     @classmethod
     def parse(cls, text: str, is_name: Callable[[str], object] = str.isidentifier) -> Template:
-        """Make a template of its text, or raise :class:`InvalidTemplate`.
+        """Parse ``text``, or raise :class:`InvalidTemplate`.
 
-        ``is_name`` tells what a field may be called.
+        ``is_name(name)`` is true for valid field names.
         """
         parts: list[str | Field] = []
         position = 0
@@ -73,11 +73,11 @@ class Template:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The names of the values that it wants."""
+        """The names of its fields."""
         return frozenset(part.name for part in self.parts if isinstance(part, Field))
 
     def fill(self, values: Mapping[str, str | None]) -> str:
-        """The text with every field replaced; a missing value, or None, leaves nothing."""
+        """The text with every field replaced; a missing value, or None, becomes empty."""
         return "".join(
             [
                 (values.get(part.name) or "") if isinstance(part, Field) else part

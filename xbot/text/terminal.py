@@ -1,4 +1,4 @@
-"""What was said, as a terminal shows it: nothing in it can steer the terminal."""
+"""Sanitise text for a terminal: no control or escape sequence gets through."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import IO
 
 
 def show_all(stream: IO[str] | None) -> None:
-    """From now on what the encoding of ``stream`` does not have is escaped, and no error."""
-    # It is None where it is closed, and something else in tests.
+    """Escape what the encoding of ``stream`` cannot represent, instead of raising an error."""
+    # A closed standard stream is None; tests pass other objects.
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
 
 
 def safe(text: str) -> str:
-    """``text`` with a visible mark for whatever is neither printable nor the end of a line."""
+    """``text`` with U+FFFD for every character that is neither printable nor a newline."""
     return "".join(
         character if character.isprintable() or character == "\n" else "\ufffd"
         for character in text
@@ -22,10 +22,10 @@ def safe(text: str) -> str:
 
 
 def as_line(nick: str, text: str) -> str:
-    """What ``nick`` said, with its further lines below the first one's beginning."""
+    """``nick> text``, with further lines indented to the column of the first one's text."""
     return indented(f"{nick}> {text}", len(nick) + 2) + "\n"
 
 
 def indented(text: str, columns: int) -> str:
-    """``text``, made safe, with all lines but the first moved right."""
+    """``text``, sanitised by :func:`safe`, with all lines but the first indented."""
     return safe(text).replace("\n", "\n" + " " * columns)

@@ -1,1 +1,1 @@
-"""What lasts: the journal, the brain, and the SQLite files that they are kept in."""
+"""Persistence: the journal, the brain, and the SQLite files that store them."""

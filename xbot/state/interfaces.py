@@ -1,4 +1,4 @@
-"""Contracts of the journal and the brain (zope.interface)."""
+"""IJournal and IBrain: the interfaces of the journal and the brain (zope.interface)."""
 
 from __future__ import annotations
 
@@ -13,68 +13,71 @@ from xbot.model.message import Message
 
 
 class IJournal(Interface):
-    """What was accepted to run, durably, and what came of it."""
+    """Durable record of the commands that were accepted to run, and their outcomes."""
 
     state = Attribute("Whether it works now: a :class:`xbot.model.file_state.FileState`.")
 
     def open() -> Deferred[None]:
-        """Fires once it was tried; fails when only a person can help."""
+        """Open the file. Fires after the first try; fails only if retrying cannot help."""
 
     def change(keep: float) -> None:
-        """From now on entries are kept for so many seconds."""
+        """Set how long entries are kept, in seconds."""
 
     def accept(
         message: Message, responder: str, outcome: str | None = None
     ) -> Deferred[int | None]:
-        """The new entry's number, once it is durable; None for what was accepted before.
+        """Journal a command. Fires, once durable, with its number; with None for a duplicate.
 
-        It goes by the message's ``key``, which is not None, and the responder.
-        With the ``outcome`` ``waiting`` it must not run before :meth:`agree`.
+        Duplicates have the same message ``key``, which must not be None, and responder.
+        With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`.
 
         :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
     def agree(number: int) -> Deferred[None]:
-        """What waited may run, once this fires.
+        """Allow a waiting command to run. Fires once that is durable; run it only then.
 
         :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
         """
 
     def note(message: Message, responder: str, outcome: str) -> Deferred[None]:
-        """Keep, for whoever reads the journal, what did not run and why."""
+        """Record a command that did not run; ``outcome`` says why."""
 
     def finish(number: int, outcome: str) -> Deferred[None]:
-        """Note what came of an entry. Its first outcome counts."""
+        """Record the outcome of an entry. Idempotent: the first outcome stays."""
 
     def interrupted() -> Deferred[list[Entry]]:
-        """What an earlier process did not finish, or not begin, and nobody was told of yet."""
+        """Entries that an earlier process did not finish or not begin, and that are not reported.
+
+        See :meth:`reported`.
+        """
 
     def reported(number: int) -> Deferred[None]:
-        """Somebody was told that this entry was interrupted."""
+        """Mark an interrupted entry as reported to its sender."""
 
     def recent(limit: int) -> Deferred[list[Entry]]:
-        """The newest ``limit`` entries, the newest last."""
+        """The newest ``limit`` entries, oldest first."""
 
     def close() -> Deferred[None]:
-        """Write what waits; fires when that is done."""
+        """Write what is pending and close. Fires when that is done."""
 
 
 class IBrain(Interface):
-    """What responders remember. Only :meth:`flushed` waits for a disk."""
+    """Key-value storage for responders, in memory. Only :meth:`flushed` waits for the disk."""
 
     state = Attribute("Whether it is saved now: a :class:`xbot.model.file_state.FileState`.")
 
     def namespace(name: str) -> MutableMapping[str, Any]:
-        """The memory of this name, a :class:`xbot.state.brain.memory.Memory`, for any thread."""
+        """The namespace ``name``, a :class:`xbot.state.brain.memory.Memory`. Thread-safe."""
 
     def open() -> Deferred[None]:
-        """Fires once it was tried; fails when only a person can help."""
+        """Read the file. Fires after the first try; fails only if retrying cannot help."""
 
     def flushed() -> Deferred[None]:
-        """Fires once all that was remembered before is durable: at once if it is.
+        """Fires once all changes made before this call are durable; at once if they are.
 
-        :raises xbot.state.brain.errors.BrainUnavailable: (by the Deferred) when it cannot be now.
+        :raises xbot.state.brain.errors.BrainUnavailable: (by the Deferred) when saving fails.
         """
 
     def close() -> Deferred[None]:
-        """Save what is not saved; fires when that is done."""
+        """Save unsaved changes and close. Fires when that is done."""

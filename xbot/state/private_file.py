@@ -1,4 +1,4 @@
-"""Small files of our own that nobody else can read, replaced as a whole."""
+"""Atomically replace a small private file (mode 0600)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write ``path``, readable by us alone, so that it is the old or the new one at any time.
+    """Replace ``path`` with ``data``, with mode 0600: write a new file, fsync, rename over it.
 
-    Its folder is made if need be. Raises OSError.
+    Creates the folder if it is missing. Raises OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")

@@ -234,7 +234,7 @@ class BrainTests(Contract, BrainCase):
             self.clock.advance(RETRY)
             self.failureResultOf(second.flushed(), BrainUnavailable)
         self.assertEqual(second.namespace("a")["x"], 2)
-        errors = [each for each in self.logged(LogLevel.error) if "lost with this" in each]
+        errors = [each for each in self.logged(LogLevel.error) if "cannot be opened" in each]
         self.assertEqual(len(errors), 1)
         self.successResultOf(second.close())
         self.assertEqual(self.saved(), {("a", "x"): "1"})
@@ -288,7 +288,7 @@ class BrainTests(Contract, BrainCase):
         for value in (b"\xff", "[", '{"a": NaN}', "[" * 100000):
             other.execute("UPDATE memory SET value = ? WHERE key = 'y'", (value,))
             self.assertEqual(dict((brain := self.make()).namespace("a")), {"x": 1, "z": 3})
-            self.assertIn("cannot be read", self.logged(LogLevel.error)[-1])
+            self.assertIn("are invalid", self.logged(LogLevel.error)[-1])
             self.successResultOf(brain.close())
         other.close()
 
@@ -547,7 +547,7 @@ class FailingDiskTests(BrainCase):
         brain = self.make()
         memory = brain.namespace("a")
         self.assertEqual(dict(memory), {})
-        self.assertIn("unknown until", self.logged(LogLevel.error)[0])
+        self.assertIn("start without", self.logged(LogLevel.error)[0])
         memory.update({"x": 2, "z": 2})
         del memory["z"]
         self.path.parent.unlink()

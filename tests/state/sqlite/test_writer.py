@@ -48,7 +48,7 @@ class GroupCommitTests(JournalCase):
         self.in_turn.is_held = True
         accepted = [journal.accept(evolve(MESSAGE, key=str(n)), "x") for n in range(7)]
         refused = self.failureResultOf(accepted.pop(), JournalUnavailable)
-        self.assertEqual(refused.value.reason, "too much waits for the disk")
+        self.assertEqual(refused.value.reason, "too many writes wait for the disk")
         self.in_turn.work()
         self.assertEqual([self.successResultOf(each) for each in accepted], [1, 2, 3, 4, 5, 6])
 

@@ -1,1 +1,1 @@
-"""The brain: what responders remember, on the disk and between restarts."""
+"""The brain: persistent key-value storage for responders."""

@@ -1,4 +1,4 @@
-"""The brain: what responders remember, in memory for them, and saved behind their backs."""
+"""Brain: persistent key-value storage for responders, in memory with asynchronous saving."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ if TYPE_CHECKING:
     from xbot.state.brain.file import BrainFile, Stamp
     from xbot.state.brain.filing import Filing
 
-#: What its file is called in the state folder.
+#: Name of the file in the state folder.
 FILE_NAME = "brain.sqlite"
 
-#: Seconds that a change waits for others before it is saved, where nobody waits for it.
+#: Debounce: seconds that a change waits for further ones before it is saved, unless
+#: :meth:`Brain.flushed` is called.
 LINGER = 1.0
 
-#: In one transaction no more keys than this are saved.
+#: Maximum number of keys per transaction.
 MAX_BATCH = 1000
 
-#: Seconds that :meth:`Brain.flushed` waits for a disk.
+#: Time limit of :meth:`Brain.flushed`, in seconds.
 FLUSH_TIMEOUT = 10.0
 
-#: Seconds between two notes of how late it is, for what expires.
+#: Seconds between two writes of the stamp, which records the time for keys that expire.
 STAMP_EVERY = 3600.0
 
 
 @define(eq=False, repr=False)
 class _Waiting:
-    """Somebody who waits until the change of this number is saved."""
+    """A caller of :meth:`Brain.flushed`, which fires ``saved`` once ``change`` is durable."""
 
     change: int
     saved: Deferred[None] = field(factory=Deferred)
@@ -54,17 +55,16 @@ class _Waiting:
 
 @implementer(IBrain)
 class Brain:
-    """The brain in the file ``path``, which is made, with its folder, when there is something
-    to save.
+    """IBrain in the SQLite file ``path``, which is created, with its folder, at the first save.
 
-    Everything is in memory, and is read when it is opened. Changes are saved in
-    groups, soon (:data:`LINGER`), or at once when somebody waits for it with
-    :meth:`flushed`; only what was flushed is sure to outlive a SIGKILL. When the
-    file fails, the log and ``state`` say so, responders go on remembering in
-    memory, and it tries again by itself.
+    All values are in memory; :meth:`open` reads them from the file. Changes are saved
+    in batches after :data:`LINGER` seconds, or at once when :meth:`flushed` is called.
+    Only flushed changes are sure to survive a SIGKILL. When the file fails, the log and
+    ``state`` report it, responders go on with the values in memory, and the brain
+    retries by itself.
 
-    A file that somebody else has made after we were opened is read when we
-    first write; of what both know, ours is kept.
+    A file that another process created after :meth:`open` is read at the first write;
+    for keys that both have, the value in memory wins.
     """
 
     _log = Logger()
@@ -87,19 +87,19 @@ class Brain:
         self._open_file = open_file
         self._in_thread = in_thread or OneThread(reactor, "xbot brain")
         self._unused = FileState(None, self._clocks.wall())
-        # Whether there is a file, or should be one; and whether it was tried.
+        # Whether a file exists or is needed; and whether opening it was tried.
         self._is_used = False
         self._was_tried = False
         self._waiting: list[_Waiting] = []
-        # What kept us from saving the last time.
+        # Why the latest save failed.
         self._problem = ""
-        # Batches that were given to the disk and are not back.
+        # Batches whose save is in progress.
         self._unanswered = 0
         self._is_closing = False
         self._timer: IDelayedCall | None = None
         self._stamping: IDelayedCall | None = None
 
-    # These come with SQLite: a brain without a file does without.
+    # Lazy: these import SQLite, which a brain without a file does not need.
 
     @cached_property
     def _filing(self) -> Filing:
@@ -119,27 +119,29 @@ class Brain:
 
     @property
     def state(self) -> FileState:
-        """Whether it is saved what responders remember. One that nobody has used is ok."""
+        """Whether saving works. An unused brain, which has no file, is ok."""
         return self._writer.state if self._was_tried else self._unused
 
     def namespace(self, name: str) -> Memory:
-        """The memory of this name. It can be had at any time, and used while the brain is open."""
+        """The namespace ``name``. Get it at any time; use it while the brain is open."""
         return Memory(self._contents, checked_name(name))
 
     def open(self) -> Deferred[None]:
-        """Read what is remembered; fires once it was tried, even in vain: then ``state`` says why.
+        """Read the file. Fires after the first try; ``state`` tells whether it succeeded.
 
-        Fails with :class:`~xbot.state.brain.errors.UnusableBrain` when only a person can help.
+        Temporary failures are retried. Fails with
+        :class:`~xbot.state.brain.errors.UnusableBrain` if retrying cannot help.
         """
         return Deferred.fromCoroutine(self._begin())
 
     def flushed(self) -> Deferred[None]:
-        """Fires once all that was remembered before this call is durable; at once if it is.
+        """Fires once all changes made before this call are durable; at once if they are.
 
         Call it on the reactor's thread.
 
-        :raises BrainUnavailable: (by the Deferred) when it cannot be saved now, or its disk does
-            not answer for :data:`FLUSH_TIMEOUT` seconds. It is in memory, and tried again.
+        :raises BrainUnavailable: (by the Deferred) when saving fails, or the disk does not
+            respond for :data:`FLUSH_TIMEOUT` seconds. The values stay in memory, and the brain
+            retries.
         """
         with self._contents.lock:
             is_catching_up = self._is_used and self._filing.is_catching_up
@@ -154,7 +156,7 @@ class Brain:
         return waiting.saved.addTimeout(FLUSH_TIMEOUT, self._reactor, self._got_stuck)
 
     def close(self) -> Deferred[None]:
-        """Save what is not saved and let go of the file; fires when it is done or took too long."""
+        """Save unsaved changes and close the file. Fires when done, or after a time-out."""
         if self._is_closing:
             return succeed(None)
         self._is_closing = True
@@ -168,11 +170,11 @@ class Brain:
         if not self._is_used:
             self._in_thread.stop()
             return succeed(None)
-        # Taken first: what is refused at once comes back.
+        # Take all batches first: a save that is refused at once gives its batch back.
         batches = list(iter(lambda: self._contents.take_unsaved(MAX_BATCH), {}))
         for batch in batches:
             self._save_batch(batch)
-        # How late it is, for what expires.
+        # Write the stamp: the present time, for keys that expire.
         self._writer.do(partial(self._filing.store, ())).addErrback(lambda _: None)
         return self._writer.close().addCallback(self._got_closed)
 
@@ -192,7 +194,7 @@ class Brain:
                 self._stamp_later()
 
     def _is_there(self) -> bool:
-        # True also where nobody can tell: opening it says why.
+        # Also true on other errors: opening the file will report them.
         try:
             os.stat(self._path)
         except FileNotFoundError:
@@ -202,7 +204,7 @@ class Brain:
         return True
 
     def _use(self) -> None:
-        """From now on there is a file."""
+        """Open the file, which creates it, unless that was done before."""
         if not self._is_used:
             self._is_used = True
             self._writer.open().addErrback(self._got_unusable).addCallback(self._got_tried)
@@ -213,7 +215,7 @@ class Brain:
             self._stamp_later()
 
     def _got_change(self) -> None:
-        # In any thread.
+        # Called in any thread.
         self._reactor.callFromThread(self._save_soon)
 
     def _save_soon(self) -> None:
@@ -266,7 +268,7 @@ class Brain:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.saved.errback(failure)
-        # After the writer's own next try, which saves it, too.
+        # Later than the writer's own retry, which saves these changes as well.
         self._timer = self._reactor.callLater(RETRY + LINGER, self._save)
 
     def _got_closed(self, _: object) -> None:
@@ -275,7 +277,7 @@ class Brain:
             self._problem = "its disk does not answer"
         elif lost:
             self._log.error(
-                "{count} things that responders remember were not saved: {reason}",
+                "{count} values in the brain were not saved: {reason}",
                 count=lost,
                 reason=self._problem,
             )
@@ -290,7 +292,7 @@ class Brain:
         self._stamping = self._reactor.callLater(STAMP_EVERY, self._stamp_now)
 
     def _stamp_now(self) -> None:
-        # Also forgets what has expired.
+        # This also deletes expired rows.
         stamped = self._writer.do(partial(self._filing.store, ()))
         stamped.addCallbacks(self._got_stamp, lambda _: None)
         self._stamp_later()
@@ -303,16 +305,20 @@ class Brain:
 
     def _got_unusable(self, failure: Failure) -> None:
         self._log.error(
-            "what responders remember is lost with this process: {reason}",
+            "the brain cannot be opened; what responders remember will be lost when the bot"
+            " stops: {reason}",
             reason=failure.getErrorMessage(),
         )
 
     def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the brain", failure)
+        self._log.failure("internal error in the brain", failure)
 
 
 def checked_name(name: str) -> str:
-    """``name`` if it can be a namespace's: some text. Raises TypeError or ValueError."""
+    """Return ``name`` if it is a valid namespace name: non-empty text that UTF-8 can encode.
+
+    Raises TypeError or ValueError.
+    """
     if type(name) is not str:
         raise TypeError(f"a namespace's name is a str, not {type(name).__name__}")
     if not name:

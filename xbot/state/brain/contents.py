@@ -1,7 +1,7 @@
-"""All that is remembered, in memory: every namespace, their bounds, and what expires.
+"""The brain's in-memory store: namespaces of keys, with size limits, expiry and change tracking.
 
-One lock guards it, and is never held for a disk, so that the reactor and any
-thread may ask at any time.
+One lock guards it. No thread holds the lock while it waits for a disk, so that the
+reactor and any thread may use the store at any time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from xbot.state.brain.errors import BrainFull, BrainNotOpen
 from xbot.state.brain.values import frozen as encoded
 from xbot.state.brain.values import is_immutable, thawed
 
-#: Where something is remembered: its namespace and its key.
+#: The address of a value: its namespace and its key.
 Place = tuple[str, str]
 
 NOT_OPENED = "the brain is opened when the bot starts, after its responders were loaded"
 
 
 class Bounds(NamedTuple):
-    """How much may be remembered: keys, and bytes of keys and values as JSON."""
+    """Limits: keys, and bytes of keys and values as JSON; per namespace, and in all."""
 
     keys: int = 10_000
     size: int = 4 * 1024 * 1024
@@ -35,9 +35,10 @@ class Bounds(NamedTuple):
 
 @define(eq=False, repr=False)
 class Item:
-    """One value: its JSON, itself if nobody can change it, when it expires, and its place in order.
+    """One stored value: its JSON ``text``, ``value`` itself if it is immutable, and its expiry.
 
-    ``expires`` is in seconds of :meth:`Contents.now`.
+    ``expires`` is in seconds of :meth:`Contents.now`, or None. ``number`` is its place in
+    the insertion order. ``size`` is in bytes of key and JSON.
     """
 
     text: str
@@ -47,12 +48,12 @@ class Item:
     size: int
 
     def thaw(self) -> Any:
-        """The value, which is the caller's own."""
+        """The value; a new copy if it is mutable."""
         return thawed(self.text) if self.value is _NESTED else self.value
 
 
 class Row(NamedTuple):
-    """One value as it is kept elsewhere."""
+    """One value as the file stores it."""
 
     namespace: str
     key: str
@@ -63,19 +64,22 @@ class Row(NamedTuple):
 
 @define(eq=False, repr=False)
 class _Space:
-    """One namespace. ``expiring`` is a heap; what it says of a key may be out of date."""
+    """One namespace. ``expiring`` is a heap of (expires, key), which may hold stale pairs."""
 
     items: dict[str, Item] = Factory(dict)
     size: int = 0
     expiring: list[tuple[float, str]] = Factory(list)
 
 
+# Stands for a mutable value, of which only the JSON is stored.
 _NESTED = object()
 
 
 class Contents:
-    """Namespaces of items. ``uptime`` counts seconds; ``changed()`` is called when something is
-    to be saved where nothing was before, in the thread that changed it, under the lock.
+    """Namespaces of items, and the set of places that are not saved yet.
+
+    ``uptime`` is a monotonic clock in seconds. ``changed()`` is called when the first
+    unsaved change arises, in the thread that made it, under the lock.
     """
 
     def __init__(
@@ -85,7 +89,7 @@ class Contents:
         bounds: Bounds | None = None,
     ) -> None:
         self.lock = threading.RLock()
-        #: Why it cannot be used now; None when it can.
+        #: Why the store cannot be used now; None while it can.
         self.closed: str | None = NOT_OPENED
         self._uptime = uptime
         self._changed = changed
@@ -95,24 +99,24 @@ class Contents:
         self._keys = 0
         self._size = 0
         self._last_number = 0
-        # What is not saved yet, in the order of the changes, and the number of each change.
+        # Places to save, each with the number of its first unsaved change, in that order.
         self._unsaved: dict[Place, int] = {}
         self._last_change = 0
 
     # Reading
 
     def now(self) -> float:
-        """Seconds, for what expires."""
+        """The present time on the brain's own clock, in seconds; expiry is measured by it."""
         return self._base + self._uptime()
 
     def find(self, namespace: str, key: str) -> Item | None:
-        """What is remembered there, if anything."""
+        """The item at ``key``, or None."""
         with self.lock:
             space = self._space(namespace)
             return space.items.get(key) if space is not None else None
 
     def snapshot(self, namespace: str) -> list[tuple[str, Item]]:
-        """All of a namespace, in order."""
+        """All keys and items of a namespace, in insertion order."""
         with self.lock:
             space = self._space(namespace)
             return list(space.items.items()) if space is not None else []
@@ -123,7 +127,7 @@ class Contents:
             return len(space.items) if space is not None else 0
 
     def rows(self, places: Iterable[Place]) -> tuple[list[Row], list[Place]]:
-        """What is remembered at these places, and those where nothing is."""
+        """The rows at ``places``, and those of the places that hold no value."""
         found, gone = [], []
         with self.lock:
             for namespace, key in places:
@@ -142,9 +146,9 @@ class Contents:
     # Changing
 
     def put(self, namespace: str, key: str, value: Any, ttl: float | None = None) -> None:
-        """Remember a copy of ``value``, for ``ttl`` seconds or for good.
+        """Store a copy of ``value``, for ``ttl`` seconds or without expiry.
 
-        :raises BrainFull: and nothing has changed.
+        :raises BrainFull: when a limit is reached; nothing has changed then.
         """
         if type(key) is not str:
             raise TypeError(f"a key is a str, not {type(key).__name__}")
@@ -161,7 +165,7 @@ class Contents:
             self._got_change(namespace, key)
 
     def add(self, namespace: str, key: str, by: int, ttl: float | None) -> int:
-        """Count on from what is remembered there; ``ttl`` is for a count that begins."""
+        """Add ``by`` to a counter and return the sum; ``ttl`` applies only to a new counter."""
         with self.lock:
             item = self.find(namespace, key)
             if item is None:
@@ -172,12 +176,12 @@ class Contents:
             count = item.value + by
             self.put(namespace, key, count)
             if item.expires is not None:
-                # It goes on as long as it would have.
+                # Keep the expiry of the existing counter.
                 self._expire_at(namespace, key, item.expires)
             return count
 
     def remove(self, namespace: str, key: str) -> bool:
-        """Forget one; tells whether there was one."""
+        """Delete ``key``; return whether it existed."""
         with self.lock:
             space = self._space(namespace)
             if space is None or key not in space.items:
@@ -190,7 +194,7 @@ class Contents:
 
     @property
     def is_unsaved(self) -> bool:
-        """Whether something is to be saved."""
+        """Whether there are unsaved changes, besides those taken by :meth:`take_unsaved`."""
         return bool(self._unsaved)
 
     @property
@@ -199,17 +203,17 @@ class Contents:
         return self._last_change
 
     def first_unsaved(self) -> int | None:
-        """The number of the first change that is still to be saved and was not taken."""
+        """The number of the oldest unsaved change that was not taken; None if there is none."""
         with self.lock:
             return next(iter(self._unsaved.values()), None)
 
     def unsaved(self) -> list[Place]:
-        """All that is to be saved and was not taken."""
+        """The places to save that were not taken."""
         with self.lock:
             return list(self._unsaved)
 
     def take_unsaved(self, most: int) -> dict[Place, int]:
-        """The first ``most`` places to be saved. Save them, or give them back."""
+        """Take the first ``most`` places to save. Save them, or :meth:`give_back`."""
         with self.lock:
             if len(self._unsaved) <= most:
                 taken, self._unsaved = self._unsaved, {}
@@ -220,16 +224,16 @@ class Contents:
             return taken
 
     def give_back(self, taken: dict[Place, int]) -> None:
-        """These were not saved."""
+        """Mark taken places as unsaved again: saving them failed."""
         with self.lock:
             self._unsaved = {**self._unsaved, **taken}
             self._unsaved = dict(sorted(self._unsaved.items(), key=lambda pair: pair[1]))
 
     def adopt(self, rows: Sequence[Row], now: float, but: Iterable[Place] = ()) -> int:
-        """Take over what was kept, where it is ``now``; tells how many rows could not be read.
+        """Load ``rows`` from a file; return how many are invalid.
 
-        From here on time goes on from ``now``. What we know already, and what is
-        at the places ``but``, is newer. Nothing is left out for want of room.
+        Sets the brain's own clock to ``now``. Values that are in memory already, and the
+        places ``but``, are newer and stay. Size limits do not apply.
         """
         unreadable = 0
         with self.lock:
@@ -242,7 +246,8 @@ class Contents:
                     continue
                 try:
                     value = thawed(row.text)
-                    # What a person wrote there can be text that could not be written again.
+                    # People edit the file: their text may hold lone surrogates, which could
+                    # not be written back.
                     text = row.text if row.text.isascii() else encoded(value)
                     size = len(text) + _length(row.key)
                     _length(row.namespace)
@@ -257,7 +262,7 @@ class Contents:
     # Inside, under the lock
 
     def _space(self, namespace: str) -> _Space | None:
-        """A namespace without what has expired."""
+        """The namespace, after expired keys were removed; None if it is empty."""
         if self.closed is not None:
             raise BrainNotOpen(self.closed)
         space = self._spaces.get(namespace)
@@ -272,7 +277,7 @@ class Contents:
             expires, key = heapq.heappop(heap)
             item = space.items.get(key)
             if item is not None and item.expires == expires:
-                # The file forgets it by itself.
+                # No change to save: the file deletes expired rows by itself.
                 self._drop(namespace, space, key)
 
     def _make_room(self, namespace: str, key: str, size: int, before: Item | None) -> None:
@@ -360,7 +365,7 @@ class Contents:
 
 
 def _length(key: str) -> int:
-    """In bytes of UTF-8, which half a surrogate pair has not."""
+    """Length of ``key`` in bytes of UTF-8. Raises ValueError for a lone surrogate."""
     if key.isascii():
         return len(key)
     try:

@@ -1,4 +1,4 @@
-"""Why something cannot be remembered."""
+"""Errors of the brain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xbot.model.file_state import FileUnavailable, UnusableFile
 
 
 class BrainFull(XbotError):
-    """There is no room for one more. Forget something, or use a time to live."""
+    """The brain's limits on keys or bytes are reached. Delete keys, or set a time to live (ttl)."""
 
     def __init__(self, namespace: str, key: str, reason: str) -> None:
         super().__init__(f"{namespace} cannot remember {_short(key)}: {reason}")
@@ -17,7 +17,10 @@ class BrainFull(XbotError):
 
 
 class BrainNotOpen(XbotError):
-    """It is read when the bot starts and closed when it stops. Use it in between: in a run."""
+    """The brain was used before the bot started, or after it stopped.
+
+    Use it in ``start``, in runs and in timers, not while the responder is loaded.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"nothing can be remembered: {reason}")
@@ -25,11 +28,14 @@ class BrainNotOpen(XbotError):
 
 
 class BrainUnavailable(FileUnavailable):
-    """What is remembered cannot be saved now. It is in memory, and the brain tries again."""
+    """The brain cannot be saved now. The values stay in memory, and the brain retries."""
 
 
 class UnusableBrain(UnusableFile):
-    """Only a person can help: another bot uses the same state folder, or a later version did."""
+    """The brain's file cannot be used, and retrying does not help; the operator has to act.
+
+    Another bot uses the same state folder, or a later version of xbot wrote the file.
+    """
 
 
 def _short(key: str) -> str:

@@ -1,6 +1,7 @@
-"""The brain's SQLite file. Blocking: all but :func:`read_content` belongs into one thread.
+"""The brain's SQLite file: schema and queries.
 
-What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
+Blocking: use one thread for all but :func:`read_content`. For durability, locking and
+recovery see :mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from xbot.state.sqlite.file import DurableFile, Kind, reading
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
 
-# "number" is the order in which keys came. "stamp" has one row: when the file
-# was last written, on the brain's own time, in which "expires" is told, and on
-# the clocks of the machine.
+# "number" is the insertion order of the keys. "stamp" has one row, the time of the last
+# write: "now" on the brain's own clock, in which "expires" is given, and the rest on the
+# machine's clocks.
 _SCHEMA = """
 CREATE TABLE memory (
     namespace TEXT NOT NULL,
@@ -52,13 +53,13 @@ KIND = Kind(
 )
 
 
-#: A row's; people can put anything there.
+#: Valid column types of a row: SQLite does not enforce them, and people edit the file.
 _TYPES = ((str, str, str, float, int), (str, str, str, type(None), int))
 
 
 @frozen
 class Stamp:
-    """When a file was written: on the brain's own time, and on the machine's clocks."""
+    """Time of the last write: on the brain's own clock, and on the machine's clocks."""
 
     now: float
     moment: Moment
@@ -66,9 +67,9 @@ class Stamp:
 
 @frozen
 class Content:
-    """All rows of a file, in the order in which the keys came; no stamp in one never written.
+    """All valid rows of a file in insertion order; ``stamp`` is None if it was never written.
 
-    ``unreadable`` is how many rows are there besides, with nonsense in them.
+    ``unreadable`` is the number of invalid rows, which are left out.
     """
 
     rows: list[Row]
@@ -77,17 +78,17 @@ class Content:
 
 
 class BrainFile(DurableFile):
-    """One open brain. Anything but a result means that it was closed: open another one."""
+    """One open brain file. After any exception it is closed: open a new one."""
 
     kind = KIND
 
-    # What actions do.
+    # The actions
 
     def content(self) -> Content:
         return _content(self._connection)
 
     def write(self, rows: Iterable[Row], gone: Iterable[Place], stamp: Stamp) -> Stamp:
-        """Have these rows, none at the places ``gone``, and none that has expired by ``stamp``."""
+        """Upsert ``rows``, delete the places ``gone`` and all expired rows, and set the stamp."""
         self._connection.executemany(
             "INSERT INTO memory (namespace, key, value, expires, number) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET"
@@ -104,26 +105,26 @@ class BrainFile(DurableFile):
         return stamp
 
     def clear(self) -> None:
-        """Have no rows."""
+        """Delete all rows."""
         self._connection.execute("DELETE FROM memory")
 
 
 def read_content(path: Path) -> Content:
-    """All of a brain that may be in use; changes nothing.
+    """Read the whole brain. Read-only; the bot may be running.
 
-    :raises BrainUnavailable: when there is none, or it cannot be read.
+    :raises BrainUnavailable: when there is no brain, or it cannot be read.
     """
     with reading(KIND, path) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise BrainUnavailable(path, f"a later version of xbot made it ({version})")
-        # Rows and stamp belong together.
+        # One transaction: a consistent snapshot of rows and stamp.
         connection.execute("BEGIN")
         return _content(connection)
 
 
 def _content(connection: sqlite3.Connection) -> Content:
-    # What a person has put there need not be text.
+    # People edit the file: it may hold text that is not UTF-8.
     connection.text_factory = _as_text
     stamp = connection.execute("SELECT now, boot, uptime, wall FROM stamp").fetchone()
     found = connection.execute(

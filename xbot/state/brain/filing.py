@@ -1,6 +1,6 @@
-"""Between what is in memory and its file: reading, writing, and what to do with another file.
+"""Synchronise the brain's contents with its file: load, save, and rewrite a replaced file.
 
-Blocking: all of it belongs into the brain's one thread.
+Blocking: call it in the brain's one thread.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from xbot.state.sqlite.owned import OwnedFile
 
 
 class Filing:
-    """Opens the file at ``path`` for ``contents``, and writes what they have.
+    """Opens the file at ``path``, loads it into ``contents``, and saves their changes.
 
-    ``under_way`` gives the places that were taken to be saved and are not yet:
-    what we know of them is newer than any file.
+    ``under_way`` returns the places whose save is in progress: in memory they are
+    newer than in any file.
     """
 
     _log = Logger()
@@ -38,9 +38,10 @@ class Filing:
         open_file: Callable[[Path], BrainFile],
         under_way: Callable[[], Iterable[Place]],
     ) -> None:
-        #: The file's, as far as we know, to tell it from another; None until it was read.
+        #: The stamp we last saw in the file; another one there means that the file was
+        #: replaced. None until it was read.
         self.stamp: Stamp | None = None
-        #: Whether something is being saved that nobody else knows to be unsaved.
+        #: Whether :meth:`open` is saving changes; ``contents`` do not count them as unsaved.
         self.is_catching_up = False
         self._path = path
         self._contents = contents
@@ -57,7 +58,7 @@ class Filing:
         return Stamp(self._contents.now(), self._clocks.read())
 
     def open(self) -> tuple[BrainFile, Path | None]:
-        """The file, and where a broken one went."""
+        """Open and load the file; return it, and the new path of a corrupt one or None."""
         try:
             return self._open_to_write()
         except FileUnavailable:
@@ -74,9 +75,10 @@ class Filing:
         return file, lost
 
     def _catch_up(self, file: BrainFile, is_other: bool) -> Stamp:
-        """Save what is not; in a file that is not ours, all: a new one, an old copy.
+        """Save all unsaved changes; rewrite the whole file if it is another one (new, restored).
 
-        Before it counts as open: that there is room for a little would tell nothing.
+        This is part of opening: a file only counts as working once all changes fit on
+        the disk, not just a small test write.
         """
         with self._contents.lock:
             unsaved = self._contents.take_unsaved(sys.maxsize)
@@ -97,11 +99,15 @@ class Filing:
         return self.store(self._contents.all_places(), file)
 
     def _only_read(self) -> None:
-        """What cannot be written can perhaps be read."""
+        """Load the file although it cannot be written, if it can at least be read."""
         try:
             self._adopt(read_content(self._path))
         except FileUnavailable:
-            self._log.error("what responders remembered before is unknown until it can be read")
+            self._log.error(
+                "the brain {path} cannot be read; responders start without what they remembered,"
+                " until it can",
+                path=str(self._path),
+            )
 
     def _adopt(self, content: Content) -> None:
         stamp = content.stamp
@@ -112,7 +118,7 @@ class Filing:
         unreadable += self._contents.adopt(content.rows, now, but=self._under_way())
         if unreadable:
             self._log.error(
-                "{count} things in the brain {path} cannot be read, and are left as they are",
+                "{count} values in the brain {path} are invalid: ignored, and left in the file",
                 count=unreadable,
                 path=str(self._path),
             )
@@ -120,7 +126,7 @@ class Filing:
         self._is_read = True
 
     def release(self) -> None:
-        """Let another bot have it."""
+        """Release the lock, so that another bot can open the file."""
         self._file.release()
 
     def _got_broken(self, reason: str, lost: Path) -> None:

@@ -1,4 +1,4 @@
-"""One responder's memory, as it sees it."""
+"""Memory: the dict-like view of one responder's namespace in the brain."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ _MISSING = object()
 
 
 class Memory(MutableMapping[str, Any]):
-    """What one responder remembers: like a dict, and still there after a restart.
+    """A persistent dict: what one responder remembers, also after a restart.
 
-    Keys are str. Values are what JSON knows: None, bool, int, float, str, and
-    lists and dicts (with str keys) of them. Anything else is a TypeError, nan
-    and inf are a ValueError.
+    Keys are str. Values are JSON types: None, bool, int, float, str, and lists and
+    dicts (with str keys) of them. Anything else is a TypeError; nan and inf are a
+    ValueError.
 
-    **Values are copies**, both what is remembered and what is handed out. A
-    list that was got and appended to changes nothing until it is set again::
+    **Values are copies**, both when set and when read. Changing a list that was
+    read changes nothing until it is set again::
 
         names = memory.get("names", [])
         names.append("ada")
         memory["names"] = names
 
-    It can be used from coroutines on the reactor and from threads; every call
-    is done at once, in memory, and none waits for a disk. One call is atomic;
-    between two, others may come. So count with :meth:`increment`, which is one.
-    Iterating goes over what is there when it begins, in the order in which the
-    keys came, whatever is changed meanwhile.
+    It is thread-safe: use it from coroutines on the reactor and from threads. Every
+    call works in memory and returns at once; none waits for a disk. Each call is
+    atomic, a sequence of calls is not: count with :meth:`increment`. Iteration works
+    on a snapshot, in insertion order.
 
-    There is room for 10,000 keys and 4 MiB (as JSON) in each memory, and for
-    50,000 keys and 16 MiB in all of a bot's; more is
-    :class:`~xbot.state.brain.errors.BrainFull`, and nothing is changed by it. Before
-    the bot has started (while responders are loaded) and after it has stopped,
-    any use is :class:`~xbot.state.brain.errors.BrainNotOpen`.
+    The limits are 10,000 keys and 4 MiB (as JSON) per memory, and 50,000 keys and
+    16 MiB for the whole bot. Exceeding one raises
+    :class:`~xbot.state.brain.errors.BrainFull` and changes nothing. Before the bot has
+    started (while responders are loaded) and after it has stopped, any use raises
+    :class:`~xbot.state.brain.errors.BrainNotOpen`.
     """
 
     __slots__ = ("_contents", "_name")
@@ -46,29 +45,28 @@ class Memory(MutableMapping[str, Any]):
         self._name = name
 
     def set(self, key: str, value: Any, ttl: float | None = None) -> None:
-        """Remember ``value``, for ``ttl`` seconds, or for good.
+        """Store ``value`` for ``ttl`` seconds (time to live), or without expiry.
 
-        Setting it again without ``ttl`` keeps it for good. The time counts while
-        the bot is down, too, and not when the machine's clock is changed; see
-        :func:`xbot.state.brain.lasting.elapsed` for the one doubt: from one boot to the
-        next the wall clock is asked, and is not believed when it goes backwards or
-        more than a year ahead.
+        Setting a key again without ``ttl`` removes its expiry. The time also counts
+        while the bot is down, and setting the machine's clock does not change it. Only
+        across a reboot the wall clock is used, and ignored when it goes backwards or
+        more than a year ahead; see :func:`xbot.state.brain.lasting.elapsed`.
         """
         self._contents.put(self._name, key, value, _seconds(ttl))
 
     def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
-        """Count: the number that is remembered, which is 0 where nothing is, and ``by``.
+        """Atomically add ``by`` to a counter (0 if the key is missing); return the sum.
 
-        A count that begins lasts for ``ttl`` seconds, or for good; one that goes
-        on ends when it would have. So ``increment(nick, ttl=60)`` counts by minute.
-        Raises TypeError where something else than an int is remembered.
+        ``ttl`` (seconds) applies when the counter is created and is not renewed, so that
+        ``increment(nick, ttl=60)`` counts per minute. Raises TypeError if the value is
+        no int.
         """
         if type(by) is not int:
             raise TypeError(f"a count goes on by an int, not by a value of type {_type(by)}")
         return self._contents.add(self._name, key, by, _seconds(ttl))
 
     def time_left(self, key: str) -> float | None:
-        """Seconds until it is forgotten; None where that is never. Raises KeyError."""
+        """Seconds until ``key`` expires, None if it does not expire. Raises KeyError."""
         contents = self._contents
         with contents.lock:
             item = contents.find(self._name, key)
@@ -76,7 +74,7 @@ class Memory(MutableMapping[str, Any]):
                 raise KeyError(key)
             return None if item.expires is None else item.expires - contents.now()
 
-    # What a dict does.
+    # The dict interface
 
     def __getitem__(self, key: str) -> Any:
         item = self._contents.find(self._name, key)
@@ -101,7 +99,7 @@ class Memory(MutableMapping[str, Any]):
         return self._contents.count(self._name)
 
     def __repr__(self) -> str:
-        # What is remembered may be anyone's secret.
+        # The values may be secret.
         return f"<memory of {self._name}>"
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -110,15 +108,15 @@ class Memory(MutableMapping[str, Any]):
         return default if item is None else item.thaw()
 
     def items(self) -> ItemsView[str, Any]:
-        """Keys and values; all of what is there when going over them begins."""
+        """Keys and values. Iteration works on a snapshot."""
         return _Items(self)
 
     def values(self) -> ValuesView[Any]:
-        """The values; all of what is there when going over them begins."""
+        """The values. Iteration works on a snapshot."""
         return _Values(self)
 
     def pop(self, key: str, default: Any = _MISSING) -> Any:
-        """Forget it and give its value; ``default``, or KeyError, where nothing is."""
+        """Remove ``key`` and return its value; ``default``, or KeyError, if it is missing."""
         with self._contents.lock:
             item = self._contents.find(self._name, key)
             if item is not None:
@@ -128,7 +126,7 @@ class Memory(MutableMapping[str, Any]):
         return default if item is None else item.thaw()
 
     def popitem(self) -> tuple[str, Any]:
-        """Forget the newest key, and give it and its value. Raises KeyError when there is none."""
+        """Remove and return the newest key and its value. Raises KeyError if empty."""
         with self._contents.lock:
             pairs = self._contents.snapshot(self._name)
             if not pairs:
@@ -138,14 +136,14 @@ class Memory(MutableMapping[str, Any]):
         return key, item.thaw()
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value; where nothing is, ``default`` from now on."""
+        """The value of ``key``; sets it to ``default`` first if it is missing."""
         with self._contents.lock:
             if self._contents.find(self._name, key) is None:
                 self[key] = default
             return self[key]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all keys."""
         with self._contents.lock:
             for key in self:
                 del self[key]

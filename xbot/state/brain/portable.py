@@ -1,4 +1,4 @@
-"""A brain as one JSON text, for people: to look at, to keep, to take elsewhere."""
+"""Export a brain to JSON, and import it again, for backups and migration."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from xbot.state.brain.lasting import Clocks, elapsed
 from xbot.state.brain.values import frozen as encoded
 from xbot.state.sqlite.file import BrokenFile, take_lock
 
-#: Of the text's form.
+#: Version of the JSON format.
 VERSION = 1
 
-#: No longer text is read, in bytes.
+#: Maximum size of an import, in bytes.
 MAX_SIZE = 256 * 1024 * 1024
 
-#: Of a text's mistakes no more are told.
+#: Maximum number of problems that are reported.
 MAX_PROBLEMS = 20
 
 
 class InvalidExport(XbotError):
-    """The text is none that can be imported. ``problems`` says why; nothing was changed."""
+    """The JSON is no valid export; nothing was changed. ``problems`` lists what is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -39,7 +39,7 @@ class InvalidExport(XbotError):
 
 @frozen
 class Exported:
-    """One value of such a text. ``expires`` is in seconds since 1970."""
+    """One value of an export. ``expires`` is in seconds since 1970, or None."""
 
     namespace: str
     key: str
@@ -49,7 +49,7 @@ class Exported:
 
 @frozen
 class Imported:
-    """What an import did: how many are new, were replaced, and had expired before."""
+    """Result of an import: numbers of keys that were new, replaced, or left out as expired."""
 
     new: int
     replaced: int
@@ -61,10 +61,9 @@ class Imported:
 
 
 def as_json(content: Content, clocks: Clocks) -> str:
-    """All that a file holds and that has not expired.
+    """Export all values that have not expired, as ASCII JSON with expiry times in UTC.
 
-    ASCII only, with the times of the wall clock in UTC. Values of which the
-    file has nonsense are left out.
+    Values that are no valid JSON in the file are left out.
     """
     now = _now(content, clocks)
     wall = clocks.wall()
@@ -84,9 +83,9 @@ def as_json(content: Content, clocks: Clocks) -> str:
 
 
 def parse(text: str | bytes) -> list[Exported]:
-    """What :func:`as_json` has made, or a person after its model.
+    """Parse and validate an export (see :func:`as_json`).
 
-    :raises InvalidExport: with every mistake, each with its place.
+    :raises InvalidExport: with every problem and its place.
     """
     try:
         whole = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
@@ -123,14 +122,14 @@ def parse(text: str | bytes) -> list[Exported]:
 def import_into(
     path: Path, exported: Sequence[Exported], clocks: Clocks, bounds: Bounds | None = None
 ) -> Imported:
-    """Have ``exported`` in the file, together with what it holds: all of it, or nothing.
+    """Merge ``exported`` into the brain's file, in one transaction: all of it, or nothing.
 
-    Blocking, and for a file that no bot is using.
+    Blocking. The bot must not be running.
 
-    :raises xbot.state.brain.errors.UnusableBrain: when a bot is using it.
+    :raises xbot.state.brain.errors.UnusableBrain: when a bot is using the file.
     :raises xbot.state.brain.errors.BrainUnavailable: when it cannot be written now.
-    :raises xbot.state.sqlite.file.BrokenFile: when it is broken; the bot would move it aside.
-    :raises xbot.state.brain.errors.BrainFull: when there is no room for all of it.
+    :raises xbot.state.sqlite.file.BrokenFile: when it is corrupt; the bot would move it aside.
+    :raises xbot.state.brain.errors.BrainFull: when the limits leave no room for all of it.
     """
     try:
         lock = take_lock(KIND, path)
@@ -174,7 +173,7 @@ def _import_into(
 
 
 def _now(content: Content, clocks: Clocks) -> float:
-    """How late it is on the time in which the content's rows expire."""
+    """The present time on the brain's own clock, in which ``Row.expires`` is given."""
     stamp = content.stamp
     if stamp is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""What can be remembered: JSON's values, and nothing that would come back as something else."""
+"""Serialise brain values to JSON and back; reject values that would not round-trip."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import math
 from typing import Any
 
-#: Lists and dicts stand in each other no deeper than this.
+#: Maximum nesting depth of lists and dicts.
 MAX_DEPTH = 32
 
-#: The longest whole number, in bits. What is longer takes Python long to write down.
+#: Maximum size of an int, in bits. Python converts longer ones to decimal slowly.
 MAX_BITS = 4096
 
 _encode = json.JSONEncoder(
@@ -18,22 +18,22 @@ _encode = json.JSONEncoder(
 
 
 def frozen(value: object) -> str:
-    """``value`` as JSON in ASCII, from which :func:`thawed` makes an equal value of the same type.
+    """Serialise ``value`` to ASCII JSON; :func:`thawed` restores an equal value of the same type.
 
-    :raises TypeError: when it is, or holds, something else than None, bool, int, float, str,
-        list and dict with str keys. Their subclasses, and tuples, would come back as another
-        type, and are refused, too.
-    :raises ValueError: when it is, or holds, a float that JSON does not have (nan, inf), a
-        number without end, or itself.
+    :raises TypeError: for any type but None, bool, int, float, str, list, and dict with str
+        keys, also when nested. Subclasses and tuples are refused too: they would come back as
+        another type.
+    :raises ValueError: for nan and inf, an int beyond MAX_BITS, and nesting beyond MAX_DEPTH
+        (so also for a value that contains itself).
     """
     _check(value, 0)
     return _encode(value)
 
 
 def thawed(text: str) -> Any:
-    """A new value of what :func:`frozen` has made, or a person has written.
+    """Deserialise what :func:`frozen` made, or a person edited.
 
-    :raises ValueError: when it is no such text.
+    :raises ValueError: when it is no valid JSON, or exceeds the limits.
     """
     try:
         value = json.loads(text)
@@ -44,7 +44,7 @@ def thawed(text: str) -> Any:
 
 
 def is_immutable(value: object) -> bool:
-    """Whether ``value`` may be handed out as it is: nobody can change it."""
+    """Whether ``value`` is immutable, and so can be returned without a copy."""
     return not isinstance(value, list | dict)
 
 

@@ -1,1 +1,1 @@
-"""The journal: what was accepted to run, and what came of it, on the disk."""
+"""The journal: a durable record of commands that were accepted to run, and their outcomes."""

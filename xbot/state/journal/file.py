@@ -1,6 +1,7 @@
-"""The journal's SQLite file. Blocking: all but :func:`read_entries` belongs into one thread.
+"""The journal's SQLite file: schema and queries.
 
-What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
+Blocking: use one thread for all but :func:`read_entries`. For durability, locking and
+recovery see :mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from xbot.model.journal_entry import (
 from xbot.model.message import Message
 from xbot.state.sqlite.file import DurableFile, Kind, reading
 
-#: What it is called in the state folder.
+#: Name of the file in the state folder.
 FILE_NAME = "journal.sqlite"
 
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
 
-#: Pruning looks at so many of the oldest entries at once, never touches the
-#: newest ones, and keeps no more than this in all.
+#: Pruning examines the PRUNE_BATCH oldest entries at a time, never deletes the ALWAYS_KEPT
+#: newest, and keeps at most MAX_ENTRIES.
 PRUNE_BATCH = 500
 ALWAYS_KEPT = 1000
 MAX_ENTRIES = 100_000
 
-# The number alone says what came first: wall clocks jump. AUTOINCREMENT never
-# gives one again.
+# Order entries by number, not by time: wall clocks jump. AUTOINCREMENT never reuses a
+# number.
 _SCHEMA = """
 CREATE TABLE entry (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,16 +76,16 @@ KIND = Kind(
 
 
 class JournalFile(DurableFile):
-    """One open journal. Anything but a result means that it was closed: open another one."""
+    """One open journal file. After any exception it is closed: open a new one."""
 
     kind = KIND
 
-    # What actions do, each in one statement.
+    # The actions, one statement each.
 
     def accept(
         self, message: Message, responder: str, now: float, outcome: str | None = None
     ) -> int | None:
-        """A new entry's number; None when there is one of this key and responder."""
+        """Insert an entry; return its number, or None for a duplicate key and responder."""
         assert message.key is not None
         entry = kept(message)
         done = self._connection.execute(
@@ -108,19 +109,19 @@ class JournalFile(DurableFile):
         return done.lastrowid if done.rowcount else None
 
     def note(self, message: Message, responder: str, outcome: str, now: float) -> None:
-        """A new entry that is over already."""
+        """Insert an entry that is finished already."""
         number = self.accept(message, responder, now)
         if number is not None:
             self.finish(number, outcome, now)
 
     def agree(self, number: int) -> None:
-        """What waited runs from now on."""
+        """Change a waiting entry to a running one."""
         self._connection.execute(
             "UPDATE entry SET outcome = NULL WHERE number = ? AND outcome = 'waiting'", (number,)
         )
 
     def finish(self, number: int, outcome: str, now: float) -> None:
-        """Note what came of an entry. Its first outcome counts."""
+        """Set the outcome of an entry. Idempotent: the first outcome stays."""
         self._connection.execute(
             "UPDATE entry SET outcome = ?, ended = ? WHERE number = ?"
             " AND (outcome IS NULL OR outcome = 'waiting')",
@@ -128,9 +129,9 @@ class JournalFile(DurableFile):
         )
 
     def settle(self, known: Collection[int], outcome: str, now: float) -> None:
-        """Give ``outcome`` to every entry without one, but for the ``known``.
+        """Set ``outcome`` on every unfinished entry, except the numbers in ``known``.
 
-        What only waited was not interrupted, but lapsed.
+        A waiting entry did not run: instead of interrupted, it becomes lapsed.
         """
         unfinished = self._connection.execute(
             "SELECT number, outcome FROM entry WHERE outcome IS NULL OR outcome = 'waiting'"
@@ -145,7 +146,7 @@ class JournalFile(DurableFile):
         return number or 0
 
     def interrupted(self, last: int) -> list[Entry]:
-        """What was interrupted or lapsed, up to the number ``last``, and nobody was told of."""
+        """Unreported interrupted and lapsed entries, up to the number ``last``."""
         return self._entries(
             f"SELECT {_FIELDS} FROM entry"  # noqa: S608 - a constant
             " WHERE outcome IN ('interrupted', 'lapsed') AND NOT reported AND number <= ?"
@@ -157,17 +158,17 @@ class JournalFile(DurableFile):
         self._connection.execute("UPDATE entry SET reported = 1 WHERE number = ?", (number,))
 
     def recent(self, limit: int) -> list[Entry]:
-        """The newest ``limit`` entries, the newest last."""
+        """The newest ``limit`` entries, oldest first."""
         return self._entries(
             f"SELECT {_FIELDS} FROM entry ORDER BY number DESC LIMIT ?",  # noqa: S608 - a constant
             limit,
         )[::-1]
 
     def prune(self, before: float) -> int:
-        """Forget some of what was accepted ``before``, or is too much; tells how many.
+        """Delete entries accepted earlier than ``before``, or beyond MAX_ENTRIES; return how many.
 
-        Only the oldest are looked at, so that a wall clock that jumps ahead
-        does not forget everything at once; the newest stay whatever it says.
+        Only the oldest PRUNE_BATCH are examined, so that a wall clock that jumps ahead
+        does not delete everything at once. The newest ALWAYS_KEPT stay in any case.
         """
         done = self._connection.execute(
             """
@@ -191,9 +192,9 @@ class JournalFile(DurableFile):
 
 
 def read_entries(path: Path, limit: int) -> list[Entry]:
-    """The newest entries of a journal that may be in use, the newest last; changes nothing.
+    """Read the newest ``limit`` entries, oldest first. Read-only; the bot may be running.
 
-    :raises JournalUnavailable: when there is none, or it cannot be read.
+    :raises JournalUnavailable: when there is no journal, or it cannot be read.
     """
     with reading(KIND, path) as connection:
         rows = connection.execute(

@@ -1,6 +1,6 @@
-"""The journal: what was accepted to run, durably before it runs, and what came of it.
+"""Write-ahead journal of commands: an entry is durable before its command runs.
 
-It is why a command runs at most once.
+This makes commands run at most once, also across crashes.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
 from xbot.state.sqlite.owned import OwnedFile
 from xbot.state.sqlite.writer import Writer
 
-#: Some of the oldest entries go after so many new ones, and every so many seconds.
+#: Old entries are pruned after PRUNE_AFTER new ones, and every PRUNE_EVERY seconds.
 PRUNE_AFTER = 250
 PRUNE_EVERY = 3600.0
 
 
 @implementer(IJournal)
 class Journal:
-    """The journal in the file ``path``, whose folder is made if need be.
+    """IJournal in the SQLite file ``path``, whose folder is created if it is missing.
 
-    ``keep`` is how long entries are kept, in seconds. When the file fails it
-    says so in the log and in ``state``, refuses new entries, keeps outcomes in
-    memory, and tries again by itself.
+    ``keep`` is how long entries are kept, in seconds. When the file fails, the
+    journal reports it in the log and in ``state``, refuses new entries, queues
+    outcomes in memory, and retries by itself.
     """
 
     _log = Logger()
@@ -59,9 +59,9 @@ class Journal:
         self._writer = Writer(
             KIND, path, self._open, self._file.release, reactor, in_thread, wall_clock
         )
-        # The last number of the processes before us; None until it was read.
+        # The last number of earlier processes; None until it was read.
         self._before: int | None = None
-        # Accepted by us, and without an outcome in the file.
+        # Entries accepted by this process, without an outcome in the file.
         self._under_way: set[int] = set()
         self._new_entries = 0
         self._pruning: IDelayedCall | None = None
@@ -73,24 +73,25 @@ class Journal:
         return self._writer.state
 
     def change(self, keep: float) -> None:
-        """From now on entries are kept for so many seconds."""
+        """Set how long entries are kept, in seconds."""
         self._keep = keep
 
     def open(self) -> Deferred[None]:
-        """Fires once it was tried, even in vain: then ``state`` says why, and it tries again.
+        """Open the file. Fires after the first try; ``state`` tells whether it succeeded.
 
-        Fails with :class:`~xbot.model.journal_entry.UnusableJournal` when only a person can help.
+        Temporary failures are retried. Fails with
+        :class:`~xbot.model.journal_entry.UnusableJournal` if retrying cannot help.
         """
         return self._writer.open().addCallback(lambda _: self._prune_later())
 
     def accept(
         self, message: Message, responder: str, outcome: str | None = None
     ) -> Deferred[int | None]:
-        """The new entry's number, once it is durable; None for what was accepted before.
+        """Journal a command. Fires, once durable, with its number; with None for a duplicate.
 
-        With the ``outcome`` ``waiting`` it must not run before :meth:`agree`.
+        With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`.
 
-        :raises JournalUnavailable: (by the Deferred) when it is not, and must not run.
+        :raises JournalUnavailable: (by the Deferred) when it is not durable, and must not run.
         """
         assert message.key is not None
         now = self._wall_clock()
@@ -98,52 +99,52 @@ class Journal:
         return accepted.addCallback(self._got_accepted)
 
     def agree(self, number: int) -> Deferred[None]:
-        """What waited may run; fires once that is durable.
+        """Allow a waiting command to run. Fires once that is durable; run it only then.
 
-        :raises JournalUnavailable: (by the Deferred) when it is not, and must not run.
+        :raises JournalUnavailable: (by the Deferred) when it is not durable, and must not run.
         """
         return self._writer.do(lambda file: file.agree(number))
 
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
-        """Keep what did not run and why; fires once that is durable."""
+        """Record a command that did not run; ``outcome`` says why. Fires once durable."""
         assert message.key is not None
         now = self._wall_clock()
         noted = self._writer.do(lambda file: file.note(message, responder, outcome, now))
         return noted.addCallback(lambda _: self._got_new())
 
     def finish(self, number: int, outcome: str) -> Deferred[None]:
-        """Note what came of an entry; fires once that is durable."""
+        """Record the outcome of an entry. Fires once durable."""
         now = self._wall_clock()
         finished = self._writer.do(lambda file: file.finish(number, outcome, now), is_kept=True)
         return finished.addCallback(lambda _: self._under_way.discard(number))
 
     def interrupted(self) -> Deferred[list[Entry]]:
-        """What an earlier process did not finish, or not begin, and nobody was told of yet.
+        """Unreported entries that an earlier process did not finish or not begin.
 
-        Waits for the file, should it not work.
+        Waits while the file fails.
         """
         return self._writer.do(lambda file: file.interrupted(self._before or 0), is_kept=True)
 
     def reported(self, number: int) -> Deferred[None]:
-        """Somebody was told that this entry was interrupted."""
+        """Mark an interrupted entry as reported to its sender."""
         return self._writer.do(lambda file: file.reported(number), is_kept=True)
 
     def recent(self, limit: int) -> Deferred[list[Entry]]:
-        """The newest ``limit`` entries, the newest last."""
+        """The newest ``limit`` entries, oldest first."""
         return self._writer.do(lambda file: file.recent(limit))
 
     def close(self) -> Deferred[None]:
-        """Write what waits, then let go of the file; fires when that is done, or took too long."""
+        """Write what is queued, then close the file. Fires when done, or after a time-out."""
         self._is_closed = True
         if self._pruning is not None and self._pruning.active():
             self._pruning.cancel()
         return self._writer.close()
 
     def _open(self) -> tuple[JournalFile, Path | None]:
-        """In the thread, while nothing is accepted: the file, and where a broken one went."""
+        """Open the file and settle unfinished entries, in the thread. See OwnedFile.open."""
         file, lost = self._file.open()
-        # What processes before us left was interrupted. Of our own there can be
-        # what was written although the disk said that it was not.
+        # Unfinished entries of earlier processes were interrupted. Of this process there
+        # can be entries that were written although the disk reported a failure.
         outcome = INTERRUPTED if self._before is None else REFUSED
         now = self._wall_clock()
         _, last = file.commit(
@@ -185,5 +186,5 @@ class Journal:
     def _prune(self) -> None:
         self._new_entries = 0
         before = self._wall_clock() - self._keep
-        # Whatever keeps it from that is told by others.
+        # The writer reports failures itself.
         self._writer.do(lambda file: file.prune(before)).addErrback(lambda _: None)

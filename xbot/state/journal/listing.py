@@ -1,4 +1,4 @@
-"""The journal's entries as text: for people, or one JSON object in each line."""
+"""Format journal entries as a table, or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from xbot.model.journal_entry import Entry
 
 _TITLES = ("accepted", "took", "outcome", "responder", "who", "where", "what")
 
-#: No column but the last is wider, in characters.
+#: Maximum width of a column, in characters; longer cells and the last column overflow.
 WIDEST = 40
 
 
 def as_table(entries: Iterable[Entry]) -> str:
-    """Aligned columns. Nothing in them can steer a terminal or begin another line."""
+    """Aligned columns, one line per entry. Control characters are escaped."""
     rows = [_TITLES, *(_row(entry) for entry in entries)]
     if len(rows) == 1:
         return "nothing was journalled yet\n"
@@ -32,7 +32,7 @@ def as_table(entries: Iterable[Entry]) -> str:
 
 
 def as_json(entries: Iterable[Entry]) -> str:
-    """One object in each line. Times are seconds since 1970; ASCII only."""
+    """JSON Lines: one object per entry. Times are seconds since 1970; ASCII only."""
     return "".join(
         json.dumps(
             {
@@ -56,7 +56,7 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 def _row(entry: Entry) -> Sequence[str]:
     message = entry.message
-    # A nick can be anyone's; the real address is added where it is known.
+    # Anyone can take a nick: add the real address where it is known.
     speaker = message.nick or message.sender
     who = f"{speaker} ({message.identity})" if message.nick and message.identity else speaker
     where = "in private" if not message.is_public else message.room or message.recipient

@@ -1,1 +1,1 @@
-"""A file of the state folder that survives kills and power cuts, and never holds the reactor."""
+"""Durable SQLite files that survive kills and power cuts, written from a thread of their own."""

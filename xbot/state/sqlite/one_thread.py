@@ -1,4 +1,4 @@
-"""One daemon thread for what must happen one after the other, and may block."""
+"""Single-thread executor: runs blocking functions one after another in a daemon thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class RunsInOrder(Protocol):
-    """What :class:`OneThread` is to those who use it; tests bring simpler ones."""
+    """Interface of :class:`OneThread`; tests pass a synchronous implementation."""
 
     def __call__(self, function: Callable[..., T], /, *args: Any) -> Deferred[T]: ...
 
@@ -23,9 +23,9 @@ class RunsInOrder(Protocol):
 
 
 class OneThread:
-    """Runs functions in order, in a thread of its own that starts with the first of them.
+    """Runs functions in FIFO order in one daemon thread, which starts with the first call.
 
-    A function that blocks for good keeps neither the reactor nor the process.
+    A function that blocks forever stops neither the reactor nor the exit of the process.
     """
 
     def __init__(self, reactor: IReactorFromThreads, name: str) -> None:
@@ -35,7 +35,7 @@ class OneThread:
         self._is_started = False
 
     def __call__(self, function: Callable[..., T], /, *args: Any) -> Deferred[T]:
-        """The result of ``function(*args)``, later."""
+        """Queue ``function(*args)``. Fires on the reactor with its result or failure."""
         if not self._is_started:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
             self._is_started = True
@@ -53,7 +53,7 @@ class OneThread:
         return result
 
     def stop(self) -> None:
-        """End the thread after what it has been given."""
+        """End the thread after the functions that are queued."""
         self._jobs.put(None)
 
     def _work(self) -> None:

@@ -1,4 +1,4 @@
-"""A file that is this process's own while it is open, and begun anew where it is broken."""
+"""Exclusive ownership of a durable file: a lock file, and recovery from a corrupt database."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ F = TypeVar("F", bound=DurableFile)
 
 
 class OwnedFile(Generic[F]):
-    """The file at ``path``, opened by ``open_file``, with its lock. Blocking: for its one thread.
+    """Opens ``path`` with ``open_file`` under an exclusive lock. Blocking: call it in a thread.
 
-    ``got_broken(reason, lost)`` is told of a broken one, and where it was moved.
+    A corrupt file is moved aside and replaced by an empty one;
+    ``got_broken(reason, lost)`` is then called with the new path of the corrupt one.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class OwnedFile(Generic[F]):
         self._lock: int | None = None
 
     def open(self) -> tuple[F, Path | None]:
-        """The file, and where a broken one went. The lock stays until :meth:`release`.
+        """The open file, and the new path of a corrupt one or None. Locked until :meth:`release`.
 
-        :raises xbot.model.file_state.UnusableFile: of its kind, when another process has it.
-        :raises xbot.model.file_state.FileUnavailable: of its kind, when it cannot be opened now.
+        Raises the kind's own subclasses of these errors:
+
+        :raises xbot.model.file_state.UnusableFile: when another process holds the lock.
+        :raises xbot.model.file_state.FileUnavailable: when it cannot be opened now.
         """
         if self._lock is None:
             self._lock = take_lock(self._kind, self._path)
@@ -47,7 +50,7 @@ class OwnedFile(Generic[F]):
             return self._open_file(self._path), lost
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the lock, so that another process can open the file."""
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)

@@ -1,8 +1,7 @@
-"""Group commit: many things to a transaction, and what happens when the disk fails.
+"""Group commit to a durable file: many actions per transaction, with retry when the disk fails.
 
-Whatever is asked for while a transaction is being committed goes into the next
-one, so that a hundred commands at once wait for one or two fsyncs, not for a
-hundred.
+Actions that arrive while a transaction is being committed share the next one, so
+that a hundred commands at once wait for one or two fsyncs, not for a hundred.
 """
 
 from __future__ import annotations
@@ -26,30 +25,30 @@ from xbot.state.sqlite.one_thread import RunsInOrder
 if TYPE_CHECKING:
     from xbot.state.sqlite.file import DurableFile, Kind
 
-#: What waits for the disk: no more than this in all, and in one transaction.
+#: Maximum number of actions that are queued, and of actions in one transaction.
 MAX_WAITING = 10_000
 MAX_BATCH = 1_000
 
-#: Seconds from a failure to the next try.
+#: Seconds from a failure to the next retry.
 RETRY = 5.0
 
-#: Seconds that closing waits for a disk that does not answer.
+#: Time limit for :meth:`Writer.close`, in seconds, where the disk does not respond.
 CLOSE_TIMEOUT = 5.0
 
 F = TypeVar("F", bound="DurableFile")
 
 
-class _Is(Enum):
+class _Phase(Enum):
     CLOSED = "closed"  # not opened yet, or closed for good
-    OPENING = "opening"  # in the thread; what is asked for waits
+    OPENING = "opening"  # in the thread; actions are queued
     OPEN = "open"
-    COMMITTING = "committing"  # in the thread; what is asked for waits
-    FAILED = "failed"  # until the timer: what is asked for is refused, what is kept waits
+    COMMITTING = "committing"  # in the thread; actions are queued
+    FAILED = "failed"  # until the retry: only actions with is_kept are queued
 
 
 @define(eq=False, repr=False)
-class _Wanted(Generic[F]):
-    """Something to do in a transaction. ``is_kept``: it waits while the file fails."""
+class _Queued(Generic[F]):
+    """One queued action. With ``is_kept`` it stays queued while the file fails."""
 
     action: Callable[[F], Any]
     is_kept: bool
@@ -57,11 +56,11 @@ class _Wanted(Generic[F]):
 
 
 class Writer(Generic[F]):
-    """Gives actions to the one open file, and opens it again when it fails.
+    """Runs actions on the open file in group commits, and opens it again after a failure.
 
-    ``open_file`` and ``release``, which lets go of what the first has taken
-    besides the file, are called in the thread. ``state`` can be read at any
-    time; it is the first's second result that it shows as ``lost``.
+    ``open_file`` returns the file, and the new path of a corrupt one or None, which
+    ``state`` then shows as ``lost``. ``release`` gives up the lock that ``open_file``
+    took. Both are called in the thread. ``state`` can be read at any time.
     """
 
     _log = Logger()
@@ -84,92 +83,92 @@ class Writer(Generic[F]):
         self._reactor = reactor
         self._in_thread = in_thread
         self._wall_clock = wall_clock
-        self._is = _Is.CLOSED
+        self._phase = _Phase.CLOSED
         self._file: F | None = None
-        self._waiting: deque[_Wanted[F]] = deque()
+        self._waiting: deque[_Queued[F]] = deque()
         self._timer: IDelayedCall | None = None
         self._closing: Deferred[None] | None = None
 
     def open(self) -> Deferred[None]:
-        """Fires once it was tried; fails with what no further try can cure."""
-        self._is = _Is.OPENING
+        """Open the file. Fires after the first try; fails only if retrying cannot help."""
+        self._phase = _Phase.OPENING
         return self._in_thread(self._open_file).addCallbacks(self._got_open, self._got_problem)
 
     def do(self, action: Callable[[F], Any], is_kept: bool = False) -> Deferred[Any]:
-        """The result of ``action``, once the transaction that it was part of is durable.
+        """Queue ``action``. Fires with its result once its transaction is durable.
 
-        While the file fails, what ``is_kept`` waits for the next one.
+        With ``is_kept`` it stays queued while the file fails; else it is refused.
 
-        :raises FileUnavailable: of its kind (by the Deferred) when it was not done.
+        :raises FileUnavailable: the kind's own subclass (by the Deferred), when it was not done.
         """
-        is_refused = self._is is _Is.CLOSED or (
-            not is_kept and (self._is is _Is.FAILED or self._closing is not None)
+        is_refused = self._phase is _Phase.CLOSED or (
+            not is_kept and (self._phase is _Phase.FAILED or self._closing is not None)
         )
         if is_refused:
             return fail(self._unavailable(self.state.problem or "it is closed"))
         if len(self._waiting) >= MAX_WAITING:
-            return fail(self._unavailable("too much waits for the disk"))
-        wanted = _Wanted(action, is_kept)
-        self._waiting.append(wanted)
-        self._go_on()
-        return wanted.result
+            return fail(self._unavailable("too many writes wait for the disk"))
+        queued = _Queued(action, is_kept)
+        self._waiting.append(queued)
+        self._advance()
+        return queued.result
 
     def close(self) -> Deferred[None]:
-        """Write what waits, then let go of the file; fires when that is done, or took too long."""
-        if self._is is _Is.CLOSED or self._closing is not None:
+        """Write what is queued, then close the file. Fires when done, or at CLOSE_TIMEOUT."""
+        if self._phase is _Phase.CLOSED or self._closing is not None:
             return succeed(None)
         closing = self._closing = Deferred()
         closing.addTimeout(CLOSE_TIMEOUT, self._reactor).addErrback(self._got_stuck)
-        self._go_on()
+        self._advance()
         return closing
 
-    def _go_on(self) -> None:
-        """Commit what waits, or close if that was asked for and nothing can be done any more."""
-        if self._is is _Is.OPEN and self._waiting:
+    def _advance(self) -> None:
+        """Commit the next batch; or close, if :meth:`close` was called and nothing is left."""
+        if self._phase is _Phase.OPEN and self._waiting:
             count = min(len(self._waiting), MAX_BATCH)
             batch = [self._waiting.popleft() for _ in range(count)]
             assert self._file is not None
-            self._is = _Is.COMMITTING
-            committed = self._in_thread(self._file.commit, [wanted.action for wanted in batch])
+            self._phase = _Phase.COMMITTING
+            committed = self._in_thread(self._file.commit, [queued.action for queued in batch])
             committed.addCallbacks(
                 self._got_committed, self._got_failed, callbackArgs=(batch,), errbackArgs=(batch,)
             )
             committed.addErrback(self._got_surprise)
-        elif self._closing is not None and self._is in (_Is.OPEN, _Is.FAILED):
-            self._let_go("it is closed")
+        elif self._closing is not None and self._phase in (_Phase.OPEN, _Phase.FAILED):
+            self._shut("it is closed")
 
     def _got_open(self, opened: tuple[F, Path | None]) -> None:
         file, lost = opened
-        if self._is is not _Is.OPENING:
-            # A close() that waited no longer came before.
+        if self._phase is not _Phase.OPENING:
+            # close() timed out while the file was being opened.
             file.close()
             return
         if self._timer is not None:
             self._timer = None
             self._log.info("the {file} works again", file=self._kind.name)
         self._file = file
-        self._is = _Is.OPEN
+        self._phase = _Phase.OPEN
         self.state = FileState(None, self._wall_clock(), lost or self.state.lost)
-        self._go_on()
+        self._advance()
 
-    def _got_committed(self, results: list[Any], batch: list[_Wanted[F]]) -> None:
-        if self._is is not _Is.COMMITTING:
+    def _got_committed(self, results: list[Any], batch: list[_Queued[F]]) -> None:
+        if self._phase is not _Phase.COMMITTING:
             return
-        # What they ask for in turn is in the next transaction together.
-        for wanted, result in zip(batch, results, strict=True):
-            wanted.result.callback(result)
-        self._is = _Is.OPEN
-        self._go_on()
+        # What these callbacks queue in turn shares the next transaction.
+        for queued, result in zip(batch, results, strict=True):
+            queued.result.callback(result)
+        self._phase = _Phase.OPEN
+        self._advance()
 
-    def _got_failed(self, failure: Failure, batch: list[_Wanted[F]]) -> None:
-        if self._is is _Is.COMMITTING:
+    def _got_failed(self, failure: Failure, batch: list[_Queued[F]]) -> None:
+        if self._phase is _Phase.COMMITTING:
             self._waiting.extendleft(reversed(batch))
             self._got_problem(failure)
 
     def _got_problem(self, failure: Failure) -> None:
         problem = failure.value
         if not isinstance(problem, FileUnavailable):
-            self._let_go(failure.getErrorMessage())
+            self._shut(failure.getErrorMessage())
             failure.raiseException()
             return
         if self.state.problem != problem.reason:
@@ -182,27 +181,27 @@ class Writer(Generic[F]):
             )
             self.state = FileState(problem.reason, self._wall_clock(), self.state.lost)
         self._file = None
-        self._is = _Is.FAILED
+        self._phase = _Phase.FAILED
         if self._closing is None:
             self._timer = self._reactor.callLater(RETRY, self._try_again)
-        given_up = [wanted for wanted in self._waiting if not wanted.is_kept]
-        self._waiting = deque(wanted for wanted in self._waiting if wanted.is_kept)
-        for wanted in given_up:
-            wanted.result.errback(self._unavailable(problem.reason))
-        self._go_on()
+        given_up = [queued for queued in self._waiting if not queued.is_kept]
+        self._waiting = deque(queued for queued in self._waiting if queued.is_kept)
+        for queued in given_up:
+            queued.result.errback(self._unavailable(problem.reason))
+        self._advance()
 
     def _try_again(self) -> None:
         self.open().addErrback(self._got_surprise)
 
-    def _let_go(self, why: str) -> None:
-        """Close what is open, and tell all who wait."""
-        self._is = _Is.CLOSED
+    def _shut(self, why: str) -> None:
+        """Close the file, and fail every queued action."""
+        self._phase = _Phase.CLOSED
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.state = FileState(why, self._wall_clock(), self.state.lost)
         waiting, self._waiting = self._waiting, deque()
-        for wanted in waiting:
-            wanted.result.errback(self._unavailable(why))
+        for queued in waiting:
+            queued.result.errback(self._unavailable(why))
         file, self._file = self._file, None
         if file is not None:
             self._in_thread(file.close).addErrback(self._got_surprise)
@@ -217,13 +216,13 @@ class Writer(Generic[F]):
     def _got_stuck(self, failure: Failure) -> None:
         failure.trap(TimeoutError)
         self._log.error(
-            "the disk of the {file} does not answer; the last of what it was given may be missing",
+            "the disk of the {file} does not respond; its latest changes may be lost",
             file=self._kind.name,
         )
-        self._let_go("its disk does not answer")
+        self._shut("its disk does not answer")
 
     def _unavailable(self, reason: str) -> FileUnavailable:
         return self._kind.unavailable(self._path, reason)
 
     def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the {file}", failure, file=self._kind.name)
+        self._log.failure("internal error in the {file}", failure, file=self._kind.name)

@@ -35,7 +35,7 @@ class WithinTests(unittest.SynchronousTestCase):
         waiting = self.wait(Deferred())
         self.clock.advance(5.0)
         self.assertIs(self.successResultOf(waiting), False)
-        self.assertEqual(self.told, ["it hangs; leaving all the same"])
+        self.assertEqual(self.told, ["it hangs; shutting down anyway"])
 
     def test_failure(self):
         """What fails for another reason fails."""

@@ -15,7 +15,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT
 from xbot.model.status import PATIENCE, Link, Overview, Phase
-from xbot.process.systemd import BEAT, Notifier, Systemd
+from xbot.process.systemd import PERIOD, Notifier, Systemd
 
 
 class Manager:
@@ -128,10 +128,10 @@ class SystemdTests(ManagerCase):
         """A status is told once, on one line whatever it says."""
         self.start()
         self.manager.told()
-        self.clock.pump([BEAT] * 3)
+        self.clock.pump([PERIOD] * 3)
         self.assertEqual(self.manager.told(), [])
         self.overview = evolve(self.overview, link=Link("connecting", 0.0, "a\nREADY=1\x1b"))
-        self.clock.pump([BEAT] * 3)
+        self.clock.pump([PERIOD] * 3)
         self.assertEqual(self.manager.told(), [r"STATUS=connecting: a\nREADY=1\x1b"])
 
     def fed(self):
@@ -141,7 +141,7 @@ class SystemdTests(ManagerCase):
         """It is fed three times in its period, while the reactor turns."""
         self.start(watchdog=30.0)
         self.assertEqual(self.fed(), 1)
-        self.clock.pump([BEAT] * 60)
+        self.clock.pump([PERIOD] * 60)
         self.assertEqual(self.fed(), 6)
         # A reactor that does not turn for long feeds once, late.
         self.clock.advance(1000)
@@ -153,7 +153,7 @@ class SystemdTests(ManagerCase):
         self.fed()
         for overdue, fed in ((PATIENCE, 1), (PATIENCE + 1, 0), (1e6, 0), (0.0, 1)):
             self.overview = evolve(self.overview, link=Link("connecting", 0.0, overdue=overdue))
-            self.clock.pump([BEAT] * 10)
+            self.clock.pump([PERIOD] * 10)
             self.assertEqual(self.fed(), fed, overdue)
 
     def test_a_mistake_of_ours(self):
@@ -161,7 +161,7 @@ class SystemdTests(ManagerCase):
         service = self.start(watchdog=30.0)
         self.fed()
         self.patch(service, "_look", lambda: 1 // 0)
-        self.clock.pump([BEAT] * 60)
+        self.clock.pump([PERIOD] * 60)
         self.assertEqual(self.fed(), 6)
         service.got_phase(Phase.STOPPING)
         self.assertEqual(self.manager.told(), ["STOPPING=1"])

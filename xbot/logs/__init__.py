@@ -1,1 +1,1 @@
-"""The log: records for people and for machines, in which nothing that anyone said can act."""
+"""Logging: text and JSON formats, per-namespace levels, deduplication, and escaping."""

@@ -1,4 +1,4 @@
-"""What is logged: a level for all, and others for the namespaces that somebody looks into."""
+"""Log levels: a default, and exceptions for single namespaces."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from twisted.logger import LogEvent, LogLevel, LogLevelFilterPredicate, Predicat
 from xbot.logs.renamed import current_name
 from xbot.text.did_you_mean import suggest
 
-#: How the ini names the levels, the most talkative first.
+#: The levels as the ini names them, the most verbose first.
 LEVELS = ("debug", "info", "warn", "error", "critical")
 
-#: So many namespaces may have a level of their own.
+#: Maximum number of namespaces with a level of their own.
 MAX_NAMESPACES = 50
 
-#: What Twisted's older parts say: ports, datagrams and look-ups, a line for each step.
-_CHATTER = "log_legacy"
+#: Namespace of Twisted's legacy log: ports, datagrams and look-ups, a line for each step.
+_LEGACY = "log_legacy"
 
 _NAMESPACE = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 @frozen
 class Levels:
-    """The least grave events that are logged, of all and of some namespaces.
+    """The minimum severity to log: ``usual`` by default, ``special`` as (namespace, level) pairs.
 
-    A namespace is the beginning of a module's name: ``xbot.chat.xmpp`` holds for
-    ``xbot.chat.xmpp.rooms`` too, unless that has a level of its own. ``renamed``
-    are pairs of a name of the old layout, which is understood, and today's.
+    A namespace is a prefix of a module's name: ``xbot.chat.xmpp`` also applies to
+    ``xbot.chat.xmpp.rooms``, unless that has a level of its own. ``renamed`` are
+    pairs of a name of the old layout, which is still understood, and today's name.
     """
 
     usual: str = "info"
@@ -39,7 +39,7 @@ class Levels:
 
     @classmethod
     def parse(cls, words: Iterable[str]) -> Levels:
-        """Of ``LEVEL`` and any number of ``NAMESPACE=LEVEL``; ValueError with what is wrong."""
+        """Parse ``LEVEL`` and any number of ``NAMESPACE=LEVEL``; ValueError with the reason."""
         usual: list[str] = []
         special: dict[str, str] = {}
         renamed: list[tuple[str, str]] = []
@@ -67,23 +67,23 @@ class Levels:
 
     @property
     def shows_debug(self) -> bool:
-        """Whether anything is logged at the most talkative level."""
+        """Whether any namespace is logged at debug level."""
         return "debug" in (self.usual, *(level for _, level in self.special))
 
     def also(self, namespace: str, level: str) -> Levels:
-        """The same with this level for this namespace."""
+        """A copy with ``level`` for ``namespace``."""
         return evolve(self, special=(*self.special, (namespace, level)))
 
     def filter(self) -> Callable[[LogEvent], bool]:
-        """What tells whether an event is logged."""
+        """A predicate: whether to log an event."""
         predicate = LogLevelFilterPredicate(LogLevel.levelWithName(self.usual))
         if self.usual == "info":
-            # It knows no levels but this one and critical.
-            predicate.setLogLevelForNamespace(_CHATTER, LogLevel.warn)
+            # Legacy events are info or critical: this drops the info ones.
+            predicate.setLogLevelForNamespace(_LEGACY, LogLevel.warn)
         for namespace, level in self.special:
             predicate.setLogLevelForNamespace(namespace, LogLevel.levelWithName(level))
 
-        # There are as many answers as there are places in the code that log.
+        # Cached: the number of combinations is bounded by the places in the code that log.
         @lru_cache(maxsize=1024)
         def lets_through(level: object, namespace: object) -> bool:
             event = {"log_level": level, "log_namespace": namespace}

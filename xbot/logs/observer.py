@@ -1,4 +1,4 @@
-"""Twisted's log, written to a stream in our forms."""
+"""LogWriter: a Twisted log observer that writes text, journald or JSON lines to a stream."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from xbot.logs.record import Record
 from xbot.logs.repeats import WINDOW, Repeats
 from xbot.logs.text import cut
 
-#: So many records wait for the one who writes, and no more.
+#: Maximum number of records that wait for the writing thread; beyond it the oldest are dropped.
 MAX_WAITING = 10_000
 
 
 @implementer(ILogObserver)
 class LogWriter:
-    """Writes the events that ``levels`` let through to ``stream``.
+    """Writes the events that pass ``levels`` to ``stream``. Thread-safe.
 
     ``form`` is one of :data:`xbot.config.settings.LOG_FORMATS`. With ``for_journal`` each
-    line begins with its priority, as journald reads it. Any thread may log.
+    line begins with its syslog priority, as journald reads it (sd-daemon(3)).
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class LogWriter:
         self.change(levels, form)
 
     def change(self, levels: Levels, form: str) -> None:
-        """From the next event on."""
+        """Set the levels and the format of the events that follow."""
         self._lets_through = levels.filter()
         self._form = form
 
     def __call__(self, event: LogEvent) -> None:
-        """Called by Twisted for every event."""
+        """Log one event; Twisted calls this for every event."""
         if not self._lets_through(event):
             return
         record = Record.of(event, with_fields=self._form == "json")
@@ -63,7 +63,7 @@ class LogWriter:
         self._write_waiting()
 
     def flush(self, *, everything: bool = False) -> None:
-        """Tell what was only counted: what is due, or all of it at the end."""
+        """Write the summaries of repeated records that are due, or, at exit, ``everything``."""
         if self._lock.acquire(blocking=False):
             try:
                 self._tell_repeated(everything=everything)
@@ -73,8 +73,8 @@ class LogWriter:
         self._write_waiting()
 
     def _write_waiting(self) -> None:
-        # Nobody waits for the lock: a signal's handler, which logs too, may have
-        # interrupted the one who holds it. He writes what came meanwhile.
+        # Never block on the lock: a signal handler, which logs too, may have interrupted
+        # the thread that holds it. The holder writes the records that arrive meanwhile.
         while self._waiting and self._lock.acquire(blocking=False):
             try:
                 while self._waiting:
@@ -106,7 +106,7 @@ class LogWriter:
 
 
 def is_journal(stream: IO[str], environ: Mapping[str, str]) -> bool:
-    """Whether ``stream`` leads to journald (systemd.exec(5), JOURNAL_STREAM)."""
+    """Whether ``stream`` is connected to journald (systemd.exec(5), JOURNAL_STREAM)."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""One event as one record: for people, or for machines. Pure."""
+"""Log record: format one log event as text, for journald, or as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from xbot.logs.text import CUT, cut, escape
 
-#: No record is longer, in bytes; a traceback, which is ours, comes on top.
+#: Maximum size of a record, in bytes, without its traceback.
 MAX_RECORD = 2048
 
-#: Bytes of a traceback that are shown: its end, where the reason is.
+#: Maximum size of a traceback, in bytes. Its end is kept, where the reason is.
 MAX_TRACEBACK = 8192
 
-#: Bytes of one line of it, and of one field for machines.
+#: Maximum size of one line of a traceback, and of one JSON field, in bytes.
 MAX_LINE, MAX_FIELD = 500, 300
 
-#: So many fields of an event are told to machines.
+#: Maximum number of an event's fields in JSON.
 MAX_FIELDS = 12
 
-#: syslog(3)'s priorities, as journald reads them at the beginning of a line.
+#: syslog(3) priorities, as journald reads them at the beginning of a line.
 PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
 
-# What Twisted's older log adds to an event for its own use.
+# Fields that Twisted's legacy log adds for its own use.
 _LEGACY = frozenset({"format", "isError", "logLevel", "message", "printed", "system", "time"})
 
 
 class Record(NamedTuple):
-    """What an event says: its time apart, for equal records are told from their times.
+    """One log event without its time, so that equal records can be deduplicated.
 
-    ``fields`` are what the text was made of, for machines.
+    ``fields`` are the values that the text was formatted from, for JSON.
     """
 
     level: str
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, event: LogEvent, *, with_fields: bool = True) -> Record | None:
-        """The record of ``event``, or None for one that says nothing. Never raises."""
+        """The record of ``event``, or None if it has no text. Never raises."""
         text = cut(escape(_text(event)), MAX_RECORD)
         failure: Any = event.get("log_failure")
         if not text and failure is None:
@@ -61,23 +61,23 @@ class Record(NamedTuple):
 
     @property
     def priority(self) -> str:
-        """How journald is told the level, at the beginning of a line."""
+        """The level as a syslog priority prefix for journald: ``<6>``."""
         return f"<{PRIORITIES[self.level]}>"
 
     def for_people(self, when: float) -> str:
-        """Time, level, whose event it is, and its text; a traceback follows, indented."""
+        """Text format: time, level, namespace and text; the traceback follows, indented."""
         time = _local(math.floor(when))
         record = cut(f"{time} {self.level:8} {self.namespace}: {self.text}", MAX_RECORD - 1)
         return _lines(record, "\t", self.traceback)
 
     def for_journal(self) -> str:
-        """The same for journald, which knows the time; each line is an entry of its own."""
+        """journald format: no time, and a priority on each line, as each is an entry of its own."""
         begin = self.priority
         record = cut(f"{begin}{self.namespace}: {self.text}", MAX_RECORD - 1)
         return _lines(record, f"{begin}\t", self.traceback)
 
     def for_machines(self, when: float) -> str:
-        """One JSON object on a line of ASCII; what does not fit is cut, fields first."""
+        """JSON format: one ASCII line. What exceeds the limit is cut, the fields first."""
         record: dict[str, object] = {
             "time": datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds"),
             "level": self.level,
@@ -94,7 +94,7 @@ class Record(NamedTuple):
             if "fields" in record:
                 del record["fields"]
             else:
-                # An escape has up to twelve bytes.
+                # Shrink in steps: one character may be an escape of twelve bytes.
                 text = str(record["text"]).removesuffix(CUT)
                 record["text"] = text[: len(text) * 3 // 4] + CUT
         return f"{line}\n"
@@ -105,24 +105,24 @@ def _lines(record: str, begin: str, traceback: Sequence[str]) -> str:
 
 
 def _json(record: dict[str, object]) -> str:
-    # DEL is the one control that is no escape in ASCII.
+    # DEL is the only control character that json.dumps leaves unescaped.
     return json.dumps(record, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
-# Of the lines that are written, most share their second with the one before.
+# Cached: most lines are written in the same second as the one before.
 @lru_cache(maxsize=16)
 def _local(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).astimezone().isoformat(timespec="seconds")
 
 
 def _text(event: LogEvent) -> str:
-    """What :func:`twisted.logger.formatEvent` says, which takes ten times as long to say it."""
+    """Fast path for :func:`twisted.logger.formatEvent`, which takes ten times as long."""
     form = event.get("log_format")
     if type(form) is str and "log_flattened" not in event:
         try:
             return form.format_map(event)
         except Exception:  # noqa: S110
-            # Calls in the format, fields that are missing: Twisted has its way with those.
+            # Calls in the format, or missing fields: formatEvent handles these.
             pass
     return formatEvent(event)
 
@@ -140,7 +140,7 @@ def _fields(event: LogEvent) -> Iterator[tuple[str, object]]:
 
 
 def _traceback(failure: Any) -> list[str]:
-    """Its last lines: those before them tell of the way, not of the reason."""
+    """The last lines of the traceback, up to MAX_TRACEBACK: the reason is at its end."""
     try:
         lines = str(failure.getTraceback()).splitlines()
     except Exception:
@@ -149,7 +149,7 @@ def _traceback(failure: Any) -> list[str]:
     size = 0
     for line in reversed(lines):
         line = cut(escape(line), MAX_LINE)
-        # An escape for machines is up to six times as long.
+        # In JSON an escaped character is up to six times as long.
         size += len(json.dumps(line)) + 1
         if size > MAX_TRACEBACK - MAX_LINE:
             shown.append(f"({len(lines) - len(shown)} more lines)")

@@ -1,4 +1,4 @@
-"""The same record again and again: told some times, then counted."""
+"""Deduplicate log records: write the first ones of a kind, then only count them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from attrs import define, frozen
 
 from xbot.logs.record import Record
 
-#: The same record is written so often in :data:`WINDOW` seconds; the rest is counted.
+#: Equal records are written BURST times in WINDOW seconds; further ones are only counted.
 BURST, WINDOW = 50, 10.0
 
-#: So many records are told from each other at a time.
+#: Maximum number of distinct records that are tracked.
 MAX_RECORDS = 256
 
 
@@ -25,14 +25,14 @@ class _Seen:
 
 @frozen
 class Repeated:
-    """What was not written: how many of ``record``."""
+    """``count`` further copies of ``record`` that were not written."""
 
     record: Record
     count: int
 
 
 class Repeats:
-    """Which records were written lately. Not for several threads at once."""
+    """Counts equal records in a time window. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float], limit: int = MAX_RECORDS) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class Repeats:
         self._seen: OrderedDict[tuple[str, str, str], _Seen] = OrderedDict()
 
     def admits(self, record: Record) -> bool:
-        """Whether ``record`` is written, and not only counted."""
+        """Count ``record``; whether it should be written as well."""
         key = (record.level, record.namespace, record.text)
         seen = self._seen.get(key)
         if seen is None:
@@ -49,11 +49,11 @@ class Repeats:
         return seen.count <= BURST
 
     def over(self, *, everything: bool = False) -> Iterator[Repeated]:
-        """What was counted and is to be told now: its time, or there are too many others."""
+        """Summaries that are due: the window is over, or too many records are tracked."""
         now = self._clock()
         while self._seen:
             key, oldest = next(iter(self._seen.items()))
-            # A clock that was set back ends a window as well.
+            # A clock that goes backwards ends a window as well.
             is_young = 0 <= now - oldest.since < WINDOW and len(self._seen) <= self._limit
             if is_young and not everything:
                 return

@@ -1,1 +1,1 @@
-"""The process itself: threads, systemd, SIGHUP, shutdown, its clock."""
+"""Process-level services: threads, systemd, SIGHUP, shutdown time-outs, a monotonic clock."""

@@ -1,4 +1,4 @@
-"""How long the end of things is waited for: nothing keeps a bot from leaving."""
+"""Shutdown time-outs: how long the bot waits for each part before it leaves anyway."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 
-#: Seconds that the answers under way have to leave when we do.
+#: Time limit for sending pending answers when the bot stops, in seconds.
 DRAIN_TIMEOUT = 10.0
 
-#: Seconds that they have when another connection follows, which says what is left.
+#: The same when another connection follows, which sends the rest.
 HAND_OVER_TIMEOUT = 5.0
 
-#: Seconds that the responders have to stop, all together.
+#: Time limit for stopping all responders together, in seconds.
 CLOSE_TIMEOUT = 10.0
 
-#: Seconds that a program has to end once it was told to.
+#: Time limit for a cancelled child program to end, in seconds.
 WIND_DOWN_TIMEOUT = 5.0
 
 _log = Logger("xbot")
 
 
 async def within(clock: Any, seconds: float, ending: Deferred[Any], otherwise: str) -> bool:
-    """Wait for ``ending``; gives whether it came in time, and logs ``otherwise`` if not."""
+    """Wait for ``ending`` with a time-out; return whether it fired, else log ``otherwise``."""
     try:
         await ending.addTimeout(seconds, clock)
     except TimeoutError:
-        _log.warn("{otherwise}; leaving all the same", otherwise=otherwise)
+        _log.warn("{otherwise}; shutting down anyway", otherwise=otherwise)
         return False
     return True

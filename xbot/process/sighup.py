@@ -1,4 +1,4 @@
-"""SIGHUP, as a service: while it runs, the signal calls somebody in the reactor's thread."""
+"""SighupService: calls a function in the reactor's thread at each SIGHUP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from twisted.application.service import Service
 class SighupService(Service):
     """Calls ``got_signal`` at each SIGHUP, which would end the process otherwise.
 
-    To be started and stopped in the main thread, which alone may handle
-    signals. In the end the handler is the one that was there before.
+    Start and stop it in the main thread: Python allows signal handlers only there.
+    Stopping restores the previous handler.
     """
 
     def __init__(self, reactor: Any, got_signal: Callable[[], object]) -> None:
@@ -22,17 +22,17 @@ class SighupService(Service):
         self._before: Any = None
 
     def startService(self) -> None:
-        """Take the signal."""
+        """Install the signal handler."""
         super().startService()
         self._before = signal.signal(signal.SIGHUP, self._handle)
 
     def stopService(self) -> None:
-        """Give it back."""
+        """Restore the previous signal handler."""
         super().stopService()
-        # A handler that was not Python's is None, and cannot be put back.
+        # None is a handler that was not installed by Python; it cannot be restored.
         signal.signal(signal.SIGHUP, self._before or signal.SIG_DFL)
         self._before = None
 
     def _handle(self, number: int, frame: object) -> None:
-        # Between any two instructions of ours: nothing may happen here.
+        # A signal arrives between any two bytecodes: do nothing but schedule the call.
         self._reactor.callFromThread(self._got_signal)

@@ -1,4 +1,4 @@
-"""What systemd is told of the bot: sd_notify(3), by hand."""
+"""systemd notifications and watchdog: the sd_notify(3) protocol."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from twisted.logger import Logger
 from xbot.logs.text import escape
 from xbot.model.status import Overview, Phase
 
-#: Seconds between two looks at how the bot is.
-BEAT = 1.0
+#: Seconds between two checks of the bot's status.
+PERIOD = 1.0
 
 
 class Notifier:
-    """The service manager's end of the line. What it does not take is lost.
+    """Sends notifications to systemd over its datagram socket, without retry.
 
-    ``watchdog`` is after how many seconds of silence it ends us, or None.
+    ``watchdog`` is the watchdog's time limit in seconds, or None.
     """
 
     _log = Logger("xbot.process.systemd")
 
     def __init__(self, address: str, watchdog: float | None = None) -> None:
-        # A leading @ is Linux's abstract namespace, as systemd writes it.
+        # A leading @ means Linux's abstract socket namespace.
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog = watchdog
 
     @classmethod
     def take(cls, environ: MutableMapping[str, str], process: int) -> Notifier | None:
-        """What ``environ`` tells ``process`` of, out of which it is taken; None without one.
+        """The notifier that ``environ`` describes for the PID ``process``; None if there is none.
 
-        No program that a responder runs shall speak for us.
+        Removes the variables from ``environ``, so that child programs cannot notify
+        systemd in our name.
         """
         address = environ.pop("NOTIFY_SOCKET", "")
         period = environ.pop("WATCHDOG_USEC", "")
@@ -47,22 +48,22 @@ class Notifier:
         return cls(address, int(period) / 1e6 if is_watched else None)
 
     def tell(self, *facts: str) -> None:
-        """Send some ``NAME=value`` in one datagram."""
+        """Send ``facts``, each ``NAME=value``, in one datagram."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
-                # Never wait for who does not read.
+                # Never block on a full socket buffer.
                 line.setblocking(False)
                 line.sendto("\n".join(facts).encode("utf-8", "replace"), self._address)
         except OSError as error:
-            self._log.debug("not told to systemd: {reason}", reason=str(error))
+            self._log.debug("cannot notify systemd: {reason}", reason=str(error))
 
 
 class Systemd(Service):
-    """Tells ``notifier`` what the bot does, and that it is alive, while it runs.
+    """Service that reports status, life-cycle phases and watchdog keep-alives to systemd.
 
-    ``look`` gives the bot's :class:`~xbot.model.status.Overview`. The watchdog is
-    fed by the reactor's turning, and not while the connection stands still
-    where it should have moved; a server that is away is no reason.
+    ``look`` returns the bot's :class:`~xbot.model.status.Overview`. The watchdog gets
+    its keep-alive from a timer on the reactor, and none while the connection is stuck;
+    an unreachable server does not count as stuck.
     """
 
     _log = Logger("xbot.process.systemd")
@@ -72,51 +73,51 @@ class Systemd(Service):
         self._look = look
         self._status = ""
         self._has_failed = False
-        self._fed: float | None = None
+        self._last_keep_alive: float | None = None
         self._clock = clock
-        self._beats = LoopingCall(self._beat)
-        self._beats.clock = clock
+        self._checks = LoopingCall(self._check)
+        self._checks.clock = clock
 
     def startService(self) -> None:
-        """Begin to look."""
+        """Start the status checks."""
         super().startService()
-        self._beats.start(BEAT).addErrback(self._got_mistake)
+        self._checks.start(PERIOD).addErrback(self._got_bug)
 
     def stopService(self) -> None:
-        """Look no more; what is left to do has systemd's time limit for a stop."""
+        """Stop the status checks; from here on systemd's time limit for stopping applies."""
         super().stopService()
-        if self._beats.running:
-            self._beats.stop()
+        if self._checks.running:
+            self._checks.stop()
 
     def got_phase(self, phase: Phase) -> None:
-        """The bot's life went on to ``phase``."""
+        """The bot entered ``phase``: tell systemd READY, RELOADING or STOPPING."""
         fact = {Phase.RUNNING: ["READY=1"], Phase.STOPPING: ["STOPPING=1"]}.get(phase, [])
         if phase is Phase.RELOADING:
             microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
             fact = ["RELOADING=1", f"MONOTONIC_USEC={microseconds}"]
         self._tell(fact, self._overview())
 
-    def _beat(self) -> None:
+    def _check(self) -> None:
         overview = self._overview()
-        self._tell(["WATCHDOG=1"] if self._feeds(overview) else [], overview)
+        self._tell(["WATCHDOG=1"] if self._is_keep_alive_due(overview) else [], overview)
 
     def _overview(self) -> Overview | None:
         try:
             return self._look()
         except Exception:
-            # A mistake in the telling is no reason to be ended.
+            # A bug in the status must not make the watchdog end the bot.
             if not self._has_failed:
                 self._has_failed = True
-                self._log.failure("cannot tell how the bot is")
+                self._log.failure("internal error: cannot collect the status for systemd")
             return None
 
-    def _feeds(self, overview: Overview | None) -> bool:
+    def _is_keep_alive_due(self, overview: Overview | None) -> bool:
         watchdog, now = self._notifier.watchdog, self._clock.seconds()
         if watchdog is None or (overview is not None and overview.link.is_stuck):
             return False
-        if self._fed is not None and 0 <= now - self._fed < watchdog / 3:
+        if self._last_keep_alive is not None and 0 <= now - self._last_keep_alive < watchdog / 3:
             return False
-        self._fed = now
+        self._last_keep_alive = now
         return True
 
     def _tell(self, facts: list[str], overview: Overview | None) -> None:
@@ -127,11 +128,11 @@ class Systemd(Service):
         if facts:
             self._notifier.tell(*facts)
 
-    def _got_mistake(self, failure: Any) -> None:
-        # The watchdog is fed no more, and systemd starts us anew.
-        self._log.failure("nothing is told to systemd any more", failure)
+    def _got_bug(self, failure: Any) -> None:
+        # Without keep-alives systemd's watchdog restarts the bot.
+        self._log.failure("internal error: no more notifications to systemd", failure)
 
 
 def notifier() -> Notifier | None:
-    """The one of this process, if systemd started it."""
+    """This process's notifier, or None if systemd did not start it."""
     return Notifier.take(os.environ, os.getpid())

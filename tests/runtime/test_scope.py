@@ -126,8 +126,8 @@ class SayTests(ScopeCase):
             spoken.callback(None)
 
         self.patch(around, "said", type("Said", (), {"append": staticmethod(put)})())
-        scope._surroundings = around.surroundings()
-        await scope.run(scope._surroundings.in_thread, say, ROOM, "hi")
+        scope._environment = around.surroundings()
+        await scope.run(scope._environment.in_thread, say, ROOM, "hi")
         await spoken
         self.assertEqual(threads, [threading.get_ident()])
 
@@ -260,7 +260,7 @@ class LifeTests(ScopeCase):
         self.clock.advance(STOP_LIMIT)
         self.successResultOf(closed)
         self.assertEqual(self.done, ["closed"])
-        self.assertEqual(len(self.logged("failed on being stopped")), 2)
+        self.assertEqual(len(self.logged("failed while it was stopped")), 2)
         self.assertEqual(len(self.flushLoggedErrors()), 2)
 
     def test_runs_end_first(self) -> None:

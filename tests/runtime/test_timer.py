@@ -88,7 +88,7 @@ class TimerTests(TestCase):
 
     def test_still_at_work(self) -> None:
         """What does not end although it was told to is logged once, until it does."""
-        stuck = "{name} does not end; not again before it does"
+        stuck = "{name} still runs after its time limit; skipped until it ends"
         self.result = lambda: fail(StillAtWork())
         self.timer()
         self.clock.pump([10] * 3)

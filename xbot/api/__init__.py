@@ -1,1 +1,1 @@
-"""What authors import, behind ``from xbot import ...``."""
+"""The public API for responder authors, exported as ``from xbot import ...``."""

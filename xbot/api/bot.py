@@ -1,4 +1,4 @@
-"""The bot itself, as the code of a responder asks it for something."""
+"""``bot``: the proxy through which a responder's code uses the bot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xbot.runtime.scope import Scope, current
 
 
 class BotProxy:
-    """``bot``: what a responder can ask of the bot itself, and have it do. ::
+    """``bot``: status, rooms, rights and commands of the bot, for a responder's code. ::
 
         @respond("where", help="where I am")
         async def where(message):
@@ -26,75 +26,73 @@ class BotProxy:
     """
 
     def overview(self) -> Overview:
-        """How the bot is at this moment: ``link`` (the connection), ``rooms``, ``in_words()``."""
-        return _itself("bot.overview").overview()
+        """The bot's present status: ``link`` (the connection), ``rooms``, ``in_words()``."""
+        return _bot_for("bot.overview").overview()
 
     def uptime(self) -> float:
-        """For how many seconds the bot has been there."""
-        return _itself("bot.uptime").uptime()
+        """Seconds since the bot started."""
+        return _bot_for("bot.uptime").uptime()
 
     def now(self) -> datetime:
         """The time of day, in UTC. In tests it is the test's."""
-        return datetime.fromtimestamp(_itself("bot.now").now(), UTC)
+        return datetime.fromtimestamp(_bot_for("bot.now").now(), UTC)
 
     def join(self, room: str, nick: str | None = None, *, by: str) -> None:
-        """Be in ``room`` from now on, also after a restart, until :meth:`leave`.
+        """Join ``room`` and stay in it, also after a restart, until :meth:`leave`.
 
-        ``by`` is who wants that: a real bare address. It returns at once;
-        :meth:`overview` tells how it goes.
+        ``by`` is the person who requested it: a real bare address. It returns at once;
+        :meth:`overview` tells whether the bot is in the room yet.
 
-        :raises Failed: when that is no room, is one of the ini, or one too many.
+        :raises Failed: when it is no room, is in the ini, or exceeds the number of rooms.
         """
-        _itself("bot.join").join(room, nick, by)
+        _bot_for("bot.join").join(room, nick, by)
 
     def leave(self, room: str) -> None:
         """Leave ``room`` and forget it.
 
         :raises Failed: when the bot is not there, or the ini says that it should be.
         """
-        _itself("bot.leave").leave(room)
+        _bot_for("bot.leave").leave(room)
 
     def commands(self, message: Message) -> Sequence[Usage]:
-        """What whoever said ``message`` may use there: its ``usage``, ``help``, ``responder``."""
-        return _itself("bot.commands").usages(message)
+        """The commands that the sender of ``message`` may use where it was said."""
+        return _bot_for("bot.commands").usages(message)
 
     def addressed(self, text: str, room: str | None = None) -> str | None:
-        """What of ``text`` speaks to the bot by its name or prefix; None when nothing does."""
-        return _itself("bot.addressed").addressed(text, room)
+        """The command in ``text``, without the bot's name or prefix; None if it has neither."""
+        return _bot_for("bot.addressed").addressed(text, room)
 
     def allows(self, person: str, room: str | None = None) -> bool:
         """Whether ``person`` (a real bare address) may use this responder now, in ``room``."""
-        return _itself("bot.allows").allows(current("bot.allows").name, person, room)
+        return _bot_for("bot.allows").allows(current("bot.allows").name, person, room)
 
     def obey(self, message: Message, text: str) -> None:
-        """Have ``text`` answered as if whoever said ``message`` had said it to the bot instead.
+        """Run ``text`` as a command by the sender of ``message``, in the same place.
 
-        In the same place, to the same people, with the rights that they have: who
-        may use it, and how much, is asked anew. Each text is obeyed once for a
-        message. It counts as something said by the responder.
+        Access rules and rate limits apply as if the sender had said ``text`` to the bot.
+        Each text is run once per message. It counts towards the rate limit of ``say``.
 
-        :raises Failed: after three of them in a chain.
+        :raises Failed: when three such commands have called each other in a chain.
         """
-        itself = _itself("bot.obey")
-        current("bot.obey").obey(itself.obey, message, text)
+        the_bot = _bot_for("bot.obey")
+        current("bot.obey").obey(the_bot.obey, message, text)
 
     def obey_as(self, person: str, text: str, *, room: str | None = None, key: str) -> None:
-        """Have ``text`` answered as if ``person`` had said it now, in ``room`` or in private.
+        """Run ``text`` as a command by ``person``, now, in ``room`` or in private.
 
-        ``person`` is the ``identity`` of a message that you had: the real bare
-        address. It has the rights that the ini gives it at this moment; words like
-        ``room-admins`` count if the person is in the room now. What has effects
-        runs once for each ``key``, whatever happens.
+        ``person`` is the ``identity`` of an earlier message: the real bare address. The
+        ini's present access rules apply; words like ``room-admins`` count if the person
+        is in the room now. A command with effects runs at most once per ``key``.
         """
-        itself = _itself("bot.obey_as")
+        the_bot = _bot_for("bot.obey_as")
         scope = current("bot.obey_as")
-        scope.obey(itself.obey_as, person, text, room, f"{scope.name} {key}")
+        scope.obey(the_bot.obey_as, person, text, room, f"{scope.name} {key}")
 
 
-def _itself(what: str) -> IBot:
+def _bot_for(what: str) -> IBot:
     scope: Scope = current(what)
     return scope.bot(what)
 
 
-#: The bot, for whichever responder's code asks.
+#: The bot, for the calling responder.
 bot = BotProxy()

@@ -1,4 +1,4 @@
-"""What a responder's code can do wherever it runs: say something elsewhere, remember, clean up."""
+"""``say``, ``brain`` and ``on_close``, bound to the calling responder by a context variable."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ _MISSING = object()
 
 
 def say(to: str | Jid, text: str) -> None:
-    """Say ``text`` elsewhere: in a room that the bot is configured for or in, or to a person.
+    """Send ``text`` to a room that the bot is configured for or in, or to a person.
 
-    ``to`` is a JID. A room's bare one (``ops@rooms.example.org``) says it to
-    everyone there; with a nick behind the slash, to that occupant alone. Any
-    other JID is a person. ::
+    ``to`` is a JID. A room's bare JID (``ops@rooms.example.org``) addresses everyone
+    there; with a nick after the slash, that occupant alone. Any other JID is a person. ::
 
         @every("1h")
         async def chime():
             say("lounge@rooms.example.org", "cuckoo")
 
-    It works in all that a responder runs: while it is loaded, in ``start`` and
-    ``stop``, in its answers and timers, in coroutines and threads. It returns at
-    once. What is said waits in the outbox for the link and for the room, and
-    outlives a lost connection, but not the process. Blank text is not said; text
-    of more than 65,536 characters is cut. To answer, use ``message.reply``.
+    It works in all of a responder's code: while it is loaded, in ``start`` and
+    ``stop``, in runs and timers, in coroutines and threads. It returns at once. The
+    message waits in the outbox for the connection and for the room; it survives a
+    lost connection, but not the process. Blank text is not sent; text of more than
+    65,536 characters is cut. To answer a message, use ``message.reply``.
 
     :raises OutsideResponder: where no responder's code is running.
-    :raises SaysTooMuch: after 100 things within a minute.
+    :raises SaysTooMuch: after 100 messages within a minute.
     :raises InvalidJid: when ``to`` is no JID.
     """
     current("say").say(to, text)
 
 
 def on_close(function: F) -> F:
-    """``function()`` is called, on the reactor, when this responder is unloaded.
+    """Register ``function()`` to be called, on the reactor, when this responder is unloaded.
 
-    That is at a reload, at the end, and when its ``start`` fails. The last one
-    given is the first one called, after the ``stop`` method. It may be a
-    coroutine function or return a Deferred, which have 5 seconds; it must not
-    block. Also good as a decorator. ::
+    That is at a reload, at shutdown, and when its ``start`` fails. The functions are
+    called in reverse order, after the ``stop`` method. One may be a coroutine function
+    or return a Deferred, with a time limit of 5 seconds; it must not block. Also usable
+    as a decorator. ::
 
         def __init__(self, *, port: int):
             self.server = listen(port)
@@ -55,40 +54,38 @@ def on_close(function: F) -> F:
 
 
 class OwnMemory(MutableMapping[str, Any]):
-    """``brain``: what this responder remembers, and still knows after a restart.
+    """``brain``: a persistent dict of the calling responder, which survives restarts.
 
-    A dict of its own for each responder, by its name in the ini. Keys are str;
-    values are None, bool, int, float, str, and lists and dicts of them. ::
+    Each responder has its own, by its name in the ini. Keys are str; values are None,
+    bool, int, float, str, and lists and dicts of them. ::
 
         @respond(r"remember (?P<what>\\w+) is (?P<value>.+)")
         async def remember(message, what, value):
             brain[what] = value
             return "I will."
 
-    **Values are copies**: what was got and then changed must be set again. It
-    works in all that a responder runs, in coroutines and in threads, once the
-    bot has started (not while the responder is loaded: use ``start``). No call
-    waits for the disk. What is answered by the same run, or after it, is said
-    once what it set is saved.
+    **Values are copies**: set a value again after you changed it. It works in all of a
+    responder's code, in coroutines and in threads, once the bot has started (not while
+    the responder is loaded: use ``start``). No call waits for the disk. Answers of a run
+    that wrote to it, and later answers, are sent once these writes are saved.
 
     :raises OutsideResponder: where no responder's code is running.
     """
 
     def set(self, key: str, value: Any, ttl: float | None = None) -> None:
-        """Remember ``value`` for ``ttl`` seconds, or for good."""
+        """Store ``value`` for ``ttl`` seconds (time to live), or without expiry."""
         self._change("set", key, value, ttl)
 
     def increment(self, key: str, by: int = 1, ttl: float | None = None) -> int:
-        """Count: add ``by`` to the number there (0 where nothing is), and give the sum.
+        """Atomically add ``by`` to a counter (0 if the key is missing); return the sum.
 
-        One step that nobody comes between. A count that begins lasts for
-        ``ttl`` seconds, or for good.
+        ``ttl`` (seconds) applies when the counter is created, and is not renewed.
         """
         count: int = self._change("increment", key, by, ttl)
         return count
 
     def time_left(self, key: str) -> float | None:
-        """Seconds until it is forgotten; None where that is never. Raises KeyError."""
+        """Seconds until ``key`` expires, None if it does not expire. Raises KeyError."""
         memory: Any = current("brain").memory
         left: float | None = memory.time_left(key)
         return left
@@ -116,24 +113,24 @@ class OwnMemory(MutableMapping[str, Any]):
         return len(current("brain").memory)
 
     def __repr__(self) -> str:
-        # What is remembered may be anyone's secret.
-        return "<the brain of whoever asks>"
+        # The values may be secret.
+        return "<the brain of the calling responder>"
 
     def pop(self, key: str, default: Any = _MISSING) -> Any:
-        """Forget it and give its value; ``default``, or KeyError, where nothing is."""
+        """Remove ``key`` and return its value; ``default``, or KeyError, if it is missing."""
         return self._change("pop", key, *(() if default is _MISSING else (default,)))
 
     def popitem(self) -> tuple[str, Any]:
-        """Forget the newest key, and give it and its value. Raises KeyError when there is none."""
+        """Remove and return the newest key and its value. Raises KeyError if empty."""
         pair: tuple[str, Any] = self._change("popitem")
         return pair
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value; where nothing is, ``default`` from now on."""
+        """The value of ``key``; sets it to ``default`` first if it is missing."""
         return self._change("setdefault", key, default)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all keys."""
         self._change("clear")
 
     def _change(self, method: str, *args: Any) -> Any:
@@ -144,5 +141,5 @@ class OwnMemory(MutableMapping[str, Any]):
             scope.unsaved.got_write()
 
 
-#: The memory of whichever responder's code asks.
+#: The memory of the calling responder.
 brain = OwnMemory()

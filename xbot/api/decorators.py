@@ -1,4 +1,7 @@
-"""How code says what it answers to: the decorators, and what they have declared of a function."""
+"""The decorators ``respond``, ``hear``, ``fallback``, ``every`` and ``webhook``.
+
+They only mark functions; the loader reads the marks with the functions below them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def _check_example(_: object, __: object, value: object) -> None:
 
 @frozen
 class Declared:
-    """What a decorator says about its function."""
+    """What ``respond``, ``hear`` or ``fallback`` declares about its function."""
 
     pattern: Pattern | None
     usage: str | None = field(default=None, kw_only=True)
@@ -38,7 +41,7 @@ class Declared:
 
     @property
     def kind(self) -> Kind:
-        """As of the route that it makes."""
+        """The kind of route that it makes."""
         return kind_of(self.pattern)
 
 
@@ -50,7 +53,7 @@ def respond(
     example: Example = (),
     effect: bool = True,
 ) -> Callable[[F], F]:
-    r"""The decorated callable answers when what is said *to the bot* is ``pattern``, all of it.
+    r"""Decorator: answer commands *to the bot* whose whole text matches ``pattern``.
 
     For example::
 
@@ -64,23 +67,23 @@ def respond(
             await ship(app, env)
             return f"{app} is on {env}"
 
-    It takes the message, and by keyword the pattern's named groups that took
-    part, converted to what its annotations say (docs/responders.md has the
-    table); what does not convert is answered with the usage. It answers with
-    what it returns (a str, a list of them, or None), yields, or replies with
-    :meth:`Message.reply`. A coroutine function, an ``async def`` generator, or
-    what is annotated to return a Deferred, runs on the reactor and must not
-    block; everything else runs in a thread. Several decorators make several
-    commands; decorated methods make one each.
+    The function takes the message, and by keyword the pattern's named groups that
+    matched, converted to the types of its annotations (table in docs/responders.md).
+    If a value does not convert, the answer is the usage. The function answers with
+    what it returns (a str, a list of them, or None), yields, or sends with
+    :meth:`Message.reply`. A coroutine function, an ``async def`` generator, or a
+    function annotated to return a Deferred runs on the reactor and must not block;
+    any other runs in a thread. Several decorators make several commands; each
+    decorated method makes its own.
 
-    ``usage`` is how it is written, for people, and made of the pattern by
-    default; ``help`` is one line about it, the docstring's first by default;
-    ``example`` is a command and the beginning of each answer to it.
+    ``usage`` is the syntax for people, by default derived from the pattern; ``help``
+    is one line about it, by default the first of the docstring; ``example`` is a
+    command and the beginning of each answer to it.
 
-    ``effect=False`` promises that it only answers: no harm is done by running
-    it twice, and it still runs while the journal cannot be written.
+    ``effect=False`` promises that the function only answers: running it twice does no
+    harm, and it also runs while the journal cannot be written.
 
-    :raises re.error: when ``pattern`` is no regular expression.
+    :raises re.error: when ``pattern`` is no valid regular expression.
     """
     declared = Declared(
         Pattern.match(pattern), usage=usage, help=help, example=example, effect=effect
@@ -96,11 +99,10 @@ def hear(
     example: Example = (),
     effect: bool = True,
 ) -> Callable[[F], F]:
-    r"""The decorated callable answers whenever ``pattern`` is found in what anyone says.
+    r"""Decorator: answer any message in which ``pattern`` is found, addressed to the bot or not.
 
-    That is when no command of anybody's fits what was said. A group that does
-    not convert says nothing here, since nothing was asked. The rest is as in
-    :func:`respond`. ::
+    It is tried only if no command of any responder matches the message. If a group does
+    not convert, there is no answer. All else is as in :func:`respond`. ::
 
         @hear(r"\bgood (?P<time>morning|evening)\b", effect=False)
         async def greet(message, time):
@@ -123,11 +125,11 @@ def fallback(*, example: Example = (), for_everyone: bool = False) -> Callable[[
 def fallback(
     function: F | None = None, *, example: Example = (), for_everyone: bool = False
 ) -> F | Callable[[F], F]:
-    """The decorated callable answers what is said to the bot and fits nothing else.
+    """Decorator: answer messages to the bot that nothing else matches.
 
-    It takes the message alone. Fallbacks are asked in turn, in the order of the
-    ini, until one says something: one that says nothing leaves it to the next.
-    With ``for_everyone=True`` it is asked whomever ``allow`` and ``deny`` name.
+    The function takes only the message. Fallbacks are called in the order of the ini
+    until one answers; one that returns nothing passes to the next. With
+    ``for_everyone=True`` it ignores ``allow`` and ``deny``.
     """
     declared = Declared(
         None, usage="", help="", example=example, effect=False, for_everyone=for_everyone
@@ -137,39 +139,38 @@ def fallback(
     return _mark(_DECLARED, declared, function)
 
 
-#: Nothing is done again sooner, or later, than after so many seconds.
+#: Limits of the period of ``every``, in seconds.
 MIN_PERIOD = 1.0
 MAX_PERIOD = 366 * 86400.0
 
 
 @frozen
 class Every:
-    """That a function is called again and again: every so many seconds."""
+    """What ``every`` declares about its function: the period in seconds."""
 
     period: float
     at_start: bool = False
 
 
 def every(period: str | timedelta, *, at_start: bool = False) -> Callable[[F], F]:
-    """The decorated function or method is called again and again, without a message.
+    """Decorator: call the function or method periodically, without a message.
 
     ``period`` is written as in the ini (``"30s"``, ``"10m"``, ``"1h30m"``,
-    ``"1d"``), or a timedelta, and is from one second to 366 days. First after
-    one period, or, with ``at_start=True``, also at once when the bot starts. ::
+    ``"1d"``), or a timedelta, from one second to 366 days. The first call is after
+    one period, or, with ``at_start=True``, at once when the bot starts. ::
 
         @every("10m")
         async def look():
             if await is_down():
                 say("ops@rooms.example.org", "the shop is down")
 
-    It takes nothing (but ``self``), and what it returns is not used: what is
-    to be heard is said with :func:`say`. As any responder's code, a coroutine
-    function runs on the reactor and a plain one in a thread. It has the
-    responder's time limit. While it is at work it is not called again. When it
-    raises, that is one line in the log (the first time with the traceback), and
-    it goes on. It stops when the responder is unloaded.
+    The function takes no arguments (but ``self``), and its result is ignored: use
+    :func:`say` to send messages. A coroutine function runs on the reactor, a plain
+    one in a thread, with the responder's time limit. Calls do not overlap: while one
+    runs the next is skipped. An exception is logged (the first time with its
+    traceback) and does not stop the timer. Unloading the responder does.
 
-    A ValueError when the period is wrong.
+    :raises ValueError: when the period is invalid.
     """
     seconds = (
         period.total_seconds()
@@ -182,18 +183,17 @@ def every(period: str | timedelta, *, at_start: bool = False) -> Callable[[F], F
 
 
 def repeated_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Every, ...]]]:
-    """Each callable of ``target`` that is called again and again, and how often."""
+    """Each callable of ``target`` that ``every`` marked, and its marks."""
     return _marked(target, _EVERY)
 
 
 def webhook(name: str) -> Callable[[F], F]:
-    """The decorated function or method takes what is posted to ``[webhook NAME]`` of the ini.
+    """Decorator: handle posts to the ini's ``[webhook NAME]`` with the function or method.
 
-    That section says ``template = responder``, and where, with which secret and
-    in which room. It takes the JSON object that was posted and the headers, by
-    their names in small letters and without the proof of the secret. What it
-    returns (a str, a list of them, or None) is said in the webhook's room, by the
-    same rules as all that webhooks say. ::
+    That section has ``template = responder``, and the path, secret and room. The
+    function takes the posted JSON object and the headers, with names in lower case and
+    without signature or token. What it returns (a str, a list of them, or None) is
+    sent to the webhook's room, like the text of any webhook. ::
 
         @webhook("orders")
         def ordered(payload, headers):
@@ -201,20 +201,20 @@ def webhook(name: str) -> Callable[[F], F]:
                 return f"A large order: {payload['total']}"
 
     A coroutine function runs on the reactor and a plain one in a thread, with
-    the responder's time limit. To raise :class:`Failed` refuses the post, with
-    its text for who posted. **Whatever was posted is a stranger's**: any part of
-    it may be missing, or of another type.
+    the responder's time limit. Raise :class:`Failed` to refuse the post; the client
+    gets its text. **Do not trust the payload**: any part of it may be missing, or of
+    another type.
     """
     return partial(_mark, _POSTED, name)
 
 
 def posted_to(target: object) -> Iterator[tuple[Callable[..., Any], tuple[str, ...]]]:
-    """Each callable of ``target`` that takes posts, and the names of the webhooks."""
+    """Each callable of ``target`` that ``webhook`` marked, and the webhooks' names."""
     return _marked(target, _POSTED)
 
 
 def is_responder(value: object) -> bool:
-    """Whether a function, an object or a class answers to something, or is done by itself."""
+    """Whether a function, an object or a class has one of these decorators."""
     parts = [value]
     if not inspect.isroutine(value):
         cls = value if isinstance(value, type) else type(value)
@@ -223,10 +223,10 @@ def is_responder(value: object) -> bool:
 
 
 def declared_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Declared, ...]]]:
-    """Each callable of ``target`` that answers to something, and to what; topmost first.
+    """Each callable of ``target`` that answers messages, and its declarations, topmost first.
 
-    A function, or an object with decorated methods, whose class may be
-    decorated in place of ``__call__``.
+    ``target`` is a function, or an object with decorated methods; its class may be
+    decorated instead of ``__call__``.
     """
     if inspect.isroutine(target):
         yield from _marked(target, _DECLARED)
@@ -241,13 +241,13 @@ def declared_by(target: object) -> Iterator[tuple[Callable[..., Any], tuple[Decl
 
 
 def _mark(mark: str, what: object, target: F) -> F:
-    """``target`` with one thing more, before the others, that its decorators say of it."""
+    """Prepend ``what`` to the marks of ``target``; return ``target``."""
     setattr(target, mark, (what, *getattr(target, mark, ())))
     return target
 
 
 def _marked(target: object, mark: str) -> Iterator[tuple[Callable[..., Any], tuple[Any, ...]]]:
-    """A function, or each method of an object, that bears this mark, and what that says."""
+    """The function ``target``, or each method of it, that has ``mark``, and the marks' values."""
     if inspect.isroutine(target):
         if found := getattr(target, mark, ()):
             yield target, found
@@ -258,7 +258,7 @@ def _marked(target: object, mark: str) -> Iterator[tuple[Callable[..., Any], tup
 
 
 def _methods(target: object) -> Iterator[tuple[str, object]]:
-    """What is in the classes of ``target``, each name once, as the nearest class has it."""
+    """The class attributes of ``target``, each name once, in method resolution order."""
     seen = set()
     for base in type(target).__mro__:
         for name, method in vars(base).items():

@@ -1,1 +1,1 @@
-"""One loaded responder and all that it has: its calls, its scope, its programs, its answers."""
+"""A loaded responder at run time: its routes, scope, timers, child programs and answers."""

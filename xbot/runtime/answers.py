@@ -1,4 +1,4 @@
-"""What a run says: collected from whatever a responder returned, and bounded."""
+"""Collect the answers that a responder returned, with limits on number and length."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from twisted.python.failure import Failure
 
 from xbot.config.settings import MAX_OUTPUT
 
-#: A run says no more than so many messages.
+#: Maximum number of messages per run.
 MAX_ANSWERS = 10
 
-#: All that a run says is no longer, in characters.
+#: Maximum length of one message, in characters; also the default limit for a whole run.
 MAX_LENGTH = MAX_OUTPUT
 
 
 @frozen
 class Answers:
-    """What a run came to: what it said and, if it failed after that, how."""
+    """Result of a run: the texts to send, and the failure, if it failed after these."""
 
     said: tuple[str, ...] = ()
     failure: Failure | None = None
 
 
 def collect(result: object) -> Answers:
-    """The answers in what a responder returned, blank ones left out; never raises.
+    """Convert a responder's return value to answers, without blank ones. Never raises.
 
-    None says nothing, a str one thing, a list, tuple or iterator
-    several: the first :data:`MAX_ANSWERS`, of :data:`MAX_LENGTH` at most, with
-    a visible mark where something was cut. Everything else is a failure. An
-    iterator may block: call this in a thread for one.
+    None means no answer, a str one answer, a list, tuple or iterator several: the
+    first :data:`MAX_ANSWERS`, of at most :data:`MAX_LENGTH` characters each, with a
+    visible mark where something was cut. Any other type is a failure. An iterator
+    may block: call this function in a thread for one.
     """
     if result is None:
         return Answers()
@@ -43,7 +43,7 @@ def collect(result: object) -> Answers:
         for number, answer in enumerate(islice(several, MAX_ANSWERS + 1)):
             text = _text_of(answer)
             if number == MAX_ANSWERS:
-                # Blank answers count too, so that nobody can be silent for ever.
+                # Blank answers count too: an endless iterator of them has to end.
                 mark = f"[cut after {MAX_ANSWERS} messages]"
                 said[-1:] = [cut(f"{said[-1]}\n{mark}")] if said else []
             elif text.strip():
@@ -63,7 +63,7 @@ def _text_of(answer: object) -> str:
 
 
 def cut(text: str, length: int = MAX_LENGTH) -> str:
-    """``text``, or its beginning with a visible mark; never longer than ``length``."""
+    """``text``, or its beginning with a visible mark, of at most ``length`` characters."""
     if len(text) <= length:
         return text
     mark = f"\n[cut at {length:,} characters]"

@@ -1,4 +1,4 @@
-"""As what a responder's code is called: for a message, for a post, or for nobody."""
+"""Types of the callables that a responder's code is wrapped in."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from xbot.model.message import Message
 from xbot.runtime.answers import Answers, collect
 
 Call = Callable[[Message, Mapping[str, str]], Deferred[Answers]]
-"""Takes a message and the named groups that its pattern found."""
+"""Answers a message; takes the message and the named groups of its pattern."""
 
 Fill = Callable[[Message, Mapping[str, str]], str]
-"""Takes the same, and gives the answer itself; it neither fails nor takes time."""
+"""Like :data:`Call`, but returns the answer at once: it neither fails nor blocks."""
 
 Work = Callable[[], Deferred[object]]
-"""Something of a responder's, on the reactor or in a thread: fires when it is done."""
+"""A start, stop or timer function, on the reactor or in a thread; fires when it is done."""
 
 TakesPost = Callable[[dict[str, Any], Mapping[str, str]], Deferred[Answers]]
-"""Takes what was posted to a webhook, and the headers: fires with what is to be said."""
+"""Handles a webhook post; takes the JSON object and the headers, fires with what to say."""
 
 
 def call_of(fill: Fill) -> Call:
-    """The same as a call."""
+    """Wrap ``fill`` as a :data:`Call`."""
     return lambda message, groups: succeed(collect(fill(message, groups)))

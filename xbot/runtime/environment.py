@@ -1,4 +1,4 @@
-"""What responders find around them: a clock, threads, memory, and a way to be heard."""
+"""Environment: the dependencies that the bot injects into its responders."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from xbot.runtime.interfaces import IBot
 
 @frozen(eq=False, repr=False)
 class Environment:
-    """What the bot lends to its responders.
+    """Clock, thread pool, outbox, brain, and the bot itself, for responders.
 
-    ``say`` takes what is to be said, in the reactor's thread. ``memory`` gives
-    what the responder of this name remembers, and ``saved`` fires once all of
-    it is durable. ``is_room`` knows the rooms by bare address; ``address`` is
-    the bot's own. ``clock`` is a reactor's. ``bot`` is whom they ask about the bot itself.
+    ``clock`` is the reactor. ``say`` sends a message; call it in the reactor's thread.
+    ``memory(name)`` is the brain's namespace of the responder ``name``, and ``saved``
+    fires once all namespaces are durable. ``is_room`` tells whether a bare address is
+    a room. ``address`` is the bot's own. ``bot`` is None where there is no bot.
     """
 
     clock: Any

@@ -1,4 +1,4 @@
-"""How what a responder does ends without an answer of its own, and what whoever asked is told."""
+"""Exceptions that responders raise to end a run with an error answer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from xbot.runtime.answers import cut
 
 
 class Failed(XbotError):
-    """A responder cannot do what it was asked, and ``answer`` says so to whoever asked. ::
+    """The responder cannot do what it was asked; the sender gets ``answer``. ::
 
         raise Failed("I do not know that app.", reason=f"no entry for {app}")
 
-    Raise it for what is no mistake in the code: it makes one line in the log,
-    with ``reason`` in it (``answer`` where there is none), and no traceback.
+    Raise it for expected failures, not for bugs: it logs one line with ``reason``
+    (default: ``answer``), and no traceback.
     """
 
     def __init__(self, answer: str, reason: str = "") -> None:
@@ -22,9 +22,9 @@ class Failed(XbotError):
 
 
 class NoAnswer(Failed):
-    """Who was asked by :meth:`~xbot.model.message.Message.ask` did not answer in time.
+    """The person asked by :meth:`~xbot.model.message.Message.ask` did not answer in time.
 
-    Nobody has to catch it: then it says so, and the run is over.
+    If it is not caught, the run ends and the sender gets ``answer``.
     """
 
     def __init__(self, answer: str = "Never mind, then.", reason: str = "no answer") -> None:
@@ -32,13 +32,13 @@ class NoAnswer(Failed):
 
 
 class Misused(XbotError):
-    """What was said to a responder fits its pattern, and still makes no sense. ::
+    """The message fits the responder's pattern, but an argument is invalid. ::
 
         raise Misused("APP is one of web, api")
 
-    Whoever asked reads the usage, and that below it. It is counted, and makes
-    no line in the log. What does not convert to the type of a parameter raises
-    it by itself.
+    The sender gets the usage, and ``reason`` below it. It is counted, and not
+    logged. xbot raises it itself for a value that does not convert to its parameter's
+    type.
     """
 
     def __init__(self, reason: str) -> None:

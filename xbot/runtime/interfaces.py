@@ -1,4 +1,4 @@
-"""Contract of the bot towards its responders (zope.interface)."""
+"""IBot: what responders can ask of the bot (zope.interface)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbot.model.usage import Usage
 
 
 class IBot(Interface):
-    """What the bot does when its responders ask; all of it on the reactor.
+    """The bot, as its responders use it. Call it on the reactor's thread.
 
     Rooms and people are bare addresses. A ``room`` of None means in private.
     """
@@ -21,28 +21,28 @@ class IBot(Interface):
         """The time of day, in seconds since 1970."""
 
     def uptime() -> float:
-        """For how many seconds the bot has been there."""
+        """Seconds since the bot started."""
 
     def overview() -> Overview:
-        """How the bot is at this moment."""
+        """The bot's present status."""
 
     def join(room: str, nick: str | None, by: str) -> None:
-        """Be in a room that the ini does not name, until :meth:`leave`; ``by`` wants that."""
+        """Join a room that is not in the ini, until :meth:`leave`; ``by`` is who requested it."""
 
     def leave(room: str) -> None:
-        """Leave a room that the ini does not name, and forget it."""
+        """Leave a room that is not in the ini, and forget it."""
 
     def usages(message: Message) -> Sequence[Usage]:
-        """What whoever said ``message`` may use where that was said."""
+        """The commands that the sender of ``message`` may use where it was said."""
 
     def addressed(text: str, room: str | None) -> str | None:
-        """What of ``text`` would be said to the bot; None when it is for others."""
+        """The command in ``text``, without the bot's name or prefix; None if it is not for us."""
 
     def allows(responder: str, person: str, room: str | None) -> bool:
-        """Whether ``person`` may use the responder of that name there now."""
+        """Whether ``person`` may now use the responder called ``responder`` in ``room``."""
 
     def obey(message: Message, text: str) -> None:
-        """Answer ``text`` as if whoever said ``message`` had said it to the bot instead."""
+        """Run ``text`` as a command by the sender of ``message``, in the same place."""
 
     def obey_as(person: str, text: str, room: str | None, key: str) -> None:
-        """Answer ``text`` as if ``person`` had said it to the bot now; once for each ``key``."""
+        """Run ``text`` as a command by ``person``, now. Idempotent: once per ``key``."""

@@ -1,4 +1,4 @@
-"""Responders: what answers to which patterns, and to whom."""
+"""Responder and Route: a named set of patterns with their handlers, access rules and limits."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from xbot.runtime.answers import MAX_LENGTH
 from xbot.runtime.call_types import Call, Fill
 from xbot.runtime.scope import Scope
 
-#: One thing that is said, and the beginning of each answer to it.
+#: An example: a command, and the beginning of each answer to it.
 Example = tuple[str, ...]
 
 
 @frozen
 class Route:
-    """One thing that a responder answers to, and ``call``, which gives the answers.
+    """One pattern that a responder answers to, and ``call``, which makes the answers.
 
-    ``pattern`` is None for what takes every text to the bot that nothing else
-    answers to. ``usage`` and ``help`` are what people read about it; ``example``
-    is a command and what it is answered. ``effect`` is False for what only
-    answers: to run it twice does no harm, so it does not wait for the journal.
-    What is ``for_everyone`` is so whomever the responder is for. Where the answer
-    is a text and nothing else, ``fill`` gives it without more ado, and ``call`` the same.
+    ``pattern`` is None for a fallback, which gets every text to the bot that no
+    other route matches. ``usage`` and ``help`` are for people; ``example`` is a
+    command and its answers. ``effect`` is False for a route that only answers:
+    running it twice does no harm, so it does not wait for the journal.
+    ``for_everyone`` ignores the responder's ``access``. ``fill``, where it is set,
+    is the fast path for an answer that is only a text; it returns the same as ``call``.
     """
 
     pattern: Pattern | None
@@ -39,19 +39,19 @@ class Route:
 
     @property
     def kind(self) -> Kind:
-        """When it is asked: for commands, for anything said, or when nobody else answers."""
+        """Whether the route is for commands, for anything said, or a fallback."""
         return kind_of(self.pattern)
 
 
 @frozen
 class Responder:
-    """A name and its routes, which share a time limit (seconds) and who may use them.
+    """A named set of routes with one ``timeout`` (seconds), access rules and limits.
 
-    At most ``runs`` of it are under way at once, each of which says ``output``
-    characters at most; ``rate`` is how often it answers, None for as often as asked.
-    ``confirm``: whoever asks for something with effects is asked once more.
-    ``approve``: so many others who may use it have to agree. ``scope`` is None for
-    what has no code of its own.
+    ``runs`` is the maximum number of concurrent runs, ``output`` the maximum number
+    of characters per run, ``rate`` the rate limit, None for none. With ``confirm``
+    the sender has to confirm commands with effects. ``approve`` is the number of
+    other permitted people who have to approve. ``scope`` is None for a responder
+    without code of its own.
     """
 
     name: str
@@ -67,9 +67,9 @@ class Responder:
 
     @property
     def has_effects(self) -> bool:
-        """Whether any of it waits for the journal."""
+        """Whether any route has effects, and so waits for the journal."""
         return any(route.effect for route in self.routes)
 
 
 Chosen = tuple[Responder, Route, dict[str, str]]
-"""Who answers, to what, and the named groups that its pattern found."""
+"""The responder that answers, its route, and the named groups of the match."""

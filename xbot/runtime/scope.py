@@ -1,4 +1,4 @@
-"""One loaded responder's scope: what it uses of the bot, and all that has to end with it."""
+"""Scope: one loaded responder's life cycle, and everything that unloading it must undo."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ from xbot.runtime.interfaces import IBot
 from xbot.runtime.timer import Timer
 from xbot.runtime.unflushed import Unflushed
 
-#: In :data:`PERIOD` seconds one responder says no more than this unasked.
+#: Rate limit of :func:`xbot.say` per responder: MAX_SAID messages in PERIOD seconds.
 MAX_SAID = 100
 PERIOD = 60.0
 
-#: One responder has no more than this to undo.
+#: Maximum number of ``on_close`` functions per responder.
 MAX_TO_CLOSE = 1000
 
-#: Seconds that a ``stop`` method, or a function given to ``on_close``, may take.
+#: Time limit of a ``stop`` method, and of an ``on_close`` function, in seconds.
 STOP_LIMIT = 5.0
 
 T = TypeVar("T")
 
 
 class OutsideResponder(XbotError):
-    """Only code that a responder runs can do this: nobody else has a name or a memory.
+    """The function was called outside of a responder's code, so its responder is not known.
 
     In a thread or a callback of your own, call it through
     ``contextvars.copy_context().run``, where the context was copied in the responder.
     """
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} works only in what a loaded responder runs")
+        super().__init__(f"{what} works only in code that a loaded responder runs")
         self.what = what
 
 
 class NotInThread(XbotError):
-    """Only coroutine functions can do this: write ``async def``."""
+    """The function works on the reactor's thread only: use it in an ``async def`` function."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} does not work in a thread: write a coroutine function")
@@ -69,7 +69,7 @@ class NotInThread(XbotError):
 
 
 class Unloaded(XbotError):
-    """The responder was unloaded by a reload or at the end, and can do nothing any more."""
+    """The responder was unloaded, by a reload or at shutdown."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the responder {name} was unloaded")
@@ -77,7 +77,7 @@ class Unloaded(XbotError):
 
 
 class SaysTooMuch(XbotError):
-    """The responder has said too much unasked. Say less, or later."""
+    """The responder exceeded the rate limit of ``say``: call it less often."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} has said {MAX_SAID} things within {PERIOD:g} s")
@@ -85,25 +85,25 @@ class SaysTooMuch(XbotError):
 
 
 class State(Enum):
-    """Where a scope is in its life."""
+    """State in a scope's life cycle."""
 
     LOADED = "loaded"
     STARTING = "starting"
     READY = "ready"
     FAILED = "failed"
-    CLOSING = "closing"  # what it runs may end
+    CLOSING = "closing"  # waits for its runs to end
     STOPPING = "stopping"
     CLOSED = "closed"
 
 
-#: In these it answers to nothing.
-_UNABLE = frozenset({State.FAILED, State.STOPPING, State.CLOSED})
+#: States in which the responder answers nothing.
+_NOT_ANSWERING = frozenset({State.FAILED, State.STOPPING, State.CLOSED})
 
 _CURRENT: ContextVar[Scope] = ContextVar("xbot_scope")
 
 
 def current(what: str) -> Scope:
-    """The scope of the responder whose code calls this, to do ``what``."""
+    """The scope of the calling responder; ``what`` names the caller's function for the error."""
     scope = _CURRENT.get(None)
     if scope is None:
         raise OutsideResponder(what)
@@ -111,24 +111,24 @@ def current(what: str) -> Scope:
 
 
 class Scope:
-    """Everything that one loaded responder has: closing it undoes all of it.
+    """Resources of one loaded responder; closing the scope releases all of them.
 
-    Loading it happens in :meth:`entered`. :meth:`start` runs its ``start``
-    method, :meth:`begin` begins its timers, and :meth:`close` ends the timers,
-    waits for its runs, runs its ``stop`` method and what was given to
-    :meth:`on_close`. ``limit`` (seconds) is for whatever it runs.
+    The responder is loaded in :meth:`entered`. :meth:`start` runs its ``start``
+    method and :meth:`begin` starts its timers. :meth:`close` stops the timers, waits
+    for its runs, and calls its ``stop`` method and its ``on_close`` functions.
+    ``limit`` is the time limit of its functions, in seconds.
     """
 
     _log = Logger()
 
-    def __init__(self, name: str, surroundings: Environment, limit: float = 30.0) -> None:
+    def __init__(self, name: str, environment: Environment, limit: float = 30.0) -> None:
         self.name = name
         self.state = State.LOADED
-        #: What takes what is posted, by the webhook's name.
+        #: The webhook handlers, by the webhook's name.
         self.posts: dict[str, TakesPost] = {}
-        #: What it remembers, and may forget in a crash.
-        self.unsaved = Unflushed(name, surroundings.saved)
-        self._surroundings = surroundings
+        #: Counts brain writes that are not durable yet.
+        self.unsaved = Unflushed(name, environment.saved)
+        self._environment = environment
         self._limit = limit
         self._timers: list[Timer] = []
         self._lives: list[tuple[Work | None, Work | None]] = []
@@ -143,43 +143,43 @@ class Scope:
         self._until_idle: Deferred[None] | None = None
         self._home = threading.get_ident()
 
-    # What its code can do, in any thread
+    # For the responder's code, in any thread
 
     def say(self, to: str | Jid, text: str) -> None:
-        """Say ``text`` to a room or a person."""
+        """Send ``text`` to a room or a person, subject to the rate limit."""
         if not isinstance(text, str):
-            raise TypeError(f"said {type(text).__name__}")
+            raise TypeError(f"say takes a str, not {type(text).__name__}")
         jid = to if isinstance(to, Jid) else Jid.parse(to)
         self._check_open()
         if not text.strip():
             return
-        around = self._surroundings
+        environment = self._environment
         self._count()
         bare = str(jid.bare)
-        room = bare if around.is_room(bare) else None
+        room = bare if environment.is_room(bare) else None
         kind = "groupchat" if room and not jid.resource else "chat"
-        message = Message(around.address, str(jid), cut(text), {"type": kind}, room=room)
-        self._on_reactor(around.say, message)
+        message = Message(environment.address, str(jid), cut(text), {"type": kind}, room=room)
+        self._on_reactor(environment.say, message)
 
     def bot(self, what: str) -> IBot:
-        """The bot itself, to do ``what``."""
+        """The bot; ``what`` names the caller's function for the error."""
         self._check_open()
         if threading.get_ident() != self._home:
             raise NotInThread(what)
-        if self._surroundings.bot is None:
+        if self._environment.bot is None:
             raise OutsideResponder(what)
-        return self._surroundings.bot
+        return self._environment.bot
 
     def obey(self, obey: Callable[..., None], *args: Any) -> None:
-        """Have the bot obey something; that counts as if it were said."""
+        """Call ``obey(*args)`` of the bot; it counts towards the rate limit of ``say``."""
         self._count()
-        # What answers it is no part of this responder.
+        # A fresh context: the responder that answers is another one.
         Context().run(obey, *args)
 
     def _count(self) -> None:
-        """One more thing is said unasked, if that is not too much."""
+        """Count one message towards the rate limit; raises SaysTooMuch beyond it."""
         with self._lock:
-            now = self._surroundings.clock.seconds()
+            now = self._environment.clock.seconds()
             while self._said and now - self._said[0] >= PERIOD:
                 self._said.popleft()
             if len(self._said) >= MAX_SAID:
@@ -188,20 +188,20 @@ class Scope:
 
     @property
     def memory(self) -> MutableMapping[str, Any]:
-        """What it remembers. Whoever changes that tells ``unsaved``."""
+        """The responder's namespace in the brain. After a write, call ``unsaved.got_write``."""
         self._check_open()
         if self._memory is None:
-            self._memory = self._surroundings.memory(self.name)
+            self._memory = self._environment.memory(self.name)
         return self._memory
 
     def on_close(self, function: Callable[[], object]) -> None:
-        """``function()`` is called, on the reactor, when the responder is unloaded."""
+        """Register ``function()`` to be called, on the reactor, when the responder is unloaded."""
         self._check_open()
         if not callable(function):
-            raise TypeError("what is to be called on close cannot be called")
+            raise TypeError("on_close takes a function")
         with self._lock:
             if len(self._to_close) >= MAX_TO_CLOSE:
-                raise XbotError(f"{self.name} has {MAX_TO_CLOSE} things to close already")
+                raise XbotError(f"{self.name} has {MAX_TO_CLOSE} on_close functions already")
             self._to_close.append(function)
 
     def _check_open(self) -> None:
@@ -212,13 +212,13 @@ class Scope:
         if threading.get_ident() == self._home:
             function(*args)
         else:
-            self._surroundings.clock.callFromThread(function, *args)
+            self._environment.clock.callFromThread(function, *args)
 
-    # Its life, on the reactor
+    # Life cycle, on the reactor
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """What is imported, made and called within is the responder's."""
+        """Context manager: code that runs in the block belongs to this responder."""
         token = _CURRENT.set(self)
         try:
             yield
@@ -226,10 +226,10 @@ class Scope:
             _CURRENT.reset(token)
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Call ``function(*args)`` as the responder: so is what it begins there.
+        """Call ``function(*args)`` as this responder's code, including what it starts.
 
-        Coroutines, inlineCallbacks and :class:`~xbot.process.threads.InThread` take a copy
-        of the context in which they begin.
+        Coroutines, inlineCallbacks and :class:`~xbot.process.threads.InThread` copy the
+        context in which they are started.
         """
         token = _CURRENT.set(self)
         try:
@@ -238,10 +238,10 @@ class Scope:
             _CURRENT.reset(token)
 
     def bound(self, call: Call, kind: Kind) -> Call:
-        """``call``, as the responder's own: once it is started, and while it is loaded."""
+        """Wrap ``call`` to run in this scope: it waits for ``start``, and fails once unloaded."""
 
         def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
-            if self.state in _UNABLE:
+            if self.state in _NOT_ANSWERING:
                 return self._refuse(kind)
             if self.state is State.STARTING:
                 started: Deferred[None] = Deferred()
@@ -254,48 +254,48 @@ class Scope:
         return run
 
     def add_timer(self, name: str, period: float, at_start: bool, work: Work) -> None:
-        """From :meth:`begin` on, ``work`` is done again and again."""
+        """Add a timer that calls ``work`` every ``period`` seconds after :meth:`begin`."""
         self._timers.append(
             Timer(
                 f"{self.name}: {name}",
                 period,
                 lambda: self.run(work),
                 self._limit,
-                self._surroundings.clock,
+                self._environment.clock,
                 at_start=at_start,
             )
         )
 
     def add_life(self, start: Work | None, stop: Work | None) -> None:
-        """Something of its is to be started, and stopped if it was."""
+        """Add a start and a stop function; ``stop`` is called only if ``start`` succeeded."""
         self._lives.append((start, stop))
 
     def add_post(self, name: str, take: TakesPost) -> None:
-        """While it is ready, ``take`` gets what is posted to the webhook ``name``."""
+        """Register ``take`` as the handler of posts to the webhook ``name``."""
 
         def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Deferred[Answers]:
             if self.state is not State.READY:
                 return fail(Unloaded(self.name))
             answers = maybeDeferred(self.run, take, payload, headers)
-            answers.addTimeout(self._limit, self._surroundings.clock)
+            answers.addTimeout(self._limit, self._environment.clock)
             self._under_way += 1
             return answers.addBoth(self._got_end)
 
         self.posts[name] = run
 
     def start(self) -> Deferred[None]:
-        """Run its ``start`` method; fails with whatever that did. Who asks meanwhile waits."""
+        """Run the ``start`` methods; fails if one fails. Messages wait until it is over."""
         self._starting = Deferred.fromCoroutine(self._start())
         return self._starting
 
     def begin(self) -> None:
-        """It has taken over: its timers begin."""
+        """Start the timers: this responder is in service now."""
         if self.state in (State.LOADED, State.READY):
             for timer in self._timers:
                 timer.start()
 
     def close(self) -> Deferred[None]:
-        """Undo all that it did. Fires when that is done, and never fails."""
+        """Release everything. Fires when that is done, and never fails."""
         if self.state in (State.CLOSING, State.STOPPING, State.CLOSED):
             return succeed(None)
         self.state = State.CLOSING
@@ -303,7 +303,7 @@ class Scope:
 
     async def _start(self) -> None:
         if self.state is not State.LOADED:
-            # The bot was stopped before it had started.
+            # The bot was stopped before this responder started.
             return
         self.state = State.STARTING
         try:
@@ -333,7 +333,7 @@ class Scope:
         if self._under_way:
             self._until_idle = Deferred()
             try:
-                await self._until_idle.addTimeout(self._limit, self._surroundings.clock)
+                await self._until_idle.addTimeout(self._limit, self._environment.clock)
             except TimeoutError:
                 self._until_idle = None
         self.state = State.STOPPING
@@ -354,24 +354,24 @@ class Scope:
             raise
         except BaseException:
             self._log.failure(
-                "{responder} failed on being stopped", responder=self.name, level=LogLevel.error
+                "{responder} failed while it was stopped", responder=self.name, level=LogLevel.error
             )
 
     async def _within(self, limit: float, function: Callable[[], object]) -> None:
         done: Deferred[Any] = maybeDeferred(self.run, _awaitable, function)
-        await done.addTimeout(limit, self._surroundings.clock)
+        await done.addTimeout(limit, self._environment.clock)
 
     def _got_end(self, result: T) -> T:
         self._under_way -= 1
         if self._until_idle is not None and not self._under_way:
             idle, self._until_idle = self._until_idle, None
-            # Not before what it came to is said.
-            self._surroundings.clock.callLater(0, idle.callback, None)
+            # Later, so that the answers of the last run are sent first.
+            self._environment.clock.callLater(0, idle.callback, None)
         return result
 
     def _refuse(self, kind: Kind) -> Deferred[Answers]:
         if kind == "hear":
-            # Nothing was asked of it.
+            # It was not addressed: stay silent.
             return succeed(Answers())
         if self.state is State.FAILED:
             answer, reason = "is not available; the log says why.", "it could not be started"
@@ -381,7 +381,7 @@ class Scope:
 
     def _got_surprise(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("a mistake in closing {responder}", failure, responder=self.name)
+            self._log.failure("internal error unloading {responder}", failure, responder=self.name)
 
 
 def _awaitable(function: Callable[[], object]) -> object:

@@ -1,7 +1,7 @@
-"""Child programs: their output is the answer, and nothing of them is left behind.
+"""Run a child program, capture its output, and kill its whole process group afterwards.
 
-Blocking; to be called in a thread. What a program starts dies with it, unless
-it leaves the process group: then it cannot hold us, but nor can we end it.
+Blocking: call it in a thread. A descendant that leaves the process group is not
+killed, but does not delay us either.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from xbot.model.errors import XbotError, reason
 from xbot.model.markup import code
 from xbot.runtime.failures import Failed
 
-#: Seconds. How long after a cancellation we notice it, how long a program may
-#: take to end after SIGTERM, and how long what it leaves in its pipes is read.
+#: In seconds: poll interval for cancellation, time from SIGTERM to SIGKILL, and time for
+#: reading the pipes after the program has ended.
 POLL = 0.05
 GRACE = 1.0
 DRAIN = 0.2
 
-#: How much of stderr is kept for the log, in bytes.
+#: Maximum size of the stderr that is kept for the log, in bytes.
 ERRORS_LIMIT = 2048
 
 _NOT_INHERITED = ("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_")
 
 
 class CannotRun(XbotError):
-    """The program did not start: it is missing, not executable, or an argument cannot be one."""
+    """The program did not start: it is missing or not executable, or an argument is invalid."""
 
     def __init__(self, program: str, reason: str) -> None:
         super().__init__(f"cannot run {program!r}: {reason}")
@@ -46,7 +46,7 @@ class CannotRun(XbotError):
 
 @frozen
 class ProgramResult:
-    """What a program wrote and how it ended; a negative ``status`` is the signal's number."""
+    """Output and exit status of a program; a negative ``status`` is minus the signal's number."""
 
     output: str
     status: int
@@ -60,10 +60,10 @@ def run_program(
     limit_bytes: int = 16384,
     cwd: Path | None = None,
 ) -> ProgramResult:
-    """Run ``argv`` (no shell) to its end, or until ``cancelled`` or ``limit_bytes`` of output.
+    """Run ``argv`` (no shell) until it ends, ``cancelled`` is set, or it wrote ``limit_bytes``.
 
-    Raises :class:`CannotRun`. Its whole process group is killed in every case;
-    after a cancellation it may first end on SIGTERM.
+    Raises :class:`CannotRun`. The whole process group gets SIGKILL in every case;
+    after a cancellation SIGTERM first.
     """
     process = _start(argv, cwd)
     assert process.stdout is not None
@@ -77,17 +77,17 @@ def run_program(
             if cancelled.is_set():
                 _terminate(process.pid)
     finally:
-        # The group goes before its leader is reaped: until then nobody else
-        # can be given its number.
+        # Kill the group before its leader is reaped: until then the kernel cannot reuse
+        # its PID.
         _signal_group(process.pid, signal.SIGKILL)
         status = process.wait()
     return ProgramResult(output.text(), status, output.is_over, errors.text())
 
 
 def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str:
-    """What the responder ``name`` says after its program; :class:`Failed` if that failed.
+    """The answer of the responder ``name`` for ``result``; raises :class:`Failed` on a failure.
 
-    Several lines of output are a block.
+    Several lines of output become a code block.
     """
     output = result.output.rstrip("\r\n")
     if "\n" in output:
@@ -107,7 +107,7 @@ def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """What a program inherits: all but what lets it read our secrets or speak to systemd as us."""
+    """The environment for a child: without our systemd credentials and notification socket."""
     return {name: value for name, value in inherited.items() if not name.startswith(_NOT_INHERITED)}
 
 
@@ -124,7 +124,7 @@ class _Capture:
         self._kept += data[: self.limit - len(self._kept)]
 
     def text(self) -> str:
-        # Not final where it was cut: half a character at the end goes away.
+        # If the output was cut, drop an incomplete character at its end.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return decoder.decode(bytes(self._kept), not self.is_over)
 
@@ -142,14 +142,14 @@ def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        # A ValueError for a NUL, or half a surrogate pair, in an argument.
+        # ValueError: an argument has a NUL or a lone surrogate.
         raise CannotRun(argv[0], reason(error)) from error
 
 
 def _follow(
     pid: int, selector: selectors.BaseSelector, cancelled: threading.Event, output: _Capture
 ) -> None:
-    """Read until the program has ended and its pipes are empty, or enough is enough."""
+    """Read until the program ended and its pipes are empty, or a limit is reached."""
     drained_at: float | None = None
     while not cancelled.is_set() and not output.is_over:
         if drained_at is None and _has_ended(pid):
@@ -169,7 +169,7 @@ def _follow(
 
 
 def _has_ended(pid: int) -> bool:
-    # Looks without reaping: see the end of run_program.
+    # Checks without reaping (WNOWAIT): see the end of run_program.
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

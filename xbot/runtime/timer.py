@@ -1,4 +1,4 @@
-"""Something that is done again and again, one at a time, whatever becomes of it."""
+"""Timer: call a function periodically, without overlap, and survive its failures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from xbot.model.errors import XbotError
 
 
 class StillAtWork(XbotError):
-    """What was begun before is not over. It is skipped this time."""
+    """The previous call has not ended; this one is skipped."""
 
 
 class Timer:
-    """Does ``work`` every ``period`` seconds, for at most ``limit`` seconds.
+    """Calls ``work`` every ``period`` seconds, with a time-out of ``limit`` seconds.
 
-    First after one period, or at once with ``at_start``. While it is at work it
-    is not done again. Its failure is one line in the log, with the traceback
-    when it had not failed before, and ends nothing.
+    The first call is after one period, or at once with ``at_start``. Calls do not
+    overlap: while one is running the next is skipped. A failure is logged, with the
+    traceback if the call before succeeded, and does not stop the timer.
     """
 
     _log = Logger()
@@ -51,14 +51,14 @@ class Timer:
         self._is_stopped = False
 
     def start(self) -> None:
-        """From now on."""
+        """Start the timer."""
         if self._at_start:
             self._tick()
         else:
             self._next = self._clock.callLater(self._period, self._tick)
 
     def stop(self) -> None:
-        """Not again; what is under way is cancelled."""
+        """Stop the timer, and cancel the running call."""
         self._is_stopped = True
         if self._next is not None and self._next.active():
             self._next.cancel()
@@ -81,10 +81,12 @@ class Timer:
         self._has_failed = self._is_stuck = False
 
     def _got_stuck(self) -> None:
-        # It ignores that it was cancelled, or is a thread, which nobody can end.
+        # It ignores cancellation, or runs in a thread, which cannot be ended.
         if not self._is_stuck:
             self._is_stuck = True
-            self._log.error("{name} does not end; not again before it does", name=self._name)
+            self._log.error(
+                "{name} still runs after its time limit; skipped until it ends", name=self._name
+            )
 
     def _got_failure(self, failure: Failure) -> None:
         self._at_work = None

@@ -1,4 +1,4 @@
-"""How much of what one responder remembers is not durable yet."""
+"""Dirty counter: whether one responder has brain writes that are not durable yet."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from twisted.python.failure import Failure
 
 
 class Unflushed:
-    """True while something of it may not be durable.
+    """True while writes of the responder ``name`` may not be durable.
 
-    ``flushed`` fires once all that was remembered before is; ``name`` is the responder's.
+    ``flushed()`` fires once all writes made before the call are durable.
     """
 
     _log = Logger()
@@ -29,21 +29,21 @@ class Unflushed:
         return self._writes != self._saved_writes
 
     def got_write(self) -> None:
-        """It remembers something else now. For any thread."""
+        """Count one write. Thread-safe."""
         with self._lock:
             self._writes += 1
 
     def saved(self) -> Deferred[str] | None:
-        """None when all that it remembers is saved; else fires, once it is, with nothing.
+        """None if everything is durable; else a Deferred that fires when saving is over.
 
-        Or with why it could not be saved. Never fails.
+        It fires with an empty str, or with the reason why saving failed. It never fails.
         """
         if not self:
             return None
         writes = self._writes
 
         def done(problem: str) -> str:
-            # What could not be saved is tried again by the brain; that is told once.
+            # Also after a failure: the brain retries, and the sender is told only once.
             self._saved_writes = max(self._saved_writes, writes)
             return problem
 

@@ -88,7 +88,7 @@ class FolderTests(Folder):
             # What root owns is good for everybody.
             owner = 12345
             os.chown(path, owner, -1)
-        self.assertIn("belongs to somebody else", _exposure(path, owner + 1) or "")
+        self.assertIn("belongs to another user", _exposure(path, owner + 1) or "")
 
     def test_too_many(self) -> None:
         """A folder of thousands of files was named by mistake."""

@@ -430,7 +430,7 @@ class WorkingFolderTests(SynchronousTestCase):
         self.patch(os, "getcwd", gone)
         with self.assertRaises(InvalidConfig) as caught:
             load(Path("xbot.ini"))
-        self.assertIn("the working folder", str(caught.exception))
+        self.assertIn("working directory", str(caught.exception))
 
 
 class LoginTests(Folder):

@@ -1,4 +1,4 @@
-"""The ini: found, read, checked, and made into frozen settings."""
+"""Configuration: find, parse and validate the ini; the result is frozen settings."""
 
 from xbot.config.reader import find, line_of, load
 

@@ -1,4 +1,4 @@
-"""Passwords from files that nobody else can read, and files that are read safely."""
+"""Read passwords and keys from files, and check that other users cannot read these."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from xbot.config.settings import Secret
 from xbot.model.errors import XbotError
 
-#: More than any password, in bytes: a file this large was named by mistake.
+#: Maximum size of a password file, in bytes; a larger file was named by mistake.
 MAX_PASSWORD = 4096
 
-#: More than any private key, or chain of certificates.
+#: Maximum size of a private key or certificate chain, in bytes.
 MAX_KEY = 1 << 16
 
-#: Where systemd puts what ``LoadCredential=`` names.
+#: Environment variable with the folder of systemd's ``LoadCredential=`` files.
 DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 
 class Unusable(XbotError, ValueError):
-    """A file that cannot be read, or must not be. ``reason`` names it and the cure."""
+    """The file cannot be read, or is not private. ``reason`` names the file and the remedy."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,9 +29,9 @@ class Unusable(XbotError, ValueError):
 
 
 def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
-    """The bytes of the regular file ``path``, and the status of what was read."""
+    """The bytes of the regular file ``path``, at most ``limit``, and its stat; or Unusable."""
     try:
-        # A pipe would block here, and a device might never end.
+        # Non-blocking: opening a named pipe would hang.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -50,7 +50,7 @@ def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
 
 
 def exposure(path: Path, mode: int, owner: int, us: int) -> str | None:
-    """Why a file of this mode and owner cannot keep a secret of user ``us``, or None."""
+    """Why a file of this mode and owner is not private to the user ID ``us``; None if it is."""
     if owner not in (us, 0):
         return f"{path} belongs to user {owner}; it must belong to the bot's user ({us}) or root"
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -59,13 +59,13 @@ def exposure(path: Path, mode: int, owner: int, us: int) -> str | None:
 
 
 def is_protected(path: Path, environ: Mapping[str, str]) -> bool:
-    """Whether systemd keeps ``path`` from other users, whatever its mode says."""
+    """Whether ``path`` is in systemd's credentials folder, which is private whatever its mode."""
     directory = environ.get(DIRECTORY)
     return bool(directory) and path.resolve().is_relative_to(Path(directory or "").resolve())
 
 
 def read_private(path: Path, environ: Mapping[str, str], us: int, limit: int) -> bytes:
-    """The bytes of a file that nobody but user ``us`` can read, or :class:`Unusable`."""
+    """The bytes of a file that only the user ID ``us`` can read, or :class:`Unusable`."""
     data, status = read_file(path, limit)
     reason = exposure(path, status.st_mode, status.st_uid, us)
     if reason and not is_protected(path, environ):
@@ -74,12 +74,12 @@ def read_private(path: Path, environ: Mapping[str, str], us: int, limit: int) ->
 
 
 def read_password(path: Path, environ: Mapping[str, str], us: int) -> Secret:
-    """The password in ``path``, one newline at its end removed, or :class:`Unusable`."""
+    """The password in ``path``, without a trailing newline, or :class:`Unusable`."""
     data = read_private(path, environ, us, MAX_PASSWORD)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        # The error carries the bytes themselves: it must not be seen.
+        # from None: UnicodeDecodeError holds the password's bytes.
         raise Unusable(f"{path} is not UTF-8") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
@@ -90,7 +90,7 @@ def read_password(path: Path, environ: Mapping[str, str], us: int) -> Secret:
 
 
 def default_file(environ: Mapping[str, str], name: str = "xmpp.password") -> Path | None:
-    """The file of that name as systemd hands it over, if it does."""
+    """The systemd credential called ``name`` as a path, or None if there is none."""
     directory = environ.get(DIRECTORY)
     path = Path(directory, name).absolute() if directory else None
     return path if path and os.path.exists(path) else None

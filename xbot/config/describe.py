@@ -1,4 +1,4 @@
-"""What a configuration comes to, in words for the operator."""
+"""Summary of a configuration as text, for ``xbot check``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from xbot.config.settings import (
 
 
 def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
-    """What would be joined and loaded, as plain text that shows no secret.
+    """Summarise the account, rooms, webhooks and responders as plain text, without secrets.
 
-    Of a program only the path is shown, and of a Python responder's own
-    settings only the names: either may hold a token.
+    Arguments of programs and values of a Python responder's own settings are left
+    out: they may hold tokens.
     """
     return "\n".join(_lines(config, bundled)) + "\n"
 

@@ -1,4 +1,4 @@
-"""The folder of responders: each Python file in it is one, by the file's name."""
+"""Responder folder: each Python file in ``[xbot] responders`` is a responder named like it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from xbot.config import ini
 from xbot.config.sections import Source
 
-#: A folder with more files was named by mistake.
+#: Maximum number of files; a folder with more was named by mistake.
 MAX_FILES = 1000
 
 
 def read_folder(source: Source, sections: Iterable[ini.Section]) -> None:
-    """Find the files of ``[xbot] responders`` for :attr:`Source.files`, by name.
+    """Add the files in the folder ``[xbot] responders`` to :attr:`Source.files`, by name.
 
-    Files whose names begin with ``_`` or a dot are none. Whatever is wrong is blamed.
+    Files whose names begin with ``_`` or a dot are skipped. Problems are added to ``source``.
     """
     bot = next((section for section in sections if section.kind == "xbot"), None)
     option = bot.options.get("responders") if bot else None
@@ -38,7 +38,7 @@ def read_folder(source: Source, sections: Iterable[ini.Section]) -> None:
         stem = name.removesuffix(".py")
         if stem == name or name.startswith(".") or not path.is_file():
             continue
-        # Those that are only imported by others are code, too.
+        # Files with a leading _ are imported by others: check their permissions, too.
         if exposure := _exposure(path, source.us):
             reasons.append(exposure)
         elif name.startswith("_"):
@@ -52,10 +52,10 @@ def read_folder(source: Source, sections: Iterable[ini.Section]) -> None:
 
 
 def _exposure(path: Path, us: int) -> str | None:
-    """Who else could put code there that we would run."""
+    """Why another user could put code into ``path`` that the bot would run; None if not."""
     status = path.stat()
     if status.st_mode & stat.S_IWOTH:
         return f"anyone can write to it: chmod o-w {path}"
     if status.st_uid not in (0, us):
-        return f"{path} belongs to somebody else (user {status.st_uid}), who could change it"
+        return f"{path} belongs to another user ({status.st_uid}), who could change it"
     return None

@@ -1,9 +1,9 @@
-"""An ini file as sections and options that know their lines.
+"""Ini parser that keeps line numbers and reports all errors, not only the first.
 
 The grammar is that of :class:`configparser.RawConfigParser` with ``=`` as the
 only delimiter, ``;`` (after a blank) as the only inline comment, no default
-section and no interpolation. The standard parser keeps no line numbers and
-gives up at the first mistake of some kinds; this one tells them all.
+section and no interpolation. The standard parser keeps no line numbers, and stops at
+the first error of some kinds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[\w.-]{1,64}")
 
 @frozen
 class Option:
-    """``name = value`` where it stands. The name is in lower case."""
+    """``name = value`` and its line number. The name is in lower case."""
 
     name: str
     value: str = field(repr=False)
@@ -34,7 +34,7 @@ class Option:
 
 @frozen
 class Section:
-    """``[kind name]`` and its options; ``name`` is empty where there is none."""
+    """``[kind name]``, its line number and its options; ``name`` may be empty."""
 
     kind: str
     name: str
@@ -43,23 +43,22 @@ class Section:
 
     @property
     def title(self) -> str:
-        """What stands between the brackets."""
+        """The text between the brackets."""
         return f"{self.kind} {self.name}".rstrip()
 
 
 @frozen
 class Ini:
-    """A whole file: its sections in order, and what could not be understood."""
+    """A parsed file: its sections in order, and its syntax errors."""
 
     sections: tuple[Section, ...]
     problems: tuple[Problem, ...]
 
 
 def parse(data: bytes, path: Path) -> Ini:
-    """Read an ini's bytes. Never raises: every mistake is one of ``problems``.
+    """Parse an ini. Never raises: every error is in ``problems``.
 
-    Neither a value nor a line that is not understood is ever repeated in a
-    problem, for it may hold a password.
+    A problem never quotes a value or an invalid line, which may hold a password.
     """
     if data.startswith(_UTF_16):
         return Ini((), (Problem(path, 1, "", "", "this is UTF-16: save the file as UTF-8"),))
@@ -71,24 +70,24 @@ def parse(data: bytes, path: Path) -> Ini:
 
 
 def _split(data: bytes) -> Iterator[bytes]:
-    # Not splitlines(), which also breaks lines where editors show none.
+    # Not splitlines(): it also splits at separators that editors do not show as line ends.
     data = data.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     yield from data.split(b"\n")
 
 
 @define(eq=False, repr=False)
 class _Reader:
-    """What is known half way through a file."""
+    """Parser state."""
 
     path: Path
     sections: list[Section] = field(factory=list)
     problems: list[Problem] = field(factory=list)
-    #: Where options go: the current section's, or nowhere after a broken heading.
+    #: Options of the current section; None after an invalid heading.
     options: dict[str, Option] | None = None
     title: str = ""
     headed: bool = False
-    #: The option that a further, more indented line continues. Its name is None
-    #: when it was refused: its continuation must then go with it.
+    #: The option that a further, more indented line continues. The name is None if the
+    #: option is invalid: its continuation lines are then dropped, too.
     name: str | None = None
     line: int = 0
     indent: int | None = None
@@ -113,7 +112,7 @@ class _Reader:
             self._got_option(number, indent, text)
 
     def close_option(self) -> None:
-        """Nothing can continue the latest option any more: keep it."""
+        """Store the current option: it has no further continuation line."""
         if self.name is not None and self.options is not None:
             value = "\n".join(self.values).strip()
             self.options[self.name] = Option(self.name, value, self.line)

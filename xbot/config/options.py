@@ -1,6 +1,6 @@
-"""What may stand in the ini: every section and option, declared once.
+"""Schema of the ini: every section and option, declared once.
 
-Reading, checking, the suggestions for misspelt names and the documentation
+Parsing, validation, suggestions for misspelt names and the reference documentation
 all derive from :data:`KINDS`.
 """
 
@@ -17,10 +17,10 @@ from xbot.config.settings import PARSERS, SUBSCRIPTIONS
 
 @frozen(eq=False, repr=False)
 class OptionKind:
-    """One option: its name, what makes a value of its text, and what a reader should know.
+    """Declaration of one option: name, converter, default and help.
 
-    ``convert`` raises ValueError with what is wrong. ``default`` is for
-    reading; an option without one has an empty ``default``.
+    ``convert`` makes the value of the option's text, or raises ValueError with the
+    reason. ``default`` is text for people, empty if there is no default.
     """
 
     name: str
@@ -31,7 +31,7 @@ class OptionKind:
 
 @frozen(eq=False, repr=False)
 class SectionKind:
-    """One kind of section. ``argument`` is what its name is, or empty when it has none."""
+    """Declaration of one kind of section. ``argument`` describes its name, empty for none."""
 
     name: str
     argument: str
@@ -44,7 +44,7 @@ class SectionKind:
 
     @property
     def heading(self) -> str:
-        """How the section's heading is written."""
+        """The section's heading, as in ``[room JID]``."""
         return f"[{self.name} {self.argument}]" if self.argument else f"[{self.name}]"
 
 
@@ -55,8 +55,7 @@ _PASSWORD = OptionKind(
     "The password itself; only in an ini that no other user can read.",
 )
 
-#: The responders that come with xbot, and where their code is; as ``use`` they are asked last,
-#: in this order.
+#: The bundled responders and their code, as for ``use``. They are tried last, in this order.
 BUNDLED = {
     "ping": "xbot.responders.ping:ping",
     "help": "xbot.responders.help:help",
@@ -69,64 +68,72 @@ BUNDLED = {
     "fallback": "xbot.responders.fallback:suggest",
 }
 
-#: Those of them that are there only when the ini says for whom.
+#: Bundled responders that are loaded only if the ini has a section for them, with ``allow``.
 CLOSED = frozenset({"rooms", "jobs", "alias"})
 
-#: Those that need no section.
+#: Bundled responders that need no section.
 OPEN = tuple(name for name in BUNDLED if name not in CLOSED)
 
 KINDS = (
     SectionKind(
         "xbot",
         "",
-        "What the bot is called and where it keeps its state.",
+        "The bot's name, state folder, rate limits and log.",
         (
             OptionKind(
-                "name", values.nick, "xbot", 'What people call it ("xbot: ping"); the usual nick.'
+                "name",
+                values.nick,
+                "xbot",
+                'The name that commands begin with ("xbot: ping"); the default nick.',
             ),
-            OptionKind("prefix", values.prefix, "", 'With ! here, "!ping" is "xbot: ping".'),
+            OptionKind(
+                "prefix",
+                values.prefix,
+                "",
+                'A short form of the name: with !, "!ping" means "xbot: ping".',
+            ),
             OptionKind(
                 "state",
                 values.path,
                 "$STATE_DIRECTORY, else ~/.local/state/xbot",
-                "The folder of what must outlive a restart.",
+                "The folder of the files that must survive a restart.",
             ),
             OptionKind(
                 "responders", values.path, "", "A folder of Python files, each of them a responder."
             ),
             OptionKind(
-                "journal-keep", values.keep, "30d", "How long the journal of commands goes back."
+                "journal-keep", values.keep, "30d", "How long entries of the journal are kept."
             ),
             OptionKind(
                 "sender-rate",
                 values.rate,
                 "4/20s",
-                "How much one sender is answered: so many in how long.",
+                "Rate limit for answers to one sender: COUNT/TIME, or off.",
             ),
             OptionKind(
                 "room-rate",
                 values.rate,
                 "20/10s",
-                "How much everyone in one room together is answered.",
+                "Rate limit for answers to all senders in one room together.",
             ),
             OptionKind(
                 "log-level",
                 values.log_level,
                 "info",
-                "The least grave events that are logged; NAMESPACE=LEVEL for parts of xbot.",
+                "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
             ),
             OptionKind(
-                "log-format", values.log_format, "text", "text for people, json for machines."
+                "log-format", values.log_format, "text", "text for people, json for programs."
             ),
         ),
     ),
     SectionKind(
         "xmpp",
         "",
-        "The account, and how to reach its server.",
+        "The XMPP account, and how to reach its server.",
         (
             OptionKind(
-                "jid", values.account, "", "The account; without a resource, /bot is added."
+                "jid", values.account, "", "The account's JID; without a resource, /bot is added."
             ),
             _PASSWORD,
             OptionKind(
@@ -153,50 +160,56 @@ KINDS = (
                 "starttls",
                 "How TLS begins at that host: starttls or direct.",
             ),
-            OptionKind("ca-file", values.path, "", "The certificate of a private CA."),
+            OptionKind("ca-file", values.path, "", "The certificate of a private CA to trust."),
             OptionKind(
                 "pin-sha256",
                 values.pins,
                 "",
-                "SHA-256 of the public keys of which the server must have one, in base64.",
+                "Certificate pinning: SHA-256 of public keys in base64; the server must have one.",
             ),
             OptionKind(
-                "certificate-file", values.path, "", "The account's own certificate, to log in by."
+                "certificate-file",
+                values.path,
+                "",
+                "A client certificate for the account, to log in with.",
             ),
             OptionKind(
-                "key-file", values.path, "", "Its private key; no other user can read the file."
+                "key-file",
+                values.path,
+                "",
+                "The client certificate's private key, which no other user can read.",
             ),
             OptionKind(
                 "sasl",
                 values.mechanisms,
                 "the best that both know",
-                "Which ways to log in are allowed.",
+                "The SASL mechanisms that are allowed.",
             ),
             OptionKind("ping-interval", values.interval, "30s", "How often the server is pinged."),
-            OptionKind("ping-timeout", values.duration, "10s", "How long an answer may take."),
+            OptionKind("ping-timeout", values.duration, "10s", "Time-out for the server's answer."),
             OptionKind(
                 "room-ping-interval",
                 values.interval,
                 "5m",
-                "How long a room may be silent before it is asked whether we are in it.",
+                "After how long without messages a self-ping checks that we are still in a room.",
             ),
             OptionKind(
                 "reconnect-max",
                 values.interval,
                 "5m",
-                "The longest wait between two tries to connect.",
+                "The longest back-off between two connection attempts.",
             ),
             OptionKind(
                 "resume-max-age",
                 values.duration,
                 "120s",
-                "How old what the server sends again after a resumption may be.",
+                "Maximum age of messages that the server sends again after a resumption.",
             ),
             OptionKind(
                 "parser",
                 values.parser,
                 PARSERS[0],
-                "What reads the stream: fast, or domish, which is slower, should it be in doubt.",
+                "The XML stream parser: fast, or domish, Twisted's slower one, as a fallback.",
             ),
             OptionKind(
                 "accept-invites",
@@ -208,31 +221,34 @@ KINDS = (
                 "subscriptions",
                 values.subscriptions,
                 SUBSCRIPTIONS[0],
-                "What becomes of who wants to see our presence: refuse, accept, roster or ask;"
-                " and NAME@DOMAIN, @DOMAIN, groups who are accepted.",
+                "Answer to presence subscription requests: refuse, accept, roster or ask;"
+                " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
             ),
         ),
     ),
     SectionKind(
         "http",
         "",
-        "Tells over HTTP how the bot is; without this section nothing listens.",
+        "HTTP server for status and webhooks; without this section nothing listens.",
         (
             OptionKind(
-                "listen", values.listen, "", "Where: 127.0.0.1:8088, or the path of a unix socket."
+                "listen",
+                values.listen,
+                "",
+                "Where to listen: 127.0.0.1:8088, or the path of a unix socket.",
             ),
             OptionKind(
-                "hosts", values.hosts, "its own", "Further names by which it may be asked for."
+                "hosts", values.hosts, "its own", "Further host names that requests may use."
             ),
         ),
     ),
     SectionKind(
         "webhook",
         "NAME",
-        "What others post over HTTP, and the bot says in a room.",
+        "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
         (
-            OptionKind("path", values.web_path, "/webhook/NAME", "Where it is posted to."),
-            OptionKind("room", values.rooms, "", "The room, or the rooms, in which it is said."),
+            OptionKind("path", values.web_path, "/webhook/NAME", "The path of its URL."),
+            OptionKind("room", values.rooms, "", "The room, or the rooms, that get the text."),
             OptionKind(
                 "template",
                 values.webhook_template,
@@ -244,40 +260,36 @@ KINDS = (
                 "secret-file",
                 values.path,
                 "$CREDENTIALS_DIRECTORY/webhook.NAME",
-                "The file with what the sender signs with, or sends as a bearer token.",
+                "The file with the secret that signs posts, or is sent as a bearer token.",
             ),
             OptionKind(
                 "secret",
                 values.no_secret,
                 "",
-                "none: anybody on this machine may post without one.",
+                "none: every program on this machine may post without a secret.",
             ),
             OptionKind(
                 "dedupe",
                 values.dedupe,
                 "1d",
-                "How long the same is not said again; no: it always is.",
+                "For how long duplicates are dropped; no: never.",
             ),
             OptionKind(
                 "dedupe-key",
                 values.dotted,
                 "the whole text",
-                "The field that tells one from another.",
+                "The field that identifies duplicates.",
             ),
-            OptionKind(
-                "rate", values.rate, "60/1m", "How many posts are taken: so many in how long."
-            ),
-            OptionKind(
-                "code", values.yes_or_no, "no", "Whether it is shown as a preformatted block."
-            ),
+            OptionKind("rate", values.rate, "60/1m", "Rate limit for posts: COUNT/TIME, or off."),
+            OptionKind("code", values.yes_or_no, "no", "Whether the text is sent as a code block."),
         ),
     ),
     SectionKind(
         "room",
         "JID",
-        "A room to be in.",
+        "A room to join.",
         (
-            OptionKind("nick", values.nick, "[xbot] name", "What the bot is called there."),
+            OptionKind("nick", values.nick, "[xbot] name", "The bot's nick in the room."),
             _PASSWORD,
             OptionKind("password-file", values.path, "", "The file with the room's password."),
             OptionKind("responders", values.names, "all of them", "Which responders answer there."),
@@ -289,14 +301,17 @@ KINDS = (
         "When to answer, and with what: exactly one of reply, run and use.",
         (
             OptionKind(
-                "match", values.pattern, "", "The regular expression of a command to the bot."
+                "match",
+                values.pattern,
+                "",
+                "A regular expression that matches the whole text of a command to the bot.",
             ),
-            OptionKind("hear", values.pattern, "", "One to be found in anything that is said."),
-            OptionKind("usage", values.one_line, "", "How the command is written, for people."),
+            OptionKind("hear", values.pattern, "", "A regular expression to find in any message."),
+            OptionKind("usage", values.one_line, "", "The command's syntax, for people."),
             OptionKind("help", values.one_line, "", "What it does, in one line."),
             OptionKind("reply", values.template, "", "The answer; may have fields such as {nick}."),
             OptionKind(
-                "run", values.command, "", "A program and its arguments; its output answers."
+                "run", values.command, "", "A program and its arguments; its output is the answer."
             ),
             OptionKind(
                 "use",
@@ -304,15 +319,13 @@ KINDS = (
                 "",
                 "A Python responder: module:object, module or entry-point:NAME.",
             ),
-            OptionKind(
-                "enabled", values.yes_or_no, "yes", "With no, it is as if it were not there."
-            ),
-            OptionKind("timeout", values.duration, "30s", "How long it may take."),
+            OptionKind("enabled", values.yes_or_no, "yes", "With no, the responder is not loaded."),
+            OptionKind("timeout", values.duration, "30s", "Time limit for one run."),
             OptionKind(
                 "effect",
                 values.yes_or_no,
                 "no for reply, yes for run, what the code says for use",
-                "Whether running it twice would do harm: then it waits for the journal.",
+                "Whether running it twice does harm: if so, it waits for the journal.",
             ),
             OptionKind(
                 "allow",
@@ -321,28 +334,40 @@ KINDS = (
                 "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins,"
                 " room-members.",
             ),
-            OptionKind("deny", values.names, "nobody", "Who may not, whatever allow says."),
+            OptionKind(
+                "deny",
+                values.names,
+                "nobody",
+                "Who may not use it; it takes precedence over allow.",
+            ),
             OptionKind("rooms", values.rooms, "all of them", "The only rooms in which it answers."),
+            OptionKind("direct", values.yes_or_no, "yes", "Whether it answers private messages."),
             OptionKind(
-                "direct", values.yes_or_no, "yes", "Whether it answers what is said in private."
+                "confirm",
+                values.yes_or_no,
+                "no",
+                "Whether the sender has to confirm a command before it runs.",
             ),
             OptionKind(
-                "confirm", values.yes_or_no, "no", "Whether it asks back before it does anything."
+                "approve",
+                values.approvals,
+                "0",
+                "How many other people have to approve a command before it runs.",
             ),
+            OptionKind("rate", values.rate, "off", "Rate limit for its answers: COUNT/TIME."),
+            OptionKind("runs", values.runs, "4", "Maximum number of runs at the same time."),
             OptionKind(
-                "approve", values.approvals, "0", "How many others have to agree before it does."
-            ),
-            OptionKind("rate", values.rate, "off", "How often it answers: so many in how long."),
-            OptionKind("runs", values.runs, "4", "How many runs of it may be under way at once."),
-            OptionKind(
-                "output", values.output, "65536", "How much one run may say, in characters."
+                "output",
+                values.output,
+                "65536",
+                "Maximum length of one run's answers, in characters.",
             ),
         ),
     ),
     SectionKind(
         "group",
         "NAME",
-        "People who are named together.",
+        "A named list of people.",
         (OptionKind("members", values.people, "", "Who belongs to it: NAME@DOMAIN, @DOMAIN."),),
     ),
 )

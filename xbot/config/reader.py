@@ -1,4 +1,4 @@
-"""The ini, read into frozen settings; or every mistake in it, at once."""
+"""Read and validate the ini: returns frozen settings, or raises all problems at once."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ from xbot.text.did_you_mean import suggest
 from xbot.text.saslprep import saslprep
 from xbot.text.template import FACTS, Template
 
-#: More than any ini, in bytes: a file this large was named by mistake.
+#: Maximum size of an ini, in bytes; a larger file was named by mistake.
 MAX_SIZE = 1 << 20
 
-#: The options that matter to nobody who does not connect.
+#: Options that are needed only to connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
 
 #: The longest path of a unix socket, in bytes (unix(7)).
 MAX_SOCKET_PATH = 107
 
-#: Where an installed bot finds its ini, and then where a checkout does.
+#: Default paths of the ini: of an installed bot, then in a source checkout.
 INSTALLED = Path("/etc/xbot/xbot.ini")
 CHECKOUT = Path("etc/xbot.ini")
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Path:
-    """The ini to read when nobody named one, or :class:`InvalidConfig` when there is none."""
+    """The path of the default ini; raises :class:`InvalidConfig` if there is none."""
     directory = environ.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
     places = [Path(directory, "xbot.ini")] if directory else []
     places += [INSTALLED, CHECKOUT]
@@ -76,23 +76,23 @@ def load(
     *,
     connects: bool = True,
 ) -> Config:
-    """Read the ini at ``path``, or raise :class:`InvalidConfig` with all that is wrong.
+    """Read the ini at ``path``, or raise :class:`InvalidConfig` with all problems.
 
     ``bundled`` names the responders that need no section. Relative paths in
-    the ini start from its folder. No problem ever repeats a password. With
-    ``connects`` false the account is not going to be used: passwords, keys and
-    certificates may be missing, or not for us to read.
+    the ini start from its folder. No problem quotes a password. With ``connects``
+    false, for tools that do not log in, the files of the account (passwords, keys,
+    certificates) may be missing or unreadable.
     """
     try:
         data, status = credentials.read_file(path.absolute(), MAX_SIZE)
     except credentials.Unusable as error:
         raise InvalidConfig([Problem(path, 0, "", "", error.reason)]) from error
     except FileNotFoundError as error:
-        gone = "the working folder, where it would be, is not there any more"
+        gone = "the current working directory was deleted; name the ini by its absolute path"
         raise InvalidConfig([Problem(path, 0, "", "", gone)]) from error
     parsed = ini.parse(data, path)
     if parsed.problems and not parsed.sections:
-        # No ini at all: that nothing is in it says no more.
+        # No ini at all: do not also report missing sections.
         raise InvalidConfig(parsed.problems)
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
@@ -154,7 +154,7 @@ def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem
 
 
 def line_of(path: Path, section: str, option: str) -> int:
-    """Where ``option`` stands in ``[section]`` of the ini at ``path``; 0 if it does not."""
+    """The line of ``option`` in ``[section]`` of the ini at ``path``; 0 if it is not there."""
     try:
         data, _ = credentials.read_file(path, MAX_SIZE)
     except credentials.Unusable:
@@ -204,7 +204,7 @@ def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> X
         return None
     values = section.values
     server = values.get("server")
-    # What follows from a wrong server cannot be known.
+    # With an invalid ``server`` the checks below would guess: skip them.
     if server == EMBEDDED:
         for option in (
             "password", "password-file", "host", "ca-file",
@@ -273,7 +273,7 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
 
 
 def _file(section: ConvertedSection, option: str) -> Path | None:
-    """The file that ``option`` names, which must be there."""
+    """The path that ``option`` names, or None; a missing file is a problem."""
     if option not in section.values:
         return None
     source = section.source
@@ -285,7 +285,7 @@ def _file(section: ConvertedSection, option: str) -> Path | None:
 
 
 def _check_key(section: ConvertedSection, key_file: Path | None) -> None:
-    """The account's certificate, its key, and what ``sasl`` wants of them fit together."""
+    """Check that ``certificate-file``, ``key-file`` and ``sasl`` are consistent."""
     for option, other in (("certificate-file", "key-file"), ("key-file", "certificate-file")):
         if section.has(option) and not section.has(other):
             section.blame(option, f"is of no use without {other}")
@@ -314,7 +314,7 @@ def _account_password(section: ConvertedSection) -> Secret | None:
 
 
 def _check_no_password(section: ConvertedSection) -> None:
-    """Without a password the certificate must do."""
+    """Check that a client certificate is configured, as there is no password."""
     if not section.has("certificate-file"):
         section.blame(
             "password-file",
@@ -326,7 +326,7 @@ def _check_no_password(section: ConvertedSection) -> None:
 
 
 def _check_preparable(section: ConvertedSection, password: Secret | None) -> None:
-    """RFC 4013: what cannot be prepared could never log in."""
+    """Check the user name and password with SASLprep (RFC 4013): else no login could succeed."""
     jid = section.values.get("jid")
     option = "password" if section.has("password") else "password-file"
     for where, text in (
@@ -337,7 +337,7 @@ def _check_preparable(section: ConvertedSection, password: Secret | None) -> Non
             if text and not saslprep(text):
                 raise ValueError("nothing but characters that SASLprep drops")
         except ValueError as error:
-            # Without the text, and without the error that may hold it.
+            # Do not quote the text, which may be the password.
             section.blame(where, f"cannot be used to log in: it has {error} (RFC 4013)")
 
 
@@ -379,7 +379,7 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
 
 def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings | None:
     values = section.values
-    # In the file's order, so that the second is the one too many.
+    # In the file's order, so that the problem names the second one.
     kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
     file = section.source.files.get(section.name)
     has_pattern = section.has("match") or section.has("hear")
@@ -431,7 +431,7 @@ def _check_fields(section: ConvertedSection) -> None:
     values = section.values
     patterns = [option for option in ("match", "hear") if section.has(option)]
     if any(option not in values for option in patterns):
-        # Without the pattern nobody can tell which fields there are.
+        # A pattern is invalid: its groups, which are the fields, are not known.
         return
     groups: set[str] = set()
     for option in patterns:
@@ -444,7 +444,7 @@ def _check_fields(section: ConvertedSection) -> None:
     for option in ("reply", "run"):
         templates = [values["reply"]] if option == "reply" and option in values else []
         if option == "run":
-            # The program itself has no fields at all.
+            # The program's path itself is no template.
             templates = list(values.get("run", ())[1:])
         fields = {name for template in templates for name in Template.parse(template).fields}
         for name in sorted(fields - known):
@@ -459,11 +459,11 @@ def _check_fields(section: ConvertedSection) -> None:
 
 
 def _find_program(section: ConvertedSection, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """``arguments`` with an absolute path as the first."""
+    """``arguments`` with the program's path made absolute."""
     source = section.source
     program = arguments[0]
     if "{" in program or "}" in program:
-        # Whoever fills the rest may then treat the path as one more template.
+        # Code that fills in the arguments might treat the path as a template, too.
         section.blame("run", "the program must be named literally, without { and }")
         return arguments
     if "/" in program:

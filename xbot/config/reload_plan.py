@@ -1,4 +1,4 @@
-"""From one configuration to another: what a reload has to do. Pure."""
+"""Reload plan: the difference between two configurations. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import AttrsInstance, evolve, fields, frozen
 from xbot.config.settings import Config, ResponderSettings, RoomSettings
 from xbot.model.jid import Jid
 
-#: Of ``[xmpp]``, what can change while a connection stays. All else is the account.
+#: Options of ``[xmpp]`` that can change without a new connection.
 _LIVE = frozenset(
     {
         "ping_interval",
@@ -23,22 +23,22 @@ _LIVE = frozenset(
     }
 )
 
-#: Of ``[xbot]``, what a process cannot change once it runs.
+#: Options of ``[xbot]`` that need a restart.
 _FIXED = frozenset({"state"})
 
-#: Options that are called otherwise in the ini.
+#: Attributes whose option has another name in the ini.
 _OPTIONS = {"pins": "pin-sha256", "direct_tls": "tls", "subscribers": "subscriptions"}
 
 
 @frozen
 class Plan:
-    """What differs. Rooms are in the ini's order; responders and options are named.
+    """The changes of a reload: rooms in the ini's order, responders and options by name.
 
     ``join`` and ``change`` hold the new settings, ``leave`` bare JIDs.
-    ``nicks`` counts the rooms with another nick. ``reload`` names the Python
-    responders that stay: their code is read again in any case. ``account`` are
-    options that need a new connection, ``options`` others, and ``restart``
-    those that a running bot cannot change.
+    ``nicks`` is the number of rooms with a changed nick. ``reload`` names unchanged
+    Python responders, whose code is read again in any case. ``account`` are changed
+    options that need a new connection, ``restart`` those that need a restart, and
+    ``options`` all others.
     """
 
     join: tuple[RoomSettings, ...] = ()
@@ -68,7 +68,7 @@ class Plan:
         return ", ".join([*parts, f"account {changed}"])
 
     def details(self) -> Iterator[str]:
-        """What stands behind the numbers, one line each, without any secret."""
+        """One line per change, without secrets."""
         yield from (f"join {room.jid} as {room.nick}" for room in self.join)
         yield from (f"leave {jid}" for jid in self.leave)
         yield from (f"change {room.jid}, there as {room.nick}" for room in self.change)
@@ -79,10 +79,10 @@ class Plan:
 
 
 def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
-    """What leads from ``old`` to ``new``.
+    """The plan for a reload from ``old`` to ``new``.
 
-    ``files`` are options of ``[xmpp]`` (``ca-file``) whose files hold something
-    else by now, which no configuration tells.
+    ``files`` names options of ``[xmpp]`` (``ca-file``) whose files have changed; the
+    configurations hold only their paths.
     """
     before = {room.jid: room for room in old.rooms}
     after = {room.jid: room for room in new.rooms}
@@ -115,14 +115,14 @@ def plan(old: Config, new: Config, files: Collection[str] = ()) -> Plan:
 
 
 def _has_fresh_code(responder: ResponderSettings) -> bool:
-    # Ours is not read again.
+    # Bundled code is not read again.
     return responder.file is not None or bool(
         responder.use and not responder.use.startswith("xbot.")
     )
 
 
 def _is_same_responder(old: ResponderSettings, new: ResponderSettings) -> bool:
-    # Where it stands in which ini is no matter.
+    # Ignore its position in the ini.
     return evolve(old, path=new.path, line=new.line) == new
 
 

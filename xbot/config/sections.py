@@ -1,4 +1,4 @@
-"""The ini's sections with their names checked and their options converted."""
+"""Validate section and option names, and convert option values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {kind.name: kind for kind in KINDS}
 
 @frozen(eq=False, repr=False)
 class Source:
-    """The file that is being read, what surrounds it, and what is wrong with it so far."""
+    """The ini being read: its path and permissions, our user and environment, its problems."""
 
     path: Path
     mode: int
@@ -29,24 +29,25 @@ class Source:
     us: int
     environ: Mapping[str, str]
     problems: list[Problem] = field(factory=list)
-    #: The files that are responders, by the responder's name.
+    #: Files of the responder folder, by the responder's name.
     files: dict[str, Path] = field(factory=dict)
 
     def blame(self, line: int, section: str, option: str, reason: str) -> None:
-        # A value may go on over several lines; a problem is one.
+        """Add a problem."""
+        # Values may have several lines; a problem is one line.
         reason = reason.replace("\n", "\\n")
         self.problems.append(Problem(self.path, line, section, option, reason))
 
     def locate(self, path: Path) -> Path:
-        """``path`` seen from the ini's folder, with a leading ``~`` understood."""
+        """Resolve ``path`` relative to the ini's folder, with ``~`` expanded."""
         if path.parts[:1] == ("~",):
             path = self.home.joinpath(*path.parts[1:])
         return self.path.absolute().parent / path
 
     def locate_secret(self, path: Path) -> Path:
-        """The same of a secret's file, but for one that systemd hands over under that name.
+        """Resolve the path of a secret; a systemd credential of that name takes precedence.
 
-        What stands beside the ini is root's, and not for the user that a unit makes up.
+        A secret beside the ini belongs to root, and the unit's dynamic user cannot read it.
         """
         is_name = len(path.parts) == 1
         handed = credentials.default_file(self.environ, path.name) if is_name else None
@@ -54,16 +55,17 @@ class Source:
 
     @property
     def home(self) -> Path:
+        """The user's home folder."""
         return Path(self.environ.get("HOME") or os.path.expanduser("~"))
 
 
 @define(eq=False, repr=False)
 class ConvertedSection:
-    """A section of a known kind, its options converted.
+    """A section of a known kind with converted options.
 
-    ``name`` is in the form that makes it unique, and ``jid`` a room's, or None
-    when it is wrong. ``values`` holds what could be converted, and ``own`` the
-    texts that only a Python responder understands.
+    ``name`` is normalised, to find duplicates. ``jid`` is a room's, or None if it is
+    invalid. ``values`` holds the valid options, and ``own`` the texts of options that
+    belong to a Python responder.
     """
 
     source: Source
@@ -79,17 +81,17 @@ class ConvertedSection:
         return self.section.line
 
     def has(self, option: str) -> bool:
-        """Whether it is set, rightly or wrongly."""
+        """Whether ``option`` is set, with a valid value or not."""
         return option in self.section.options
 
     def blame(self, option: str, reason: str) -> None:
-        """Something is wrong with ``option``, or with the section when that is empty."""
+        """Add a problem with ``option``, or, if that is empty, with the whole section."""
         line = self.section.options[option].line if self.has(option) else self.line
         self.source.blame(line, self.section.title, option, reason)
 
 
 def convert(source: Source, section: ini.Section) -> ConvertedSection | None:
-    """Check names and convert values; None when the kind is not known."""
+    """Validate names and convert values; None if the kind is unknown."""
     kind = _KINDS.get(section.kind)
     if kind is None:
         reason = f"there is no such kind of section{suggest(section.kind, _KINDS)}"
@@ -144,6 +146,7 @@ def _check_name(section: ConvertedSection) -> None:
 
 
 def check_unique(sections: Iterable[ConvertedSection]) -> None:
+    """Add a problem for each section that repeats an earlier one's kind and name."""
     lines: dict[tuple[str, str], int] = {}
     for section in sections:
         key = (section.kind.name, section.name)

@@ -1,7 +1,7 @@
-"""What the operator asked for, typed once and frozen.
+"""Typed, immutable settings: the result of reading the ini.
 
-:mod:`xbot.config` makes these from the ini; tests and embedding programs make
-them directly. Durations are seconds.
+:mod:`xbot.config` creates these from the ini; tests and embedding programs create
+them directly. Durations are in seconds.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.model.token_bucket import Rate
 
-#: ``[xmpp] server`` for the loopback server in this process.
+#: Value of ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"
 
-#: One responder does so many things at once, where the ini does not say.
+#: Default maximum number of concurrent runs of one responder.
 MAX_RUNS = 4
 
-#: What one run says in all, in characters.
+#: Maximum total length of one run's answers, in characters.
 MAX_OUTPUT = 65_536
 
-#: How much one sender, and everyone in one room, are answered, where the ini does not say.
+#: Default rate limits of answers: to one sender, and to all senders in one room.
 SENDER_RATE = Rate(4, 20.0)
 ROOM_RATE = Rate(20, 10.0)
 
-#: The SASL mechanisms that xbot knows, best first. PLAIN hands the password over.
+#: The supported SASL mechanisms, best first. PLAIN sends the password itself.
 SASL_MECHANISMS = (
     "EXTERNAL",
     "SCRAM-SHA-512-PLUS",
@@ -45,40 +45,40 @@ SASL_MECHANISMS = (
 )
 
 
-#: The log's forms: for people, for machines; the default first.
+#: Log formats: for people, for programs; the default first.
 LOG_FORMATS = ("text", "json")
 
-#: What becomes of who wants to see our presence; the default first.
+#: Policies for presence subscription requests; the default first.
 SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 
 
-#: What reads the stream: the fast parser, or the one it is held against; the default first.
+#: XML stream parsers: ours, and Twisted's, which it is tested against; the default first.
 PARSERS = ("fast", "domish")
 
-#: How much is taken from those who post to one webhook, unless the ini says otherwise.
+#: Default rate limit of the posts to one webhook.
 WEBHOOK_RATE = Rate(60, 60.0)
 
-#: What a webhook's ``template`` can name, besides being one.
+#: The bundled webhook templates.
 WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
 
-#: The ``template`` of a webhook that a responder takes the posts of.
+#: Value of ``template`` for a webhook whose posts a responder handles.
 RESPONDER = "responder"
 
 
 @frozen
 class Secret:
-    """A text that no log, traceback or ``repr`` shows."""
+    """A secret text, which ``repr``, logs and tracebacks do not show."""
 
     _value: str = field(repr=False)
 
     def reveal(self) -> str:
-        """The text itself. Call it where it is used, and keep no copy."""
+        """The text itself. Call it at the point of use, and keep no copy."""
         return self._value
 
 
 @frozen
 class BotSettings:
-    """``[xbot]``: what the bot is called, where it keeps its state, and how much it says."""
+    """``[xbot]``: the bot's name, state folder, log and rate limits."""
 
     name: str = "xbot"
     prefix: str = ""
@@ -96,12 +96,11 @@ class XmppSettings:
 
     ``host`` is set only to skip the SRV look-up. With ``server ==``
     :data:`EMBEDDED` the loopback server supplies host, CA and password.
-    ``sasl`` is None when any mechanism may be used. ``certificate_file`` and
+    ``sasl`` is None if all mechanisms are allowed. ``certificate_file`` and
     ``key_file`` are set together; only with them may ``password`` be None.
-    ``direct_tls`` goes with ``host``. ``pins`` are SHA-256 of public keys.
-    ``parser`` is one of :data:`PARSERS`.
-    ``subscriptions`` is one of :data:`SUBSCRIPTIONS`; whoever ``subscribers``
-    names is accepted in any case.
+    ``direct_tls`` requires ``host``. ``pins`` are SHA-256 hashes of public keys.
+    ``parser`` is one of :data:`PARSERS`. ``subscriptions`` is one of
+    :data:`SUBSCRIPTIONS`; requests by ``subscribers`` are always accepted.
     """
 
     jid: Jid
@@ -128,7 +127,7 @@ class XmppSettings:
 
 @frozen
 class RoomSettings:
-    """``[room JID]``. ``responders`` is None when all of them answer there."""
+    """``[room JID]``: a room to join. ``responders`` is None if all of them answer there."""
 
     jid: Jid
     nick: str
@@ -144,13 +143,13 @@ class ResponderSettings:
     ``use`` (``package.module:object``, ``package.module`` or
     ``entry-point:NAME``) and ``file`` (of Python code) is set. ``match`` and
     ``hear`` are valid regular expressions; with ``reply`` and ``run`` at least
-    one is set, with code the object may bring its own. ``settings`` are the options
-    that belong to the Python object. ``effect`` is None where the kind of
-    responder, or its code, says whether it has effects. ``access`` is who may
-    use it, ``confirm`` and ``approve`` who is asked before; ``rate``, ``runs`` and
-    ``output`` how much it does. What is not ``enabled`` is not loaded, and what bears
-    its name is not bundled. ``line`` is the section's line in ``path``, and
-    ``lines`` those of its options, for errors found later.
+    one is set, while code may have its own. ``settings`` are the options of the
+    Python object. ``effect`` is None if the kind of responder, or its code, decides.
+    ``access`` are the access rules, ``confirm`` and ``approve`` the checks before a
+    command runs; ``rate``, ``runs`` and ``output`` are limits. A responder that is
+    not ``enabled`` is not loaded, and neither is the bundled one of its name.
+    ``line`` is the section's line in ``path``, and ``lines`` are those of its
+    options, for errors found later.
     """
 
     name: str
@@ -180,7 +179,7 @@ class ResponderSettings:
 
 @frozen
 class Listen:
-    """Where somebody may connect to: a ``host`` and ``port``, or the ``path`` of a unix socket."""
+    """A listening address: ``host`` and ``port``, or the ``path`` of a unix socket."""
 
     host: str = ""
     port: int = 0
@@ -193,18 +192,18 @@ class Listen:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can connect, by an address."""
+        """Whether it is an IP address of the loopback interface."""
         return self.path is None and ipaddress.ip_address(self.host).is_loopback
 
     @property
     def is_private(self) -> bool:
-        """Whether only this machine can connect, by an address or a socket."""
+        """Whether only this machine can connect: a unix socket, or the loopback interface."""
         return self.path is not None or self.is_loopback
 
 
 @frozen
 class HttpSettings:
-    """``[http]``: ``hosts`` are names by which it may be asked for, besides its own."""
+    """``[http]``: ``hosts`` are further values of the Host header that are accepted."""
 
     listen: Listen
     hosts: frozenset[str] = frozenset()
@@ -212,12 +211,12 @@ class HttpSettings:
 
 @frozen
 class WebhookSettings:
-    """``[webhook NAME]``: what may be posted to ``path``, and what is said of it in ``rooms``.
+    """``[webhook NAME]``: programs post to ``path``, and the bot sends a text to ``rooms``.
 
     ``template`` is one of :data:`WEBHOOK_TEMPLATES`, :data:`RESPONDER`, or a text
     with fields such as ``{alert.title}``; only for such a text ``dedupe_key`` may
-    name a field. The same is not said again for ``dedupe`` seconds. ``rate`` is how many posts
-    are taken, None for all. ``secret`` is None only where nobody else can post.
+    name a field. Duplicates are dropped for ``dedupe`` seconds. ``rate`` limits the
+    posts, None for no limit. ``secret`` may be None only if no other machine can post.
     """
 
     name: str
@@ -233,9 +232,9 @@ class WebhookSettings:
 
 @frozen
 class Config:
-    """The whole ini. ``http`` is None when nothing listens.
+    """All settings of the ini. ``http`` is None if there is no HTTP server.
 
-    ``warnings`` tell of what is understood for now and will not be for ever.
+    ``warnings`` name what is deprecated: still understood, but not for ever.
     """
 
     path: Path
@@ -248,5 +247,5 @@ class Config:
     warnings: tuple[Problem, ...] = field(default=(), eq=False)
 
     def without_rates(self) -> Config:
-        """The same for who speaks faster than people, or is alone with the bot."""
+        """A copy without rate limits, for tests and the shell."""
         return evolve(self, bot=evolve(self.bot, sender_rate=None, room_rate=None))

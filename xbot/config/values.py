@@ -1,6 +1,6 @@
-"""What the text of an option means: each function makes the value of one, or says what is wrong.
+"""Converters of option values: each takes the option's text and returns its value.
 
-All of them raise ValueError for that.
+All of them raise ValueError with the reason for an invalid text.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from xbot.text import durations
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import DOTTED, Template
 
-#: The longest duration, in seconds. Longer ones are a slip of the pen.
+#: Maximum duration, in seconds; a longer one is a typo.
 MAX_DURATION = 7 * 86400.0
 
-#: More people than this never agree in time.
+#: Maximum of ``approve``.
 MAX_APPROVALS = 9
 
-#: So many runs of one responder at once, at most: no more threads are at work in all.
+#: Maximum of ``runs``: the size of the thread pool.
 MAX_RUNS = 32
 
-#: Less than this is no answer, in characters.
+#: Minimum of ``output``, in characters.
 MIN_OUTPUT = 100
 
-#: The longest time that anything is kept, in seconds.
+#: Maximum of ``journal-keep``, in seconds.
 MAX_KEEP = 3650 * 86400.0
 
-#: The same is not said again for no longer than this, in seconds.
+#: Maximum of ``dedupe``, in seconds.
 MAX_DEDUPE = 30 * 86400.0
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -159,7 +159,7 @@ def port(value: str) -> int:
 
 
 def mechanisms(value: str) -> tuple[str, ...]:
-    """SASL mechanisms, best first, in whatever order and case they stand there."""
+    """SASL mechanisms; the result is ordered best first, whatever their order in the ini."""
     asked_for = {name.upper() for name in names(value)}
     for name in sorted(asked_for - set(SASL_MECHANISMS)):
         hint = suggest(name, SASL_MECHANISMS) or f": one of {', '.join(SASL_MECHANISMS)}"
@@ -243,7 +243,7 @@ def approvals(value: str) -> int:
 
 
 def rate(value: str) -> Rate | None:
-    """So many in how long; None for no limit."""
+    """A rate limit ``COUNT/TIME``; None for ``off``."""
     if value == "off":
         return None
     burst, slash, period = (part.strip() for part in value.partition("/"))
@@ -299,7 +299,7 @@ def command(value: str) -> tuple[str, ...]:
 
 
 def web_path(value: str) -> str:
-    """The path of a URL, as it stands in requests."""
+    """The path of a URL, as in requests."""
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+){2,8}", value) or len(value) > 200:
         raise ValueError(f"{value!r} is no path of two names or more, such as /webhook/alerts")
     return value

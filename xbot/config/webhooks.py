@@ -1,4 +1,4 @@
-"""``[webhook NAME]`` sections, checked against the rest of the ini."""
+"""Read and validate the ``[webhook NAME]`` sections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xbot.config.settings import (
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import DOTTED, InvalidTemplate, Template
 
-#: More than any template, in bytes.
+#: Maximum size of a template file, in bytes.
 MAX_TEMPLATE = 16_384
 
 _NAMES = (*WEBHOOK_TEMPLATES, RESPONDER)
@@ -32,9 +32,9 @@ def read_webhooks(
     has_http: bool,
     rooms: Sequence[RoomSettings],
 ) -> tuple[WebhookSettings, ...]:
-    """The webhooks of those ``sections``, for a bot that listens as ``http`` says.
+    """The settings of the webhook ``sections``; ``http`` and ``rooms`` are the ini's.
 
-    ``has_http`` tells whether the ini has that section, rightly or wrongly.
+    ``has_http`` is true if the ini has an ``[http]`` section, even an invalid one.
     """
     found = []
     paths: dict[str, int] = {}
@@ -82,7 +82,7 @@ def _webhook(
 
 
 def _template(section: ConvertedSection) -> str | None:
-    """The name of a bundled one, or a text that is a template."""
+    """The name of a bundled template, or the text of a custom one; None if it is invalid."""
     value = section.values.get("template")
     known = ", ".join(_NAMES)
     if value is None:

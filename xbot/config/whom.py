@@ -1,4 +1,4 @@
-"""Whom the ini names: people, domains, groups of them, and, where it may, words."""
+"""Resolve lists of people in the ini: JIDs, domains, groups, and keywords where allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Groups = Mapping[str, People]
 
 
 def read_groups(sections: Iterable[ConvertedSection]) -> Groups:
-    """The groups that the ini defines, by name."""
+    """The ``[group NAME]`` sections, by name."""
     groups = {}
     for section in sections:
         if section.kind.name != "group":
@@ -29,7 +29,7 @@ def read_groups(sections: Iterable[ConvertedSection]) -> Groups:
 def read_people(
     section: ConvertedSection, option: str, groups: Groups, words: Collection[str] = ()
 ) -> tuple[People, frozenset[str]]:
-    """The people that an option names, and which of ``words`` stand among them."""
+    """The people that ``option`` names, and which of the keywords ``words`` it contains."""
     names: frozenset[str] = section.values.get(option, frozenset())
     found = []
     for name in sorted(names - set(words)):
@@ -51,7 +51,7 @@ def read_people(
 
 
 def read_whom(section: ConvertedSection, option: str, groups: Groups) -> Whom | None:
-    """Whom ``allow`` or ``deny`` names; None when it is not set."""
+    """The people and affiliations that ``allow`` or ``deny`` names; None if it is not set."""
     if not section.has(option):
         return None
     people, words = read_people(section, option, groups, ROOM_WORDS)

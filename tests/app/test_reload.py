@@ -23,7 +23,7 @@ from xbot.model.journal_entry import UnusableJournal
 from xbot.model.message import Message
 from xbot.state.journal import journal as journal_module
 from xbot.testing.journal import MemoryJournal
-from xbot.web.posting import Posted
+from xbot.web.posting import PostRequest
 from xbot.webhooks import spool
 from xbot.webhooks.spool import Spool
 
@@ -479,7 +479,7 @@ class WebhookTests(ReloadCase):
 
     def post(self, name, body=b'{"a": "b"}'):
         headers = {"content-type": "application/json"}
-        posted = Posted(f"/webhook/{name}", headers, body)
+        posted = PostRequest(f"/webhook/{name}", headers, body)
         return self.successResultOf(self.bot.serving.webhooks.post(posted)).status
 
     def test_they_come_and_go(self):

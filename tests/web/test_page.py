@@ -85,7 +85,7 @@ class PageTests(unittest.TestCase):
     def test_nothing_yet(self):
         """A bot that has just begun has a page, too."""
         text = read(Overview(Phase.STARTING, Link("stopped", 0.0))).text
-        for part in ("starting", "Nobody has asked", "The ini names no room.", "not asked yet"):
+        for part in ("starting", "No command yet", "The ini names no room.", "no ping yet"):
             self.assertIn(part, text)
 
     def test_evil_is_evil(self):

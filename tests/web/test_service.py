@@ -19,7 +19,7 @@ from xbot.model.recent_events import Command
 from xbot.model.status import PATIENCE, Link, Overview, Phase
 from xbot.web.answer import SVG
 from xbot.web.server import HEADERS
-from xbot.web.service import BEAT, StatusServer
+from xbot.web.service import LAG_PERIOD, StatusServer
 
 
 class PagesTests(unittest.TestCase):
@@ -79,8 +79,8 @@ class PagesTests(unittest.TestCase):
         """How late the reactor is, is looked at once a second, and shown."""
         self.server.listening.start = lambda: None
         self.server.start()
-        self.clock.advance(BEAT)
-        self.clock.advance(BEAT + 2.5)
+        self.clock.advance(LAG_PERIOD)
+        self.clock.advance(LAG_PERIOD + 2.5)
         self.server.got_command(Command(NOW, "ping", "a", "b", "answered", 0.1))
         metrics = self.get("/metrics").body.decode()
         self.assertIn('xbot_reactor_lag_seconds_bucket{le="1.0"} 2.0', metrics)

@@ -17,7 +17,7 @@ from tests.webhooks.samples import FOLDER, sample
 from tests.webhooks.test_payload import anything
 from xbot.config.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.model.token_bucket import Rate
-from xbot.web.posting import Posted
+from xbot.web.posting import PostRequest
 from xbot.webhooks.door import READERS, STATUSES, Door, read
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits
 from xbot.webhooks.payload import Part, WrongPayload
@@ -60,7 +60,7 @@ class DoorCase(SynchronousTestCase):
     def post(self, body: bytes, path: str = OPEN.path, **headers: str) -> tuple[int, str]:
         """The status and the line that it is answered."""
         named = {**JSON, **{name.replace("_", "-"): text for name, text in headers.items()}}
-        answer = self.successResultOf(self.door.post(Posted(path, named, body)))
+        answer = self.successResultOf(self.door.post(PostRequest(path, named, body)))
         return answer.status, answer.body.decode().rstrip("\n")
 
     def post_signed(self, name: str, **more: str) -> tuple[int, str]:
@@ -110,7 +110,7 @@ class AnswerTests(DoorCase):
         self.post(sample("generic"))
         self.spool.problem = ZeroDivisionError()
         self.failureResultOf(
-            self.door.post(Posted(OPEN.path, JSON, sample("generic"))), ZeroDivisionError
+            self.door.post(PostRequest(OPEN.path, JSON, sample("generic"))), ZeroDivisionError
         )
         self.post(b"{}", GITHUB.path)
         self.post(b"{}", "/webhook/none")

@@ -16,7 +16,7 @@ from xbot.engine.loading import code
 from xbot.engine.loading.mistakes import Mistakes
 from xbot.runtime.responder import Responder
 from xbot.testing.surroundings import Around
-from xbot.web.posting import Posted
+from xbot.web.posting import PostRequest
 from xbot.webhooks.door import Door
 
 HOOK = WebhookSettings("orders", "/webhook/orders", (ROOM,), RESPONDER, Secret("hunter2"))
@@ -48,7 +48,7 @@ class ResponderCase(SynchronousTestCase):
     def begin(self, value: object) -> Deferred[Any]:
         """What is posted is taken by the responder."""
         headers = {**JSON, "authorization": "Bearer hunter2", "x-shop": "1"}
-        return self.door.post(Posted(HOOK.path, headers, json.dumps(value).encode()))
+        return self.door.post(PostRequest(HOOK.path, headers, json.dumps(value).encode()))
 
     def post(self, value: object) -> tuple[int, str]:
         """What that is answered."""

@@ -1,1 +1,1 @@
-"""The bot over HTTP: is it well, its numbers, and a page for people. It only tells."""
+"""HTTP server: health checks, metrics, a read-only status page, and the way in for webhooks."""

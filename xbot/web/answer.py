@@ -1,4 +1,4 @@
-"""What a request is answered, as a value."""
+"""Answer: an HTTP response as a value."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ CSS, SVG, JSON = "text/css; charset=utf-8", "image/svg+xml", "application/json"
 
 @frozen
 class Answer:
-    """A status code, a body and what it is. ``max_age``: so many seconds it may be kept.
+    """Status code, body and content type (``kind``) of a response.
 
-    ``allow`` are the methods that would do, where this one does not.
+    ``max_age`` is how long clients may cache it, in seconds. ``allow`` is the value of
+    the Allow header for status 405.
     """
 
     body: bytes
@@ -23,5 +24,5 @@ class Answer:
 
     @classmethod
     def text(cls, text: str, status: int = 200, allow: str = "") -> Answer:
-        """A line for people."""
+        """One line of plain text."""
         return cls(f"{text}\n".encode("utf-8", "replace"), TEXT, status, allow=allow)

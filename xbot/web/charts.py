@@ -1,4 +1,4 @@
-"""Small pictures of numbers, as SVG that a page holds. Pure."""
+"""Charts as inline SVG: bars, line and status strip. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from twisted.web.template import Tag
 
-#: The size that everything is drawn in; the page scales it.
+#: Size of the SVG's view box; the page scales it.
 WIDTH, HEIGHT = 600.0, 80.0
 
-#: Room above the highest value.
+#: Margin above the highest value.
 _TOP = 6.0
 
 
 def tag(name: str, /, *children: Any, **attributes: object) -> Tag:
-    """An element of any name. Underscores in attributes' names are hyphens."""
+    """An element called ``name``. Underscores in attribute names become hyphens."""
     made = Tag(name, attributes={})
     for key, value in attributes.items():
         if value is not None:
@@ -24,7 +24,7 @@ def tag(name: str, /, *children: Any, **attributes: object) -> Tag:
 
 
 def bars(values: Sequence[float], slots: int, label: str) -> Tag:
-    """A bar for each value, the newest at the right edge."""
+    """Bar chart: one bar per value, the newest at the right edge."""
     highest = max(values, default=0) or 1.0
     step = WIDTH / slots
     shapes = []
@@ -39,7 +39,7 @@ def bars(values: Sequence[float], slots: int, label: str) -> Tag:
 
 
 def line(values: Sequence[float | None], slots: int, label: str) -> Tag:
-    """A line through the values, interrupted where there is none."""
+    """Line chart: a line through the values, interrupted at None."""
     highest = max((value for value in values if value is not None), default=0) or 1.0
     step = WIDTH / max(1, slots - 1)
     shapes: list[Tag] = []
@@ -48,7 +48,7 @@ def line(values: Sequence[float | None], slots: int, label: str) -> Tag:
 
     def end() -> None:
         if len(run) == 1:
-            # Alone it would have no length.
+            # A single point would be invisible.
             run.append(f"{_n(began + 2)},{run[0].split(',')[1]}")
         if run:
             last = run[-1].split(",")[0]
@@ -71,7 +71,10 @@ def line(values: Sequence[float | None], slots: int, label: str) -> Tag:
 
 
 def strip(values: Sequence[tuple[bool, float]], slots: int, label: str) -> Tag:
-    """A stripe of time: well, in part (so much of it), or not at all."""
+    """Status strip: one cell per (is_well, part).
+
+    A cell is bad if not well, good if well and ``part`` is 1, else partial.
+    """
     step = WIDTH / slots
     shapes = []
     for number, (is_well, part) in enumerate(reversed(values)):

@@ -1,4 +1,4 @@
-"""A place where others may connect, kept open: what cannot be opened is tried again."""
+"""Listener: a TCP port or unix socket that is opened with retries, and stale sockets replaced."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from twisted.logger import Logger
 from xbot.config.settings import Listen
 from xbot.model.errors import reason
 
-#: Seconds until the next try.
+#: Seconds until the next retry.
 RETRY = 30.0
 
-#: How many may wait to be accepted.
+#: Maximum number of connections that wait to be accepted (listen(2)).
 BACKLOG = 50
 
 
 class Listener:
     """Listens at ``where`` for ``factory``, between :meth:`start` and :meth:`stop`.
 
-    A place that is taken is told once and tried again: the bot does its work
-    without it. ``mode`` says who may connect to a unix socket. A socket that a
-    killed bot left behind is replaced, one at which somebody answers is not.
+    If the address is in use, this is logged once and retried; the bot works without
+    it meanwhile. ``mode`` is the file mode of a unix socket. A stale socket that a
+    killed bot left behind is replaced; one that accepts connections is not.
     """
 
     _log = Logger("xbot.web.listener")
@@ -44,16 +44,16 @@ class Listener:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody can connect."""
+        """Whether it is listening."""
         return self._port is not None
 
     @property
     def address(self) -> Any:
-        """Where it listens, once it does."""
+        """The address it listens at; only while it is open."""
         return self._port.getHost()
 
     def start(self) -> None:
-        """Begin to listen, now or as soon as that is possible."""
+        """Begin to listen, with retries until it succeeds."""
         self._again = None
         try:
             self._port = self._listen()
@@ -72,7 +72,7 @@ class Listener:
             self._log.info("listening at {where}", where=str(self.where))
 
     def stop(self) -> Deferred[Any]:
-        """Listen no more; fires when that is done."""
+        """Stop listening; fires when that is done."""
         if self._again is not None:
             self._again.cancel()
             self._again = None
@@ -86,7 +86,7 @@ class Listener:
                 where.port, self._factory, backlog=BACKLOG, interface=where.host
             )
         _remove_stale(where.path)
-        # Nobody shall get in before the mode is set.
+        # umask: no other user may connect before the mode is set.
         before = os.umask(0o177)
         try:
             return self._reactor.listenUNIX(
@@ -97,7 +97,7 @@ class Listener:
 
 
 def _remove_stale(path: Path) -> None:
-    """Take away a socket at which nobody answers."""
+    """Remove a unix socket that refuses connections; FileExistsError for anything else there."""
     try:
         is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
     except FileNotFoundError:

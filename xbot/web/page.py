@@ -1,4 +1,4 @@
-"""The page for people: how the bot is, at one glance, without a script."""
+"""The HTML status page, without scripts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from xbot.web.answer import HTML, Answer
 from xbot.web.charts import bars, line, strip, tag
 from xbot.web.samples import COUNT, PERIOD, Sample
 
-#: Seconds after which a browser asks again.
+#: Seconds after which a browser reloads the page.
 REFRESH = 15
 
-#: No text of the page is longer, in characters, and no table, in rows.
+#: Maximum length of a text, in characters, and of a table, in rows.
 MAX_TEXT, MAX_ROWS = 300, 200
 
-#: How an outcome looks.
+#: CSS class of an outcome or state.
 _LOOKS = {"answered": "good", "silent": "good", "failed": "bad", "timed-out": "bad",
           "refused": "bad", "joined": "good", "online": "good", "banned": "bad"}  # fmt: skip
 
 
 def page(overview: Overview, samples: Sequence[Sample], now: float) -> Answer:
-    """The whole page; ``now`` is in seconds since 1970."""
+    """Render the page; ``now`` is in seconds since 1970."""
     root = tag(
         "html",
         tag(
@@ -95,7 +95,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
             )
             for each in reversed(overview.commands)
         ],
-        "Nobody has asked for anything yet.",
+        "No command yet.",
         class_="wide",
     )
     yield _card(
@@ -124,7 +124,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
             (_ago(now - each.when), _pill(each.state), _text(each.problem or ""))
             for each in reversed(overview.changes)
         ],
-        "It was never made.",
+        "Not connected yet.",
     )
 
 
@@ -134,9 +134,9 @@ def _facts(overview: Overview) -> Tag:
         ("connection", link.state, _span(link.seconds)),
         ("rooms", f"{overview.joined} of {len(overview.rooms)}", "joined"),
         ("ping", "-" if link.round_trip is None else _seconds(link.round_trip), "round trip"),
-        ("to be said", str(overview.waiting), f"{link.unacknowledged} under way"),
-        ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} taken up again"),
-        ("journal", overview.journal or "none", "of what has effects"),
+        ("outbox", str(overview.waiting), f"{link.unacknowledged} not acknowledged"),
+        ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} resumed"),
+        ("journal", overview.journal or "none", "of commands with effects"),
         ("running for", _span(overview.uptime), ""),
     ]
     return tag(
@@ -167,9 +167,9 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
         ("Commands", bars([each.commands for each in samples], COUNT, f"commands, {hour}"),
          f"{sum(each.commands for each in samples)} in {hour}"),
         ("Ping", line(trips, COUNT, f"the ping's round trip, {hour}"),
-         f"at most {_seconds(max(known))}" if known else "not asked yet"),
+         f"at most {_seconds(max(known))}" if known else "no ping yet"),
         ("Reactor", line(lags, COUNT, f"how late the reactor was, {hour}"),
-         f"late by {_seconds(max(lags))} at most" if lags else "not looked at yet"),
+         f"late by {_seconds(max(lags))} at most" if lags else "not measured yet"),
     ):  # fmt: skip
         yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"))
 
@@ -243,12 +243,12 @@ def _footer(now: float) -> Tag:
 
 
 def _text(text: str) -> str:
-    """What others said: short, and nothing in it acts."""
+    """Text from strangers, shortened and escaped."""
     return escape(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...")
 
 
 def _seconds(seconds: float) -> str:
-    """How long something took."""
+    """Format a duration in milliseconds or seconds."""
     if seconds < 0.001:
         return "under 1 ms"
     if seconds < 1:
@@ -257,7 +257,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    """A time that passed, or passes, by its greatest unit or two."""
+    """Format a duration in its largest unit or two."""
     whole = max(0, int(seconds))
     days, rest = divmod(whole, 86400)
     hours, rest = divmod(rest, 3600)
@@ -274,5 +274,5 @@ def _ago(seconds: float) -> Tag:
 
 
 def _number(text: str) -> Tag:
-    """What is not to be broken into lines."""
+    """Text without line breaks."""
     return tag("span", text, class_="n")

@@ -1,4 +1,4 @@
-"""What is posted, as a value, and who takes it."""
+"""POST request as a value, and the protocol of its handler."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from xbot.web.answer import Answer
 
 
 @frozen
-class Posted:
-    """One request that posts something: ``headers`` by their names in small letters."""
+class PostRequest:
+    """One POST request; the names of ``headers`` are in lower case."""
 
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
-class TakesPosts(Protocol):
-    """Who takes what is posted to some paths."""
+class PostHandler(Protocol):
+    """Handles the POST requests to some paths."""
 
     def is_path(self, path: str) -> bool:
-        """Whether something can be posted there."""
+        """Whether it handles ``path``."""
         ...
 
-    def post(self, posted: Posted) -> Deferred[Answer]:
-        """What it is answered; called for such a path only."""
+    def post(self, posted: PostRequest) -> Deferred[Answer]:
+        """Handle a request to one of its paths; fires with the response."""
         ...

@@ -1,4 +1,4 @@
-"""The last hour in numbers, for the charts."""
+"""Samples of the last hour, for the charts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from attrs import frozen
 
 from xbot.model.status import Overview
 
-#: Seconds between two samples, and how many there are.
+#: Seconds between two samples, and number of samples that are kept.
 PERIOD, COUNT = 30.0, 120
 
 
 @frozen
 class Sample:
-    """One moment; ``messages`` and ``commands`` came since the one before, ``lag`` was the worst.
+    """One sample: ``messages`` and ``commands`` since the one before, and the maximum ``lag``.
 
-    ``round_trip`` and ``lag`` are in seconds, ``rooms`` the part of them that we are in.
+    ``round_trip`` and ``lag`` are in seconds. ``rooms`` is the fraction that is joined.
     """
 
     is_online: bool
@@ -29,7 +29,7 @@ class Sample:
 
 
 class Samples:
-    """Takes a sample when told to, and keeps the newest."""
+    """Ring buffer of the newest samples."""
 
     def __init__(self) -> None:
         self.taken: deque[Sample] = deque(maxlen=COUNT)
@@ -38,15 +38,15 @@ class Samples:
         self._lag = 0.0
 
     def got_command(self) -> None:
-        """A run is over."""
+        """Count one finished run."""
         self._commands += 1
 
     def got_lag(self, seconds: float) -> None:
-        """The reactor was late by so much."""
+        """Record that the reactor was late by ``seconds``."""
         self._lag = max(self._lag, seconds)
 
     def take(self, overview: Overview) -> None:
-        """The bot is like this now."""
+        """Take a sample of the present status."""
         messages = _messages(overview.fates)
         before = messages if self._messages is None else self._messages
         link, rooms = overview.link, len(overview.rooms)
@@ -64,5 +64,5 @@ class Samples:
 
 
 def _messages(fates: Mapping[str, int]) -> int:
-    """What was said to us, or in our rooms."""
+    """Number of messages to the bot and in its rooms."""
     return fates.get("dispatched", 0) + fates.get("unmatched", 0)

@@ -1,8 +1,8 @@
-"""HTTP at the edge: which requests are answered at all, and within which bounds.
+"""HTTP server: routing, request limits, security headers, and the Host check.
 
-Every connection has one request and a time limit. Nobody is logged in here: who
-may connect may read. What a browser could be talked into by somebody else's page
-is refused by the name that it asks for.
+Each connection has one request and a time limit. There is no login: every client that
+can connect may read. The check of the Host header stops DNS rebinding, by which a
+foreign web page could make a browser read the status.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPFactory, Request
 
 from xbot.web.answer import Answer
-from xbot.web.posting import Posted, TakesPosts
+from xbot.web.posting import PostHandler, PostRequest
 
-#: So many connections are open at once, and so long, in seconds.
+#: Maximum number of open connections, and of seconds per connection.
 MAX_CONNECTIONS, MAX_SECONDS = 50, 30.0
 
-#: No body is longer. Where none is taken it is read all the same, to answer politely.
+#: Maximum size of a request body, in bytes. A body is always read before the response is sent.
 MAX_BODY = 1 << 20
 
-#: Sent with everything: nothing from elsewhere, no scripts, in nobody's frame, kept by nobody.
+#: Headers of every response: no foreign content, no scripts, no framing.
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,16 +42,16 @@ HEADERS = {
 }
 
 Pages = Mapping[str, Callable[[], Answer]]
-"""What makes the answer, by path."""
+"""Functions that make the response to GET, by path."""
 
 
 class _Request(Request):
-    """One request. It is answered in one piece, and the connection is closed."""
+    """One request. The response is sent in one piece, then the connection is closed."""
 
     has_chunks = is_too_large = is_gone = False
 
     def gotLength(self, length: int | None) -> None:
-        # Twisted would write a body of any length to the disk.
+        # Twisted would buffer a body of any length in a temporary file.
         self.has_chunks = length is None
         self.is_too_large = length is not None and length > MAX_BODY
         self.content = BytesIO()
@@ -66,14 +66,14 @@ class _Request(Request):
 
     def process(self) -> None:
         factory: HttpServer = self.channel.factory
-        # What is still on its way, nobody reads.
+        # One request per connection: ignore pipelined ones.
         self.channel.persistent = False
         factory.answer(self).addCallback(self._got_answer)
 
     def _got_answer(self, answer: Answer) -> None:
         if self.is_gone:
             return
-        # Twisted knows no 421 and no 429.
+        # Twisted has no reason phrases for 421 and 429.
         self.setResponseCode(answer.status, HTTPStatus(answer.status).phrase.encode())
         for name, value in HEADERS.items():
             self.setHeader(name, value)
@@ -89,10 +89,10 @@ class _Request(Request):
 
 
 class HttpServer(HTTPFactory):
-    """Answers with ``pages``.
+    """Serves ``pages`` to GET and HEAD requests.
 
-    ``hosts`` are the names by which we may be asked for, any when it is None.
-    ``door``, where there is one, takes what is posted.
+    ``hosts`` are the accepted values of the Host header, None for any. ``door``, if
+    there is one, handles POST requests.
     """
 
     noisy = False
@@ -103,9 +103,9 @@ class HttpServer(HTTPFactory):
         pages: Pages,
         hosts: frozenset[str] | None,
         reactor: Any,
-        door: TakesPosts | None = None,
+        door: PostHandler | None = None,
     ) -> None:
-        # A limit for the whole connection is kept by Bounded.
+        # No time-out here: Bounded limits the whole connection.
         super().__init__(timeout=cast(Any, None), reactor=reactor)
         self.requestFactory = _Request
         self._pages = pages
@@ -113,10 +113,10 @@ class HttpServer(HTTPFactory):
         self._door = door
 
     def startFactory(self) -> None:
-        """Nothing: Twisted would begin a log of requests, and a timer for it."""
+        """Do nothing: Twisted would start an access log, and a timer for it."""
 
     def stopFactory(self) -> None:
-        """Nothing."""
+        """Do nothing, as startFactory did nothing."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         protocol = super().buildProtocol(addr)
@@ -125,39 +125,39 @@ class HttpServer(HTTPFactory):
         return protocol
 
     def answer(self, request: _Request) -> Deferred[Answer]:
-        """Fires with what ``request`` is answered, whatever it is; never fails."""
+        """Fires with the response to ``request``; never fails."""
         answer: Deferred[Answer] = maybeDeferred(self._answer, request)
         return answer.addErrback(self._got_failure)
 
     def _answer(self, request: _Request) -> Any:
         if request.is_too_large:
-            return Answer.text("nothing here takes that much", 413)
+            return Answer.text(f"the body is too large: more than {MAX_BODY} bytes", 413)
         if request.has_chunks:
-            return Answer.text("say how long it is: send a Content-Length", 411)
-        if not self._is_asked_for(request.requestHeaders.getRawHeaders("host", [])):
-            return Answer.text("this is not the host that was asked for", 421)
+            return Answer.text("the Content-Length is missing", 411)
+        if not self._is_own_host(request.requestHeaders.getRawHeaders("host", [])):
+            return Answer.text("the Host header names another host; see [http] hosts", 421)
         path = request.path.decode("latin-1")
         page = self._pages.get(path)
         if page is not None:
             if request.method not in (b"GET", b"HEAD"):
-                return Answer.text("this can only be read", 405, "GET, HEAD")
+                return Answer.text("only GET and HEAD are allowed here", 405, "GET, HEAD")
             return page()
         if self._door is None or not self._door.is_path(path):
-            return Answer.text("there is nothing here", 404)
+            return Answer.text("not found", 404)
         if request.method != b"POST":
-            return Answer.text("this can only be posted to", 405, "POST")
+            return Answer.text("only POST is allowed here", 405, "POST")
         headers = {
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in request.requestHeaders.getAllRawHeaders()
         }
-        return self._door.post(Posted(path, headers, cast(BytesIO, request.content).read()))
+        return self._door.post(PostRequest(path, headers, cast(BytesIO, request.content).read()))
 
     def _got_failure(self, failure: Failure) -> Answer:
-        self._log.failure("cannot answer a request", failure)
-        return Answer.text("this failed; the log says why", 500)
+        self._log.failure("internal error answering an HTTP request", failure)
+        return Answer.text("internal error; the log has details", 500)
 
-    def _is_asked_for(self, hosts: Sequence[str]) -> bool:
-        """A page whose name suddenly leads to us would be read by its author (DNS rebinding)."""
+    def _is_own_host(self, hosts: Sequence[str]) -> bool:
+        """Whether the Host header is one of ours; against DNS rebinding."""
         if len(hosts) != 1:
             return False
         name = hosts[0].strip().lower()
@@ -168,7 +168,7 @@ class HttpServer(HTTPFactory):
 
 
 class _Limited(ProtocolWrapper):
-    """A connection that ends in time."""
+    """A connection with a time limit."""
 
     factory: Any
     transport: Any
@@ -191,7 +191,7 @@ class _Limited(ProtocolWrapper):
 
 
 class Bounded(WrappingFactory):
-    """Lets ``factory`` have so many connections at once, each for so long."""
+    """Limits the number of connections of ``factory``, and the duration of each."""
 
     noisy = False
     protocol = _Limited

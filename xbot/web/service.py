@@ -1,4 +1,4 @@
-"""The status server: what it tells, kept up to date while it listens."""
+"""StatusServer: status page, health checks, metrics and status.json, with periodic sampling."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from xbot.web.answer import CSS, JSON, SVG, Answer
 from xbot.web.listener import Listener
 from xbot.web.metrics import Metrics
 from xbot.web.page import page
-from xbot.web.posting import TakesPosts
+from xbot.web.posting import PostHandler
 from xbot.web.samples import PERIOD, Samples
 from xbot.web.server import Bounded, HttpServer
 
-#: Seconds between two looks at how late the reactor is.
-BEAT = 1.0
+#: Seconds between two measurements of the reactor's lag.
+LAG_PERIOD = 1.0
 
-#: Seconds that a browser may keep what is the same for all.
+#: How long browsers may cache the static files, in seconds.
 KEEP = 300
 
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class StatusServer:
-    """Listens as ``settings`` say, and tells what ``look`` gives.
+    """Listens as ``settings`` say, and serves the Overview that ``look`` returns.
 
-    A unix socket and an address of the network are asked for by any name,
-    unless ``hosts`` says which; the loopback interface by its own and those.
-    ``door`` takes what is posted.
+    At a unix socket or a network address any Host header is accepted, unless the
+    setting ``hosts`` lists names; at the loopback interface its own names and those.
+    ``door`` handles POST requests.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class StatusServer:
         look: Callable[[], Overview],
         reactor: Any,
         wall_clock: Callable[[], float] = time.time,
-        door: TakesPosts | None = None,
+        door: PostHandler | None = None,
     ) -> None:
         self.settings = settings
         self._look = look
@@ -56,42 +56,42 @@ class StatusServer:
         self._wall_clock = wall_clock
         self._metrics = Metrics(look)
         self._samples = Samples()
-        self._beats = _loop(self._beat, reactor)
-        self._taking = _loop(lambda: self._samples.take(look()), reactor)
+        self._lag_loop = _loop(self._measure_lag, reactor)
+        self._sample_loop = _loop(lambda: self._samples.take(look()), reactor)
         self._began = self._expected = 0.0
         server = HttpServer(self._pages(), _hosts(settings), reactor, door)
-        # A proxy in the socket's group may connect.
+        # Mode 660: a proxy in the socket's group may connect.
         self.listening = Listener(settings.listen, Bounded(server, reactor), reactor, mode=0o660)
 
     def start(self) -> None:
-        """Listen, and look at the bot from time to time."""
+        """Begin to listen and to sample the bot's status."""
         self._began = self._expected = self._clock.seconds()
-        for loop, period in (self._beats, BEAT), (self._taking, PERIOD):
+        for loop, period in (self._lag_loop, LAG_PERIOD), (self._sample_loop, PERIOD):
             loop.start(period).addErrback(self._got_mistake)
         self.listening.start()
 
     def stop(self) -> Deferred[Any]:
-        """End; fires when nobody can connect any more."""
-        for loop in self._beats, self._taking:
+        """Stop; fires when it no longer listens."""
+        for loop in self._lag_loop, self._sample_loop:
             if loop.running:
                 loop.stop()
         return self.listening.stop()
 
     def got_command(self, command: Command) -> None:
-        """A run is over."""
+        """Count one finished run."""
         self._metrics.got_command(command)
         self._samples.got_command()
 
-    def _beat(self) -> None:
+    def _measure_lag(self) -> None:
         now = self._clock.seconds()
         lag = max(0.0, now - self._expected)
-        # The next beat is on the grid of those before, however late this one is.
-        self._expected = now + BEAT - (now - self._began) % BEAT
+        # LoopingCall keeps to its grid, however late this call is.
+        self._expected = now + LAG_PERIOD - (now - self._began) % LAG_PERIOD
         self._metrics.got_lag(lag)
         self._samples.got_lag(lag)
 
     def _got_mistake(self, failure: Any) -> None:
-        Logger("xbot.web").failure("cannot look at the bot", failure)
+        Logger("xbot.web").failure("internal error sampling the bot's status", failure)
 
     def _pages(self) -> dict[str, Callable[[], Answer]]:
         style, icon = _file("style.css", CSS), _file("icon.svg", SVG)

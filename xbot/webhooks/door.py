@@ -21,7 +21,7 @@ from xbot.runtime.failures import Failed
 from xbot.runtime.scope import Unloaded
 from xbot.text.template import DOTTED, Template
 from xbot.web.answer import Answer
-from xbot.web.posting import Posted
+from xbot.web.posting import PostRequest
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
@@ -127,11 +127,11 @@ class Door:
         """Whether something can be posted there."""
         return path in self._webhooks
 
-    def post(self, posted: Posted) -> Deferred[Answer]:
+    def post(self, posted: PostRequest) -> Deferred[Answer]:
         """What ``posted`` is answered, whatever it is."""
         return Deferred.fromCoroutine(self._post(posted))
 
-    async def _post(self, posted: Posted) -> Answer:
+    async def _post(self, posted: PostRequest) -> Answer:
         webhook = self._webhooks.get(posted.path)
         if webhook is None:
             return Answer.text("there is nothing here", 404)
@@ -143,7 +143,7 @@ class Door:
             counts[str(status)] += 1
         return answer
 
-    async def _take(self, webhook: WebhookSettings, posted: Posted) -> Answer:
+    async def _take(self, webhook: WebhookSettings, posted: PostRequest) -> Answer:
         refusal = self._refuse(webhook, posted)
         if refusal is not None:
             return self._told(webhook, refusal)
@@ -179,7 +179,7 @@ class Door:
             answers.failure.raiseException()
         return returned(answers.said)
 
-    def _refuse(self, webhook: WebhookSettings, posted: Posted) -> Answer | None:
+    def _refuse(self, webhook: WebhookSettings, posted: PostRequest) -> Answer | None:
         """Why its contents are no matter, if so."""
         # Nobody without the secret learns more, or uses up the rate of others.
         if webhook.secret is not None:

@@ -4,12 +4,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import part
 from xbot.text.template import DOTTED, InvalidTemplate, Template
-from xbot.webhooks.own import Own
+from xbot.webhooks.own import TemplateReader
 from xbot.webhooks.payload import Part, WrongPayload
 
 
-def own(text: str, key: str | None = None) -> Own:
-    return Own(Template.parse(text, DOTTED.fullmatch), key)
+def own(text: str, key: str | None = None) -> TemplateReader:
+    return TemplateReader(Template.parse(text, DOTTED.fullmatch), key)
 
 
 class OwnTests(SynchronousTestCase):

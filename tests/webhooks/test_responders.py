@@ -113,7 +113,7 @@ class TakenTests(ResponderCase):
 
     def test_nobody(self) -> None:
         """Without the responder, or once it is unloaded, the post may be tried again later."""
-        self.assertEqual(self.post({}), (503, "no responder takes this; try again later"))
+        self.assertEqual(self.post({}), (503, "no responder handles this webhook; try again later"))
         loaded = self.load(webhook("orders")(lambda payload, headers: "x"))
         assert loaded.scope is not None
         loaded.scope.close()

@@ -1,1 +1,1 @@
-"""Saying something through the bot that runs: a socket in its state folder, and who talks to it."""
+"""Control socket in the state folder: client and server of ``xbot say`` and ``xbot status``."""

@@ -1,1 +1,1 @@
-"""What other programs post to us over HTTP, and we say in a room."""
+"""Webhooks: programs post JSON over HTTP, and the bot sends a text to rooms."""

@@ -1,4 +1,4 @@
-"""Alertmanager's messages and Grafana's, which took after them. Pure.
+"""Webhook payloads of Alertmanager and Grafana, which share a format. Pure.
 
 https://prometheus.io/docs/alerting/latest/configuration/#webhook_config (version 4),
 https://grafana.com/docs/grafana/latest/alerting/ (the webhook contact point).
@@ -11,23 +11,23 @@ from collections.abc import Callable, Mapping
 from xbot.webhooks.payload import Part, WrongPayload, line
 from xbot.webhooks.report import Item, Report, key_of
 
-#: What an alert is, in the end.
+#: The states of an alert.
 STATUSES = ("firing", "resolved")
 
-#: So many labels are told, and so much of each.
+#: Maximum number of labels that are shown, and length of each, in characters.
 MAX_LABELS, MAX_LABEL = 6, 80
 
-# Shown already, or of interest to the one who wrote the rule alone.
+# Labels that are left out: shown elsewhere, or only of interest to the rule's author.
 _UNTOLD = frozenset({"alertname", "severity", "prometheus", "monitor", "grafana_folder"})
 
 
 def alertmanager(headers: Mapping[str, str], payload: Part) -> Report:
-    """What a message of Alertmanager says."""
+    """The report of a payload from Alertmanager."""
     return _report(payload, "Alertmanager", lambda alert: alert["generatorURL"].link())
 
 
 def grafana(headers: Mapping[str, str], payload: Part) -> Report:
-    """What a message of Grafana's unified alerting says."""
+    """The report of a payload from Grafana's unified alerting."""
     return _report(payload, "Grafana", _grafana_link)
 
 
@@ -62,7 +62,7 @@ def _item(alert: Part, link: str) -> Item:
         parts.append(f"[{rest}]")
     if link and status == "firing":
         parts.append(link)
-    # A fingerprint is of the labels; before 0.19 there was none.
+    # The fingerprint identifies the labels; Alertmanager before 0.19 sends none.
     who = alert["fingerprint"].text(64) or key_of(sorted(_all_labels(labels)))
     key = key_of("alert", who, status, alert["startsAt"].text(64))
     return Item(key, (" ".join(parts),), str(status).upper())

@@ -1,4 +1,4 @@
-"""What is answered to who posts: each webhook's rules, in the order in which they are checked."""
+"""Door: the HTTP endpoint of all webhooks; authenticates, limits, parses and spools posts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from xbot.web.posting import PostRequest
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
-from xbot.webhooks.own import Own, returned
+from xbot.webhooks.own import TemplateReader, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload, line, parse
 from xbot.webhooks.proof import Proof, prove
 from xbot.webhooks.report import Report
 from xbot.webhooks.spool import Spool
 
-#: What ``template`` can name; the names are :data:`xbot.config.settings.WEBHOOK_TEMPLATES`.
+#: Parsers of the bundled templates, :data:`xbot.config.settings.WEBHOOK_TEMPLATES`, by name.
 READERS = {
     "alertmanager": alertmanager,
     "grafana": grafana,
@@ -40,21 +40,21 @@ READERS = {
 }
 
 
-#: What a post can be answered, for those who count. 500 is a mistake of a responder, or of ours.
+#: HTTP statuses of responses to posts, for the metrics. 500 is a bug in a responder or in xbot.
 STATUSES = ("200", "202", "400", "401", "403", "415", "429", "500", "503")
 
 
-class NobodyTakesIt(XbotError):
-    """No loaded responder takes what is posted to a webhook that is left to one."""
+class NoPostHandler(XbotError):
+    """A webhook with ``template = responder`` was posted to, and no responder handles it."""
 
     def __init__(self) -> None:
-        super().__init__("no responder takes this")
+        super().__init__("no responder handles this webhook")
 
 
-#: What passes, so that who posts may try again.
-_LATER = (TooMuchWaits, FileUnavailable, NobodyTakesIt, Busy, Unloaded, TimeoutError)
+#: Temporary errors: the client may retry.
+_LATER = (TooMuchWaits, FileUnavailable, NoPostHandler, Busy, Unloaded, TimeoutError)
 
-# No responder sees them.
+# Headers that are hidden from responders: signatures and tokens.
 _PROOFS = frozenset(
     {
         "authorization",
@@ -67,11 +67,11 @@ _PROOFS = frozenset(
 
 
 class Door:
-    """Answers what is posted to the paths of webhooks.
+    """PostHandler for the paths of the configured webhooks.
 
-    202 once what it says is durable in the ``spool``, 200 when it says nothing
-    new, and an error with one line that says what is wrong. ``taker`` gives what,
-    of a responder, takes what is posted to the webhook of this name.
+    The response is 202 once the text is durable in the ``spool``, 200 for a duplicate
+    or a post without a text, and else an error with one line that explains it.
+    ``taker(name)`` returns the responder's function for the webhook ``name``, or None.
     """
 
     _log = Logger("xbot.webhooks")
@@ -87,19 +87,19 @@ class Door:
         self._refusals = Cooldown(clock)
         self._taken = TokenBuckets(clock.seconds)
         self._webhooks: dict[str, WebhookSettings] = {}
-        # By name and HTTP status.
+        # By webhook name and HTTP status.
         self._answers: dict[str, Counter[str]] = {}
         self._is_open = False
 
     def posts(self) -> Posts:
-        """What was posted, and what became of it."""
+        """Counts of posts and of their texts, for the status."""
         answers = {name: dict(counts) for name, counts in self._answers.items()}
         return Posts(answers, dict(self._spool.fates), self._spool.unsaid)
 
     def change(self, webhooks: Collection[WebhookSettings]) -> Deferred[None]:
-        """From now on these; fires once what they say can be kept, or that was tried in vain.
+        """Set the webhooks. Fires after the first try to open the spool, if it is needed.
 
-        :raises UnusableSpool: (by the Deferred) when only a person can help.
+        :raises UnusableSpool: (by the Deferred) when retrying cannot help.
         """
         self._set(webhooks)
         if self._is_open or not webhooks:
@@ -108,33 +108,33 @@ class Door:
         return self._spool.open({room for webhook in webhooks for room in webhook.rooms})
 
     def hold(self) -> None:
-        """Say no more: what waits is said by the next process."""
+        """Stop sending; the next process sends what is left in the spool."""
         self._spool.hold()
 
     def close(self) -> Deferred[None]:
-        """Note what has arrived; fires when nothing is left to do."""
+        """Record the messages that were delivered, and close the spool; fires when done."""
         return self._spool.close()
 
     def _set(self, webhooks: Iterable[WebhookSettings]) -> None:
         self._webhooks = {webhook.path: webhook for webhook in webhooks}
-        # From the first on there is a number that the next one is more than.
+        # Counters start at 0, so that a metric exists before its first increment.
         self._answers = {
             webhook.name: self._answers.get(webhook.name, Counter(dict.fromkeys(STATUSES, 0)))
             for webhook in self._webhooks.values()
         }
 
     def is_path(self, path: str) -> bool:
-        """Whether something can be posted there."""
+        """Whether ``path`` is a webhook's."""
         return path in self._webhooks
 
     def post(self, posted: PostRequest) -> Deferred[Answer]:
-        """What ``posted`` is answered, whatever it is."""
+        """Handle one post; fires with the response."""
         return Deferred.fromCoroutine(self._post(posted))
 
     async def _post(self, posted: PostRequest) -> Answer:
         webhook = self._webhooks.get(posted.path)
         if webhook is None:
-            return Answer.text("there is nothing here", 404)
+            return Answer.text("not found", 404)
         counts, status = self._answers[webhook.name], 500
         try:
             answer = await self._take(webhook, posted)
@@ -169,19 +169,20 @@ class Door:
     async def _ask(
         self, webhook: WebhookSettings, payload: Part, headers: Mapping[str, str]
     ) -> Report:
-        """What the responder that takes these posts says."""
+        """Call the responder's function for ``webhook``; return its answers as a report."""
         take = self._taker(webhook.name)
         if take is None:
-            raise NobodyTakesIt
+            raise NoPostHandler
         shown = {name: text for name, text in headers.items() if name not in _PROOFS}
         answers = await take(payload.value, shown)
         if answers.failure is not None:
             answers.failure.raiseException()
-        return returned(answers.said)
+        return report_of_answers(answers.said)
 
     def _refuse(self, webhook: WebhookSettings, posted: PostRequest) -> Answer | None:
-        """Why its contents are no matter, if so."""
-        # Nobody without the secret learns more, or uses up the rate of others.
+        """The refusal by authentication, content type or rate limit; None to go on."""
+        # Authentication first: clients without the secret learn nothing else, and do not
+        # use up the rate limit.
         if webhook.secret is not None:
             proof = prove(webhook.secret, posted.headers, posted.body)
             if proof is Proof.MISSING:
@@ -189,7 +190,7 @@ class Door:
             if proof is Proof.WRONG:
                 return Answer.text("the signature, or the token, is wrong", 403)
         kind = posted.headers.get("content-type", "").partition(";")[0].strip().lower()
-        # A page in a browser cannot send these without asking first.
+        # CSRF: browsers send these content types across origins only after a CORS preflight.
         if kind != "application/json" and not kind.endswith("+json"):
             return Answer.text("the content type must be application/json", 415)
         rate = webhook.rate
@@ -198,7 +199,7 @@ class Door:
         return None
 
     def _told(self, webhook: WebhookSettings, answer: Answer) -> Answer:
-        """Say in the log that it was refused, not too often."""
+        """Log a refusal, with a cooldown per webhook and status; return ``answer``."""
         if self._refusals.allows(f"{webhook.name} {answer.status}"):
             self._log.warn(
                 "webhook {webhook}: refused with {status}: {reason}",
@@ -210,12 +211,12 @@ class Door:
 
 
 def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) -> Report:
-    """What ``webhook`` makes of ``payload``; raises :class:`WrongPayload`."""
+    """Make a report of ``payload`` by the webhook's template; raises :class:`WrongPayload`."""
     reader = READERS.get(webhook.template)
     if reader is not None:
         return reader(headers, payload)
     template = Template.parse(webhook.template, DOTTED.fullmatch)
-    return Own(template, webhook.dedupe_key).read(payload)
+    return TemplateReader(template, webhook.dedupe_key).read(payload)
 
 
 def _refusal(error: Exception) -> Answer:
@@ -224,7 +225,7 @@ def _refusal(error: Exception) -> Answer:
     if isinstance(error, Failed):
         return Answer.text(line(error.answer), 400)
     if isinstance(error, TooMuchWaits):
-        return Answer.text("too much waits to be said; try again later", 503)
-    if isinstance(error, NobodyTakesIt):
-        return Answer.text("no responder takes this; try again later", 503)
+        return Answer.text("too many texts are waiting to be sent; try again later", 503)
+    if isinstance(error, NoPostHandler):
+        return Answer.text("no responder handles this webhook; try again later", 503)
     return Answer.text("this cannot be done now; try again later", 503)

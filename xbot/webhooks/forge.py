@@ -1,4 +1,4 @@
-"""What GitHub's and Gitea's messages say; they differ in a few names. Pure.
+"""Webhook payloads of GitHub and Gitea (Forgejo), which share a format. Pure.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads,
 https://docs.gitea.com/usage/webhooks
@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from xbot.webhooks.payload import Part, WrongPayload, line
 from xbot.webhooks.report import Item, Report
 
-#: So many commits of a push are told, and so much of the names of things.
+#: Maximum number of commits of a push that are shown, and length of names, in characters.
 MAX_COMMITS, MAX_NAME = 5, 100
 
-#: What happens to issues and pull requests and is said; the rest is done all day.
+#: Actions on issues and pull requests that are reported, and their verbs; others are too frequent.
 _TOLD = {
     "opened": "opened",
     "closed": "closed",
@@ -24,20 +24,20 @@ _TOLD = {
     "transferred": "transferred",
 }
 
-#: A push of a new branch comes from this commit, that of a deleted one leads there.
+#: Git's null commit: "before" of a new branch, "after" of a deleted one.
 _NOTHING = "0" * 40
 
 Lines = tuple[str, ...]
-"""What is said; nothing when there is nothing to say."""
+"""Lines of text; empty if the event is not reported."""
 
 
 def github(headers: Mapping[str, str], payload: Part) -> Report:
-    """What a message of GitHub says."""
+    """The report of a payload from GitHub."""
     return _report("GitHub", "x-github-event", "x-github-delivery", headers, payload)
 
 
 def gitea(headers: Mapping[str, str], payload: Part) -> Report:
-    """What a message of Gitea, or Forgejo, says."""
+    """The report of a payload from Gitea or Forgejo."""
     return _report("Gitea", "x-gitea-event", "x-gitea-delivery", headers, payload)
 
 
@@ -50,7 +50,7 @@ def _report(
     lines = _EVENTS.get(event, lambda payload: _other(event, payload))(payload)
     if not lines:
         return Report(())
-    # GitHub says it of each delivery; sent again by hand, it is the same one.
+    # The delivery's ID deduplicates: a manual redelivery has the same one.
     identity = line(headers.get(id_header, ""), MAX_NAME)
     return Report((Item(f"{event} {identity}" if identity else "\n".join(lines), lines),))
 
@@ -126,7 +126,7 @@ def _issue_comment(payload: Part) -> Lines:
 
 def _release(payload: Part) -> Lines:
     release = payload["release"].an_object()
-    # One that is published is also created, and released.
+    # Ignore "created" and "released", which accompany "published".
     if payload["action"].value != "published":
         return ()
     tag, name = release["tag_name"].text(MAX_NAME), release["name"].text(MAX_NAME)
@@ -137,7 +137,7 @@ def _release(payload: Part) -> Lines:
 
 def _workflow_run(payload: Part) -> Lines:
     run = payload["workflow_run"].an_object()
-    # It was requested, and is in progress, before.
+    # Ignore "requested" and "in_progress", which come before.
     if payload["action"].value != "completed":
         return ()
     name = run["name"].text(MAX_NAME) or "a workflow"
@@ -187,7 +187,7 @@ _EVENTS: Mapping[str, Callable[[Part], Lines]] = {
 
 
 def _sentence(payload: Part, what: str, link: str = "") -> str:
-    """In which repository who did what."""
+    """``REPOSITORY: PERSON what LINK``."""
     who = _person(payload) or "somebody"
     return " ".join(filter(None, [f"{_repository(payload)}: {who} {what}", link]))
 

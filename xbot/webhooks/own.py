@@ -1,4 +1,4 @@
-"""What a webhook says by its own template, whoever posts. Pure."""
+"""Reports of a webhook's custom template, and of a responder's answers. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from xbot.webhooks.report import Item, Report, key_of
 
 
 @frozen
-class Own:
+class TemplateReader:
     """Fills in ``template``, whose fields are paths such as ``alert.title``.
 
-    ``key`` is the path of what tells one message from another; without one, its
-    text does.
+    ``key`` is the path of the field that identifies duplicates; without it, equal
+    texts are duplicates.
     """
 
     template: Template
     key: str | None = None
 
     def read(self, payload: Part) -> Report:
-        """What it makes of ``payload``."""
+        """The report of ``payload``; raises :class:`WrongPayload` if all fields are missing."""
         if self.template.fields and not any(
             payload.at(name).text() for name in self.template.fields
         ):
@@ -42,8 +42,8 @@ class Own:
         return key_of("key", value)
 
 
-def returned(texts: Sequence[str]) -> Report:
-    """What is said of texts that a responder made of a post: one thing each."""
+def report_of_answers(texts: Sequence[str]) -> Report:
+    """The report of a responder's answers to a post: one item per text."""
     several = [_lines(text) for text in texts]
     return Report(tuple(Item(key_of("text", lines), lines) for lines in several))
 

@@ -1,7 +1,7 @@
-"""What was posted, as values that can be asked for anything and never surprise. Pure.
+"""Safe access to an untrusted JSON payload. Pure.
 
-Whoever posts may be hostile, or just a stranger whose words a forge hands on.
-What is taken out of here is one harmless line, whatever it was.
+The payload may be hostile, or quote strangers. Missing fields and wrong types never
+raise unless a field is required, and every text comes out as one sanitised line.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from attrs import field, frozen
 
 from xbot.model.errors import XbotError
 
-#: No field is said with more characters, and no link with more.
+#: Maximum length of a field's text, and of a link, in characters.
 MAX_FIELD, MAX_LINK = 400, 500
 
-#: Of a list or an object in a field, so many items are looked at.
+#: Maximum number of items shown of a list or an object in a field.
 MAX_ITEMS = 20
 
-#: Of a list no more parts are looked at, and of an object no more names.
+#: Maximum number of items read of a list, and of names of an object.
 MAX_PARTS, MAX_NAMES = 1000, 100
 
-#: Longer numbers stay the text that they were.
+#: Maximum number of digits of an int; longer ones stay text.
 _MAX_DIGITS = 20
 
-# Like logs.text: controls, what turns the direction of text around, lone
-# surrogates; and what XML 1.0 cannot say.
+# As in logs.text: control characters, bidirectional controls, lone surrogates; and what
+# XML 1.0 does not allow.
 _ACTS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
     "\ufffe\uffff]"
@@ -38,7 +38,7 @@ _ACTS = re.compile(
 
 
 class WrongPayload(XbotError, ValueError):
-    """What was posted is not what it should be. ``reason`` tells the sender what is wrong."""
+    """The payload is invalid. ``reason`` is sent to the client."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -46,8 +46,8 @@ class WrongPayload(XbotError, ValueError):
 
 
 def line(text: str, limit: int = MAX_FIELD) -> str:
-    """``text`` on one line of at most ``limit`` characters, with nothing in it that acts."""
-    # Far more than will be left, so that nothing is done to a megabyte.
+    """``text`` as one sanitised line of at most ``limit`` characters."""
+    # Cut first, so that a megabyte costs nothing.
     shown = _ACTS.sub("", " ".join(text[: 8 * limit].split()))
     is_cut = len(shown) > limit or len(text) > 8 * limit
     return shown[: limit - 1].rstrip() + "\u2026" if is_cut else shown
@@ -55,13 +55,13 @@ def line(text: str, limit: int = MAX_FIELD) -> str:
 
 @frozen
 class Part:
-    """A part of what was posted: ``value`` is None where there is none."""
+    """One value of the payload and its path; ``value`` is None if it is missing."""
 
     value: Any = field(repr=False)
     path: str = ""
 
     def __getitem__(self, name: str) -> Part:
-        """What an object has under ``name``, or a list at that number."""
+        """The member ``name`` of an object, or the item at that index of a list."""
         path = f"{self.path}.{name}" if self.path else name
         found = None
         if isinstance(self.value, dict):
@@ -79,16 +79,16 @@ class Part:
         return part
 
     def text(self, limit: int = MAX_FIELD) -> str:
-        """It on one harmless line; empty where there is nothing."""
+        """The value as one sanitised line; empty if it is missing."""
         return line(_shown(self.value), limit)
 
     def first_line(self, limit: int = MAX_FIELD) -> str:
-        """Of several lines the first that says anything."""
+        """The first line of the text that is not blank, sanitised."""
         text = _scalar(self.value)[: 8 * limit].lstrip()
         return line(text.split("\n", 1)[0], limit)
 
     def link(self) -> str:
-        """It, where it is a link to the web; else nothing."""
+        """The value if it is an http or https URL, else an empty text."""
         text = self.value if isinstance(self.value, str) else ""
         if len(text) > MAX_LINK or not text.isascii() or not text.isprintable() or " " in text:
             return ""
@@ -99,35 +99,35 @@ class Part:
         return text if where.scheme in ("http", "https") and where.netloc else ""
 
     def items(self) -> Iterator[tuple[str, Part]]:
-        """The first names and parts of an object; nothing where it is none."""
+        """The names and values of an object, up to MAX_NAMES; none for other types."""
         if isinstance(self.value, dict):
             for name in islice(self.value, MAX_NAMES):
                 yield name, self[name]
 
     def __len__(self) -> int:
-        """How many items a list has, or an object; 0 where it is neither."""
+        """Number of items of a list or an object; 0 for other types."""
         return len(self.value) if isinstance(self.value, (dict, list)) else 0
 
     def __bool__(self) -> bool:
-        # Empty or not, it is one.
+        # Not by __len__: an empty part is true, too.
         return True
 
-    # What has to be there
+    # Required parts
 
     def needed(self) -> str:
-        """Its text, or :class:`WrongPayload` when it has none."""
+        """The text; raises :class:`WrongPayload` if it is no text, or empty."""
         if not isinstance(self.value, str) or not self.text():
             self._blame("a text")
         return self.text()
 
     def an_object(self) -> Part:
-        """Itself, or :class:`WrongPayload` when it is no object."""
+        """Itself; raises :class:`WrongPayload` if it is no object."""
         if not isinstance(self.value, dict):
             self._blame("an object")
         return self
 
     def parts(self) -> list[Part]:
-        """The first items of the list that it has to be."""
+        """The items of a list, up to MAX_PARTS; raises :class:`WrongPayload` if it is no list."""
         if not isinstance(self.value, list):
             self._blame("a list")
         return [
@@ -141,7 +141,7 @@ class Part:
 
 
 def parse(body: bytes) -> Part:
-    """The object that ``body`` is in JSON, or :class:`WrongPayload`."""
+    """Parse ``body`` as a JSON object, or raise :class:`WrongPayload`."""
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(text, parse_int=_int, parse_constant=_refuse)
@@ -169,7 +169,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _shown(value: object) -> str:
-    """Of what holds others, what it holds that holds nothing itself."""
+    """The value as text; of a list or an object only the scalar items."""
     if isinstance(value, list):
         return ", ".join(filter(None, map(_scalar, value[:MAX_ITEMS])))
     if isinstance(value, dict):

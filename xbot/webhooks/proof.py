@@ -1,4 +1,4 @@
-"""Whether who posts knows the secret: by a signature over the body, or by sending it. Pure."""
+"""Authenticate posts: an HMAC-SHA256 signature of the body, or a bearer token. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from enum import Enum
 
 from xbot.config.settings import Secret
 
-#: GitHub's header (Gitea sends it, too), with what stands before the digits; Gitea's own.
+#: Signature headers and the prefix of their value: GitHub's (also sent by Gitea), and Gitea's.
 _SIGNATURES = (("x-hub-signature-256", "sha256="), ("x-gitea-signature", ""))
 
-#: More than any header that we look at.
+#: Maximum length of a header value that is compared, in characters.
 _MAX_HEADER = 8192
 
 
 class Proof(Enum):
-    """What became of it."""
+    """Result of the authentication."""
 
     GIVEN = "given"
     MISSING = "missing"
@@ -25,9 +25,9 @@ class Proof(Enum):
 
 
 def prove(secret: Secret, headers: Mapping[str, str], body: bytes) -> Proof:
-    """Whether ``headers`` (names in small letters) prove knowledge of ``secret``.
+    """Check that ``headers`` (names in lower case) prove knowledge of ``secret``.
 
-    Where there are signatures, all of them must be right, whatever else is sent.
+    If there are signatures, all of them must be valid, and the bearer token is ignored.
     """
     key = secret.reveal().encode()
     signatures = [(headers[name], before) for name, before in _SIGNATURES if headers.get(name)]
@@ -43,7 +43,7 @@ def prove(secret: Secret, headers: Mapping[str, str], body: bytes) -> Proof:
 
 
 def _same(given: str, wanted: str) -> bool:
-    """Compared in a time that tells nothing of ``wanted`` but its length."""
-    # Headers are latin-1 by now; a secret in UTF-8 came as bytes of it.
+    """Compare in constant time, to reveal nothing of ``wanted`` but its length."""
+    # Headers were decoded as latin-1: restore the bytes, which may be UTF-8.
     data = given[:_MAX_HEADER].encode("latin-1", "replace")
     return hmac.compare_digest(data, wanted.encode())

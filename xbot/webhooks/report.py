@@ -1,4 +1,4 @@
-"""What is to be said of one post, as a value: items that are each said once. Pure."""
+"""Report: the items to send for one post, and their text. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from attrs import frozen
 
 from xbot.model.markup import code
 
-#: One post says no more lines and characters.
+#: Maximum number of lines and characters of one post's text.
 MAX_LINES, MAX_LENGTH = 12, 3000
 
-# What is kept for the line that tells how many more there are.
+# Characters reserved for the line "and N more".
 _MORE = 40
 
 
 @frozen
 class Item:
-    """One thing to be said: lines of text, each harmless, and what tells it from others.
+    """One event: sanitised lines of text, and ``key``, which identifies duplicates.
 
-    ``status`` is a word such as FIRING, by which several are counted.
+    ``status`` is a word such as FIRING, by which items are counted.
     """
 
     key: str
@@ -32,9 +32,9 @@ class Item:
 
 @frozen
 class Report:
-    """All that one post says. ``heading`` is what its items have in common.
+    """The items of one post. ``heading`` is what they have in common.
 
-    ``unseen`` of them the sender left out.
+    ``unseen`` is the number of further items that are not included.
     """
 
     items: tuple[Item, ...]
@@ -42,11 +42,11 @@ class Report:
     unseen: int = 0
 
     def said(self, name: str, items: Sequence[Item], is_code: bool = False) -> str:
-        """``items`` of it, as the webhook ``name`` says them.
+        """Format ``items`` as the text of the webhook ``name``.
 
-        Every line that begins at the margin begins with ``[name]``, so that
-        nobody else's words can look like a line of their own, a command, a
-        fence or what another webhook says.
+        The first line begins with ``[name]`` and all others are indented, or in a code
+        block, so that a stranger's text cannot look like a message of its own, a
+        command, a code fence or another webhook's text.
         """
         is_one = len(items) == 1 and not self.unseen
         lines = _one(items[0]) if is_one else self._several(items)
@@ -82,6 +82,6 @@ def _fitting(lines: Iterable[str], margin: str) -> str:
 
 
 def key_of(*parts: object) -> str:
-    """A short name for what these parts say together."""
+    """SHA-256 of ``parts``, as a key for deduplication."""
     text = json.dumps(parts, sort_keys=True)
     return sha256(text.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""The bundled responders. Each is a model of how to write one; they import the public face only."""
+"""The bundled responders, which are also examples: they use only the public API of xbot."""

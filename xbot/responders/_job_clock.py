@@ -1,4 +1,4 @@
-"""What does jobs at their time, in their author's name, and nothing that is past."""
+"""JobClock: runs jobs at their times with their author's rights; missed times are skipped."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -9,12 +9,12 @@ from xbot import bot, say
 from ._kept_jobs import Job, got_done, kept, next_time
 from ._schedule import Schedule
 
-#: A job that is later than this is not done: the bot was away, or the clock was set.
+#: A job that is later than this is skipped: the bot was away, or the clock was set.
 LATE = timedelta(seconds=60)
 
 
 class JobClock:
-    """Looks again and again what is due. Schedules are in ``zone``."""
+    """Runs due jobs whenever :meth:`look` is called. Schedules are in the time zone ``zone``."""
 
     _log = Logger()
 
@@ -24,7 +24,7 @@ class JobClock:
         self._seen: datetime | None = None
 
     def begin(self) -> None:
-        """What was due while we were away is the past."""
+        """Start; log the jobs that became due while the bot was away as skipped."""
         self._seen = bot.now()
         for name, job in kept():
             last = datetime.fromtimestamp(max(job["ran"], default=job["added"]), UTC)
@@ -33,12 +33,14 @@ class JobClock:
                 self._skip(name, due, "I was away")
 
     def look(self) -> None:
-        """Do what has become due since the last look."""
+        """Run the jobs that became due since the last call."""
         now = bot.now()
         since, self._seen = self._seen or now, now
         is_jump = not timedelta(0) <= now - since <= LATE
         if is_jump:
-            self._log.warn("the clock was set, or stood still: {step}", step=str(now - since))
+            self._log.warn(
+                "the clock jumped by {step}; due jobs are skipped", step=str(now - since)
+            )
             self._next.clear()
             since = min(since, now)
         for name, job in list(kept()):

@@ -1,4 +1,4 @@
-"""The jobs that are kept in the brain: ``{"job 3": {...}}``, and when each is due."""
+"""Storage of jobs in the brain, as ``{"job 3": {...}}``, and their next due times."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -8,17 +8,17 @@ from xbot import Failed, Message, brain
 
 from ._schedule import Schedule
 
-#: Jobs in all, and in one room or of one person; characters of what is said.
+#: Maximum number of jobs in all, and per room and per author; of characters of a job's text.
 MAX_JOBS, MAX_EACH, MAX_TEXT = 200, 20, 500
 
-#: Times at which a job ran that are remembered.
+#: Number of past runs that are stored per job.
 REMEMBERED = 20
 
 Job = dict[str, Any]
 
 
 def keep(message: Message, when: str, text: str, now: datetime) -> str:
-    """A new job of whoever said this, where it was said; gives its name."""
+    """Store a new job of the sender of ``message``, for the same place; return its name."""
     if len(text) > MAX_TEXT:
         raise Failed(f"That is too long: {MAX_TEXT} characters at most.")
     jobs = [job for _, job in kept()]
@@ -40,25 +40,25 @@ def keep(message: Message, when: str, text: str, now: datetime) -> str:
 
 
 def kept() -> Iterator[tuple[str, Job]]:
-    """All jobs by name, in the order in which they were added."""
+    """All jobs by name, in the order of their creation."""
     return ((name, job) for name, job in brain.items() if name != "last")
 
 
 def is_here(job: Job, message: Message) -> bool:
-    """Whether whoever said this can see the job: in its room, and its author in private."""
+    """Whether the sender may see the job: everyone in its room, its author in private."""
     if message.is_public:
         return bool(job["room"] == message.room)
     return message.identity is not None and bool(job["author"] == message.identity)
 
 
 def next_time(job: Job, zone: tzinfo, since: datetime, now: datetime) -> datetime | None:
-    """When it is due after ``since``; never again when it was already, however clocks are set."""
-    # What ran in the far future ran by a clock that was wrong.
+    """The next due time after ``since`` and after all past runs, also if the clock was set back."""
+    # Ignore runs in the far future: the clock was wrong then.
     ran = [at for at in job["ran"] if at <= (now + timedelta(days=1)).timestamp()]
     last = datetime.fromtimestamp(max([since.timestamp(), *ran]), UTC)
     return Schedule(job["when"], zone).after(last)
 
 
 def got_done(name: str, job: Job, due: datetime) -> None:
-    """It is not to be done for this time again."""
+    """Record the run for the time ``due``, so that it is not repeated."""
     brain[name] = {**job, "ran": [*job["ran"], due.timestamp()][-REMEMBERED:]}

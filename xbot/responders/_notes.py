@@ -1,10 +1,10 @@
-"""The notes of one place, in the brain: ``{name: [as it was written, what it is]}``."""
+"""Storage of notes in the brain, per room or person: ``{name: [name as written, text]}``."""
 
 from xbot import Failed, Message, brain
 
 
 def notes_of(message: Message) -> tuple[str, dict[str, list[str]]]:
-    """Where these notes are kept, and what they are. Privately nobody's but the person's."""
+    """The brain key and the notes of the room, or, for a private message, of the sender."""
     if message.is_public and message.room:
         place = f"room {message.room}"
     elif message.identity is None:
@@ -15,7 +15,7 @@ def notes_of(message: Message) -> tuple[str, dict[str, list[str]]]:
 
 
 def told(message: Message, name: str) -> str | None:
-    """What a note says, as it was said; None when there is none."""
+    """The note called ``name`` as a sentence, or None."""
     _, notes = notes_of(message)
     if (note := notes.get(name.casefold())) is None:
         return None

@@ -1,4 +1,4 @@
-"""When a job is due: five fields as in crontab(5), in a time zone."""
+"""Schedule: a cron expression of five fields, as in crontab(5), in a time zone."""
 
 import os
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-#: Jobs are due no more often than that.
+#: Minimum interval between two due times.
 SHORTEST = timedelta(minutes=5)
 
-#: The longest schedule, in characters, and how many of its times, of how long, are looked at.
+#: Maximum length in characters, and number of due times and period that ``check`` examines.
 LONGEST, LOOKED_AT = 100, 500
 WEEK = timedelta(days=8)
 
 
 class Schedule:
-    """``when``, such as ``0 9 * * 1-5``; a ValueError says what is wrong with it.
+    """The schedule ``when``, such as ``0 9 * * 1-5``; ValueError if it is invalid.
 
-    Times of day that a change of the clocks repeats are due the first time, and
-    those that it leaves out right after it, as Debian's cron has it.
+    Daylight saving time as in Debian's cron: a repeated time of day is due once, the
+    first time; a skipped one right after the change.
     """
 
     def __init__(self, when: str, zone: tzinfo) -> None:
@@ -33,15 +33,15 @@ class Schedule:
             raise ValueError(str(error).lower()) from error
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first time that is later, in UTC; None when there is none in 50 years."""
+        """The first due time after ``moment``, in UTC; None if there is none in 50 years."""
         for due in CronSim(self._when, moment.astimezone(self._zone)):
-            # In an hour that comes twice it finds the first one again.
+            # In a repeated hour CronSim finds the first occurrence again: skip it.
             if due > moment:
                 return due.astimezone(UTC)
         return None
 
     def check(self, now: datetime) -> datetime:
-        """The first time after ``now``. A ValueError if there is none, or they come too often."""
+        """The first due time after ``now``; ValueError if there is none, or if too frequent."""
         first = earlier = None
         for due in islice(CronSim(self._when, now.astimezone(UTC)), LOOKED_AT):
             if earlier is not None and due - earlier < SHORTEST:
@@ -57,7 +57,7 @@ class Schedule:
 
 
 def local_zone() -> tzinfo:
-    """The machine's: of $TZ, else of /etc/localtime, else UTC."""
+    """The machine's time zone: $TZ, else /etc/localtime, else UTC."""
     try:
         if name := os.environ.get("TZ", "").removeprefix(":"):
             return ZoneInfo(name)

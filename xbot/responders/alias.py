@@ -1,16 +1,16 @@
-"""``alias``: short names for commands. Whoever says one says the command, with their own rights."""
+"""``alias``: short names for commands, which run with the rights of the person who uses them."""
 
 from xbot import Failed, Message, bot, brain, fallback, respond
 
-#: Aliases, and characters of a name and of a command.
+#: Maximum number of aliases, and of characters of a name and of a command.
 MAX_ALIASES, MAX_NAME, MAX_COMMAND = 200, 40, 400
 
 
 class Alias:
-    """Kept in the brain: ``{name: [as it was written, the command]}``.
+    """Stored in the brain as ``{name: [name as written, command]}``.
 
-    ``allow`` in the ini names who may change them; everyone may use them. They
-    are asked last, so that none hides a command.
+    ``allow`` in the ini names who may change aliases; everyone may use them. Aliases
+    are a fallback, so that none can hide a command.
     """
 
     @respond(
@@ -20,7 +20,7 @@ class Alias:
         example=("alias add hi = ping", "'hi' means: ping"),
     )
     async def add(self, message: Message, name: str, command: str) -> str:
-        """Replaces the one of that name."""
+        """Add an alias, or replace the one of that name."""
         if len(name) > MAX_NAME or len(command) > MAX_COMMAND:
             raise Failed(f"Too long: {MAX_NAME} characters for the name, {MAX_COMMAND} after it.")
         if len(brain) >= MAX_ALIASES and name.casefold() not in brain:
@@ -30,7 +30,7 @@ class Alias:
 
     @respond("alias list", help="all of them", effect=False)
     async def show(self, message: Message) -> str:
-        """By name."""
+        """List all aliases, sorted by name."""
         return "\n".join(f"{name} = {command}" for name, command in sorted(brain.values())) or (
             "There are none."
         )
@@ -42,17 +42,17 @@ class Alias:
         example=("alias remove bye", "There is no alias 'bye'."),
     )
     async def remove(self, message: Message, name: str) -> str:
-        """Whoever added it."""
+        """Remove an alias, also one that another person added."""
         if brain.pop(name.casefold(), None) is None:
             return f"There is no alias {name!r}."
         return f"{name!r} means nothing any more."
 
     @fallback(for_everyone=True)
     async def use(self, message: Message) -> None:
-        """The longest alias that the text begins with; what follows it, follows the command."""
+        """Run the longest alias that the text begins with; further words follow its command."""
         addressed = bot.addressed(message.body, message.room)
         words = (message.body if addressed is None else addressed).split()
-        # Blanks come in any number; a name has only so many characters.
+        # A name of MAX_NAME characters has at most that many words.
         for count in range(min(len(words), MAX_NAME), 0, -1):
             if found := brain.get(" ".join(words[:count]).casefold()):
                 bot.obey(message, " ".join([found[1], *words[count:]]))

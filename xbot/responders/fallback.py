@@ -1,29 +1,30 @@
-"""``fallback``: something was said to the bot that it does not know."""
+"""``fallback``: answer unknown commands with the most similar ones ("did you mean")."""
 
 import re
 from difflib import get_close_matches
 
 from xbot import Jid, Message, bot, fallback
 
-#: As many commands are looked at, and as many of them named.
+#: Maximum number of commands that are compared, and that are suggested.
 MAX_LOOKED_AT, MAX_NAMED = 500, 3
 
-#: How alike a command has to be, from 0 to 1, and how much of a text is looked at:
-#: for what was meant, and for who says it.
+#: Minimum similarity, from 0 to 1. Maximum number of characters that are examined: to find
+#: similar commands, and to recognise another bot.
 NEAR, LONGEST, LONGEST_SAID = 0.7, 60, 1000
 
-#: What bots say to what they do not know; this one among them.
+#: Answers of bots, this one included, to unknown commands. Ignored, against loops between bots.
 _OTHER_BOT = re.compile(
     r"(?i)did you mean|\b(do not|don'?t) (know|understand)\b|(unknown|no such) command|say 'help'"
 )
 
-#: Whoever says a name and goes on talks about the bot as likely as to it.
+#: A message that is clearly addressed: "xbot: ..." or "xbot, ...". A mere name at the
+#: beginning may also talk about the bot.
 _CALLED = re.compile(r"@?\S+\s*[:,]")
 
 
 @fallback(example=("pign", "I do not know 'pign'. Did you mean: ping?"))
 async def suggest(message: Message) -> str | None:
-    """The commands that are nearest to it, of those that the asker may use here."""
+    """Suggest the most similar commands that the sender may use here."""
     addressed = bot.addressed(message.body, message.room)
     text = (message.body if addressed is None else addressed).strip()[:LONGEST]
     said = message.body[:LONGEST_SAID]
@@ -46,7 +47,7 @@ async def suggest(message: Message) -> str | None:
 
 
 def _beginning(usage: str) -> str:
-    """The words of a usage that are said as they stand: ``deploy`` of ``deploy APP``."""
+    """The literal words that a usage begins with: ``deploy`` of ``deploy APP``."""
     words = []
     for word in usage.split()[:3]:
         if not re.fullmatch(r"[^\W\d_A-Z][^A-Z\[\]\"<>|]*", word):
@@ -56,5 +57,5 @@ def _beginning(usage: str) -> str:
 
 
 def _is_a_service(message: Message) -> bool:
-    """Servers and gateways announce things; they ask nothing."""
+    """Whether the sender is a server or gateway: these send announcements, not commands."""
     return not message.room and Jid.parse(message.sender).local is None

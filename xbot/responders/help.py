@@ -1,8 +1,8 @@
-"""``help``: everything that the bot answers to, here and to this asker."""
+"""``help``: list the commands that the sender may use here."""
 
 from xbot import Message, bot, respond
 
-#: Usages that are longer do not push all the help lines to the right.
+#: Maximum width of the usage column, in characters; longer usages overflow it.
 WIDEST = 32
 
 
@@ -14,7 +14,7 @@ WIDEST = 32
     effect=False,
 )
 async def help(message: Message, word: str = "") -> str:
-    """Lists what the asker may use here, one per line, in the order in which it is asked."""
+    """List the commands that contain ``word``, one per line, in the order of the ini."""
     found = [
         (each.usage, each.help)
         for each in bot.commands(message)

@@ -1,4 +1,4 @@
-"""``jobs``: things to say, or to do, at certain times. For those whom the ini names."""
+"""``jobs``: scheduled messages and commands. Needs ``allow`` in the ini."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from ._schedule import Schedule, local_zone
 
 
 class Jobs:
-    """``timezone`` is the one of the schedules; by default it is the machine's own."""
+    """The commands for jobs. ``timezone`` is that of the schedules, by default the machine's."""
 
     def __init__(self, *, timezone: ZoneInfo | None = None) -> None:
         self._zone = timezone or local_zone()
@@ -31,7 +31,7 @@ class Jobs:
         example=('add job "0 9 * * 1-5" standup time!', "job 1: next on"),
     )
     async def add(self, message: Message, when: str, text: str) -> str:
-        """In whose name it runs is who adds it, by the real address."""
+        """Add a job; it runs with the rights of its author, known by the real address."""
         if message.identity is None:
             raise Failed("I cannot see who you are, and jobs are done in your name.")
         if message.room and not message.is_public:
@@ -45,7 +45,7 @@ class Jobs:
 
     @respond("list jobs", help="those of this room, or yours", effect=False)
     async def show(self, message: Message) -> str:
-        """In private those of the asker, wherever."""
+        """List the jobs of this room; in private, the sender's own jobs everywhere."""
         lines = []
         for name, job in kept():
             if is_here(job, message):
@@ -61,7 +61,7 @@ class Jobs:
         help="do it no more, or not for now, or again",
     )
     async def change(self, message: Message, what: str, number: int) -> str:
-        """By its author anywhere, and by whoever may use jobs in its room."""
+        """Delete, suspend or resume a job: for its author, or for any user of jobs in its room."""
         name, what = f"job {number}", what.casefold()
         job = brain.get(name)
         if job is None or not is_here(job, message):

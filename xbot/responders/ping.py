@@ -1,4 +1,4 @@
-"""``ping``: whether the bot is there, in the asker's own tone."""
+"""``ping``: answer pong, in the capitalisation of the sender."""
 
 from xbot import Message, respond
 

@@ -1,4 +1,4 @@
-"""``remember``: small notes of a room, or, in private, of a person."""
+"""``remember``: short notes, per room, or, in private, per person."""
 
 import re
 
@@ -6,18 +6,19 @@ from xbot import Failed, Message, brain, fallback, respond
 
 from ._notes import domain_of, notes_of, told
 
-#: Notes in one room or of one person, and characters of a name and of what it is.
+#: Maximum number of notes per room or person, and of characters of a name and of a text.
 MAX_NOTES, MAX_NAME, MAX_TEXT = 100, 60, 400
 
-#: Rooms and people that have notes; those of one domain have half of them.
+#: Maximum number of rooms and people that have notes; those of one domain have half of them.
 MAX_PLACES = 2000
 
 
 class Remember:
-    """Each place has a memory of its own: ``{name: [as it was written, what it is]}``."""
+    """Notes in the brain: each room or person has ``{name: [name as written, text]}``."""
 
-    # Who says more than a little too much is told so. Without any bound, regex would be
-    # imported at the start for this pattern alone (xbot.matching.cost).
+    # The pattern's bounds are above MAX_NAME and MAX_TEXT, so that longer texts get an error
+    # answer. Without bounds, this pattern alone would need regex at start-up
+    # (xbot.matching.cost).
     @respond(
         r"remember (?P<name>\S.{0,200}?) is (?P<text>\S.{0,1000})",
         usage="remember X is Y",
@@ -26,7 +27,7 @@ class Remember:
         effect=False,
     )
     async def remember(self, message: Message, name: str, text: str) -> str:
-        """Replaces what was there."""
+        """Add a note, or replace the one of that name."""
         place, notes = notes_of(message)
         if len(name) > MAX_NAME or len(text) > MAX_TEXT:
             raise Failed(f"Too long: {MAX_NAME} characters for what, {MAX_TEXT} for what it is.")
@@ -47,12 +48,12 @@ class Remember:
         effect=False,
     )
     async def recall(self, message: Message, name: str) -> str:
-        """As it was said."""
+        """Show a note."""
         return told(message, name) or f"I remember nothing of {name!r}."
 
     @fallback
     async def what_is(self, message: Message) -> str | None:
-        """A question that nobody else answers; if we do not know, others may."""
+        """Answer "what is X?" with a note; without one, pass to the next fallback."""
         asked = re.search(r"(?i)\bwhat('s| is) (?P<name>\S.*?)\s*\?*\s*\Z", message.body)
         return told(message, asked["name"]) if asked else None
 
@@ -64,7 +65,7 @@ class Remember:
         effect=False,
     )
     async def forget(self, message: Message, name: str) -> str:
-        """For good."""
+        """Delete a note."""
         place, notes = notes_of(message)
         if notes.pop(name.casefold(), None) is None:
             return f"I remember nothing of {name!r}."
@@ -76,6 +77,6 @@ class Remember:
 
     @respond("memories", help="all that I remember here", effect=False)
     async def memories(self, message: Message) -> str:
-        """The names alone."""
+        """List the names of all notes."""
         _, notes = notes_of(message)
         return ", ".join(sorted(name for name, _ in notes.values())) or "I remember nothing here."

@@ -1,17 +1,17 @@
-"""``rooms``: where the bot is, and telling it where to be. For those whom the ini names."""
+"""``rooms``: list, join and leave rooms. Needs ``allow`` in the ini."""
 
 from xbot import Failed, Message, bot, respond
 
-#: No more rooms are listed.
+#: Maximum number of rooms that are listed.
 MAX_LISTED = 100
 
 
 class Rooms:
-    """The rooms that the bot wants to be in."""
+    """The commands for rooms."""
 
     @respond("rooms", help="where I am", effect=False)
     async def show(self, message: Message) -> str:
-        """Each with its state, and why where we are not in it."""
+        """List the rooms with their nick, and, if the bot is not in a room, the reason."""
         rooms = bot.overview().rooms
         lines = [
             f"{room.jid} as {room.nick}" + ("" if room.is_joined else f": {room.reason}")
@@ -28,7 +28,7 @@ class Rooms:
         example=("join tea@rooms.example.org as robo", "I am on my way to tea@"),
     )
     async def join(self, message: Message, room: str, nick: str | None = None) -> str:
-        """Remembered until ``leave``, or until the room refuses the bot for good."""
+        """Join a room, and stay until ``leave``, or until the room refuses the bot for good."""
         if message.identity is None:
             raise Failed(
                 "I cannot see who you are, and I note who sends me somewhere; ask me directly."
@@ -43,6 +43,6 @@ class Rooms:
         example=("leave tea@rooms.example.org", "I am not in tea@"),
     )
     async def leave(self, message: Message, room: str) -> str:
-        """Rooms of the ini are not left: a reload would lead back into them."""
+        """Leave a room; refused for rooms of the ini, which a reload would join again."""
         bot.leave(room)
         return f"I left {room}."

@@ -1,4 +1,4 @@
-"""``status``: whether the bot is well, and how long it has been there."""
+"""``status``: connection, number of rooms, uptime and versions."""
 
 import platform
 
@@ -8,7 +8,7 @@ from xbot import Message, __version__, bot, respond
 
 @respond("status", help="how I am", example=("status", "I am"), effect=False)
 async def status(message: Message) -> str:
-    """How many rooms, and none of their names: those who may know them ask ``rooms``."""
+    """Show the status. Room names are left out; ``rooms`` shows them to permitted people."""
     overview = bot.overview()
     refused = sum(room.state == "refused" for room in overview.rooms)
     where = f"in {overview.joined} of {len(overview.rooms)} rooms"
@@ -21,7 +21,7 @@ async def status(message: Message) -> str:
 
 
 def age(seconds: float) -> str:
-    """A length of time in its two largest units: ``3 d 4 h``."""
+    """Format a duration in its two largest units: ``3 d 4 h``."""
     rest = int(seconds)
     parts = []
     for length, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):

@@ -1,4 +1,4 @@
-"""``whoami``: what the bot knows of the asker, which is what rights are decided by."""
+"""``whoami``: show the sender's nick and addresses, by which access rules decide."""
 
 from xbot import Message, respond
 
@@ -11,7 +11,7 @@ from xbot import Message, respond
     effect=False,
 )
 async def whoami(message: Message) -> str:
-    """Nick, address, and real address. The last is not told to a whole room."""
+    """Show nick, address and real address; the real address only in private."""
     lines = [f"You are {message.nick}."] if message.nick else []
     lines.append(f"You write from {message.sender}.")
     if message.identity is None:

@@ -258,7 +258,7 @@ class ExplainTests(CommandCase):
             status, out, errors = self.explain(*arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertTrue(errors)
-        self.assertIn("--as JID, or a room with --room JID", self.explain("hello")[2])
+        self.assertIn("--as JID, or --room JID", self.explain("hello")[2])
         self.assertEqual(self.run_main("explain", "--config", "none", "--as", "a@x", "b")[0], 78)
 
 

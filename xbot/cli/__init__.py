@@ -1,4 +1,4 @@
-"""The ``xbot`` command, a module for each of its commands. The daemon is ``twistd -n xbot``."""
+"""The ``xbot`` command line, one module per subcommand. The daemon is ``twistd -n xbot``."""
 
 from xbot.cli.main import main
 

@@ -1,4 +1,4 @@
-"""``xbot brain``: what responders remember, out and in again."""
+"""``xbot brain``: export the brain to JSON, and import it again."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ from xbot.state.sqlite.file import BrokenFile
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     brain = commands.add_parser("brain", help="export what responders remember, or import it")
-    deeds = brain.add_subparsers(metavar="DEED", required=True)
-    exporting = deeds.add_parser(
+    actions = brain.add_subparsers(metavar="ACTION", required=True)
+    exporting = actions.add_parser(
         "export",
         help="print all of it as JSON",
         description="Prints what responders remember as JSON, by responder, with the time at which"
-        " it expires. It reads the file alone and changes nothing, so the daemon may be running;"
-        " what it remembered in the last second may be missing then. Where nothing was remembered"
-        " yet, the export is empty.",
+        " it expires. It only reads the file, so the daemon may be running; changes of the last"
+        " second may be missing then. If nothing was remembered yet, the export is empty.",
     )
     exporting.set_defaults(command=_export)
-    importing = deeds.add_parser(
+    importing = actions.add_parser(
         "import",
-        help="take in what was exported",
-        description="Takes in what export has printed. What is remembered under the same keys is"
-        " replaced, all else stays. Everything is checked first: with a mistake in it, or without"
-        " room for all of it, nothing is changed. Stop the daemon before.",
+        help="import an export",
+        description="Merges an export into the brain. Values of the same keys are replaced, all"
+        " others stay. The whole file is checked first: if it has an error, or there is no room"
+        " for all of it, nothing is changed. Stop the daemon first.",
     )
-    importing.add_argument("file", metavar="FILE", type=Path, help="the JSON")
+    importing.add_argument("file", metavar="FILE", type=Path, help="the exported JSON")
     importing.set_defaults(command=_import)
-    for deed in (exporting, importing):
-        state.add_to(deed)
+    for action in (exporting, importing):
+        state.add_to(action)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -52,7 +51,7 @@ def _export(options: argparse.Namespace) -> int:
         if not _is_unused(path):
             print(unavailable, file=sys.stderr)
             return 1
-        # Not without a word: it may be the wrong folder.
+        # Print a hint: it may be the wrong folder.
         print(f"{path.parent}: nothing is remembered here yet", file=sys.stderr)
         content = Content([], None, 0)
     print(portable.as_json(content, clocks()), end="")
@@ -60,7 +59,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _is_unused(path: Path) -> bool:
-    """Whether there is the folder, and no file, which is made when there is something for it."""
+    """Whether the folder exists without the file, which is only created at the first write."""
     try:
         return path.name not in os.listdir(path.parent)
     except OSError:

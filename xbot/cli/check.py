@@ -1,4 +1,4 @@
-"""``xbot check``: what is wrong with an ini, or what it comes to."""
+"""``xbot check``: validate an ini, and print a summary or the changes of a reload."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from xbot.model.errors import EXIT_CONFIG
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     check = commands.add_parser(
         "check",
-        help="say what is wrong with an ini, or what it would join and load",
+        help="validate an ini, and print what it would join and load",
         description="Reads the ini as the daemon does, loads its responders, and connects to"
-        f" nothing. Exits with 0, or with {EXIT_CONFIG} when something is wrong with it. What is"
-        " hardly meant (commands that nobody can reach, patterns that may take long, rooms that"
-        " the bot is never in) is a warning.",
+        f" nothing. Exits with 0, or with {EXIT_CONFIG} when the ini is invalid. Prints warnings"
+        " about probable mistakes (commands that cannot be reached, patterns that may be slow,"
+        " rooms that the bot is never in).",
     )
     check.add_argument(
         "file",
@@ -35,7 +35,7 @@ def add_to(commands: Any) -> None:
         "--against",
         type=Path,
         metavar="OTHER",
-        help="say instead what a bot that runs with the ini OTHER would change on a reload",
+        help="print instead what a reload from the ini OTHER to FILE would change",
     )
     check.set_defaults(command=_check)
 
@@ -46,7 +46,7 @@ def _check(options: argparse.Namespace) -> int:
     from xbot.app.service import BotService
 
     loaded = config.load(options.file or config.find())
-    # What the daemon would do, up to connecting.
+    # As the daemon does, but without connecting.
     service = BotService(loaded, reactor, lambda reason: None)
     for remark in service.remarks():
         print(f"warning: {remark}", file=sys.stderr)

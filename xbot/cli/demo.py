@@ -1,4 +1,4 @@
-"""``xbot demo``: a bot, a server and you in this terminal."""
+"""``xbot demo``: chat with a bot on a loopback server, in the terminal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     demo = commands.add_parser(
         "demo",
         help="chat with a bot in this terminal: no server, no account",
-        description="Starts a server for this machine alone, with a bot in a room, and joins you"
-        " to it. What you type is said in the room; what is said there is printed. With input"
-        " from a pipe each line is said, its answers printed, and the demo ends.",
+        description="Starts a server on the loopback interface and a bot in a room, and joins you"
+        " to the room. What you type is sent to the room; its messages are printed. With input"
+        " from a pipe each line is sent, its answers are printed, and the demo ends.",
     )
     demo.add_argument(
         "--verbose", action="store_true", help="print the daemon's log to standard error"

@@ -1,4 +1,4 @@
-"""``xbot explain``: who would answer a text, and why the others would not."""
+"""``xbot explain``: which responder would answer a text, and why the others would not."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from xbot.text.terminal import safe
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     explain = commands.add_parser(
         "explain",
-        help="say who would answer a text, and why the others would not",
-        description="Says which responder would answer TEXT, whether whoever says it may use it,"
-        " what comes before it runs, and why the others would not answer. Reads the ini and loads"
-        " its responders as the daemon does; runs nothing and connects to nothing. Exits with 0,"
-        f" with 1 when nobody would answer, and with {EXIT_CONFIG} when the ini cannot be used.",
+        help="explain which responder would answer a text, and why the others would not",
+        description="Prints which responder would answer TEXT, whether its sender may use it,"
+        " what happens before it runs, and why the others would not answer. Reads the ini and"
+        " loads its responders as the daemon does; runs nothing and connects to nothing. Exits"
+        " with 0, with 1 when no responder would answer, and with"
+        f" {EXIT_CONFIG} when the ini is invalid.",
     )
-    explain.add_argument("text", metavar="TEXT", help="what is said")
+    explain.add_argument("text", metavar="TEXT", help="the text of the message")
     speaker.add_to(explain, None)
     explain.add_argument(
-        "--private", action="store_true", help="through the room, to the bot alone"
+        "--private", action="store_true", help="as a private message through the room"
     )
-    explain.add_argument("--json", action="store_true", help="as one JSON object")
+    explain.add_argument("--json", action="store_true", help="print one JSON object")
     ini.add_to(explain)
     explain.set_defaults(command=_explain)
 

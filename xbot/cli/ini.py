@@ -1,4 +1,4 @@
-"""Which ini a command reads: ``--config``, or the one that the daemon would."""
+"""The option ``--config``: which ini a subcommand reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xbot import config
 
 
 def add_to(parser: argparse._ActionsContainer) -> None:
-    """The option."""
+    """Add the option."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -19,9 +19,9 @@ def add_to(parser: argparse._ActionsContainer) -> None:
 
 
 def path_of(options: argparse.Namespace) -> Path:
-    """Where it is.
+    """The path of the ini: ``--config``, or the daemon's default.
 
-    :raises xbot.model.errors.InvalidConfig: when there is none.
+    :raises xbot.model.errors.InvalidConfig: when there is no default ini.
     """
     path = options.config or config.find()
     assert isinstance(path, Path)

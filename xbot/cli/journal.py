@@ -1,4 +1,4 @@
-"""``xbot journal``: what ran, and what came of it."""
+"""``xbot journal``: list the newest journal entries."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from xbot.state.journal.listing import as_json, as_table
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     journal = commands.add_parser(
         "journal",
-        help="list the commands that ran, and what came of them",
-        description="Lists the newest entries of the journal, the newest last. It reads the file"
-        " alone and changes nothing, so the daemon may be running.",
+        help="list the commands that ran, and their outcomes",
+        description="Lists the newest entries of the journal, oldest first. It only reads the"
+        " file, so the daemon may be running.",
     )
     state.add_to(journal)
     journal.add_argument(
         "-n", type=_count, default=20, metavar="N", help="how many entries (default: 20)"
     )
-    journal.add_argument("--json", action="store_true", help="one JSON object in each line")
+    journal.add_argument("--json", action="store_true", help="print one JSON object per line")
     journal.set_defaults(command=_journal)
 
 

@@ -1,4 +1,4 @@
-"""``xbot COMMAND``: which commands there are."""
+"""``xbot COMMAND``: the argument parser and entry point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMANDS = (check, explain, test, shell, demo, say, journal, brain, status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status."""
+    """Run one command; return the exit status."""
     with output.guarded():
         options = parser().parse_args(arguments)
         try:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of the command line."""
+    """The argument parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="xbot",
         description="Companion of the chat-bot daemon; the daemon itself is run by: twistd -n xbot",

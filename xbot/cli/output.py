@@ -1,4 +1,4 @@
-"""Standard output, which may be closed, full, or unable to show what is printed."""
+"""Robust standard output: closed pipes, full disks, and characters that it cannot encode."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 
 from xbot.text.terminal import show_all
 
-#: As of a program that SIGPIPE ended, and EX_IOERR of sysexits.h.
+#: Exit statuses: as after SIGPIPE in a shell, and EX_IOERR of sysexits.h.
 EXIT_PIPE, EXIT_FULL = 128 + signal.SIGPIPE, 74
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Print inside: what the terminal cannot show is escaped.
+    """Context manager for printing: escape characters that stdout cannot encode.
 
-    Where nobody reads any more the process exits without a word
-    (:data:`EXIT_PIPE`), on a full disk with one (:data:`EXIT_FULL`).
+    On a closed pipe the process exits silently with :data:`EXIT_PIPE`, on a full disk
+    with an error message and :data:`EXIT_FULL`.
     """
     show_all(sys.stdout)
     try:
         try:
             yield
         finally:
-            # It is closed where the shell says >&-.
+            # None: the shell closed it with >&-.
             if sys.stdout is not None:
                 sys.stdout.flush()
     except OSError as error:
@@ -41,7 +41,7 @@ def guarded() -> Iterator[None]:
 
 
 def _forget() -> None:
-    # Python would try once more in the end, and complain.
+    # Redirect stdout to /dev/null: at exit Python would flush again, and print an error.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""``xbot say``: what a script has to say, in a room."""
+"""``xbot say``: send a text to a room through the running bot, for scripts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from xbot.control.client import NotRunning, ask
 from xbot.control.protocol import MAX_TEXT, MAX_TIMEOUT, BadRequest, Request, Result
 from xbot.text import durations
 
-#: Of sysexits.h: nothing was said (data), nobody is there, it will be said later.
+#: Exit statuses of sysexits.h: refused (EX_DATAERR), no bot answers (EX_UNAVAILABLE), queued
+#: for later (EX_TEMPFAIL).
 EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_QUEUED = 65, 69, 75
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     say = commands.add_parser(
         "say",
-        help="say something in a room, through the bot that runs",
-        description="Says a text in a room of the bot that runs, and waits until the server has"
-        f" it. Exits with 0 then; with {EXIT_QUEUED} when it was taken and will be said, but was"
-        f" not yet; with {EXIT_REFUSED} when it was not taken; with {EXIT_UNAVAILABLE} when no bot"
+        help="send a text to a room, through the running bot",
+        description="Sends a text to a room of the running bot, and waits until the server has"
+        f" it. Exits with 0 then; with {EXIT_QUEUED} when the text is queued and will be sent"
+        f" later; with {EXIT_REFUSED} when it was refused; with {EXIT_UNAVAILABLE} when no bot"
         " answers. Run it as the bot's user or as root.",
     )
     say.add_argument("room", metavar="ROOM", help="the room's JID")
@@ -30,7 +31,7 @@ def add_to(commands: Any) -> None:
         "text",
         metavar="TEXT",
         nargs="?",
-        help="what to say (default: standard input, to its end)",
+        help="the text (default: read it from standard input)",
     )
     say.add_argument(
         "--timeout",
@@ -68,7 +69,7 @@ def _say(options: argparse.Namespace) -> int:
         return _fail(f"not said yet: {reply.reason}; it will be as soon as it can", EXIT_QUEUED)
     if reply.result is Result.REFUSED:
         return _fail(f"not said: {reply.reason}", EXIT_REFUSED)
-    return _fail(f"nobody knows whether it was said: {reply.reason}", EXIT_UNAVAILABLE)
+    return _fail(f"it is not known whether it was said: {reply.reason}", EXIT_UNAVAILABLE)
 
 
 def _fail(reason: str, status: int) -> int:

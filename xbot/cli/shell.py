@@ -1,4 +1,4 @@
-"""``xbot shell``: talk to the responders of an ini, without a server."""
+"""``xbot shell``: use the responders of an ini in the terminal, without a server."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from xbot.cli import ini, speaker
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     shell = commands.add_parser(
         "shell",
         help="talk to the responders of an ini: no server, no account",
         description="Loads the responders of an ini as the daemon does, and lets you talk to them"
-        " in this terminal, alone with the bot or in a room. What they do, they do: programs run."
-        " A bot that runs is not touched: journal and brain are in a folder that is removed in the"
-        " end, or in the one that --state names. With input from a pipe each line is said, its"
-        " answers are printed, and the shell ends.",
+        " in this terminal, in private or in a room. Their effects are real: programs run. A"
+        " running bot is not affected: journal and brain are in a temporary folder, or in the"
+        " one that --state names. With input from a pipe each line is sent, its answers are"
+        " printed, and the shell ends.",
     )
     ini.add_to(shell)
     speaker.add_to(shell, YOU)
@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
         "--state",
         type=Path,
         metavar="FOLDER",
-        help="a folder for journal and brain that stays; not that of a bot that runs",
+        help="a permanent folder for journal and brain; not the one of a running bot",
     )
     shell.add_argument(
         "--verbose", action="store_true", help="print the whole log to standard error"

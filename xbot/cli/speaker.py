@@ -1,4 +1,4 @@
-"""Who speaks to the bot, and where: ``--as``, ``--room``, ``--nick``, ``--affiliation``."""
+"""Options for the sender of a message: ``--as``, ``--room``, ``--nick``, ``--affiliation``."""
 
 from __future__ import annotations
 
@@ -11,35 +11,34 @@ from xbot.model.speech import message_of
 
 
 def add_to(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """The options; ``default`` is who speaks, None for somebody whom the room hides."""
+    """Add the options; ``default`` is the sender's JID, None for one that the room hides."""
     parser.add_argument(
         "--as",
         dest="jid",
         type=_jid,
         default=default,
         metavar="JID",
-        help="who speaks: their real address"
-        f" (default: {default or 'somebody whom the room hides'})",
+        help=f"the sender's real JID (default: {default or 'hidden, as in a semi-anonymous room'})",
     )
     parser.add_argument(
-        "--room", type=_jid, metavar="JID", help="in this room (default: to the bot alone)"
+        "--room", type=_jid, metavar="JID", help="the room (default: a private message)"
     )
-    parser.add_argument("--nick", help="what they are called in the room")
+    parser.add_argument("--nick", help="the sender's nick in the room")
     parser.add_argument(
         "--affiliation",
         choices=("owner", "admin", "member", "none"),
         default="none",
-        help="what they are in the room",
+        help="the sender's affiliation with the room (default: none)",
     )
 
 
 def speaker_of(options: argparse.Namespace) -> dict[str, Any]:
     """``sender``, ``room``, ``nick`` and ``affiliation``, as ``message_of`` takes them.
 
-    :raises ValueError: when they do not fit together.
+    :raises ValueError: when they contradict each other.
     """
     if options.jid is None and options.room is None:
-        raise ValueError("who says it? name somebody with --as JID, or a room with --room JID")
+        raise ValueError("the sender is missing: use --as JID, or --room JID for a hidden one")
     hidden = "somebody" if options.room and not options.jid else None
     speaker = {
         "sender": options.jid,

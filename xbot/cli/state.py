@@ -1,4 +1,4 @@
-"""Where a command finds the state folder: ``--config`` or ``--state``."""
+"""The options ``--config`` and ``--state``: where a subcommand finds the state folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xbot.cli import ini
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    """The two options, of which one at most can be given."""
+    """Add the two options, which exclude each other."""
     where = parser.add_mutually_exclusive_group()
     ini.add_to(where)
     where.add_argument(
@@ -19,9 +19,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def state_of(options: argparse.Namespace) -> Path:
-    """The folder as it was named, or as the ini says.
+    """The state folder: ``--state``, or that of the ini.
 
-    :raises xbot.model.errors.InvalidConfig: when the ini is none.
+    :raises xbot.model.errors.InvalidConfig: when the ini is invalid.
     """
     state = options.state or config.load(ini.path_of(options)).bot.state
     assert isinstance(state, Path)

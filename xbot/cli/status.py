@@ -1,4 +1,4 @@
-"""``xbot status``: how the bot that runs is, in one line."""
+"""``xbot status``: print the status of the running bot in one line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from xbot.control.protocol import Result
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     status = commands.add_parser(
         "status",
-        help="say how the bot that runs is",
-        description="Prints in one line how the bot that runs is. Exits with 0 when it is logged in"
-        f" and in all rooms of its ini, with {EXIT_QUEUED} when it is not, and with"
+        help="print the status of the running bot",
+        description="Prints the status of the running bot in one line. Exits with 0 when it is"
+        f" logged in and in all rooms of its ini, with {EXIT_QUEUED} when it is not, and with"
         f" {EXIT_UNAVAILABLE} when no bot answers. Run it as the bot's user or as root.",
     )
     state.add_to(status)

@@ -1,4 +1,4 @@
-"""``xbot test``: transcripts played to the bot of an ini."""
+"""``xbot test``: play transcripts to the bot of an ini, and compare its answers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from xbot.model.errors import EXIT_CONFIG
 
 
 def add_to(commands: Any) -> None:
-    """The command and its options."""
+    """Add the subcommand and its options."""
     test = commands.add_parser(
         "test",
         help="play transcripts to the bot of an ini",
         description="Plays conversations written in plain text (alice> xbot: ping, and below it"
-        " xbot< pong) to the bot of an ini, without a server, and compares what it says. What the"
-        " responders do, they do: programs run. Journal and brain are in memory, and time passes"
-        " only where the transcript says so. Exits with 0, with 1 when something else was said,"
-        f" and with {EXIT_CONFIG} when the ini or a transcript cannot be used.",
+        " xbot< pong) to the bot of an ini, without a server, and compares its answers. The"
+        " effects of responders are real: programs run. Journal and brain are in memory, and time"
+        " passes only where the transcript says so. Exits with 0, with 1 when an answer differs,"
+        f" and with {EXIT_CONFIG} when the ini or a transcript is invalid.",
     )
     test.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a transcript")
     ini.add_to(test)
@@ -33,7 +33,7 @@ def _test(options: argparse.Namespace) -> int:
     from xbot.testing.transcript import read
 
     of_bot = ini.path_of(options)
-    # All are read first: what cannot be read is told before anything runs.
+    # Read all transcripts first: report errors in them before anything runs.
     transcripts = {path: read(path) for path in options.files}
     wrong = 0
     for path, scenes in transcripts.items():

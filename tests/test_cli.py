@@ -229,7 +229,7 @@ class ExplainTests(CommandCase):
         self.assertIn("denied: deploy (deploy APP): allow does not include a@x\n", out)
         self.assertIn("rates: 4 in 20 s of one sender\n", out)
         _, out, _ = self.explain("--room", "other@x", "xbot: deploy web")
-        self.assertIn("who this is cannot be known here", out)
+        self.assertIn("the sender's real address is hidden here", out)
 
     def test_nobody(self) -> None:
         """Where nobody answers it exits with 1."""

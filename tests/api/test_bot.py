@@ -1,4 +1,4 @@
-"""What :mod:`xbot.api.bot` and :mod:`xbot.engine.bot` promise beyond what the bundled ones use."""
+"""Tests of :mod:`xbot.api.bot` and :mod:`xbot.engine.bot`, besides the bundled responders'."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.api.decorators` promises."""
+"""Tests of :mod:`xbot.api.decorators`."""
 
 from __future__ import annotations
 

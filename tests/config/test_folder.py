@@ -1,4 +1,4 @@
-"""The folder of responders, as the ini names it."""
+"""Tests of :mod:`xbot.config.folder`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of :mod:`xbot.config`, and of what it reads with."""
+"""Tests of :mod:`xbot.config.reader` and the modules below it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one configuration to another."""
+"""Tests of :mod:`xbot.config.reload_plan`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.config.scripts` promises."""
+"""Tests of :mod:`xbot.config.scripts`."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""``[webhook NAME]`` in the ini."""
+"""Tests of :mod:`xbot.config.webhooks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``xbot say``, against a daemon of this machine alone."""
+"""Tests of ``xbot say`` with a running daemon on the loopback server."""
 
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""One line of JSON each way."""
+"""Tests of :mod:`xbot.control.protocol`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The daemon's end, in memory."""
+"""Tests of :mod:`xbot.control.server`, over an in-memory transport."""
 
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport

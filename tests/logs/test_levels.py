@@ -1,4 +1,4 @@
-"""What is logged."""
+"""Tests of :mod:`xbot.logs.levels`."""
 
 from importlib.util import find_spec
 

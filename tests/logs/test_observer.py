@@ -1,4 +1,4 @@
-"""Twisted's log, written to a stream."""
+"""Tests of :mod:`xbot.logs.observer`."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""One event as one record."""
+"""Tests of :mod:`xbot.logs.record`."""
 
 import json
 

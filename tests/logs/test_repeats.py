@@ -1,4 +1,4 @@
-"""The same record again and again."""
+"""Tests of :mod:`xbot.logs.repeats`."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.model.access` promises."""
+"""Tests of :mod:`xbot.model.access`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class WhoTests(TestCase):
             access.objection(elsewhere), "allow does not include alice@elsewhere.example"
         )
         for rules in (access, Access(allow=whom("@example.org"))):
-            self.assertIn("who this is cannot be known", rules.objection(STRANGER) or "")
+            self.assertIn("real address is hidden", rules.objection(STRANGER) or "")
 
     def test_affiliations(self) -> None:
         """What the room says of somebody counts by these words alone, and in a room alone."""

@@ -1,4 +1,4 @@
-"""Not again so soon."""
+"""Tests of :mod:`xbot.model.cooldown`."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.model.markup` promises."""
+"""Tests of :mod:`xbot.model.markup`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Who is named."""
+"""Tests of :mod:`xbot.model.people`."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""Names for what is sent."""
+"""Tests of :mod:`xbot.model.random_ids`."""
 
 import re
 

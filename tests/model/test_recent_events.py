@@ -1,4 +1,4 @@
-"""What happened lately."""
+"""Tests of :mod:`xbot.model.recent_events`."""
 
 from twisted.trial import unittest
 

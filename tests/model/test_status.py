@@ -1,4 +1,4 @@
-"""How the bot is, in words."""
+"""Tests of :mod:`xbot.model.status`."""
 
 from twisted.trial import unittest
 

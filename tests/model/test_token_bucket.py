@@ -1,4 +1,4 @@
-"""What :mod:`xbot.model.token_bucket` promises."""
+"""Tests of :mod:`xbot.model.token_bucket`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.process.shutdown` promises."""
+"""Tests of :mod:`xbot.process.shutdown`."""
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock

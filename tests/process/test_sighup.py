@@ -1,4 +1,4 @@
-"""SIGHUP, as a service."""
+"""Tests of :mod:`xbot.process.sighup`."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.process.steady_clock` promises."""
+"""Tests of :mod:`xbot.process.steady_clock`."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What systemd is told."""
+"""Tests of :mod:`xbot.process.systemd`."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from xbot.process.systemd import PERIOD, Notifier, Systemd
 
 
 class Manager:
-    """A service manager that keeps what it is told."""
+    """Fake service manager that records its notifications."""
 
     def __init__(self, address):
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

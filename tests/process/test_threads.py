@@ -1,4 +1,4 @@
-"""What :mod:`xbot.process.threads` promises."""
+"""Tests of :mod:`xbot.process.threads`."""
 
 import threading
 from functools import partial

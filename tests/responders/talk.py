@@ -1,4 +1,4 @@
-"""A bot with the bundled responders, to talk to: all of it is real but the chat service."""
+"""Test harness: a bot with the bundled responders; only the chat adapter is fake."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def bundled(name: str, access: Access = ONLY_ALICE, **own: str) -> ResponderSett
 
 
 class FakeAdapter:
-    """Is at once in the rooms that it joins. ``people`` are nick and affiliation, by address."""
+    """Fake adapter that joins rooms at once. ``people`` are nick and affiliation, by address."""
 
     def __init__(self) -> None:
         self.rooms = {ROOM: "xbot"}
@@ -76,7 +76,7 @@ class FakeAdapter:
 
 
 class Talk(TestCase):
-    """A test that talks; :meth:`begin` makes the bot, ``now`` is its time of day."""
+    """Test case that talks to a bot; :meth:`begin` creates it, ``now`` is its time of day."""
 
     def setUp(self) -> None:
         self.now = NOW

@@ -1,4 +1,4 @@
-"""What the ``alias`` responder promises."""
+"""Tests of the ``alias`` responder."""
 
 from attrs import evolve
 

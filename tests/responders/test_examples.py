@@ -1,4 +1,4 @@
-"""The bundled responders as a whole."""
+"""Tests of the bundled responders as a whole, and of their examples."""
 
 from tests.responders.talk import ALICE, Talk, bundled
 from xbot.config.options import BUNDLED, CLOSED, OPEN

@@ -1,4 +1,4 @@
-"""What the ``fallback`` responder promises, and the order of several."""
+"""Tests of the ``fallback`` responder, and of the order of several."""
 
 from attrs import evolve
 

@@ -1,4 +1,4 @@
-"""What the ``help`` responder promises."""
+"""Tests of the ``help`` responder."""
 
 from attrs import evolve
 

@@ -1,4 +1,4 @@
-"""What the ``jobs`` responder promises, on a clock of its own."""
+"""Tests of the ``jobs`` responder, with a fake clock."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

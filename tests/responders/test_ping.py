@@ -1,4 +1,4 @@
-"""What the ``ping`` responder promises."""
+"""Tests of the ``ping`` responder."""
 
 from twisted.trial.unittest import TestCase
 

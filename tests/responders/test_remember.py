@@ -1,4 +1,4 @@
-"""What the ``remember`` responder promises."""
+"""Tests of the ``remember`` responder."""
 
 from tests.responders.talk import ALICE, BOB, Talk
 from xbot.responders import remember

@@ -1,4 +1,4 @@
-"""What the ``rooms`` responder promises."""
+"""Tests of the ``rooms`` responder."""
 
 from tests.responders.talk import ALICE, BOB, ROOM, Talk, bundled
 from xbot.model.access import Access

@@ -1,4 +1,4 @@
-"""What the ``status`` responder promises."""
+"""Tests of the ``status`` responder."""
 
 from tests.responders.talk import ROOM, Talk
 from xbot import __version__

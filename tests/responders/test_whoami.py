@@ -1,4 +1,4 @@
-"""What the ``whoami`` responder promises."""
+"""Tests of the ``whoami`` responder."""
 
 from attrs import evolve
 from twisted.trial.unittest import TestCase

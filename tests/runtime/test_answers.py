@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.answers` promises."""
+"""Tests of :mod:`xbot.runtime.answers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.failures` promises."""
+"""Tests of :mod:`xbot.runtime.failures`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.scope` and :mod:`xbot.api.context` promise."""
+"""Tests of :mod:`xbot.runtime.scope` and :mod:`xbot.api.context`."""
 
 from __future__ import annotations
 

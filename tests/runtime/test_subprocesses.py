@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.subprocesses` promises, with real child processes."""
+"""Tests of :mod:`xbot.runtime.subprocesses`, with real child processes."""
 
 import os
 import signal

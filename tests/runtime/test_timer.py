@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.timer` promises."""
+"""Tests of :mod:`xbot.runtime.timer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.runtime.unflushed` promises."""
+"""Tests of :mod:`xbot.runtime.unflushed`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.text.durations` promises."""
+"""Tests of :mod:`xbot.text.durations`."""
 
 from twisted.trial.unittest import TestCase
 

@@ -1,4 +1,4 @@
-"""SASLprep."""
+"""Tests of :mod:`xbot.text.saslprep`."""
 
 from hypothesis import given
 from hypothesis import strategies as st

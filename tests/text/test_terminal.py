@@ -1,4 +1,4 @@
-"""What a terminal is shown."""
+"""Tests of :mod:`xbot.text.terminal`."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""``python -m tests.web PORT NAME``: the status server, telling of the good day or the bad one."""
+"""``python -m tests.web PORT NAME``: serve the status page of a scene (good or hostile)."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A bot as the status server sees it: a good day, and one on which everything is hostile."""
+"""Scenes for the status server: a good day, and one with hostile data everywhere."""
 
 import random
 

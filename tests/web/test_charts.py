@@ -1,4 +1,4 @@
-"""Small pictures of numbers."""
+"""Tests of :mod:`xbot.web.charts`."""
 
 from twisted.trial import unittest
 

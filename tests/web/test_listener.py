@@ -1,4 +1,4 @@
-"""A place where others may connect."""
+"""Tests of :mod:`xbot.web.listener`."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ from xbot.web.listener import RETRY, Listener
 
 
 class Taken(MemoryReactorClock):
-    """A reactor on whose machine each port is taken for a while."""
+    """Fake reactor on which each port is in use for a while."""
 
     tries = 0
 
@@ -136,7 +136,7 @@ class SocketTests(unittest.TestCase):
 
 
 class _WithClock:
-    """The real reactor, but for its time."""
+    """The real reactor with a fake clock."""
 
     def __init__(self, real):
         self.callLater = Clock().callLater

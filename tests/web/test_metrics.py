@@ -1,4 +1,4 @@
-"""The bot's numbers, read as Prometheus reads them."""
+"""Tests of :mod:`xbot.web.metrics`, parsed as Prometheus does."""
 
 from attrs import evolve
 from prometheus_client import REGISTRY

@@ -1,4 +1,4 @@
-"""The page for people."""
+"""Tests of :mod:`xbot.web.page`."""
 
 from html.parser import HTMLParser
 
@@ -19,7 +19,7 @@ KNOWN = frozenset(
 
 
 class Reader(HTMLParser):
-    """What a browser sees: the elements, their attributes and the text."""
+    """HTML parser that collects the elements, their attributes and the text."""
 
     def __init__(self, body):
         super().__init__()

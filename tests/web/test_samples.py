@@ -1,4 +1,4 @@
-"""The last hour in numbers."""
+"""Tests of :mod:`xbot.web.samples`."""
 
 from attrs import evolve
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""HTTP at the edge, in memory."""
+"""Tests of :mod:`xbot.web.server`, over an in-memory transport."""
 
 import gc
 
@@ -135,7 +135,7 @@ class AnyHostTests(ServerCase):
 
 
 class FalseDoor:
-    """Takes what is posted to /webhook/x, and answers when told to."""
+    """Fake PostHandler for /webhook/x, which responds when the test tells it to."""
 
     def __init__(self):
         self.posted = []

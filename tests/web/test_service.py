@@ -1,4 +1,4 @@
-"""The status server."""
+"""Tests of :mod:`xbot.web.service`."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Vendors' messages, with all the fields that they document."""
+"""Sample payloads of the vendors, with all documented fields."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Alertmanager's messages, and Grafana's."""
+"""Tests of :mod:`xbot.webhooks.alerts`."""
 
 from copy import deepcopy
 

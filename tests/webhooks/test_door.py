@@ -1,4 +1,4 @@
-"""What is answered to who posts."""
+"""Tests of :mod:`xbot.webhooks.door`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPEN = WebhookSettings("own", "/webhook/own", (ROOM,), "{alert.title}")
 
 
 class FalseSpool:
-    """Remembers what it was to keep; ``problem`` is what it fails with."""
+    """Fake spool that records what it was given; ``problem`` is the error it fails with."""
 
     unsaid = 0
 

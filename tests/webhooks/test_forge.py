@@ -1,4 +1,4 @@
-"""GitHub's messages, and Gitea's."""
+"""Tests of :mod:`xbot.webhooks.forge`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Templates of one's own."""
+"""Tests of :mod:`xbot.webhooks.own`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

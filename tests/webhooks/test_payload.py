@@ -1,4 +1,4 @@
-"""What was posted can be asked for anything."""
+"""Tests of :mod:`xbot.webhooks.payload`."""
 
 import json
 

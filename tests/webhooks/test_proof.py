@@ -1,4 +1,4 @@
-"""Who knows the secret."""
+"""Tests of :mod:`xbot.webhooks.proof`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

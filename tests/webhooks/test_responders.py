@@ -1,4 +1,4 @@
-"""Webhooks that are left to a responder."""
+"""Tests of webhooks with ``template = responder``."""
 
 from __future__ import annotations
 

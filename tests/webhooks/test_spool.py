@@ -1,4 +1,4 @@
-"""What webhooks have to say, on a real disk and a false clock."""
+"""Tests of :mod:`xbot.webhooks.spool`, on a real disk and with a fake clock."""
 
 from __future__ import annotations
 

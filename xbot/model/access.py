@@ -73,13 +73,13 @@ class Access:
         who = message.identity if identity_of(message) is not None else None
         if self.deny is not None:
             if who is None:
-                return "who this is cannot be known here, and deny might mean them"
+                return "the sender's real address is hidden here, and deny might name it"
             if self.deny.includes(message):
                 return f"deny includes {who}"
         if self.allow is None or self.allow.includes(message):
             return None
         if who is None:
-            return "who this is cannot be known here, and allow does not include everyone"
+            return "the sender's real address is hidden here, and allow does not include everyone"
         return f"allow does not include {who}"
 
 

@@ -30,7 +30,9 @@ def message_of(
     jid = Jid.parse(sender) if sender is not None else None
     if room is None:
         if jid is None:
-            raise ValueError("outside of a room it is known who speaks; say who, or name a room")
+            raise ValueError(
+                "outside of a room the sender is always known: give a sender or a room"
+            )
         if nick is not None or private or affiliation != "none":
             raise ValueError("nick, affiliation and private belong to a room; name one")
         identity = str(jid.bare)
@@ -40,7 +42,7 @@ def message_of(
         raise ValueError(f"{room} is no room: a room's JID is ROOM@SERVICE")
     nick = nick or (jid.local if jid is not None else None)
     if not nick:
-        raise ValueError("somebody in a room has a nick; name it")
+        raise ValueError("a sender in a room needs a nick: give one")
     return Message(
         str(place.with_resource(nick)),
         to,

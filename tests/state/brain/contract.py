@@ -1,4 +1,4 @@
-"""What every brain does."""
+"""Contract tests for every implementation of IBrain."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SMALL = Bounds(keys=4, size=200, keys_in_all=6, size_in_all=300)
 
 
 class BrainReactor(Clock):
-    """A clock that is a reactor in so far as a brain needs one."""
+    """A fake clock with the reactor methods that a brain needs."""
 
     def callFromThread(self, function: Callable[..., Any], *args: Any) -> None:
         self.callLater(0, function, *args)
 
 
 class Contract:
-    """``make`` gives an open brain, whose time is ``clock``; ``restarted`` the next process's."""
+    """``make`` creates an open brain on ``clock``; ``restarted`` the one of the next process."""
 
     clock: BrainReactor
     make: Callable[..., Any]

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.brain.brain` promises: the contract, on a disk, whatever becomes of it."""
+"""Tests of :mod:`xbot.state.brain.brain`: the contract, on a disk that may fail."""
 
 from __future__ import annotations
 
@@ -654,7 +654,7 @@ class AnyLifeTests(SynchronousTestCase):
 
 
 class _World:
-    """A brain and what it should be: dicts of values, and when they expire."""
+    """A brain and its model: dicts of values, and their expiry."""
 
     def __init__(self, case: SynchronousTestCase, path: Path) -> None:
         self.case = case

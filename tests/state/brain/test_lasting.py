@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.brain.lasting` promises."""
+"""Tests of :mod:`xbot.state.brain.lasting`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

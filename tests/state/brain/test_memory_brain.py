@@ -1,4 +1,4 @@
-"""What :mod:`xbot.testing.brain` promises: the contract, and a disk that a test can fail."""
+"""Tests of :mod:`xbot.testing.brain`: the contract, and simulated disk failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.brain.portable` promises."""
+"""Tests of :mod:`xbot.state.brain.portable`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.journal.file` promises of the file, whenever the process dies."""
+"""Tests of :mod:`xbot.state.journal.file`: durability, whenever the process dies."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class CrashTests(SynchronousTestCase):
 
 
 class _World:
-    """A journal whose process is killed, and told again what it must report."""
+    """Model of a journal whose process is killed: the entries that it must report afterwards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.journal` promises, and the journal in memory with it."""
+"""Contract tests of IJournal, for :mod:`xbot.state.journal` and the in-memory journal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MESSAGE = Message(
 
 
 class InTurn:
-    """What is given to the journal's thread, done at once, or by hand while ``is_held``."""
+    """Fake of the journal's thread: runs functions at once, or by hand while ``is_held``."""
 
     def __init__(self) -> None:
         self.is_held = False
@@ -86,7 +86,7 @@ class JournalCase(TestCase):
 
 
 class Contract:
-    """What every journal does; ``make`` and ``restarted`` say how it is made."""
+    """Contract tests of IJournal; ``make`` and ``restarted`` create the journal."""
 
     make: Callable[[], Any]
     restarted: Callable[[Any], Any]

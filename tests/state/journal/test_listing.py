@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.journal.listing` promises."""
+"""Tests of :mod:`xbot.state.journal.listing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.sqlite.one_thread` promises."""
+"""Tests of :mod:`xbot.state.sqlite.one_thread`."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.state.sqlite.writer` promises: group commit, and a disk that fails."""
+"""Tests of :mod:`xbot.state.sqlite.writer`: group commit, and a disk that fails."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ MAX_DURATION = 7 * 86400.0
 #: Maximum of ``approve``.
 MAX_APPROVALS = 9
 
-#: Maximum of ``runs``: the size of the thread pool.
+#: Maximum of ``runs``: no more threads run in all (:mod:`xbot.process.threads`).
 MAX_RUNS = 32
 
 #: Minimum of ``output``, in characters.

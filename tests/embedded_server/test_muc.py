@@ -1,4 +1,4 @@
-"""The embedded server's rooms: what clients see of them, and in which order."""
+"""The embedded server's rooms: stanzas that clients get, and their order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def summary(stanza: Any) -> str:
 
 
 class RoomCase(ServerCase):
-    """Two people and one room that is there already."""
+    """Two clients and an existing room."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -49,7 +49,7 @@ class RoomCase(ServerCase):
 
 
 class JoinTests(RoomCase):
-    """XEP-0045 7.2."""
+    """Joining a room (XEP-0045 7.2)."""
 
     def test_order(self) -> None:
         """Others' presence, one's own, history, subject: in this order, and then live."""
@@ -160,7 +160,7 @@ class JoinTests(RoomCase):
 
 
 class InsideTests(RoomCase):
-    """What occupants do."""
+    """Stanzas of occupants."""
 
     def setUp(self) -> None:
         super().setUp()

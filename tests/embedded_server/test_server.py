@@ -1,4 +1,4 @@
-"""The embedded server: who may log in, where a stanza goes, and how everything ends."""
+"""The embedded server: login, routing of stanzas, listening and stopping."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parsed(text: str) -> list[Any]:
 
 @implementer(ITLSTransport)
 class SecurableTransport(StringTransport):
-    """An in-memory transport whose TLS is only pretended."""
+    """An in-memory transport with simulated TLS."""
 
     is_secure = False
     aborted = False
@@ -57,7 +57,7 @@ class SecurableTransport(StringTransport):
 
 
 class Wire:
-    """A client of few words: text in, text or elements out, all in memory."""
+    """A minimal in-memory client: text in, text or elements out."""
 
     def __init__(self, server: EmbeddedServer) -> None:
         self.transport = SecurableTransport()
@@ -140,7 +140,7 @@ class ServerCase(TestCase):
 
 
 class LoginTests(ServerCase):
-    """From the header to a bound resource."""
+    """The login, from the stream header to the bound resource."""
 
     def test_starttls_first(self) -> None:
         """Until TLS is up nothing but STARTTLS is offered or accepted."""
@@ -291,7 +291,7 @@ class LoginTests(ServerCase):
 
 
 class RoutingTests(ServerCase):
-    """Where a bound client's stanzas go."""
+    """Routing of a bound client's stanzas."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -1,4 +1,4 @@
-"""A loopback XMPP server: for tests, for ``xbot demo`` and for ``server = embedded``."""
+"""Embedded XMPP server on loopback: for tests, ``xbot demo`` and ``server = embedded``."""
 
 from xbot.embedded_server.server import EmbeddedServer
 

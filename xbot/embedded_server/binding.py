@@ -1,4 +1,4 @@
-"""The server's half of channel binding: what only this TLS connection has (RFC 5929, RFC 9266)."""
+"""Channel-binding data of a TLS connection, server side (RFC 5929, RFC 9266)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from OpenSSL import SSL
 
 
 def bindings(transport: Any) -> dict[str, bytes]:
-    """The data by type; empty where ``transport`` speaks no TLS."""
+    """Channel-binding data by type; empty without TLS."""
     connection = transport.getHandle() if hasattr(transport, "getHandle") else None
     if not isinstance(connection, SSL.Connection):
         return {}
@@ -18,11 +18,11 @@ def bindings(transport: Any) -> dict[str, bytes]:
     if connection.get_protocol_version() >= SSL.TLS1_3_VERSION:
         found["tls-exporter"] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32)
     else:
-        # The first Finished is the client's: we resume no session.
+        # The first Finished message is the client's: TLS sessions are never resumed.
         found["tls-unique"] = connection.get_peer_finished() or b""
     certificate = connection.get_certificate()
     if certificate is not None:
-        # Ours is signed with SHA-256: see Certificate.make.
+        # SHA-256, because Certificate.make signs with it.
         der = certificate.to_cryptography().public_bytes(Encoding.DER)
         found["tls-server-end-point"] = hashlib.sha256(der).digest()
     return found

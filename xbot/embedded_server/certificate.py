@@ -1,4 +1,4 @@
-"""A certificate for one domain, made in memory, that a client can be told to trust."""
+"""Self-signed TLS certificate for one domain, made in memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 from twisted.internet import ssl
 
-#: Clocks differ, and a demonstration may stay up for long.
+#: Validity before (clock skew) and after (a long demo) the moment it is made.
 VALID_BEFORE = datetime.timedelta(days=1)
 VALID_AFTER = datetime.timedelta(days=730)
 
-#: The ALPN name of XEP-0368. Without it Twisted cuts off every client that offers ALPN.
+#: ALPN protocol of XEP-0368. Without it Twisted disconnects every client that offers ALPN.
 ALPN = b"xmpp-client"
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -28,8 +28,8 @@ _LOOPBACK = ("127.0.0.1", "::1")
 class Certificate:
     """A self-signed certificate and its key, both PEM.
 
-    ``pem`` is what clients trust: it is the server's certificate and, at the
-    same time, the authority that signed it.
+    Clients must trust ``pem``: it is both the server's certificate and the CA that
+    signed it.
     """
 
     pem: bytes
@@ -37,7 +37,7 @@ class Certificate:
 
     @classmethod
     def make(cls, domain: str) -> Certificate:
-        """Make one for ``domain`` and for the loopback addresses."""
+        """Make a certificate for ``domain`` and the loopback addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domain[:64])])
         now = datetime.datetime.now(datetime.UTC)
@@ -57,7 +57,7 @@ class Certificate:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            # RFC 5280 4.2.1.2: strict clients (Python 3.13) insist on it.
+            # RFC 5280 4.2.1.2: strict clients (Python 3.13) require it.
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         )
         certificate = builder.sign(key, hashes.SHA256())
@@ -71,7 +71,7 @@ class Certificate:
         )
 
     def options(self) -> Any:
-        """What ``startTLS`` takes on the server's side: TLS 1.2 or newer."""
+        """TLS options for ``startTLS`` on the server's side: TLS 1.2 or newer."""
         return ssl.CertificateOptions(
             privateKey=crypto.load_privatekey(crypto.FILETYPE_PEM, self.key_pem),
             certificate=crypto.load_certificate(crypto.FILETYPE_PEM, self.pem),

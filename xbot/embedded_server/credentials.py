@@ -1,4 +1,4 @@
-"""The server's half of SASL PLAIN and SCRAM, as values in and values out (RFC 4616, RFC 5802)."""
+"""SASL PLAIN and SCRAM, server side, sans-I/O (RFC 4616, RFC 5802)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from attrs import field, frozen
 
 from xbot.model.errors import XbotError
 
-#: RFC 5802 5.1: the least that a client accepts; more would only slow tests down.
+#: RFC 5802 5.1: the minimum that clients accept; more would only slow down tests.
 ITERATIONS = 4096
 
-#: Longer nonces and names than this are nobody's.
+#: Basis for the maximum message size (4 * MAX_FIELD bytes).
 MAX_FIELD = 1024
 
-#: The mechanisms known here, with the hash each uses; best first.
+#: SCRAM mechanisms and their hash functions, best first.
 SCRAM_HASHES = {
     "SCRAM-SHA-512-PLUS": "sha512",
     "SCRAM-SHA-256-PLUS": "sha256",
@@ -32,7 +32,7 @@ SCRAM_HASHES = {
 
 
 class SaslError(XbotError):
-    """A login is refused, with this condition of RFC 6120 6.5."""
+    """The login is refused; ``condition`` is the SASL error condition (RFC 6120 6.5)."""
 
     def __init__(self, condition: str) -> None:
         super().__init__(condition)
@@ -41,7 +41,7 @@ class SaslError(XbotError):
 
 @frozen
 class Account:
-    """A local part, its password, and a salt of its own."""
+    """An account: local part, password and salt."""
 
     local: str
     password: str = field(repr=False)
@@ -49,7 +49,7 @@ class Account:
     _keys: dict[str, tuple[bytes, bytes]] = field(factory=dict, repr=False, init=False, eq=False)
 
     def scram_keys(self, hash_name: str) -> tuple[bytes, bytes]:
-        """RFC 5802 3: StoredKey and ServerKey."""
+        """(StoredKey, ServerKey) for a hash function, cached (RFC 5802 3)."""
         if hash_name not in self._keys:
             password = _normalised(self.password).encode()
             salted = hashlib.pbkdf2_hmac(hash_name, password, self.salt, ITERATIONS)
@@ -59,7 +59,7 @@ class Account:
         return self._keys[hash_name]
 
     def accepts(self, password: str) -> bool:
-        """Whether this is the password."""
+        """Whether ``password`` is right; constant-time comparison."""
         return hmac.compare_digest(
             _normalised(password).encode(), _normalised(self.password).encode()
         )
@@ -73,7 +73,7 @@ AllowsAuthzid = Callable[[Account, str], bool]
 
 
 def decode(text: str) -> bytes:
-    """The bytes of a SASL payload; RFC 6120 6.4.2: ``=`` stands for none."""
+    """Decode a SASL payload; ``=`` means no data (RFC 6120 6.4.2)."""
     if text == "=":
         return b""
     try:
@@ -83,12 +83,12 @@ def decode(text: str) -> bytes:
 
 
 def encode(payload: bytes) -> str:
-    """The text of a SASL payload."""
+    """Encode a SASL payload; no data becomes ``=``."""
     return b64encode(payload).decode("ascii") or "="
 
 
 def check_plain(payload: bytes, find: FindAccount, allows: AllowsAuthzid) -> Account:
-    """RFC 4616 2: whose login this is, or :class:`SaslError`."""
+    """Check a PLAIN login; returns its account or raises :class:`SaslError` (RFC 4616 2)."""
     try:
         authzid, authcid, password = payload.decode("utf-8").split("\0")
     except ValueError as error:
@@ -102,11 +102,11 @@ def check_plain(payload: bytes, find: FindAccount, allows: AllowsAuthzid) -> Acc
 
 
 class Scram:
-    """One SCRAM login: :meth:`challenge`, then :meth:`verify`; each once, in this order.
+    """One SCRAM login: call :meth:`challenge`, then :meth:`verify`, once each.
 
-    ``bindings`` is what the connection can be bound with, by type. A -PLUS
-    mechanism wants one of them (``p=``); without it a client may say that it has
-    none (``n``) or, where there is none, that it sees we have none (``y``).
+    ``bindings`` is the connection's channel-binding data by type. A -PLUS mechanism
+    requires one of them (flag ``p=``). Otherwise the client's flag is ``n`` (it cannot
+    bind) or ``y`` (it could, but saw no -PLUS): allowed only if we offered none.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Scram:
             raise SaslError("malformed-request")
         self._check_flag(flag)
         fields = bare.split(",")
-        # RFC 5802 5.1: "m=" in front is an extension we must not ignore.
+        # RFC 5802 5.1: "m=" in front is a mandatory extension; none is supported.
         if len(fields) < 2 or not (fields[0].startswith("n=") and fields[1].startswith("r=")):
             raise SaslError("malformed-request")
         client_nonce = fields[1][2:]
@@ -156,15 +156,15 @@ class Scram:
         return first.encode()
 
     def verify(self, payload: bytes) -> tuple[Account, bytes]:
-        """Whose login this is, and the server-final-message that proves us too."""
+        """Check the client's proof; returns the account and the server-final-message."""
         without_proof, separator, proof_text = _text(payload).rpartition(",p=")
         account = self._account
         if account is None or not separator:
             raise SaslError("malformed-request")
         fields = _fields(without_proof)
         expected = {"c": encode(self._gs2.encode() + self._bound), "r": self._nonce}
-        # RFC 5802 5.1: both must be what was said before; this is what stops a
-        # man in the middle from changing the first message.
+        # RFC 5802 5.1: both must repeat the first messages; this detects a man in the
+        # middle who changed them.
         if any(fields.get(key) != value for key, value in expected.items()):
             raise SaslError("not-authorized")
         proof = decode(proof_text)
@@ -179,7 +179,7 @@ class Scram:
         return account, b"v=" + b64encode(hmac.digest(server_key, said, self._hash))
 
     def _check_flag(self, flag: str) -> None:
-        """RFC 5802 6: what the client says of channel binding fits what it was offered."""
+        """Check that the gs2 flag agrees with the mechanism and with our offer (RFC 5802 6)."""
         if self._is_plus:
             kind = flag.removeprefix("p=")
             if kind == flag or kind not in self._bindings:
@@ -188,7 +188,7 @@ class Scram:
         elif flag not in ("n", "y"):
             raise SaslError("malformed-request")
         elif flag == "y" and self._bindings:
-            # It did not see the -PLUS that we offered: somebody took it out.
+            # Downgrade attack: the client did not see the -PLUS that we offered.
             raise SaslError("not-authorized")
 
 
@@ -212,7 +212,7 @@ def _text(payload: bytes) -> str:
 
 
 def _unescaped(name: str) -> str:
-    """RFC 5802 5.1: a comma is written ``=2C`` and an equals sign ``=3D``, nothing else."""
+    """Unescape a SCRAM name: ``=2C`` is a comma, ``=3D`` an equals sign (RFC 5802 5.1)."""
     plain = name.replace("=2C", ",")
     if "=" in plain.replace("=3D", ""):
         raise SaslError("malformed-request")
@@ -220,5 +220,5 @@ def _unescaped(name: str) -> str:
 
 
 def _normalised(password: str) -> str:
-    # SASLprep (RFC 4013) is NFKC for every password that people really have.
+    # NFKC equals SASLprep (RFC 4013) for the passwords that people use.
     return unicodedata.normalize("NFKC", password)

@@ -1,4 +1,4 @@
-"""What a room remembers, and how much of it a joining client gets (XEP-0045 7.2.14)."""
+"""Room history, and the part of it that a joining client asks for (XEP-0045 7.2.14)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from attrs import frozen
 from xbot.embedded_server import markup
 from xbot.embedded_server.markup import Element
 
-#: How many messages a room remembers.
+#: Maximum number of messages in a room's history.
 MAX_HISTORY = 100
 
 
 @frozen
-class DowngradeProtection:
-    """One message of a room's history; ``seconds`` since the epoch."""
+class HistoryEntry:
+    """One message of a room's history, sent at ``seconds`` since the epoch."""
 
     stanza: Element
     seconds: float
 
 
 def wanted_history(
-    history: deque[DowngradeProtection], wish: Element | None, now: float
-) -> Iterator[DowngradeProtection]:
-    """XEP-0045 7.2.14: what of the history a joining client asked for; all if it did not.
+    history: deque[HistoryEntry], wish: Element | None, now: float
+) -> Iterator[HistoryEntry]:
+    """The history entries that a joining client asked for; all without a ``wish``.
 
-    ``since`` is not looked at; a number that is none counts as not given.
+    ``since`` is ignored, and so is a malformed number.
     """
     entries = list(history)
     if wish is not None:
@@ -43,10 +43,8 @@ def wanted_history(
     return iter(entries)
 
 
-def _last_that_fit(
-    entries: list[DowngradeProtection], characters: int
-) -> list[DowngradeProtection]:
-    fitting: list[DowngradeProtection] = []
+def _last_that_fit(entries: list[HistoryEntry], characters: int) -> list[HistoryEntry]:
+    fitting: list[HistoryEntry] = []
     for entry in reversed(entries):
         characters -= len(markup.serialise(entry.stanza))
         if characters < 0:

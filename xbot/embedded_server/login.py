@@ -1,4 +1,4 @@
-"""From an accepted connection to a bound resource: STARTTLS, SASL, binding (RFC 6120 5 to 7)."""
+"""Login, server side: STARTTLS, SASL and resource binding (RFC 6120 5 to 7)."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 NS_SASL_CB = "urn:xmpp:sasl-cb:0"
 NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 
-#: Seconds that a client has from connecting to a bound resource.
+#: Time-out of the login in seconds, from the connection to the bound resource.
 LOGIN_DEADLINE = 30.0
 
-#: RFC 6120 6.4.5: how often a client may fail to authenticate before it is sent away.
+#: Maximum number of failed logins on one stream; then it is closed (RFC 6120 6.4.5).
 MAX_FAILURES = 5
 
 
 class BoundSession(Protocol):
-    """Who hears the stream's stanzas once it is bound."""
+    """Receiver of the stream's stanzas after resource binding."""
 
     jid: Jid
 
     def got_element(self, element: Element) -> None:
-        """A direct child of the stream came."""
+        """Handle a direct child of the stream."""
 
     def ended(self) -> None:
-        """No more will come, and none can be sent."""
+        """The stream has ended: no more input, no more output."""
 
 
 class Host(Protocol):
-    """What a login needs of the server it leads into."""
+    """The server, as far as :class:`Login` uses it."""
 
     domain: str
     mechanisms: tuple[str, ...]
@@ -49,23 +49,24 @@ class Host(Protocol):
     clock: Any
 
     def tls_options(self) -> Any:
-        """What ``startTLS`` takes."""
+        """TLS options for ``startTLS``."""
 
     def find_account(self, name: str) -> Account | None:
-        """The account of this local part as a client typed it."""
+        """The account of a local part as the client sent it (not normalised), or None."""
 
     def make_token(self) -> str:
-        """A text that nobody guesses."""
+        """A random text that cannot be guessed."""
 
     def got_login(self, stream: ServerStream, account: Account, resource: str) -> BoundSession:
-        """Bind a resource; "" asks for any. Raises :class:`InvalidJid`."""
+        """Bind a resource ("" asks the server to choose one). Raises :class:`InvalidJid`."""
 
 
 class Login(ListenAuthenticator):
-    """One connection's way in. ``_step`` is its state: what hears the next element.
+    """State machine of one connection's login.
 
-    The steps are ``_secure``, ``_authenticate`` (with a challenge open or not),
-    ``_bind``, and the session's own ``got_element``.
+    Its state is ``_step``, the method that handles the next element: ``_secure``,
+    ``_authenticate`` (with a challenge open or not), ``_bind``, and then the session's
+    ``got_element``.
     """
 
     xmlstream: Any
@@ -83,14 +84,14 @@ class Login(ListenAuthenticator):
         self._session: BoundSession | None = None
         self._deadline: Any = None
 
-    # -- what the stream tells us
+    # -- called by the stream
 
     def connectionMade(self) -> None:
         self.xmlstream.sid = self._host.make_token()
         self._deadline = self.clock.callLater(LOGIN_DEADLINE, self._got_deadline)
 
     def stream_started(self, root: Element) -> None:
-        """RFC 6120 4.7: check the header, answer it, offer what comes next."""
+        """Check the stream header, answer it, and send the stream features (RFC 6120 4.7)."""
         stream = self.xmlstream
         stream.sid = self._host.make_token()
         stream.send_header(self.domain)
@@ -101,11 +102,11 @@ class Login(ListenAuthenticator):
             self._offer()
 
     def got_element(self, element: Element) -> None:
-        """Hand an element to the present step."""
+        """Pass an element to the current step."""
         self._step(element)
 
     def stream_ended(self) -> None:
-        """The stream is over, however it went. May be told more than once."""
+        """The stream has ended, for any reason. May be called more than once."""
         self._step = self._idle
         self._cancel_deadline()
         session, self._session = self._session, None
@@ -129,7 +130,7 @@ class Login(ListenAuthenticator):
     def _offer(self) -> None:
         features = element(NS_STREAMS, "features")
         if self._host.starttls and not self.xmlstream.is_secure:
-            # RFC 6120 5.3.1: required, so nothing else is offered beside it.
+            # RFC 6120 5.3.1: required STARTTLS is the only feature offered.
             offer = element(NS_TLS, "starttls")
             offer.addChild(element(NS_TLS, "required"))
             self._step = self._secure
@@ -146,7 +147,7 @@ class Login(ListenAuthenticator):
         self.xmlstream.send(features)
 
     def _mechanisms(self) -> list[str]:
-        # PLAIN shows the password to whoever listens: never without TLS.
+        # PLAIN sends the password in the clear: never without TLS.
         secure = self.xmlstream.is_secure
         can_bind = bool(self._bindings())
         return [
@@ -156,13 +157,13 @@ class Login(ListenAuthenticator):
         ]
 
     def _bindings(self) -> dict[str, bytes]:
-        """What a login can be bound with, where any -PLUS is to be offered."""
+        """The connection's channel-binding data; empty when no -PLUS is configured."""
         if not any(name.endswith("-PLUS") for name in self._host.mechanisms):
             return {}
         return bindings(self.xmlstream.transport)
 
     def _offer_bindings(self, features: Element) -> None:
-        """XEP-0440 3: name the types, where there are any."""
+        """Announce the channel-binding types, if there are any (XEP-0440 3)."""
         types = self._bindings()
         if types:
             offer = element(NS_SASL_CB, "sasl-channel-binding")
@@ -204,7 +205,7 @@ class Login(ListenAuthenticator):
                 raise SaslError("invalid-mechanism")
             self._mechanism = mechanism
             if not text:
-                # RFC 6120 6.4.2: the client speaks first, in a response of its own.
+                # RFC 6120 6.4.2: no initial response; ask for it with an empty challenge.
                 self.xmlstream.send(element(NS_SASL, "challenge"))
                 return
         elif request.name != "response" or not self._mechanism:
@@ -253,7 +254,7 @@ class Login(ListenAuthenticator):
         stream: ServerStream = self.xmlstream
         asked = child(request, NS_BIND, "bind") if request.uri == NS_CLIENT else None
         if request.name != "iq" or request.getAttribute("type") != "set" or asked is None:
-            # RFC 6120 7.1: no stanzas before there is a resource.
+            # RFC 6120 7.1: no stanzas before resource binding.
             stream.close("not-authorized")
             return
         assert self._account is not None
@@ -273,7 +274,7 @@ class Login(ListenAuthenticator):
         stream.send(answer)
 
     def _idle(self, _: Element) -> None:
-        """Nothing is expected now, so nothing is heard."""
+        """Ignore the element: none is expected in this state."""
 
     # -- the deadline
 

@@ -1,4 +1,4 @@
-"""Stanzas made, copied, answered and written out as well-formed XML, whatever is in them."""
+"""Build, copy and serialise stanzas as well-formed XML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NS_DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 NS_PING = "urn:xmpp:ping"
 NS_XML = "http://www.w3.org/XML/1998/namespace"
 
-#: RFC 6120 8.3.3: what the sender can do about a condition; "cancel" where not listed.
+#: Error type of each stanza error condition (RFC 6120 8.3.3); "cancel" if not listed.
 ERROR_TYPES = {
     "bad-request": "modify",
     "forbidden": "auth",
@@ -39,7 +39,7 @@ _ATTRIBUTE_ENTITIES = {"'": "&apos;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;"
 
 
 def element(uri: str, name: str, text: str = "", /, **attributes: str | None) -> Element:
-    """A new element; attributes that are None are left out, ``from_`` means ``from``."""
+    """Make an element; attributes that are None are left out, ``from_`` means ``from``."""
     made = _new_element((uri, name))
     for key, value in attributes.items():
         if value is not None:
@@ -50,14 +50,14 @@ def element(uri: str, name: str, text: str = "", /, **attributes: str | None) ->
 
 
 def stanza(name: str, /, **attributes: str | None) -> Element:
-    """A new ``message``, ``presence`` or ``iq``."""
+    """Make a ``message``, ``presence`` or ``iq``."""
     return element(NS_CLIENT, name, **attributes)
 
 
 def copied(original: Element, /, **attributes: str | None) -> Element:
-    """The same stanza with these attributes set (or, when None, left out).
+    """A shallow copy of a stanza, with these attributes set (or removed, when None).
 
-    The list of children is its own, the children are shared: nobody changes them.
+    The copy has its own list of children; the children are shared and must not be changed.
     """
     made = _new_element((original.uri, original.name))
     made.attributes = dict(original.attributes)
@@ -92,7 +92,7 @@ def text_of(parent: Element, uri: str, name: str) -> str | None:
 
 
 def result(request: Element, payload: Element | None = None) -> Element:
-    """The empty, or given, answer to an IQ request."""
+    """The iq result for a request, with ``payload`` or empty."""
     answer = stanza(
         "iq",
         type="result",
@@ -106,9 +106,9 @@ def result(request: Element, payload: Element | None = None) -> Element:
 
 
 def refusal(request: Element, condition: str, sender: str | None = None) -> Element:
-    """The minimal error answer: nothing of the request's content is repeated.
+    """A minimal error reply, without the content of the request.
 
-    It comes from where the request went, or from ``sender``.
+    Its ``from`` is the request's ``to``, or ``sender``.
     """
     answer = stanza(
         request.name,
@@ -124,14 +124,14 @@ def refusal(request: Element, condition: str, sender: str | None = None) -> Elem
 
 
 def stream_error(condition: str) -> Element:
-    """RFC 6120 4.9: the last words of a stream."""
+    """A stream error (RFC 6120 4.9)."""
     error = element(NS_STREAMS, "error")
     error.addChild(element(NS_STREAM_CONDITIONS, condition))
     return error
 
 
 def delay(sender: str, seconds: float) -> Element:
-    """XEP-0203 4: ``sender`` has kept it since ``seconds`` after the epoch."""
+    """A delay element: ``sender`` stored the stanza at ``seconds`` since the epoch (XEP-0203)."""
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return element(NS_DELAY, "delay", from_=sender, stamp=stamp)
 
@@ -139,7 +139,7 @@ def delay(sender: str, seconds: float) -> Element:
 def disco_info(
     category: str, kind: str, name: str, features: tuple[str, ...], node: str | None = None
 ) -> Element:
-    """XEP-0030 3.1: one identity and what it can do."""
+    """A disco#info result with one identity and its features (XEP-0030 3.1)."""
     query = element(NS_DISCO_INFO, "query", node=node)
     query.addChild(element(NS_DISCO_INFO, "identity", category=category, type=kind, name=name))
     for feature in features:
@@ -148,14 +148,14 @@ def disco_info(
 
 
 def serialise(root: Element) -> str:
-    """The XML of one direct child of a stream (whose header is :func:`header`'s).
+    """Serialise one direct child of a stream that has the header of :func:`header`.
 
-    Not ``Element.toXml``: that one writes namespaces unescaped, so that
-    ``<x xmlns="a'/>&lt;evil/>"/>`` would come out as other people's stanzas, and
-    it recurses, so that deep nesting raises.
+    ``Element.toXml`` is not safe: it does not escape namespaces, so
+    ``<x xmlns="a'/>&lt;evil/>"/>`` would inject a stanza; and it recurses, so deep
+    nesting raises.
     """
     written: list[str] = []
-    # Either text that is ready to be written, or a node with the default namespace around it.
+    # Stack of finished text, and of nodes with the default namespace around them.
     waiting: list[str | tuple[Any, str]] = [(root, NS_CLIENT)]
     while waiting:
         item = waiting.pop()
@@ -175,7 +175,7 @@ def serialise(root: Element) -> str:
 
 
 def header(domain: str, stream_id: str) -> str:
-    """RFC 6120 4.7: the server's stream header."""
+    """The server's stream header (RFC 6120 4.7)."""
     return (
         "<?xml version='1.0'?>"
         f"<stream:stream xmlns='{NS_CLIENT}' xmlns:stream='{NS_STREAMS}' version='1.0'"
@@ -184,10 +184,10 @@ def header(domain: str, stream_id: str) -> str:
 
 
 def _tags(node: Element, around: str) -> tuple[str, str, str]:
-    """A start tag, its end tag ("" when there are no children), the default namespace inside."""
+    """(start tag, end tag or "" without children, default namespace inside)."""
     uri = around if node.uri is None else node.uri
     if uri == NS_STREAMS:
-        # RFC 6120 4.8.5: clients may insist on this prefix.
+        # RFC 6120 4.8.5: clients may require this prefix.
         name, declared, inside = f"stream:{node.name}", "", around
     else:
         name, inside = node.name, uri

@@ -1,4 +1,4 @@
-"""The conference service: which room a stanza is for, and what answers it (XEP-0045)."""
+"""Multi-user chat service: routes stanzas to rooms and answers iqs (XEP-0045)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ NS_MUC_OWNER = "http://jabber.org/protocol/muc#owner"
 NS_DATA = "jabber:x:data"
 SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization"
 
-#: How many rooms clients may make.
+#: Maximum number of rooms; clients cannot create more.
 MAX_ROOMS = 1000
 
 
 class ConferenceService:
     """The rooms of one domain. ``rooms`` maps bare JIDs (as text) to rooms.
 
-    A room stays when its last occupant has left, so that tests can look at it
-    and a bot can come back to it. Every method raises
-    :class:`~xbot.embedded_server.rooms.StanzaError` for what it does not do.
+    A room stays when its last occupant leaves, so that tests can inspect it and a bot
+    can rejoin it. Methods refuse a stanza with
+    :class:`~xbot.embedded_server.rooms.StanzaError`.
     """
 
     def __init__(
@@ -49,28 +49,28 @@ class ConferenceService:
         self._make_token = make_token
 
     def room(self, name: str) -> Room:
-        """The room of this local part or bare JID, made if it is not there yet."""
+        """The room with this local part or bare JID; created if missing."""
         jid = Jid.parse(name if "@" in name else f"{name}@{self.domain}").bare
         if str(jid) not in self.rooms:
             self.rooms[str(jid)] = Room(jid, self._now, self._make_token)
         return self.rooms[str(jid)]
 
     def ended(self, visitor: Visitor) -> None:
-        """Its session is over: it is in no room any more."""
+        """Remove a visitor from all rooms, because its session ended."""
         for room in list(self.rooms.values()):
             occupant = room.occupant_of(visitor.jid)
             if occupant is not None:
                 room.leave(occupant)
 
     def got_stanza(self, visitor: Visitor, to: Jid, stanza: Element) -> None:
-        """A stanza for this domain, its ``from`` already stamped."""
+        """Handle a stanza to this domain; its ``from`` is already set by the server."""
         if to.local is None:
             self._got_for_service(visitor, stanza)
         elif stanza.name == "presence":
             try:
                 self._got_presence(visitor, to, stanza)
             except StanzaError as refused:
-                # XEP-0045 7.2.6 and its like have this child first; slixmpp waits for it.
+                # The examples of XEP-0045 7.2.6 etc. have this child first; slixmpp needs it.
                 answer = markup.refusal(stanza, refused.condition)
                 answer.children.insert(0, element(NS_MUC, "x"))
                 visitor.send(answer)
@@ -117,12 +117,12 @@ class ConferenceService:
         elif kind is not None:
             return
         elif to.resource is None:
-            # XEP-0045 7.2.1: a nick is not optional.
+            # XEP-0045 7.2.1: a nick is required.
             raise StanzaError("jid-malformed")
         elif room is not None and occupant is not None:
             room.got_presence(occupant, to.resource, presence)
         elif child(presence, NS_MUC, "x") is None:
-            # Someone who was put out, and does not know it yet.
+            # A former occupant that has not noticed its removal.
             raise StanzaError("not-acceptable")
         elif room is not None:
             room.join(visitor, to.resource, presence)
@@ -130,7 +130,7 @@ class ConferenceService:
             self._create(visitor, to, to.resource, presence)
 
     def _create(self, visitor: Visitor, to: Jid, nick: str, presence: Element) -> None:
-        """XEP-0045 10.1: whoever comes first makes the room, and owns it."""
+        """Create a room; the first occupant owns it (XEP-0045 10.1)."""
         if len(self.rooms) >= MAX_ROOMS:
             raise StanzaError("resource-constraint")
         self.room(str(to.bare)).join(visitor, nick, presence, created=True)
@@ -148,7 +148,7 @@ class ConferenceService:
             room.got_message(sender, message)
             return
         if is_public:
-            # XEP-0045 7.5: what is for one occupant cannot be for all.
+            # XEP-0045 7.5: a private message must not have type groupchat.
             raise StanzaError("bad-request")
         recipient = room.occupants.get(to.resource)
         if recipient is None:
@@ -175,7 +175,7 @@ class ConferenceService:
                 raise
             return
         if is_request and recipient is sender and child(iq, NS_PING, "ping") is not None:
-            # XEP-0410 3.3: the room itself answers for a client that pings itself.
+            # XEP-0410 3.3: the service answers a self-ping in the client's place.
             visitor.send(markup.result(iq))
         elif recipient.visitor is not None:
             recipient.send(markup.copied(iq, from_=room.address(sender.nick)))
@@ -194,7 +194,7 @@ class ConferenceService:
             _refuse_node(query)
             visitor.send(markup.result(iq, _room_info(room)))
         elif asked == (NS_DISCO_ITEMS, "query", "get"):
-            # XEP-0045 6.5: who is inside is told to those who are inside.
+            # XEP-0045 6.5: the list of occupants is optional; we send an empty one.
             visitor.send(markup.result(iq, element(NS_DISCO_ITEMS, "query")))
         elif query.uri == NS_MUC_OWNER:
             self._got_configuration(visitor, room, iq, query)
@@ -202,7 +202,7 @@ class ConferenceService:
             raise StanzaError("service-unavailable")
 
     def _got_configuration(self, visitor: Visitor, room: Room, iq: Element, query: Element) -> None:
-        """XEP-0045 10.1.2: a room is usable at once; its form is empty, and so is accepted."""
+        """Handle owner requests; rooms are never locked, so the form is empty (XEP-0045 10.1.2)."""
         if room.affiliations.get(str(visitor.jid.bare)) != "owner":
             raise StanzaError("forbidden")
         if iq["type"] == "get":
@@ -224,8 +224,8 @@ class ConferenceService:
         room = self.rooms.get(str(to.bare))
         sender = room.occupant_of(visitor.jid) if room else None
         if room is None or sender is None:
-            # XEP-0045 7.4 and XEP-0410 3.2: only occupants speak; this is how
-            # a client learns that it is none any more.
+            # XEP-0045 7.4 and XEP-0410 3.2: only occupants may send; this error tells a
+            # client that it is no longer in the room.
             raise StanzaError("not-acceptable")
         return room, sender
 
@@ -236,7 +236,7 @@ def _refuse_node(query: Element) -> None:
 
 
 def _room_info(room: Room) -> Element:
-    """XEP-0045 6.4."""
+    """The disco#info result of a room (XEP-0045 6.4)."""
     features = (
         NS_DISCO_INFO,
         NS_DISCO_ITEMS,

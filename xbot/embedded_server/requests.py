@@ -1,4 +1,4 @@
-"""What the server itself answers, for its domain and for an account (RFC 6120 10.3.3)."""
+"""Iq requests that the server answers itself: roster, disco, ping (RFC 6120 10.3.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NS_ROSTER = "jabber:iq:roster"
 
 
 def check_iq(iq: Element) -> None:
-    """RFC 6120 8.2.3: an id, a known type, and in a request exactly one child."""
+    """Check id, type and number of children of an iq (RFC 6120 8.2.3); raises StanzaError."""
     kind = iq.getAttribute("type")
     if kind not in ("get", "set", "result", "error") or not iq.hasAttribute("id"):
         raise StanzaError("bad-request")
@@ -23,7 +23,7 @@ def check_iq(iq: Element) -> None:
 def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
     """Answer a checked IQ to the domain, or to the session's own bare JID.
 
-    ``conference`` is where rooms are: the domain's one item (XEP-0030 4).
+    ``conference`` is the MUC service's domain: the only disco item (XEP-0030 4).
     """
     if iq["type"] in ("result", "error"):
         return
@@ -31,7 +31,7 @@ def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
     asked = (query.uri, query.name)
     payload: Element | None = None
     if asked == (NS_ROSTER, "query"):
-        # The roster is empty, and stays so whatever is put on it.
+        # The roster is always empty: changes are accepted and dropped.
         payload = element(NS_ROSTER, "query") if iq["type"] == "get" else None
     elif asked == (NS_DISCO_INFO, "query") and not query.hasAttribute("node"):
         payload = _disco_info(to)

@@ -1,4 +1,4 @@
-"""Rooms with occupants, history and a subject, as clients see them (XEP-0045)."""
+"""A MUC room: occupants, admission, presence, history and subject (XEP-0045)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from attrs import Factory, define, field
 
 from xbot.embedded_server import markup
-from xbot.embedded_server.history import MAX_HISTORY, DowngradeProtection, wanted_history
+from xbot.embedded_server.history import MAX_HISTORY, HistoryEntry, wanted_history
 from xbot.embedded_server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
 from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
@@ -18,21 +18,21 @@ NS_MUC = "http://jabber.org/protocol/muc"
 NS_MUC_USER = "http://jabber.org/protocol/muc#user"
 NS_STANZA_ID = "urn:xmpp:sid:0"
 
-#: How many a room may hold.
+#: Maximum number of occupants of a room.
 MAX_OCCUPANTS = 20_000
 
 
 class Visitor(Protocol):
-    """A bound session, as far as rooms know it."""
+    """A bound session, as far as rooms use it."""
 
     jid: Jid
 
     def send(self, stanza: Element) -> None:
-        """Send a stanza to it."""
+        """Send a stanza to the session."""
 
 
 class StanzaError(XbotError):
-    """A room does not do what it was asked to; ``condition`` is the stanza error's."""
+    """A stanza is refused; ``condition`` is the stanza error condition to answer with."""
 
     def __init__(self, condition: str) -> None:
         super().__init__(condition)
@@ -41,7 +41,7 @@ class StanzaError(XbotError):
 
 @define
 class Occupant:
-    """Someone in a room: a session, or nobody (``visitor`` None) whom a test put there."""
+    """An occupant: a session, or one without a session (``visitor`` None) that a test put there."""
 
     nick: str
     jid: Jid
@@ -51,7 +51,7 @@ class Occupant:
     details: list[Element] = field(factory=list)
 
     def send(self, stanza: Element) -> None:
-        """Send a stanza; it is addressed to the real JID."""
+        """Send a stanza to the session; sets ``to`` to its real JID."""
         if self.visitor is not None:
             stanza["to"] = str(self.jid)
             self.visitor.send(stanza)
@@ -63,9 +63,9 @@ class Room:
 
     ``members_only``, ``password`` and ``banned`` (bare JIDs) refuse joins;
     ``affiliations`` maps bare JIDs to ``owner``, ``admin`` or ``member``.
-    ``anonymous`` hides real JIDs from all but moderators. ``send_subject``
-    False leaves out the subject that ends a join. ``assign_nick``, given the
-    nick asked for, returns the one to have (status 210).
+    ``anonymous`` hides real JIDs from all but moderators. Without ``send_subject`` the
+    subject that ends a join is not sent. ``assign_nick(requested)`` returns the nick
+    that the occupant gets (status 210 if it differs).
     """
 
     jid: Jid
@@ -81,24 +81,24 @@ class Room:
     banned: set[str] = field(factory=set)
     affiliations: dict[str, str] = field(factory=dict)
     occupants: dict[str, Occupant] = field(factory=dict)
-    history: deque[DowngradeProtection] = field(default=Factory(lambda: deque(maxlen=MAX_HISTORY)))
+    history: deque[HistoryEntry] = field(default=Factory(lambda: deque(maxlen=MAX_HISTORY)))
     _nicks: dict[Jid, str] = field(factory=dict, init=False)
 
-    # -- asked by anybody
+    # -- queries
 
     def occupant_of(self, jid: Jid) -> Occupant | None:
-        """Who in the room this full JID is, if anyone."""
+        """The occupant with this real full JID, or None."""
         nick = self._nicks.get(jid)
         return None if nick is None else self.occupants[nick]
 
     def address(self, nick: str | None) -> str:
-        """The occupant JID of a nick; the room's own for None."""
+        """The occupant JID of a nick; the room's bare JID for None."""
         return f"{self.jid}/{nick}" if nick else str(self.jid)
 
     # -- for tests
 
     def put(self, nick: str, jid: Jid | str | None = None, affiliation: str = "none") -> Occupant:
-        """Let nobody in: an occupant without a session, whose presence all others get."""
+        """Add an occupant without a session; all others get its presence."""
         real = Jid.parse(str(jid)) if jid else Jid(None, "nobody.invalid", self.make_token())
         occupant = Occupant(nick, real, affiliation=affiliation, role=_role(affiliation))
         if nick in self.occupants or real in self._nicks:
@@ -108,9 +108,9 @@ class Room:
         return occupant
 
     def say(self, nick: str | None, text: str, ago: float | None = None) -> str:
-        """Say something as ``nick``, an occupant or not (None: the room itself).
+        """Send a message as ``nick``, an occupant or not (None: the room itself).
 
-        With ``ago`` it goes to the history only, as said that many seconds ago.
+        With ``ago`` (seconds) it is only added to the history, with that age.
         Returns the message's id.
         """
         stanza_id = self.make_token()
@@ -119,18 +119,18 @@ class Room:
         if ago is None:
             self.broadcast(message)
         else:
-            self.history.append(DowngradeProtection(message, self.now() - ago))
+            self.history.append(HistoryEntry(message, self.now() - ago))
         return stanza_id
 
     def kick(self, nick: str, code: int = 307, reason: str = "") -> None:
-        """XEP-0045 8.2: remove an occupant; 301 bans, 321 and 322 and 332 and 333 are others."""
+        """Remove an occupant with this status code (XEP-0045 8.2); 301 also bans its bare JID."""
         occupant = self.occupants[nick]
         if code == 301:
             self.banned.add(str(occupant.jid.bare))
         self._remove(occupant, (str(code),), reason)
 
     def destroy(self, reason: str = "") -> None:
-        """XEP-0045 10.9: everyone is told that the room is no more, and is out of it."""
+        """Destroy the room: notify and remove all occupants (XEP-0045 10.9)."""
         for occupant in list(self.occupants.values()):
             self._drop(occupant)
             note = self._presence(occupant, occupant, type="unavailable", role="none")
@@ -143,7 +143,7 @@ class Room:
     # -- presence
 
     def join(self, visitor: Visitor, nick: str, presence: Element, created: bool = False) -> None:
-        """XEP-0045 7.2: let a session in, and tell it all in the order it relies on."""
+        """Admit a session; send presences, history and subject in that order (XEP-0045 7.2)."""
         bare = str(visitor.jid.bare)
         wish = child(presence, NS_MUC, "x")
         assert wish is not None
@@ -164,27 +164,27 @@ class Room:
         self._welcome(occupant, wish, codes)
 
     def got_presence(self, occupant: Occupant, nick: str, presence: Element) -> None:
-        """XEP-0045 7.6, 7.7: an occupant's new state, new nick, or repeated join."""
+        """Handle an occupant's new status, new nick, or repeated join (XEP-0045 7.6, 7.7)."""
         wish = child(presence, NS_MUC, "x")
         if nick != occupant.nick:
             self._rename(occupant, nick, presence)
             return
         occupant.details = _details(presence)
         if wish is not None:
-            # It believes that it is not in the room; only the whole welcome helps.
+            # The client believes that it is outside: repeat the whole join sequence.
             self._welcome(occupant, wish, [])
         else:
             self._announce(occupant)
 
     def leave(self, occupant: Occupant, presence: Element | None = None) -> None:
-        """XEP-0045 7.14: out of its own will, or because its connection is gone."""
+        """Remove an occupant that leaves or lost its connection (XEP-0045 7.14)."""
         occupant.details = [] if presence is None else _details(presence)
         self._remove(occupant, ())
 
     # -- messages
 
     def got_message(self, sender: Occupant, message: Element) -> None:
-        """XEP-0045 7.4, 8.1: what an occupant says to all, or a new subject."""
+        """Handle a groupchat message or a subject change of an occupant (XEP-0045 7.4, 8.1)."""
         said = markup.copied(message, from_=self.address(sender.nick), type="groupchat")
         if child(message, NS_CLIENT, "subject") is not None and (
             child(message, NS_CLIENT, "body") is None
@@ -196,9 +196,9 @@ class Room:
         self.broadcast(said)
 
     def broadcast(self, message: Element) -> None:
-        """Send a message to everyone, its sender too, and remember it if it says something."""
+        """Send a message to all occupants, the sender included; add it to the history."""
         by = str(self.jid)
-        # XEP-0359 6: only we may speak in our name.
+        # XEP-0359 6: remove forged stanza ids in the room's name.
         message.children = [
             part
             for part in message.children
@@ -207,14 +207,14 @@ class Room:
         ]
         message.addChild(element(NS_STANZA_ID, "stanza-id", id=self.make_token(), by=by))
         if child(message, NS_CLIENT, "body") is not None:
-            self.history.append(DowngradeProtection(markup.copied(message, to=None), self.now()))
+            self.history.append(HistoryEntry(markup.copied(message, to=None), self.now()))
         for occupant in self._witnesses():
             occupant.send(message)
 
     # -- inside
 
     def _check_admission(self, bare: str, affiliation: str, password: str | None) -> None:
-        """XEP-0045 7.2.5 to 7.2.7."""
+        """Check password, ban and membership of a join (XEP-0045 7.2.5 to 7.2.7)."""
         if bare in self.banned:
             raise StanzaError("forbidden")
         if self.members_only and affiliation == "none":
@@ -238,7 +238,7 @@ class Room:
             occupant.send(last)
 
     def _announce(self, occupant: Occupant, own_codes: list[str] | None = None) -> None:
-        """Tell everyone that the occupant is here, itself last (XEP-0045 7.2.2)."""
+        """Send the occupant's presence to all, to itself last (XEP-0045 7.2.2)."""
         for other in self._witnesses():
             if other is not occupant:
                 other.send(self._presence(occupant, other))
@@ -269,7 +269,7 @@ class Room:
             )
 
     def _witnesses(self) -> list[Occupant]:
-        """Those who hear what happens now, however it changes who is inside."""
+        """Snapshot of the occupants with a session."""
         return [item for item in self.occupants.values() if item.visitor is not None]
 
     def _add(self, occupant: Occupant) -> None:
@@ -290,7 +290,7 @@ class Room:
         codes: tuple[str, ...] | list[str] = (),
         reason: str = "",
     ) -> Element:
-        """One occupant's presence as one witness may see it (XEP-0045 7.2.2, 7.2.3)."""
+        """The presence of ``occupant`` as ``witness`` may see it (XEP-0045 7.2.2, 7.2.3)."""
         presence = markup.stanza("presence", type=type, from_=self.address(occupant.nick))
         presence.children = list(occupant.details)
         facts = element(NS_MUC_USER, "x")
@@ -317,7 +317,7 @@ def _role(affiliation: str) -> str:
 
 
 def _details(presence: Element) -> list[Element]:
-    """What others get of a presence: not what it told the room, nor facts only we may state."""
+    """The children of a presence to relay: without those of MUC, which only the room may set."""
     return [
         part
         for part in presence.children

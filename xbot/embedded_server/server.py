@@ -1,8 +1,8 @@
-"""An XMPP server for one process, on the loopback interface, that real clients can use.
+"""Embedded XMPP server on the loopback interface, usable by real clients.
 
-It serves tests, ``xbot demo`` and ``[xmpp] server = embedded``: login over
-STARTTLS, direct messages between its accounts, and rooms. Everything is kept in
-memory and bounded; nothing is configurable that a test does not need::
+For tests, ``xbot demo`` and ``[xmpp] server = embedded``: login over STARTTLS, direct
+messages between its accounts, and rooms. All state is in memory and bounded; it has
+only the options that tests need::
 
     server = EmbeddedServer(reactor, {"bot": "secret", "alice": "wonder"})
     port = await server.listen()
@@ -12,8 +12,8 @@ memory and bounded; nothing is configurable that a test does not need::
     ...
     await server.stop()
 
-A hermetic test needs no port: ``server.factory.buildProtocol(None)`` gives the
-server's end of a connection, ready for any in-memory transport.
+A hermetic test needs no port: ``server.factory.buildProtocol(None)`` returns the
+server's end of a connection for any in-memory transport.
 """
 
 from __future__ import annotations
@@ -37,29 +37,28 @@ from xbot.embedded_server.markup import Element
 from xbot.embedded_server.muc import ConferenceService
 from xbot.embedded_server.requests import answer_iq, check_iq
 from xbot.embedded_server.rooms import Room, StanzaError
-from xbot.embedded_server.sessions import People, Session
+from xbot.embedded_server.sessions import Session, Sessions
 from xbot.embedded_server.stream import CLOSE_GRACE, ServerStream
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 
-#: How many connections may be open at once.
+#: Maximum number of open connections.
 MAX_CONNECTIONS = 1000
 
-#: Offered when nothing else is asked for; best first.
+#: SASL mechanisms offered by default, best first.
 MECHANISMS = (*SCRAM_HASHES, "PLAIN")
 
 
 class EmbeddedServer:
-    """One domain with its accounts (local part to password) and rooms.
+    """An XMPP server for one domain, with ``accounts`` (local part to password) and rooms.
 
-    ``reactor`` listens, and its clock times everything; a
-    :class:`~twisted.internet.task.Clock` will do where nothing listens.
-    ``certificate`` is made when not given. With ``starttls`` False logins go
-    in the clear, and PLAIN is not offered.
+    ``reactor`` listens and is the clock; without :meth:`listen` a
+    :class:`~twisted.internet.task.Clock` is enough. ``certificate`` is made when not
+    given. With ``starttls`` False logins are not encrypted, and PLAIN is not offered.
 
-    ``rooms`` and ``sessions`` map JIDs (bare and full, as text) to what is
-    there now. ``on_stanza``, when set, sees every stanza first, with its
-    session; if it returns True the server does nothing else with it.
+    ``rooms`` and ``sessions`` map JIDs (bare and full, as text) to the present rooms and
+    sessions. ``on_stanza(session, stanza)``, when set, is called first for every stanza;
+    if it returns True, the server ignores the stanza.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class EmbeddedServer:
             self.add_account(local, password)
         self._streams: set[ServerStream] = set()
         self._stopping = False
-        self._people = People(self.domain, self._accounts.__contains__, reactor.seconds)
+        self._sessions = Sessions(self.domain, self._accounts.__contains__, reactor.seconds)
         self._conference = ConferenceService(
             Jid.parse(rooms_domain or f"conference.{self.domain}").domain,
             reactor.seconds,
@@ -97,21 +96,21 @@ class EmbeddedServer:
         )
         self.factory = _Factory(self)
 
-    # -- for whoever uses it
+    # -- public interface
 
     @property
     def rooms(self) -> dict[str, Room]:
-        """The rooms that are there, by bare JID."""
+        """The existing rooms, by bare JID."""
         return self._conference.rooms
 
     @property
     def sessions(self) -> dict[str, Session]:
         """The bound sessions, by full JID."""
-        return self._people.sessions
+        return self._sessions.by_jid
 
     @property
     def certificate_pem(self) -> bytes:
-        """The certificate that clients must trust."""
+        """The CA certificate that clients must trust."""
         return self.certificate.pem
 
     def write_ca(self, path: Path | str) -> None:
@@ -119,28 +118,28 @@ class EmbeddedServer:
         Path(path).write_bytes(self.certificate_pem)
 
     def listen(self, port: int = 0, host: str = "127.0.0.1") -> Deferred[int]:
-        """Accept connections; fires with the port's number.
+        """Listen for connections; fires with the port number. ``port`` 0 chooses a free one.
 
-        Only on a loopback address (127.0.0.0/8, ::1, or the name localhost):
-        with any other it fails with ValueError, for this server trusts
-        everyone who can reach it. ``port`` 0 takes a free one.
+        Fails with ValueError for any ``host`` that is not a loopback address
+        (127.0.0.0/8, ::1, or the name localhost): the server trusts every client that
+        can reach it.
         """
         return defer.execute(self._listen, port, host)
 
     def stop(self) -> Deferred[None]:
-        """Stop accepting, end every connection, and leave nothing in the reactor.
+        """Stop listening, close all connections, and leave nothing in the reactor.
 
-        May be called at any time, and twice; the server can :meth:`listen`
-        again afterwards, with its rooms and waiting messages as they were.
+        Idempotent, and may be called at any time. The server can :meth:`listen` again
+        afterwards; rooms and offline messages are kept.
         """
         return Deferred.fromCoroutine(self._stop())
 
     def room(self, name: str) -> Room:
-        """The room of this local part or bare JID, made if it is not there yet."""
+        """The room with this local part or bare JID; created if missing."""
         return self._conference.room(name)
 
     def say(self, room: str, nick: str | None, text: str, ago: float | None = None) -> str:
-        """Say something in a room as ``nick``, who need not be there: see :meth:`Room.say`."""
+        """Send a message to a room as ``nick``, an occupant or not: see :meth:`Room.say`."""
         return self.room(room).say(nick, text, ago)
 
     def kick_all(self, code: int = 307, reason: str = "") -> None:
@@ -151,12 +150,12 @@ class EmbeddedServer:
                     room.kick(occupant.nick, code, reason)
 
     def drop_connections(self) -> None:
-        """Cut all connections without a word, as a broken network does."""
+        """Abort all connections without closing the streams, as a broken network does."""
         for stream in list(self._streams):
             stream.abort()
 
     def add_account(self, local: str, password: str) -> None:
-        """Make an account, or give it another password."""
+        """Add an account, or change its password."""
         prepared = Jid.parse(f"{local}@{self.domain}").local
         assert prepared is not None
         self._accounts[prepared] = Account(prepared, password, self._random(16))
@@ -164,22 +163,22 @@ class EmbeddedServer:
     # -- for the login (see login.Host)
 
     def tls_options(self) -> Any:
-        """What ``startTLS`` takes."""
+        """TLS options for ``startTLS``."""
         return self.certificate.options()
 
     def find_account(self, name: str) -> Account | None:
-        """The account of this local part as a client typed it."""
+        """The account of a local part as the client sent it (not normalised), or None."""
         try:
             return self._accounts.get(Jid.parse(f"{name}@{self.domain}").local or "")
         except InvalidJid:
             return None
 
     def make_token(self) -> str:
-        """A text that nobody guesses."""
+        """A random text that cannot be guessed."""
         return self._random(12).hex()
 
     def got_login(self, stream: ServerStream, account: Account, resource: str) -> Session:
-        """RFC 6120 7.7: the resource asked for, or a new one where it is none or taken."""
+        """Bind the requested resource; a random one if it is empty or in use (RFC 6120 7.7)."""
         bare = Jid(account.local, self.domain)
         jid = bare.with_resource(resource or self.make_token())
         if str(jid) in self.sessions:
@@ -191,7 +190,7 @@ class EmbeddedServer:
     # -- connections
 
     def accept(self, stream: ServerStream | None = None) -> bool:
-        """Count a new connection; False when it cannot be had."""
+        """Whether a new connection is accepted; with ``stream``, also count it."""
         if self._stopping or len(self._streams) >= MAX_CONNECTIONS:
             return False
         if stream is not None:
@@ -236,8 +235,8 @@ class EmbeddedServer:
 
         for stream in streams:
             stream.gone.addCallback(partial(one_gone, stream))
-        # Streams cut themselves off after the grace; an in-memory transport
-        # may never say that it did.
+        # Streams abort after CLOSE_GRACE, but an in-memory transport may never report
+        # the loss: hence the time-out.
         gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
         await gone
 
@@ -246,7 +245,7 @@ class EmbeddedServer:
         self._conference.ended(session)
         if session.presence is not None:
             gone = markup.stanza("presence", type="unavailable", from_=str(session.jid))
-            self._people.got_presence(session, gone)
+            self._sessions.got_presence(session, gone)
 
     # -- stanzas
 
@@ -269,19 +268,19 @@ class EmbeddedServer:
         elif stanza.name == "iq" and to in (session.jid.bare, Jid(None, self.domain)):
             answer_iq(session, to, stanza, self._conference.domain)
         elif to.local is not None:
-            self._people.deliver(to, _subscription_from_bare(session, stanza))
+            self._sessions.deliver(to, _subscription_from_bare(session, stanza))
         elif stanza.name != "presence":
             raise StanzaError("service-unavailable")
 
     def _got_presence(self, session: Session, presence: Element) -> None:
         if presence.getAttribute("type") == "unavailable":
-            # RFC 6121 4.6.3: rooms are told, too, as they got directed presence.
+            # RFC 6121 4.6.3: unavailable presence goes to rooms, too (directed presence).
             self._conference.ended(session)
-        self._people.got_presence(session, presence)
+        self._sessions.got_presence(session, presence)
 
 
 class _Factory(XmlStreamServerFactory):
-    """Makes the server's end of each connection."""
+    """Factory of the server's streams."""
 
     protocol = ServerStream
     noisy = False
@@ -299,7 +298,7 @@ class _Factory(XmlStreamServerFactory):
 
 
 def _loopback_address(host: str) -> str:
-    """The address to listen on, or ValueError where others could reach it."""
+    """The loopback address to listen on; raises ValueError for any other address."""
     if host == "localhost":
         return "127.0.0.1"
     refusal = f"the embedded server listens on a loopback address only, not on {host!r}"
@@ -313,7 +312,7 @@ def _loopback_address(host: str) -> str:
 
 
 def _subscription_from_bare(session: Session, stanza: Element) -> Element:
-    """RFC 6121 3.1.2: subscriptions are between accounts, not between resources."""
+    """Set ``from`` of a subscription stanza to the bare JID (RFC 6121 3.1.2)."""
     kinds = ("subscribe", "subscribed", "unsubscribe", "unsubscribed")
     if stanza.name == "presence" and stanza.getAttribute("type") in kinds:
         return markup.copied(stanza, from_=str(session.jid.bare))

@@ -1,4 +1,4 @@
-"""``server = embedded``: the loopback server as a part of the bot's own process."""
+"""``server = embedded``: run the embedded server in the bot's process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from xbot.embedded_server import EmbeddedServer
 
 HOST = "127.0.0.1"
 
-#: Whoever is on this machine may log in as this one, with this password.
+#: Account with which every user of this machine can log in.
 GUEST, GUEST_PASSWORD = "guest", "guest"
 
 
 @implementer(IStreamClientEndpoint)
 class Embedded:
-    """The server that ``config`` asks for, with the bot's account and a guest's.
+    """The embedded server of a ``config``, with the bot's account and the guest's.
 
-    ``port`` is where it listens, once :meth:`start` has fired.
+    It is also the bot's endpoint to it. ``port`` is the listening port once
+    :meth:`start` has fired.
     """
 
     _log = Logger("xbot.embedded_server")
@@ -47,18 +48,18 @@ class Embedded:
 
     @property
     def authorities(self) -> bytes:
-        """What a client must trust, as PEM."""
+        """The CA certificate that a client must trust, as PEM."""
         return self.server.certificate_pem
 
     async def start(self) -> None:
-        """Listen on the port asked for, or on a free one where that is taken."""
+        """Listen on the configured port, or on any free port when that is in use."""
         try:
             self.port = await self.server.listen(self.port, HOST)
         except CannotListenError:
             wanted = self.port
             self.port = await self.server.listen(0, HOST)
             self._log.warn(
-                "port {wanted} is taken; the embedded server takes {port}",
+                "port {wanted} is in use; the embedded server listens on {port} instead",
                 wanted=wanted,
                 port=self.port,
             )
@@ -75,7 +76,7 @@ class Embedded:
         )
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """The bot's own way in (:class:`~twisted.internet.interfaces.IStreamClientEndpoint`)."""
+        """Connect the bot (:class:`~twisted.internet.interfaces.IStreamClientEndpoint`)."""
         return TCP4ClientEndpoint(self._reactor, HOST, self.port).connect(factory)
 
     def stop(self) -> Deferred[None]:
@@ -84,6 +85,6 @@ class Embedded:
 
 
 def _rooms_domain(config: Config) -> str | None:
-    """Where the configured rooms are, so that the server serves them; None for its default."""
+    """The domain of the configured rooms, for the MUC service; None for its default."""
     domains = (room.jid.domain for room in config.rooms)
     return next((domain for domain in domains if domain != config.xmpp.jid.domain), None)

@@ -1,4 +1,4 @@
-"""Bound sessions, and where a stanza for a person goes (RFC 6121 8)."""
+"""Bound sessions, and delivery of stanzas to accounts (RFC 6121 8)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xbot.embedded_server.rooms import StanzaError
 from xbot.embedded_server.stream import ServerStream
 from xbot.model.jid import Jid
 
-#: How many messages wait for an account that is not there.
+#: Maximum number of offline messages per account.
 MAX_OFFLINE = 100
 
 
@@ -31,19 +31,19 @@ class Session:
     _log = Logger()
 
     def send(self, stanza: Element) -> None:
-        """Send a stanza as it is; tests may send text, too, well-formed or not."""
+        """Send a stanza unchanged; tests may send text, too, well-formed or not."""
         self.stream.send(stanza)
 
     def drop(self) -> None:
-        """Cut its connection without a word, as a broken network does."""
+        """Abort its connection without closing the stream, as a broken network does."""
         self.stream.abort()
 
     def got_element(self, element: Element) -> None:
-        """One direct child of the stream. Whatever goes wrong with it is answered."""
+        """Handle one direct child of the stream; errors are answered by an error stanza."""
         if element.uri != NS_CLIENT or element.name not in ("message", "presence", "iq"):
             self.stream.close("unsupported-stanza-type")
             return
-        # RFC 6120 8.1.2.1: nobody speaks in another's name.
+        # RFC 6120 8.1.2.1: the server sets ``from``, so it cannot be forged.
         element["from"] = str(self.jid)
         try:
             self._got_stanza(self, element)
@@ -54,26 +54,26 @@ class Session:
             self._refuse(element, "internal-server-error")
 
     def ended(self) -> None:
-        """Its stream is over."""
+        """The stream has ended."""
         self._ended(self)
 
     def _refuse(self, element: Element, condition: str) -> None:
-        # RFC 6120 8.3.1: an error is never answered with an error, nor is a result.
+        # RFC 6120 8.3.1: errors and results are never answered.
         if element.getAttribute("type") in ("error", "result"):
             return
-        # A "to" that is no JID is not repeated as a "from".
+        # A malformed "to" must not become the "from" of the reply.
         sender = self.jid.domain if condition == "jid-malformed" and not _is_jid(element) else None
         self.send(markup.refusal(element, condition, sender))
 
 
 @define
-class People:
-    """The sessions of all accounts, and the messages that wait for those who are away."""
+class Sessions:
+    """The sessions of all accounts, and their offline messages."""
 
     domain: str
     _exists: Callable[[str], bool]
     _now: Callable[[], float]
-    sessions: dict[str, Session] = field(factory=dict, init=False)
+    by_jid: dict[str, Session] = field(factory=dict, init=False)
     _offline: dict[str, deque[Element]] = field(factory=dict, init=False)
 
     def of(self, jid: Jid) -> list[Session]:
@@ -81,13 +81,13 @@ class People:
         bare = jid.bare
         return [
             session
-            for session in self.sessions.values()
+            for session in self.by_jid.values()
             if session.presence is not None and session.jid.bare == bare
         ]
 
     def deliver(self, to: Jid, stanza: Element) -> None:
-        """Deliver to a person, or raise :class:`~xbot.embedded_server.rooms.StanzaError`."""
-        session = self.sessions.get(str(to)) if to.resource else None
+        """Deliver to an account, or raise :class:`~xbot.embedded_server.rooms.StanzaError`."""
+        session = self.by_jid.get(str(to)) if to.resource else None
         if session is not None:
             session.send(stanza)
         elif stanza.name == "message":
@@ -99,7 +99,7 @@ class People:
             raise StanzaError("service-unavailable")
 
     def got_presence(self, session: Session, presence: Element) -> None:
-        """RFC 6121 4.2, 4.5: presence for nobody in particular. There are no contacts."""
+        """Handle undirected presence (RFC 6121 4.2, 4.5). There are no contacts to send it to."""
         was_available = session.presence is not None
         if presence.getAttribute("type") == "unavailable":
             session.presence = None
@@ -116,7 +116,7 @@ class People:
                 session.send(message)
 
     def _deliver_to_bare(self, to: Jid, message: Element) -> None:
-        """RFC 6121 8.5.2, 8.5.3: to all who are there; what people say waits otherwise."""
+        """Deliver to all available sessions, or store it offline (RFC 6121 8.5.2, 8.5.3)."""
         kind = message.getAttribute("type")
         if kind == "error":
             return

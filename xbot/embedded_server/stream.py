@@ -1,4 +1,4 @@
-"""One client's XML stream, seen from the server: bounded input, well-formed output, an end."""
+"""XML stream, server side: bounded input, back-pressure, orderly close."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from zope.interface import implementer
 from xbot.embedded_server import markup
 from xbot.embedded_server.markup import Element
 
-#: No stanza is longer than this, in bytes; what the large servers allow, doubled.
+#: Maximum size of a stanza in bytes; twice what the large servers allow.
 MAX_STANZA = 512 * 1024
 
-#: How much may wait for a client that has stopped reading, in characters.
+#: Maximum amount of unsent output for a client that does not read, in characters.
 MAX_UNREAD = 4 * 1024 * 1024
 
-#: Seconds that a client has to answer the end of its stream before it is cut off.
+#: Seconds to wait for the client's end of stream before the connection is aborted.
 CLOSE_GRACE = 1.0
 
 
@@ -30,8 +30,8 @@ CLOSE_GRACE = 1.0
 class ServerStream(XmlStream):
     """An XML stream that reports to its authenticator (:class:`~xbot.embedded_server.login.Login`).
 
-    That one has ``stream_started(root)``, ``got_element(element)`` and
-    ``stream_ended()``. ``gone`` fires, once, when the connection is.
+    The authenticator has ``stream_started(root)``, ``got_element(element)`` and
+    ``stream_ended()``. ``gone`` fires once, when the connection is lost.
     """
 
     transport: Any
@@ -49,25 +49,25 @@ class ServerStream(XmlStream):
         self._is_choked = False
         self._unread = 0
 
-    # -- what Twisted tells us
+    # -- called by Twisted
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        # A client that stops reading must not make this process remember all
-        # that it did not read: see pauseProducing and send_text.
+        # Back-pressure: output for a client that stops reading must not fill the memory
+        # (see pauseProducing and send).
         self.transport.registerProducer(self, True)
 
     def _initializeStream(self) -> None:
         super()._initializeStream()
         self.stream.maxStanzaSize = MAX_STANZA
-        # RFC 6120 11.1: a DTD is not allowed, and its entities can grow without end.
+        # RFC 6120 11.1: no DTD; its entities could expand without limit.
         self.stream.parser.StartDoctypeDeclHandler = _refuse_doctype
 
     def reset(self) -> None:
-        """Begin a new document, and hear nothing more of what belongs to the old one.
+        """Start a new XML document and discard the rest of the old one.
 
-        RFC 6120 5.4.3.3: what came in plaintext behind ``<starttls/>`` must not
-        be taken for something said under TLS.
+        RFC 6120 5.4.3.3: plaintext sent behind ``<starttls/>`` must not be processed as
+        if it came under TLS.
         """
         self.stream.ElementEvent = self.stream.DocumentEndEvent = _ignore
         super().reset()
@@ -111,12 +111,12 @@ class ServerStream(XmlStream):
         self._is_choked = False
 
     def stopProducing(self) -> None:
-        """The connection is going; :meth:`connectionLost` will say so."""
+        """Nothing to do: :meth:`connectionLost` follows."""
 
-    # -- what the server does
+    # -- called by the server
 
     def send(self, obj: Element | str) -> None:
-        """Send an element, or text that is well-formed already."""
+        """Send an element, or text that is already XML."""
         text = obj if isinstance(obj, str) else markup.serialise(obj)
         if self.is_closing:
             return
@@ -132,10 +132,9 @@ class ServerStream(XmlStream):
         self._headerSent = True
 
     def close(self, condition: str | None = None) -> None:
-        """End the stream, with an error of this condition when one is given.
+        """Close the stream, with a stream error if a ``condition`` is given (RFC 6120 4.4).
 
-        RFC 6120 4.4: the end is announced; a client that does not answer it
-        within :data:`CLOSE_GRACE` is cut off.
+        A client that does not close its half within :data:`CLOSE_GRACE` is disconnected.
         """
         if self.is_closing:
             return
@@ -153,7 +152,7 @@ class ServerStream(XmlStream):
         self.transport.loseConnection()
 
     def abort(self) -> None:
-        """Cut the connection without a word, as a broken network does."""
+        """Abort the connection without closing the stream, as a broken network does."""
         self.is_closing = True
         self.authenticator.stream_ended()
         self.transport.abortConnection()

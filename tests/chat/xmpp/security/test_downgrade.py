@@ -1,4 +1,4 @@
-"""What an account once used is asked for from then on."""
+"""Downgrade protection: the strength of the best login is required again."""
 
 import errno
 import json
@@ -200,7 +200,7 @@ class RememberedTests(unittest.TestCase):
         self.assertTrue(self.allows(remembered, PLAIN))
         remembered.got_login(JID, SCRAM)
         remembered.got_login(JID, SCRAM)
-        self.assertEqual(len([e for e in self.logged if "cannot note" in e["log_format"]]), 1)
+        self.assertEqual(len([e for e in self.logged if "cannot store" in e["log_format"]]), 1)
         self.assertFalse(self.allows(remembered, PLAIN))
 
     def test_left_over(self):

@@ -1,4 +1,4 @@
-"""Which mechanism is chosen, and what is said of channel binding."""
+"""Choice of the SASL mechanism and channel-binding type."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""SASL: the choice, and each exchange against a server that the test plays."""
+"""SASL logins against a scripted server."""
 
 import hashlib
 import hmac
@@ -30,7 +30,7 @@ SALT = b"a salt of sixteen"
 
 
 class ScramServer:
-    """The server's side of RFC 5802, computed apart from ours."""
+    """SCRAM server (RFC 5802), independent of the code under test."""
 
     def __init__(self, peer, hash_name, password=PASSWORD):
         self.peer, self.hash_name, self.password = peer, hash_name, password
@@ -156,7 +156,7 @@ class ScramTests(unittest.TestCase):
             server.challenge(iterations)
             self.assert_refused(peer, f"{iterations} iterations")
             self.assertNotIn("<response", peer.sent())
-        for data, reason in {"!": "broken base64", "": "another form", "=": "another form"}.items():
+        for data, reason in {"!": "broken base64", "": "malformed", "=": "malformed"}.items():
             peer, _ = scram()
             peer.feed(sasl("challenge", data))
             self.assert_refused(peer, reason)
@@ -181,7 +181,7 @@ class ScramTests(unittest.TestCase):
 
 
 class Counted:
-    """What runs things off the reactor, and counts them."""
+    """A fake ``in_thread`` that counts its calls."""
 
     def __init__(self):
         self.calls = 0

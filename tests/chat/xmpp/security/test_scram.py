@@ -1,4 +1,4 @@
-"""SCRAM's vectors and refusals."""
+"""SCRAM: test vectors of the RFCs, and malformed messages."""
 
 from base64 import b64encode
 
@@ -143,9 +143,9 @@ class RefusalTests(unittest.TestCase):
     def test_challenges(self):
         """A challenge that is none is refused before any work is done for it."""
         table = {
-            "nonce not ours": ("r=xours1,s=AAAA,i=4096", "a nonce that is not ours continued"),
-            "nonce cut": ("r=our,s=AAAA,i=4096", "a nonce that is not ours continued"),
-            "nonce equal": ("r=ours,s=AAAA,i=4096", "a nonce that is not ours continued"),
+            "nonce not ours": ("r=xours1,s=AAAA,i=4096", "a nonce that does not extend ours"),
+            "nonce cut": ("r=our,s=AAAA,i=4096", "a nonce that does not extend ours"),
+            "nonce equal": ("r=ours,s=AAAA,i=4096", "a nonce that does not extend ours"),
             "1 iteration": ("r=ours1,s=AAAA,i=1", "1 iterations, outside 4096 to 600000"),
             "too few": ("r=ours1,s=AAAA,i=4095", "4095 iterations, outside 4096 to 600000"),
             "too many": ("r=ours1,s=AAAA,i=600001", "600001 iterations, outside 4096 to 600000"),
@@ -153,24 +153,24 @@ class RefusalTests(unittest.TestCase):
                 "r=ours1,s=AAAA,i=10000000",
                 "10000000 iterations, outside 4096 to 600000",
             ),
-            "huge": ("r=ours1,s=AAAA,i=" + "9" * 1000, "an iteration count that is no number"),
-            "negative": ("r=ours1,s=AAAA,i=-4096", "an iteration count that is no number"),
-            "word": ("r=ours1,s=AAAA,i=many", "an iteration count that is no number"),
+            "huge": ("r=ours1,s=AAAA,i=" + "9" * 1000, "an iteration count that is not a number"),
+            "negative": ("r=ours1,s=AAAA,i=-4096", "an iteration count that is not a number"),
+            "word": ("r=ours1,s=AAAA,i=many", "an iteration count that is not a number"),
             "other digits": (
                 "r=ours1,s=AAAA,i=\u0664\u0660\u0669\u0666",
-                "an iteration count that is no number",
+                "an iteration count that is not a number",
             ),
-            "no count": ("r=ours1,s=AAAA,i=", "an iteration count that is no number"),
-            "mandatory extension": ("m=x,r=ours1,s=AAAA,i=4096", "a challenge of another form"),
-            "order": ("s=AAAA,r=ours1,i=4096", "a challenge of another form"),
-            "no salt field": ("r=ours1,i=4096", "a challenge of another form"),
-            "nothing": ("", "a challenge of another form"),
+            "no count": ("r=ours1,s=AAAA,i=", "an iteration count that is not a number"),
+            "mandatory extension": ("m=x,r=ours1,s=AAAA,i=4096", "a malformed challenge"),
+            "order": ("s=AAAA,r=ours1,i=4096", "a malformed challenge"),
+            "no salt field": ("r=ours1,i=4096", "a malformed challenge"),
+            "nothing": ("", "a malformed challenge"),
             "empty salt": ("r=ours1,s=,i=4096", "no salt"),
             "bad base64": ("r=ours1,s=A,i=4096", "broken base64"),
             "no base64": ("r=ours1,s=\u00e4\u00e4==,i=4096", "broken base64"),
             "too long": ("r=ours1,s=AAAA,i=4096," + "x" * 4096, "a challenge that is too long"),
             "not UTF-8": (b"r=ours\xff,s=AAAA,i=4096", "a message that is not UTF-8"),
-            "error": ("e=unknown-user", "a challenge of another form"),
+            "error": ("e=unknown-user", "a malformed challenge"),
         }
         client = ScramClient("sha1", "user", "ours")
         for what, (text, reason) in table.items():
@@ -192,12 +192,12 @@ class RefusalTests(unittest.TestCase):
         challenge = client.read_challenge(first.encode())
         salted = salt_password("sha1", "pencil", challenge.salt, challenge.iterations)
         table = {
-            "wrong": (b"v=" + b64encode(bytes(20)), "a wrong signature of the server's"),
-            "short": (success[:10].encode(), "a wrong signature of the server's"),
-            "empty": (b"v=", "a wrong signature of the server's"),
-            "missing": (b"", "no signature of the server's"),
-            "error": (b"e=invalid-proof", "no signature of the server's"),
-            "second": (b"x=y," + success.encode(), "no signature of the server's"),
+            "wrong": (b"v=" + b64encode(bytes(20)), "a wrong signature from the server"),
+            "short": (success[:10].encode(), "a wrong signature from the server"),
+            "empty": (b"v=", "a wrong signature from the server"),
+            "missing": (b"", "no signature from the server"),
+            "error": (b"e=invalid-proof", "no signature from the server"),
+            "second": (b"x=y," + success.encode(), "no signature from the server"),
             "bad base64": (b"v=A", "broken base64"),
             "not UTF-8": (b"v=\xff", "a message that is not UTF-8"),
         }

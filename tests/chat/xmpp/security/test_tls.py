@@ -1,4 +1,4 @@
-"""TLS: whom we trust, and what went wrong, by real handshakes in memory."""
+"""TLS: certificate checks and their errors, by real handshakes in memory."""
 
 import contextlib
 import hashlib
@@ -32,7 +32,7 @@ from xbot.chat.xmpp.security.tls import (
 
 
 class Recorder(Protocol):
-    """Remembers what came, and how it ended."""
+    """A protocol that records its input and the reason of its end."""
 
     def __init__(self):
         self.got, self.lost = b"", None
@@ -273,7 +273,7 @@ class HandshakeTests(unittest.TestCase):
 
 
 class BindingTests(unittest.TestCase):
-    """Channel-binding data of real connections; both ends must come to the same."""
+    """Channel-binding data of real connections; both ends must compute the same."""
 
     def setUp(self):
         self.authority = Identity("Test CA", authority=True)

@@ -1,1 +1,1 @@
-"""TLS, SASL, SCRAM, channel binding, and protection against downgrades."""
+"""TLS, SASL, SCRAM, channel binding, certificate pinning and downgrade protection."""

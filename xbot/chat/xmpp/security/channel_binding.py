@@ -1,7 +1,7 @@
-"""Channel binding: what ties a login to the TLS connection it runs on (RFC 5056, RFC 9266).
+"""Channel binding: data that ties a login to its TLS connection (RFC 5056, RFC 9266).
 
-A man in the middle has a TLS connection with us and another with the server. A
-login that carries what only one connection has is of no use on the other.
+A man in the middle has one TLS connection with us and another with the server. A
+login that is bound to the one fails on the other.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ END_POINT = "tls-server-end-point"
 
 
 def tls_connection(transport: Any) -> Any:
-    """The OpenSSL connection of ``transport``, or None where that speaks no TLS.
+    """The OpenSSL connection of ``transport``, or None without TLS.
 
-    It is there for a transport after ``startTLS`` and for one that was wrapped
-    in TLS from its first byte.
+    Works after ``startTLS`` and for direct TLS.
     """
     get_handle = getattr(transport, "getHandle", None)
     handle = get_handle() if get_handle is not None else None
@@ -31,9 +30,9 @@ def tls_connection(transport: Any) -> Any:
 
 
 def available_bindings(connection: Any) -> dict[str, bytes]:
-    """The data of each type that can bind to ``connection``, best first.
+    """The data of each channel-binding type that ``connection`` has, best first.
 
-    Empty where there is no TLS. tls-exporter is used on TLS 1.3 alone: on 1.2
+    Empty without TLS. tls-exporter is used only on TLS 1.3: on 1.2
     it needs the extended master secret (RFC 9266, section 3), and OpenSSL's
     Python binding does not tell whether that was agreed on. tls-unique is not
     defined for TLS 1.3 (RFC 8446, appendix C.5).
@@ -45,8 +44,8 @@ def available_bindings(connection: Any) -> dict[str, bytes]:
     if version >= SSL.TLS1_3_VERSION:
         makers[EXPORTER] = exporter
     elif version == SSL.TLS1_2_VERSION:
-        # RFC 5929 3.1: the first Finished message of the handshake. It is the
-        # client's, ours, unless a session was resumed; we never offer one.
+        # RFC 5929 3.1: the first Finished message of the handshake. That is the client's
+        # unless a TLS session was resumed, which we never offer.
         makers[UNIQUE] = SSL.Connection.get_finished
     makers[END_POINT] = _server_end_point
     made = {name: make(connection) for name, make in makers.items()}
@@ -54,13 +53,13 @@ def available_bindings(connection: Any) -> dict[str, bytes]:
 
 
 def finished(connection: Any) -> bytes | None:
-    """Our Finished message, which some servers go on to call tls-unique on TLS 1.3."""
+    """Our TLS Finished message, which some servers use as tls-unique on TLS 1.3, too."""
     data: bytes | None = connection.get_finished() if connection is not None else None
     return data
 
 
 def exporter(connection: Any) -> bytes:
-    """RFC 9266, section 2: keying material with this label, no context, 32 bytes."""
+    """tls-exporter data: exported keying material, 32 bytes (RFC 9266, section 2)."""
     data: bytes = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32)
     return data
 
@@ -71,10 +70,10 @@ def _server_end_point(connection: Any) -> bytes | None:
 
 
 def end_point(certificate: Any) -> bytes | None:
-    """RFC 5929, section 4.1: the certificate, hashed as its own signature does, or None.
+    """tls-server-end-point data: hash of the certificate (RFC 5929, section 4.1), or None.
 
-    A signature algorithm without a single hash function (EdDSA) leaves it
-    undefined; MD5 and SHA-1 are replaced by SHA-256.
+    The hash function is that of the certificate's signature; MD5 and SHA-1 are replaced
+    by SHA-256. Undefined for algorithms without a single hash function (EdDSA).
     """
     try:
         algorithm = certificate.signature_hash_algorithm

@@ -1,4 +1,4 @@
-"""How each account logged in at best, kept on disk, so that nobody talks us into less."""
+"""Downgrade protection: the strongest login of each account, kept on disk and required again."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from xbot.model.errors import reason
 from xbot.model.jid import Jid
 from xbot.state import private_file
 
-#: More than this file ever holds, in bytes.
+#: Maximum size of the file that is read, in bytes; an honest one is smaller.
 MAX_SIZE = 64 * 1024
 
 
 class Downgrade(ProtocolViolation):
-    """The server offers less than this account used before: perhaps somebody is in between."""
+    """The server offers a weaker login than before: perhaps a man in the middle."""
 
 
 class MemoryUnreadable(ConnectionProblem):
-    """Nobody knows how this account logged in before: less than the best could be less than that.
+    """The file cannot be read, so a login without channel binding may be a downgrade.
 
-    Mend the file or remove it; it is read again at the next try.
-    ``is_broken``: it was read, and holds something else.
+    Repair the file or remove it; it is read again at the next try.
+    ``is_broken``: the file is readable, but its content is not valid.
     """
 
     kind = "login-memory"
 
     def __init__(self, path: Path, reason: object, *, is_broken: bool) -> None:
         super().__init__(
-            f"refused to log in by less than channel binding: cannot read in {path} how this"
-            f" account logged in before ({reason}); mend the file, remove it if you trust the"
+            f"refused to log in without channel binding: cannot read in {path} how this"
+            f" account logged in before ({reason}); repair the file, remove it if you trust the"
             " server once more, or set sasl = ... in [xmpp]"
         )
         self.reason = reason
@@ -45,41 +45,41 @@ class MemoryUnreadable(ConnectionProblem):
 
 
 class Best(NamedTuple):
-    """A mechanism, and the channel binding it was used with."""
+    """A login: the mechanism, and the channel-binding type it used."""
 
     mechanism: str
     binding: str | None = None
 
     @property
     def rank(self) -> int:
-        """How much a later login must not fall behind."""
+        """Strength: 0 PLAIN, 1 SCRAM or EXTERNAL, 2 bound, 3 bound by tls-exporter."""
         if self.binding is not None:
             return 3 if self.binding == EXPORTER else 2
         return 0 if self.mechanism == "PLAIN" else 1
 
 
 class DowngradeProtection:
-    """The best login of each account (bare JID), in the JSON file ``path``.
+    """Requires of each account (bare JID) the strength of its best login so far.
 
-    What was used once is asked for from then on:
+    The best logins are stored in the JSON file ``path``. Once a strength was used, it
+    is required:
 
     - After any SCRAM or EXTERNAL, PLAIN is refused.
     - After tls-exporter, a login that is not bound is refused.
-    - After another type, such a login is refused where that type can be had on
-      the connection. tls-unique does not exist in TLS 1.3, and some servers
-      cannot bind there: the bot must survive the day on which either side
-      begins to speak it. Such a login is not left alone: the server is told
-      that we could have bound (gs2 flag ``y``), and PLAIN stays refused.
+    - After another type, a login that is not bound is refused if the connection has
+      that type. tls-unique does not exist in TLS 1.3, and some servers cannot bind
+      there; so the bot still logs in after either side has switched to TLS 1.3. Such
+      an unbound login keeps some protection: the server is told that we could have
+      bound (gs2 flag ``y``), and PLAIN stays refused.
 
-    EXTERNAL hands over nothing and is always taken. A weaker hash is no
-    downgrade. Nothing is ever forgotten: the operator removes the file, or sets
-    ``sasl``, which overrides both the choice and this memory.
+    EXTERNAL sends no secret and is always allowed. A weaker hash is not a downgrade.
+    Entries never expire: the operator removes the file, or sets ``sasl``, which
+    overrides both the choice and this check.
 
-    The file is read once and written when something better was used. While it
-    cannot be read, only what could not be better is allowed: EXTERNAL, and what
-    is bound to the connection. After such a login a broken one is written anew.
-    One that cannot be written is told in the log; the memory then lasts as long
-    as the process.
+    The file is read once, and written after a stronger login than before. While it
+    cannot be read, only the strongest logins are allowed: EXTERNAL, and those with
+    channel binding. After such a login a file with invalid content is replaced. If the
+    file cannot be written, the log says so, and the entries last as long as the process.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -89,10 +89,10 @@ class DowngradeProtection:
         self._known: dict[str, Best] | None = None
 
     def check(self, jid: Jid, choice: Choice, bindings: Collection[str]) -> None:
-        """Whether ``jid`` may log in so, on a connection that has these ``bindings``.
+        """Check the ``choice`` of ``jid`` on a connection with these channel-binding types.
 
-        :raises Downgrade: when it logged in better before.
-        :raises MemoryUnreadable: when it may have.
+        :raises Downgrade: when an earlier login was stronger.
+        :raises MemoryUnreadable: when the file cannot tell.
         """
         if choice.mechanism == "EXTERNAL" or choice.binding_type is not None:
             return
@@ -105,13 +105,13 @@ class DowngradeProtection:
             raise Downgrade(self._words(best, "only PLAIN"))
 
     def got_login(self, jid: Jid, choice: Choice) -> None:
-        """``jid`` has logged in so, and the server has proved itself."""
+        """Store a successful login of ``jid``, in which the server authenticated itself, too."""
         best = Best(choice.mechanism, choice.binding_type)
         try:
             known = self._read()
         except MemoryUnreadable as problem:
             self._log.error(
-                "cannot read how we logged in before: {path}: {reason}",
+                "cannot read how this account logged in before: {path}: {reason}",
                 path=str(self._path),
                 reason=str(problem.reason),
             )
@@ -132,7 +132,7 @@ class DowngradeProtection:
     def _read(self) -> dict[str, Best]:
         if self._known is None:
             try:
-                # lstat: a link to nothing is no file that never was.
+                # lstat: a dangling link is an unreadable file, not a missing one.
                 self._path.lstat()
             except (FileNotFoundError, NotADirectoryError):
                 self._known = {}
@@ -158,7 +158,7 @@ class DowngradeProtection:
             private_file.replace(self._path, json.dumps(content, indent=1).encode() + b"\n")
         except OSError as error:
             self._log.warn(
-                "cannot note how we logged in; it is forgotten with this process: {path}: {error}",
+                "cannot store how this account logged in, so a restart forgets it: {path}: {error}",
                 path=str(self._path),
                 error=reason(error),
             )
@@ -167,12 +167,12 @@ class DowngradeProtection:
 def _parsed(data: bytes) -> dict[str, Best]:
     content = json.loads(data)
     if not isinstance(content, dict):
-        raise ValueError("it holds something else")
+        raise ValueError("its content is not valid")
     known = {}
     for jid, entry in content.items():
         mechanism = entry.get("mechanism") if isinstance(entry, dict) else None
         binding = entry.get("binding") if isinstance(entry, dict) else None
         if not isinstance(mechanism, str) or not isinstance(binding, str | None):
-            raise ValueError("it holds something else")
+            raise ValueError("its content is not valid")
         known[jid] = Best(mechanism, binding)
     return known

@@ -1,4 +1,4 @@
-"""Which mechanism to log in with, and what to say of channel binding (RFC 5802, XEP-0440)."""
+"""Choose the SASL mechanism and channel-binding type (RFC 5802, XEP-0440)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from xbot.config.settings import SASL_MECHANISMS
 
 PLUS = "-PLUS"
 
-#: Nobody honest offers more than these, of either kind.
+#: Maximum number of mechanisms, and of channel-binding types, in an offer.
 MAX_NAMES = 64
 
 _SASL_CB = "urn:xmpp:sasl-cb:0"
 
 
 class Offer(NamedTuple):
-    """What the server's features offer. ``binding_types`` is None where it does not tell them."""
+    """The server's SASL offer. ``binding_types`` is None without XEP-0440."""
 
     mechanisms: frozenset[str]
     binding_types: frozenset[str] | None = None
@@ -31,7 +31,7 @@ class Offer(NamedTuple):
 
 @frozen
 class Choice:
-    """A mechanism, with SCRAM's gs2 header and the channel binding that this names."""
+    """The chosen mechanism, with SCRAM's gs2 header and the channel binding it names."""
 
     mechanism: str
     gs2_header: str = "n,,"
@@ -40,9 +40,9 @@ class Choice:
 
 
 def read_offer(features: domish.Element) -> Offer:
-    """The offer in the stream features.
+    """Parse the SASL offer in the stream features.
 
-    :raises ProtocolViolation: when there is no SASL in them.
+    :raises ProtocolViolation: when they offer no SASL, or too many names.
     """
     mechanisms = child(features, ns.SASL, "mechanisms")
     if mechanisms is None:
@@ -61,7 +61,7 @@ def read_offer(features: domish.Element) -> Offer:
 def allowed_mechanisms(
     asked_for: Collection[str] | None, *, has_password: bool, has_certificate: bool
 ) -> frozenset[str]:
-    """What may be used at all: of those ``asked_for`` (None is all), what we have the means for."""
+    """The mechanisms among ``asked_for`` (None: all) that we have credentials for."""
     return frozenset(
         mechanism
         for mechanism in (SASL_MECHANISMS if asked_for is None else asked_for)
@@ -70,23 +70,24 @@ def allowed_mechanisms(
 
 
 def choose(offer: Offer, allowed: Collection[str], bindings: Mapping[str, bytes]) -> Choice:
-    """The best of what is offered and allowed; ``bindings`` is what the connection can bind with.
+    """Choose the best mechanism that is offered and allowed.
 
-    The gs2 flag (RFC 5802, section 6) tells the server what we saw:
+    ``bindings`` maps the channel-binding types that the connection has to their data,
+    best first. The gs2 flag (RFC 5802, section 6) tells the server what we saw:
 
     - ``p=TYPE``: a -PLUS mechanism, bound.
-    - ``y``: we could have bound, but saw no -PLUS of this mechanism. A server
-      that did offer it then knows that somebody took it out, and refuses.
-    - ``n``: we cannot bind: no TLS data, no -PLUS that the configuration allows,
-      or (XEP-0440) a server that offers -PLUS with types of which we have none.
+    - ``y``: we could have bound, but saw no -PLUS of this mechanism. A server that
+      did offer one then detects the man in the middle who removed it, and refuses.
+    - ``n``: we cannot bind: no TLS data, no -PLUS that the configuration allows, or
+      (XEP-0440) the server offers -PLUS only with types that we do not have.
 
-    :raises ProtocolViolation: when there is nothing to choose from, and when the
-        offer contradicts itself in the way that somebody in between would
-        make it (XEP-0440, business rules 5 and 6).
+    :raises ProtocolViolation: when no mechanism is left, or when the offer contradicts
+        itself as one changed by a man in the middle would (XEP-0440, business rules 5
+        and 6).
     """
     usable = [name for name in SASL_MECHANISMS if name in offer.mechanisms and name in allowed]
     if "EXTERNAL" in usable:
-        # The TLS connection's own client certificate: nothing is left to bind.
+        # It authenticates by the TLS connection's client certificate: no binding needed.
         return Choice("EXTERNAL")
     can_bind = bool(bindings) and any(name.endswith(PLUS) for name in allowed)
     kind = _binding_type(offer, bindings) if can_bind else None
@@ -106,12 +107,12 @@ def choose(offer: Offer, allowed: Collection[str], bindings: Mapping[str, bytes]
 
 
 def second_try(offer: Offer, choice: Choice, finished: bytes | None) -> Choice | None:
-    """What to try where the server refuses a binding at first sight, or None; never an unbound one.
+    """The choice to try after the server refused a binding, or None; never an unbound login.
 
     COMPAT: ejabberd 23.01 (Debian 12) offers -PLUS on TLS 1.3, does not announce
-    types, knows tls-unique only, and takes our Finished message for it. That one
-    message is as much this connection's own as in TLS 1.2; RFC 9266 wants another
-    type because TLS 1.3 leaves the name undefined. It can go with Debian 12.
+    types, knows tls-unique only, and takes our Finished message for it. That message
+    is as unique to the connection as in TLS 1.2; RFC 9266 defines another type because
+    TLS 1.3 leaves tls-unique undefined. Can go with Debian 12.
     """
     if offer.binding_types is not None or choice.binding_type != EXPORTER or not finished:
         return None
@@ -119,7 +120,7 @@ def second_try(offer: Offer, choice: Choice, finished: bytes | None) -> Choice |
 
 
 def _binding_type(offer: Offer, bindings: Mapping[str, bytes]) -> str | None:
-    """The best type that both have. Without XEP-0440 it is the one that belongs to the TLS version.
+    """The best type that both sides have; without XEP-0440 the one of the TLS version.
 
     RFC 9266, section 3, and RFC 5802, section 6.1: tls-exporter on TLS 1.3,
     tls-unique before it.
@@ -133,16 +134,16 @@ def _check_contradictions(offer: Offer, kind: str | None) -> None:
     types = offer.binding_types
     scram = {name for name in offer.mechanisms if name.startswith("SCRAM-")}
     if any(name.endswith(PLUS) for name in scram):
-        # Rule 6: every server has tls-server-end-point; a list of strange types
-        # alone is how a man in the middle would keep us from binding.
+        # Rule 6: every server has tls-server-end-point. A list of unknown types only is
+        # how a man in the middle would keep us from binding.
         if kind is None and types is not None and END_POINT not in types:
             raise ProtocolViolation(
                 f"the server's channel-binding types ({sorted(types)[:5]}) were tampered with,"
                 f" or it is misconfigured; {way_out}"
             )
     elif scram and types:
-        # Rule 5. Where no SCRAM is offered at all there is no -PLUS to miss:
-        # some servers announce types whatever their mechanisms are.
+        # Rule 5. Without any SCRAM no -PLUS can be missing: some servers announce types
+        # regardless of their mechanisms.
         raise ProtocolViolation(
             "the server announces channel binding but offers no -PLUS mechanism: the list was"
             f" tampered with, or it is misconfigured; {way_out}"

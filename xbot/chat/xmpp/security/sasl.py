@@ -1,4 +1,4 @@
-"""SASL: the exchange as a sequence of texts (RFC 6120, section 6)."""
+"""SASL login, client side: PLAIN, EXTERNAL and SCRAM over XMPP (RFC 6120, section 6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xbot.text.saslprep import saslprep
 
 _HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 
-#: RFC 6120 6.5: what the password, or the account, is to blame for.
+#: RFC 6120 6.5: conditions that the credentials or the account cause, not the server.
 _FINAL_CONDITIONS = {
     "account-disabled",
     "credentials-expired",
@@ -33,11 +33,11 @@ _FINAL_CONDITIONS = {
 
 
 class BindingRefused(LoginRefused):
-    """The server refused a bound login before any proof: perhaps the kind of binding."""
+    """The server refused a bound login before any proof: perhaps it lacks the binding type."""
 
 
 Exchange = Callable[[domish.Element], Awaitable[domish.Element]]
-"""Sends an element and gives the peer's next one."""
+"""Sends an element and returns the peer's next one."""
 
 InThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
@@ -52,16 +52,15 @@ async def authenticate(
     salted_passwords: SaltedPasswords,
     in_thread: InThread,
 ) -> None:
-    """Log in. Returning means that both sides have proved who they are.
+    """Log in; when it returns, both sides have authenticated each other.
 
     With SCRAM the server has proved that it knows the password; with PLAIN and
-    EXTERNAL its certificate is all the proof there is. ``password`` may be None
-    with EXTERNAL. ``salted_passwords`` belong to it, and spare a second login
-    the work of the first.
+    EXTERNAL only its certificate authenticates it. ``password`` may be None with
+    EXTERNAL. ``salted_passwords`` caches the slow key derivation for this password.
 
-    :raises BindingRefused: when it refuses before it has seen a proof.
-    :raises LoginRefused: when the server does not take the credentials.
-    :raises ProtocolViolation: when the server does not keep to the mechanism.
+    :raises BindingRefused: when the server refuses a bound login before any proof.
+    :raises LoginRefused: when the server refuses the credentials.
+    :raises ProtocolViolation: when the server breaks the mechanism's rules.
     """
     if choice.mechanism == "EXTERNAL":
         # XEP-0178 2, RFC 4422 A.1: no authorization identity; the certificate names us.
@@ -92,7 +91,7 @@ async def authenticate(
 
 
 async def _once(choice: Choice, data: bytes, exchange: Exchange) -> None:
-    """A mechanism of one message."""
+    """Run a mechanism that needs one client message (PLAIN, EXTERNAL)."""
     answer = _checked(await exchange(_element("auth", data, choice.mechanism)))
     if answer.name != "success":
         raise ProtocolViolation(f"the server challenges {choice.mechanism}")
@@ -137,7 +136,7 @@ def _element(name: str, data: bytes, mechanism: str | None = None) -> domish.Ele
 
 
 def _checked(answer: domish.Element) -> domish.Element:
-    """``answer``, if it is a challenge or the success."""
+    """Return ``answer`` if it is a challenge or the success; raise otherwise."""
     if answer.uri != ns.SASL or answer.name not in ("challenge", "success", "failure"):
         raise ProtocolViolation(f"<{answer.name[:64]}/> in the middle of the login")
     if answer.name != "failure":

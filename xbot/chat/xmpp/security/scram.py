@@ -1,4 +1,4 @@
-"""SCRAM, the client's side, without a socket (RFC 5802, RFC 7677)."""
+"""SCRAM client, sans-I/O: bytes in, bytes out (RFC 5802, RFC 7677)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from attrs import field, frozen
 
 from xbot.text.saslprep import saslprep
 
-#: RFC 7677 4: servers announce at least 4,096. Fewer is a downgrade, far more
-#: is an attack on our processor.
+#: Limits of the iteration count. RFC 7677 4: at least 4,096; fewer is a downgrade. Far more
+#: is a denial-of-service attack on our CPU.
 MIN_ITERATIONS = 4096
 MAX_ITERATIONS = 600_000
 
-#: A challenge is a nonce, a salt and a number; nothing honest is longer.
+#: Maximum size of a challenge (nonce, salt, number), in bytes.
 MAX_CHALLENGE = 4096
 
 
 class BadServer(Exception):
-    """The server did not keep to SCRAM, or is not the one that knows our password."""
+    """The server broke the rules of SCRAM, or could not prove that it knows our password."""
 
 
 @frozen
 class Challenge:
-    """A server-first-message that passed every check; ``text`` is its own words."""
+    """A server-first-message that passed every check; ``text`` is the message itself."""
 
     text: str
     nonce: str
@@ -36,12 +36,12 @@ class Challenge:
 
 @frozen(eq=False, repr=False)
 class ScramClient:
-    """One exchange: :meth:`first`, :meth:`read_challenge`, :meth:`final`, :meth:`check_success`.
+    """One SCRAM login: :meth:`first`, :meth:`read_challenge`, :meth:`final`, :meth:`check_success`.
 
     ``hash_name`` is hashlib's (``sha1``, ``sha256``, ``sha512``). ``nonce`` is
-    printable, without a comma, and new for each exchange. ``gs2_header`` says
-    what we hold of channel binding (RFC 5802, section 6), and ``binding_data``
-    is what the TLS connection gave where it begins with ``p=``.
+    printable, without a comma, and new for each login. ``gs2_header`` holds the
+    channel-binding flag (RFC 5802, section 6); ``binding_data`` is the TLS connection's
+    channel-binding data where that flag is ``p=``.
     """
 
     hash_name: str
@@ -57,24 +57,24 @@ class ScramClient:
     def read_challenge(self, data: bytes) -> Challenge:
         """Check the server-first-message.
 
-        :raises BadServer: before any work is done for it.
+        :raises BadServer: when it is not valid; before any key derivation.
         """
         if len(data) > MAX_CHALLENGE:
             raise BadServer("a challenge that is too long")
         text = _decoded(data)
-        # RFC 5802 5.1: a mandatory extension ("m=") that we do not know ends it;
-        # the order of the first three is fixed.
+        # RFC 5802 5.1: the order of the first three attributes is fixed; an unknown
+        # mandatory extension ("m=") must fail.
         fields = [part.partition("=") for part in text.split(",")]
         if len(fields) < 3 or [name for name, _, _ in fields[:3]] != ["r", "s", "i"]:
-            raise BadServer("a challenge of another form")
+            raise BadServer("a malformed challenge")
         nonce, salt_text, count = (value for _, _, value in fields[:3])
         if not nonce.startswith(self.nonce) or len(nonce) == len(self.nonce):
-            raise BadServer("a nonce that is not ours continued")
+            raise BadServer("a nonce that does not extend ours")
         salt = _from_base64(salt_text.encode())
         if not salt:
             raise BadServer("no salt")
         if not (count.isascii() and count.isdigit() and len(count) <= 9):
-            raise BadServer("an iteration count that is no number")
+            raise BadServer("an iteration count that is not a number")
         iterations = int(count)
         if not MIN_ITERATIONS <= iterations <= MAX_ITERATIONS:
             raise BadServer(
@@ -92,17 +92,17 @@ class ScramClient:
         return f"{without_proof},p={b64encode(proof).decode()}".encode()
 
     def check_success(self, challenge: Challenge, salted_password: bytes, data: bytes) -> None:
-        """Check the server-final-message: the proof that the server knows it too.
+        """Check the server-final-message: the proof that the server knows the password.
 
-        :raises BadServer: when it does not.
+        :raises BadServer: when the proof is missing or wrong.
         """
         server_key = self._hmac(salted_password, b"Server Key")
         expected = self._hmac(server_key, self._auth_message(challenge))
         verifier = _decoded(data).split(",")[0]
         if not verifier.startswith("v="):
-            raise BadServer("no signature of the server's")
+            raise BadServer("no signature from the server")
         if not hmac.compare_digest(_from_base64(verifier[2:].encode()), expected):
-            raise BadServer("a wrong signature of the server's")
+            raise BadServer("a wrong signature from the server")
 
     @property
     def _first_bare(self) -> str:
@@ -123,9 +123,9 @@ class ScramClient:
 
 
 class SaltedPasswords:
-    """What :func:`salt_password` made of one account's password, so that logging in again is cheap.
+    """Cache of the results of :func:`salt_password` for one password, to make reconnects cheap.
 
-    The keys are what the server chose: hash, salt, iterations. The latest few are kept.
+    Keyed by what the server chose: hash, salt, iterations. The latest MAX entries are kept.
     """
 
     MAX = 4
@@ -134,11 +134,11 @@ class SaltedPasswords:
         self._known: dict[tuple[str, bytes, int], bytes] = {}
 
     def get(self, hash_name: str, challenge: Challenge) -> bytes | None:
-        """The salted password for ``challenge``, if it was computed before."""
+        """The cached salted password for ``challenge``, or None."""
         return self._known.get((hash_name, challenge.salt, challenge.iterations))
 
     def keep(self, hash_name: str, challenge: Challenge, salted: bytes) -> None:
-        """Remember one, once the server has proved that it knows it too."""
+        """Cache one; call it only after the server has proved that it knows the password."""
         key = (hash_name, challenge.salt, challenge.iterations)
         self._known.pop(key, None)
         self._known[key] = salted
@@ -147,7 +147,7 @@ class SaltedPasswords:
 
 
 def salt_password(hash_name: str, password: str, salt: bytes, iterations: int) -> bytes:
-    """``Hi()`` of RFC 5802, section 2.2. Slow by intent (0.2 s): not for the reactor's thread."""
+    """``Hi()`` of RFC 5802, section 2.2 (PBKDF2). Takes 0.2 s: never in the reactor's thread."""
     return hashlib.pbkdf2_hmac(hash_name, saslprep(password).encode(), salt, iterations)
 
 

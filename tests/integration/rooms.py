@@ -144,7 +144,7 @@ class RoomLifeContract(Listener):
         alice.create(room, passwordprotectedroom="1", roomsecret="open <&>")
         bot = self.bot([room])
         bot.start()
-        bot.await_log(f"{room}: refused: it wants a password, and not this one")
+        bot.await_log(f"{room}: refused: it needs a password: none is set, or it is wrong")
         right = self.bot(extra=f"[room {room}]\npassword = open <&>\n")
         right.start()
         right.await_log(f"{room}: caught up, listening")

@@ -1,4 +1,4 @@
-"""Whose invitations count, and what they lead to."""
+"""Invitations to rooms: which are accepted, and the stored rooms."""
 
 from pathlib import Path
 
@@ -401,7 +401,7 @@ class MemoryTests(unittest.TestCase):
         with capturedLogs() as events:
             self.assertEqual(list(InvitedRooms(path)), [])
         (told,) = (formatEvent(event) for event in events)
-        self.assertTrue(told.endswith(f" none of them: {path}: Permission denied"), told)
+        self.assertTrue(told.endswith(f" do not join them: {path}: Permission denied"), told)
 
     def test_what_cannot_be_written(self):
         """Where nothing can be written, rooms are remembered for as long as we live."""

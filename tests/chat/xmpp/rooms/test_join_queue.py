@@ -1,4 +1,4 @@
-"""So many at a time."""
+"""The bounded FIFO of joins."""
 
 import time
 

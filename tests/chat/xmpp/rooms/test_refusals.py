@@ -1,4 +1,4 @@
-"""Why we are not in a room, and whether to come back."""
+"""Refused joins and removals: reason, and whether to retry."""
 
 from twisted.trial import unittest
 
@@ -16,7 +16,7 @@ class RefusalTests(unittest.TestCase):
             ("registration-required", FINAL, "members only"),
             ("not-authorized", FINAL, "password"),
             ("not-allowed", FINAL, "may not create"),
-            ("jid-malformed", FINAL, "no such nick"),
+            ("jid-malformed", FINAL, "does not accept this nick"),
             ("gone", FINAL, "gone"),
             ("conflict", PASSING, "taken"),
             ("not-acceptable", PASSING, "another nick"),

@@ -1,4 +1,4 @@
-"""One room's life."""
+"""The state machine of one room: join, stay, leave, rejoin."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock

@@ -1,4 +1,4 @@
-"""Whether we are still in a room, how we leave, and what hostile services say."""
+"""A room's self-ping, leaving, resumption, and hostile services."""
 
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
@@ -13,7 +13,7 @@ from xbot.chat.xmpp.rooms.room import (
     SUBJECT_TIMEOUT,
     State,
 )
-from xbot.chat.xmpp.rooms.self_ping import AGAIN, FIRST_AGAIN
+from xbot.chat.xmpp.rooms.self_ping import FIRST_BACKOFF, RETRY_DELAY
 from xbot.chat.xmpp.stanzas.presence import read_presence
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
 
@@ -56,16 +56,16 @@ class StaleTests(RoomTestCase):
         status = self.room.status
         self.assertEqual(
             (status.state, status.since, status.next_try),
-            (State.STALE, SILENCE, SILENCE + FIRST_AGAIN),
+            (State.STALE, SILENCE, SILENCE + FIRST_BACKOFF),
         )
         self.assertIn("no answer", status.reason)
         self.assertTrue(self.room.caught_up)
         self.assertEqual(self.identity("alice"), "alice@example.org")
-        self.clock.advance(FIRST_AGAIN)
+        self.clock.advance(FIRST_BACKOFF)
         self.fail_with(IqRefused("remote-server-timeout"))
         self.assertIs(self.room.state, State.STALE)
         self.assertEqual((self.room.since, self.sent), (SILENCE, []))
-        self.clock.advance(FIRST_AGAIN * 2)
+        self.clock.advance(FIRST_BACKOFF * 2)
         self.answers[-1].callback(None)
         self.assertIs(self.room.state, State.JOINED)
         self.assertEqual(len(self.joined), 2)
@@ -90,7 +90,7 @@ class StaleTests(RoomTestCase):
     def test_stale_then_lost(self):
         """A stale room whose service comes back without us is entered anew."""
         self.fail_with(IqTimeout("no answer"))
-        self.clock.advance(FIRST_AGAIN)
+        self.clock.advance(FIRST_BACKOFF)
         self.fail_with(IqRefused("not-acceptable"))
         self.assertIs(self.room.state, State.JOINING)
 
@@ -105,7 +105,7 @@ class StaleTests(RoomTestCase):
         """What comes back with an error makes us ask soon."""
         self.answers[-1].callback(None)
         self.room.got_bounce()
-        self.clock.advance(AGAIN)
+        self.clock.advance(RETRY_DELAY)
         self.assertEqual(len(self.pinged), 2)
 
     def test_session_lost(self):
@@ -199,7 +199,7 @@ class LeavingTests(RoomTestCase):
 
 
 class StreamDownTests(RoomTestCase):
-    """The stream is down, and the session may go on."""
+    """The stream is down, and the session may be resumed."""
 
     def come_back(self):
         self.sent.clear()
@@ -268,7 +268,7 @@ class StreamDownTests(RoomTestCase):
 
 
 class HostileTests(RoomTestCase):
-    """What no honest service sends."""
+    """Stanzas that an honest service never sends."""
 
     PRESENCES = (
         "<presence/>",

@@ -1,4 +1,4 @@
-"""What we are called in a room, and what others are."""
+"""Nicks in a room: ours and those of others."""
 
 from tests.chat.xmpp.harness import shape
 from tests.chat.xmpp.rooms.test_room import ITEM, ROOM, SELF, RoomTestCase

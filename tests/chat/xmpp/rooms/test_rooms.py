@@ -1,4 +1,4 @@
-"""All rooms of one session."""
+"""The rooms of one session."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Still there? (XEP-0410)"""
+"""MUC self-ping (XEP-0410)."""
 
 import random
 
@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import lowest
-from xbot.chat.xmpp.rooms.self_ping import AGAIN, FIRST_AGAIN, SelfPing, Standing
+from xbot.chat.xmpp.rooms.self_ping import FIRST_BACKOFF, RETRY_DELAY, SelfPing, Standing
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
 from xbot.chat.xmpp.stream.stream_timer import GRACE, StreamTimer
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
@@ -97,14 +97,14 @@ class SilenceTests(SelfPingTestCase):
         self.clock.advance(INTERVAL)
         self.assertEqual(self.asked, [])
         self.address = address
-        self.assertEqual(self.wait(), AGAIN)
+        self.assertEqual(self.wait(), RETRY_DELAY)
         self.assertEqual(self.asked, [address])
 
     def test_doubt(self):
         """Where something says that we may be outside, we ask soon, however often it says so."""
         for _ in range(3):
             self.ping.doubt()
-            self.clock.advance(AGAIN / 3)
+            self.clock.advance(RETRY_DELAY / 3)
         self.assertEqual(len(self.asked), 1)
         self.ping.doubt()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -161,13 +161,13 @@ class OutcomeTests(SelfPingTestCase):
         for _ in range(8):
             self.give(TIMEOUT)
             delays.append(self.wait())
-        self.assertEqual(delays[:4], [FIRST_AGAIN, 30, 60, 120])
+        self.assertEqual(delays[:4], [FIRST_BACKOFF, 30, 60, 120])
         self.assertEqual(delays[-1], 150)
         self.give(RESULT)
         self.assertEqual(self.found[-1], Standing.INSIDE)
         self.assertEqual(self.wait(), INTERVAL)
         self.give(TIMEOUT)
-        self.assertEqual(self.wait(), FIRST_AGAIN)
+        self.assertEqual(self.wait(), FIRST_BACKOFF)
 
     def test_undecided_but_alive(self):
         """What the room said after the question decides it."""
@@ -197,7 +197,7 @@ class OutcomeTests(SelfPingTestCase):
         self.clock.advance(INTERVAL)
         self.give(IqRefused("item-not-found"))
         self.assertEqual(self.found, [])
-        self.assertEqual(self.wait(), AGAIN)
+        self.assertEqual(self.wait(), RETRY_DELAY)
         self.give(IqRefused("item-not-found"))
         self.assertEqual(self.found, [Standing.OUTSIDE])
 
@@ -240,7 +240,7 @@ class StreamTests(SelfPingTestCase):
         self.connected = False
         self.give(TIMEOUT)
         self.assertEqual(self.found, [])
-        self.clock.advance(AGAIN)
+        self.clock.advance(RETRY_DELAY)
         self.connected = True
         self.ping.resumed()
         self.assertEqual(self.wait(), GRACE)

@@ -1,4 +1,4 @@
-"""The rooms that people invited us to, kept on disk so that a restart leads back into them."""
+"""Rooms joined by invitation, stored in a JSON file so that a restart rejoins them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from xbot.model.fair_share import may_have_more
 from xbot.model.jid import Jid
 from xbot.state import private_file
 
-#: Rooms to be in by invitation, besides those of the ini; one inviter leads us into as many as are
-#: left of these.
+#: Maximum number of rooms joined by invitation, besides those of the ini; one inviter may
+#: have as many of them as are left.
 MAX_ROOMS = 100
 
-#: More than the file ever holds, in bytes.
+#: Maximum size of the file that is read, in bytes; an honest one is smaller.
 MAX_SIZE = 2 << 20
 
-#: The longest password that an invitation may bring, in characters.
+#: Maximum length of a password in an invitation, in characters.
 MAX_PASSWORD = 1024
 
 #: The file's name in the state folder.
@@ -32,10 +32,10 @@ FILE_NAME = "rooms.json"
 
 @frozen
 class Invited:
-    """A room, who invited us to it (bare JID), and the password that came with it.
+    """A room, its inviter (bare JID), and the password of the invitation.
 
-    With ``is_ordered`` it was somebody who may tell the bot where to be, and
-    ``nick``, if it is not None, what it is called there.
+    ``is_ordered``: a person with the right to do so ordered the bot to join. ``nick``
+    is the nick to use there, None for the bot's usual one.
     """
 
     room: Jid
@@ -46,11 +46,10 @@ class Invited:
 
 
 class InvitedRooms:
-    """At most :data:`MAX_ROOMS`, in the JSON file ``path`` (None: in memory alone).
+    """The stored rooms, up to :data:`MAX_ROOMS`, in the JSON file ``path`` (None: in memory only).
 
-    It is read once and written at every change. One that cannot be read or
-    written is told in the log; what is remembered then lasts as long as the
-    process.
+    The file is read once and written at every change. If it cannot be read or
+    written, the log says so, and the rooms are kept until the process ends.
     """
 
     _log = Logger("xbot.chat.xmpp.rooms")
@@ -70,7 +69,7 @@ class InvitedRooms:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no place for one more."""
+        """Whether MAX_ROOMS rooms are stored."""
         return len(self) >= MAX_ROOMS
 
     def takes_from(self, inviter: Jid) -> bool:
@@ -79,12 +78,12 @@ class InvitedRooms:
         return may_have_more(own, len(self), MAX_ROOMS)
 
     def add(self, invited: Invited) -> None:
-        """From now on this one is remembered."""
+        """Store a room; it replaces an earlier entry for the same room."""
         self._known()[invited.room] = invited
         self._write()
 
     def forget(self, room: Jid) -> bool:
-        """Remember it no more; whether it was remembered."""
+        """Delete the entry of ``room``; returns whether there was one."""
         was_there = self._known().pop(room, None) is not None
         if was_there:
             self._write()
@@ -98,9 +97,9 @@ class InvitedRooms:
                     data, _ = read_file(self._path, MAX_SIZE)
                     self._rooms = _parsed(data)
             except (OSError, Unusable, ValueError, RecursionError) as error:
-                # The error's text may hold what stands in the file: passwords.
+                # Not the error's text: it may quote the file, which holds passwords.
                 self._log.warn(
-                    "cannot read to which rooms we were invited, so we are in none of them:"
+                    "cannot read the rooms that we were invited to, so we do not join them:"
                     " {path}: {error}",
                     path=str(self._path),
                     error=reason(error) if isinstance(error, OSError) else type(error).__name__,
@@ -123,18 +122,18 @@ class InvitedRooms:
             private_file.replace(self._path, json.dumps(content, indent=1).encode() + b"\n")
         except OSError as error:
             self._log.warn(
-                "cannot note to which rooms we were invited; they are forgotten with this"
-                " process: {path}: {error}",
+                "cannot store the rooms that we were invited to; after a restart we do not"
+                " join them: {path}: {error}",
                 path=str(self._path),
                 error=reason(error),
             )
 
 
 def _parsed(data: bytes) -> dict[Jid, Invited]:
-    """Raises ValueError for what is not what we write."""
+    """Parse the file; raise ValueError for content that we do not write."""
     content = json.loads(data)
     if not isinstance(content, dict) or len(content) > MAX_ROOMS:
-        raise ValueError("it holds something else")
+        raise ValueError("its content is not valid")
     rooms = {}
     for name, entry in content.items():
         inviter = entry.get("inviter") if isinstance(entry, dict) else None
@@ -142,17 +141,17 @@ def _parsed(data: bytes) -> dict[Jid, Invited]:
         nick = entry.get("nick") if isinstance(entry, dict) else None
         is_ordered = isinstance(entry, dict) and entry.get("ordered") is True
         if not isinstance(inviter, str) or not isinstance(password, str | None):
-            raise ValueError("it holds something else")
+            raise ValueError("its content is not valid")
         if not isinstance(nick, str | None):
-            raise ValueError("it holds something else")
+            raise ValueError("its content is not valid")
         try:
             room, person = Jid.parse(name), Jid.parse(inviter)
             if nick is not None:
                 room.with_resource(nick)
         except InvalidJid as error:
-            raise ValueError("it holds something else") from error
+            raise ValueError("its content is not valid") from error
         if room.local is None or room.resource is not None:
-            raise ValueError("it holds something else")
+            raise ValueError("its content is not valid")
         secret = Secret(password) if password else None
         rooms[room] = Invited(room, person.bare, secret, nick, is_ordered)
     return rooms

@@ -1,4 +1,4 @@
-"""Kept out of a room or put out of it: why, and whether to come back (XEP-0045); pure."""
+"""Refused joins and removals from a room: reason, and whether to retry (XEP-0045); pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from xbot.chat.xmpp.stanzas.presence import RoomPresence
 
 
 class Refusal(NamedTuple):
-    """``reason`` is for people. What ``is_final`` only a person can change: we do not come back.
+    """Why we are not in a room.
 
-    What ``is_unexplained`` may have been none of our doing.
+    ``reason`` is text for people. ``is_final``: only a person can change it, so do not
+    retry. ``is_unexplained``: the room gave no reason.
     """
 
     reason: str
@@ -18,16 +19,16 @@ class Refusal(NamedTuple):
     is_unexplained: bool = False
 
 
-#: XEP-0045 7.2.5 to 7.2.11, and what RFC 6120 8.3.3 has besides.
+#: Error conditions of a refused join: XEP-0045 7.2.5 to 7.2.11, and RFC 6120 8.3.3.
 _REFUSALS = {
     "forbidden": Refusal("we are banned", True),
     "registration-required": Refusal("it is for members only", True),
-    "not-authorized": Refusal("it wants a password, and not this one", True),
+    "not-authorized": Refusal("it needs a password: none is set, or it is wrong", True),
     "not-allowed": Refusal("it does not exist, and we may not create it", True),
-    "jid-malformed": Refusal("it takes no such nick", True),
+    "jid-malformed": Refusal("it does not accept this nick", True),
     "gone": Refusal("it is gone", True),
     "conflict": Refusal("each of our nicks is taken"),
-    "not-acceptable": Refusal("refused: it takes another nick only (not-acceptable)"),
+    "not-acceptable": Refusal("refused: it accepts only another nick (not-acceptable)"),
     "item-not-found": Refusal("refused: it is not there, or not open yet (item-not-found)"),
     "service-unavailable": Refusal(
         "refused: it is full, or its service is away (service-unavailable)"
@@ -38,8 +39,8 @@ _REFUSALS = {
     "remote-server-timeout": Refusal("refused: its server does not answer (timeout)"),
 }
 
-#: XEP-0045 15.6.2. Whoever bans also kicks, and a service that fails or shuts
-#: down may call that a kick too: the first of these that is there counts.
+#: Status codes of a removal (XEP-0045 15.6.2). A ban, a failure or a shutdown may carry
+#: the code of a kick, too: the first of these that is present counts.
 _REMOVALS = {
     "301": Refusal("we were banned", True),
     "321": Refusal("we are no longer a member", True),
@@ -51,15 +52,15 @@ _REMOVALS = {
 
 
 def refusal(condition: str) -> Refusal:
-    """What the error to our wish to join means."""
+    """Why the room refused our join, from the error condition."""
     return _REFUSALS.get(condition) or Refusal(f"refused: {condition}")
 
 
 def removal(presence: RoomPresence) -> Refusal:
-    """What the presence that ended our stay means."""
+    """Why we were removed, from the unavailable presence."""
     said = f" ({presence.reason})" if presence.reason else ""
     if presence.destroyed:
-        # Told, not followed: people follow, and they can tell us to.
+        # Reported, but not joined: a person can order that.
         where = f"; it moved to {presence.alternative}" if presence.alternative else ""
         return Refusal(f"the room was destroyed{where}{said}", True)
     for code, exclusion in _REMOVALS.items():

@@ -1,4 +1,4 @@
-"""What we send to a room: to be let in, to be called otherwise, to leave (XEP-0045)."""
+"""Build the stanzas sent to a room: join, change nick, leave, accept defaults (XEP-0045)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from xbot.model.random_ids import new_ident
 
 
 def join_presence(address: Jid, password: Secret | None) -> domish.Element:
-    """The wish to enter as the occupant ``address``."""
+    """The presence that joins a room as the occupant ``address`` (XEP-0045, 7.2)."""
     presence = nick_presence(address)
     x = presence.addElement((ns.MUC, "x"))
     if password is not None:
         x.addElement("password", content=password.reveal())
-    # XEP-0045 7.2.14: no history; older services know maxchars better.
+    # XEP-0045 7.2.14: no history; some older services know only maxchars.
     history = x.addElement("history")
     history["maxchars"] = "0"
     history["maxstanzas"] = "0"
@@ -24,25 +24,25 @@ def join_presence(address: Jid, password: Secret | None) -> domish.Element:
 
 
 def nick_presence(address: Jid) -> domish.Element:
-    """The wish of somebody who is inside to be the occupant ``address`` (XEP-0045, 7.6)."""
+    """The presence that changes our nick to that of ``address`` (XEP-0045, 7.6)."""
     presence = domish.Element((ns.CLIENT, "presence"))
     presence["to"] = str(address)
     return presence
 
 
 def leave_presence(address: Jid) -> domish.Element:
-    """The occupant ``address`` goes."""
+    """The presence with which the occupant ``address`` leaves (XEP-0045, 7.14)."""
     presence = nick_presence(address)
     presence["type"] = "unavailable"
     return presence
 
 
 def default_configuration(room: Jid) -> domish.Element:
-    """XEP-0045 10.1.2: a room that we made stays locked until we accept its defaults."""
+    """The iq that accepts the default configuration and unlocks a new room (XEP-0045, 10.1.2)."""
     iq = domish.Element((ns.CLIENT, "iq"))
     iq["type"] = "set"
     iq["to"] = str(room)
-    # Nobody waits for the answer: what it changes is told by presence.
+    # The answer is ignored: presence tells when the room is open.
     iq["id"] = new_ident()
     form = iq.addElement((ns.MUC_OWNER, "query")).addElement((ns.DATA_FORM, "x"))
     form["type"] = "submit"

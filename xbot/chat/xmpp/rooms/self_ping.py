@@ -1,4 +1,4 @@
-"""Still there? A room that was silent for long is asked whether we are in it (XEP-0410)."""
+"""MUC self-ping: after long silence, check that we are still in the room (XEP-0410)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from xbot.chat.backoff import Backoff
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
 from xbot.chat.xmpp.stream.stream_timer import GRACE, StreamTimer
 
-#: Seconds until a question that could not be put, or was answered oddly, is put again.
-AGAIN = 5.0
+#: Seconds until a ping that could not be sent, or had no clear answer, is sent again.
+RETRY_DELAY = 5.0
 
-#: Seconds until the first and the later new questions to a room that did not answer.
-FIRST_AGAIN, LAST_AGAIN = 15.0, 300.0
+#: Back-off after a ping without an answer: first and longest delay, in seconds.
+FIRST_BACKOFF, LONGEST_BACKOFF = 15.0, 300.0
 
 Ask = Callable[[str], Deferred[Any]]
 """Pings the occupant with that full JID; fires or fails as ``Iq.request`` does."""
 
 
 class Standing(Enum):
-    """What an answer says about our being in the room."""
+    """Result of a self-ping: whether we are in the room."""
 
     INSIDE = "we are in the room"
     OUTSIDE = "we are not in the room"
@@ -32,7 +32,7 @@ class Standing(Enum):
     RENAMED = "we are in, but not under this nick"
 
 
-#: XEP-0410 3.2; any other error says that we are outside.
+#: XEP-0410 3.2; any other error means that we are outside.
 _ERRORS = {
     "service-unavailable": Standing.INSIDE,
     "feature-not-implemented": Standing.INSIDE,
@@ -43,7 +43,7 @@ _ERRORS = {
 
 
 def judge(answer: object) -> Standing | None:
-    """What the outcome of a self-ping says; None when it was no answer of the room's."""
+    """Map the outcome of a self-ping to a Standing; None when the room did not answer it."""
     if not isinstance(answer, Failure):
         return Standing.INSIDE
     if isinstance(answer.value, IqRefused):
@@ -52,13 +52,12 @@ def judge(answer: object) -> Standing | None:
 
 
 class SelfPing:
-    """Watches over the silence of one room, from :meth:`start` to :meth:`stop`.
+    """Idle timer with self-ping for one room, active from :meth:`start` to :meth:`stop`.
 
-    After ``interval()`` seconds of it, or up to half as many more, by chance, so
-    that a thousand rooms do not ask together, the room is asked. ``found`` is
-    told what the answer says, never RENAMED. After UNDECIDED it asks again,
-    ever later. ``address`` gives our full JID in the room, or None while we
-    change our nick.
+    It sends a ping after ``interval()`` to 1.5 times ``interval()`` seconds of silence;
+    the jitter keeps a thousand rooms from pinging together. ``found(standing, reason)``
+    gets the result, never RENAMED. After UNDECIDED it pings again, with back-off.
+    ``address()`` is our full JID in the room, or None while we change our nick.
     """
 
     def __init__(
@@ -78,101 +77,103 @@ class SelfPing:
         self._alarm = alarm
         self._uniform = uniform
         self._interval = interval
-        self._backoff = Backoff(FIRST_AGAIN, LAST_AGAIN, uniform)
-        self._question: Deferred[Any] | None = None
+        self._backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, uniform)
+        self._ping: Deferred[Any] | None = None
         self._was_renamed = False
-        # What a room says is often the only thing that is done with it.
+        # Looked up once: heard() runs for every stanza.
         self._seconds = clock.seconds
         self.heard_at = clock.seconds()
 
     @property
     def next_try(self) -> float | None:
-        """When the room will be asked, if it stays silent."""
+        """When the next ping is due if the room stays silent (clock seconds), or None."""
         return self._alarm.at
 
     def start(self) -> None:
-        """We are in the room, and it spoke just now."""
-        self._got_life()
+        """Start: we are in the room, and it was heard just now."""
+        self._restart()
 
     def stop(self) -> None:
-        """We are not in the room: nothing is asked, and no answer waited for."""
+        """Stop: we are not in the room. Cancels the timer and a ping in flight."""
         self._alarm.stop()
-        self._drop_question()
+        self._cancel_ping()
 
     def heard(self) -> None:
-        """The room spoke: a message, or a presence."""
-        # Called for every stanza: the alarm is looked after when it rings.
+        """Note that a message or a presence came from the room."""
+        # Called for every stanza, so the timer is not reset here: it checks when it fires.
         self.heard_at = self._seconds()
 
     def doubt(self) -> None:
-        """Something says that we may be outside: ask soon, silent or not."""
-        soon = self._clock.seconds() + AGAIN
+        """Ping soon, silent or not, because something suggests that we are outside."""
+        soon = self._clock.seconds() + RETRY_DELAY
         if self._alarm.at is not None and self._alarm.at > soon:
-            self._alarm.set(AGAIN, self._put_question)
+            self._alarm.set(RETRY_DELAY, self._send_ping)
 
     def resumed(self) -> None:
-        """There is a stream again; what was asked on the other one may have been lost."""
-        if self._question is None:
+        """The session was resumed: a ping sent on the old stream may be lost, so send it again."""
+        if self._ping is None:
             self._alarm.resumed()
         else:
-            self._drop_question()
-            self._alarm.set(GRACE, self._put_question)
+            self._cancel_ping()
+            self._alarm.set(GRACE, self._send_ping)
 
-    def _got_life(self) -> None:
+    def _restart(self) -> None:
         self.heard()
         self._was_renamed = False
         self._backoff.reset()
         self._wait()
 
     def _wait(self) -> None:
-        patience = self._uniform(self._interval(), 1.5 * self._interval())
-        self._alarm.set(max(0.0, self.heard_at + patience - self._clock.seconds()), self._look)
+        delay = self._uniform(self._interval(), 1.5 * self._interval())
+        self._alarm.set(
+            max(0.0, self.heard_at + delay - self._clock.seconds()), self._check_silence
+        )
 
-    def _look(self) -> None:
+    def _check_silence(self) -> None:
         if self._clock.seconds() - self.heard_at < self._interval():
             self._wait()
         else:
-            self._put_question()
+            self._send_ping()
 
-    def _put_question(self) -> None:
+    def _send_ping(self) -> None:
         address = self._address()
         if address is None:
-            # XEP-0410 4: not before the service has answered a change of nick.
-            self._alarm.set(AGAIN, self._put_question)
+            # XEP-0410 4: no ping until the service has answered a change of nick.
+            self._alarm.set(RETRY_DELAY, self._send_ping)
             return
         asked_at = self._clock.seconds()
-        self._question = self._ask(address)
-        self._question.addBoth(self._got_answer, address, asked_at)
+        self._ping = self._ask(address)
+        self._ping.addBoth(self._got_answer, address, asked_at)
 
     def _got_answer(self, answer: object, address: str, asked_at: float) -> None:
         if isinstance(answer, Failure) and answer.check(CancelledError):
             return
-        self._question = None
+        self._ping = None
         standing = judge(answer)
         if standing is None or (standing is Standing.UNDECIDED and not self._alarm.is_connected):
-            # Nobody was asked, or nobody could answer: the connection is going, or down.
-            self._alarm.set(AGAIN, self._put_question)
+            # The connection is closing or down: the ping was not sent or not answered.
+            self._alarm.set(RETRY_DELAY, self._send_ping)
             return
         is_alive = self.heard_at > asked_at
         if standing is Standing.RENAMED:
-            standing = self._was_it_renamed(address, is_alive)
+            standing = self._judge_renamed(address, is_alive)
         elif standing is Standing.UNDECIDED and is_alive:
             standing = Standing.INSIDE
         if standing is Standing.RENAMED:
-            self._alarm.set(AGAIN, self._put_question)
+            self._alarm.set(RETRY_DELAY, self._send_ping)
             return
         if standing is Standing.INSIDE:
-            self._got_life()
+            self._restart()
         elif standing is Standing.UNDECIDED:
-            self._alarm.set(self._backoff.next_delay(), self._put_question)
+            self._alarm.set(self._backoff.next_delay(), self._send_ping)
         said = answer.getErrorMessage() if isinstance(answer, Failure) else "it answers"
         self._found(standing, said)
 
-    def _was_it_renamed(self, address: str, is_alive: bool) -> Standing:
-        """Each new nick of ours is told to us. Where none was, the room may not know us at all.
+    def _judge_renamed(self, address: str, is_alive: bool) -> Standing:
+        """What "item-not-found" means: our nick has changed, or the service forgot the room.
 
-        A service that has forgotten the room gives the same answer; so the
-        second one in a row counts as that.
+        A change of nick is announced to us. Where none was, the second such answer
+        in a row counts as OUTSIDE.
         """
         if is_alive or address != self._address():
             return Standing.INSIDE
@@ -181,7 +182,7 @@ class SelfPing:
         self._was_renamed = True
         return Standing.RENAMED
 
-    def _drop_question(self) -> None:
-        question, self._question = self._question, None
-        if question is not None:
-            question.cancel()
+    def _cancel_ping(self) -> None:
+        ping, self._ping = self._ping, None
+        if ping is not None:
+            ping.cancel()

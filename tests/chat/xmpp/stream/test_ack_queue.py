@@ -1,4 +1,4 @@
-"""Stream management's counters and queue, without a stream."""
+"""Counters and queue of stream management (XEP-0198), without a stream."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The connection's life."""
+"""The state machine of the connection."""
 
 from twisted.internet.address import HostnameAddress
 from twisted.internet.error import ConnectingCancelledError, ConnectionLost, ConnectionRefusedError

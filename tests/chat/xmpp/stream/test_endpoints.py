@@ -1,4 +1,4 @@
-"""Where a domain's server is."""
+"""SRV look-ups and the order of targets."""
 
 import builtins
 
@@ -34,7 +34,7 @@ def record(host, port=5222, priority=0, weight=0):
 
 
 class Net:
-    """A resolver with an answer for each service, and hosts that refuse, or not."""
+    """A fake resolver with an answer for each service, and hosts that accept or refuse."""
 
     def __init__(self, answer, outcomes=None, direct=()):
         self.answers, self.outcomes = {STARTTLS: answer, DIRECT: direct}, outcomes or {}

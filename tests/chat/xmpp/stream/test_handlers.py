@@ -1,4 +1,4 @@
-"""Handlers: each apart from the others' faults."""
+"""Subprotocol handlers: isolated from each other's exceptions."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest
@@ -10,7 +10,7 @@ from xbot.model.errors import NotConnected
 
 
 class Recorder(Handler):
-    """Remembers what it is told, and fails where it is asked to."""
+    """A handler that records its calls, and raises where the test wants it."""
 
     def __init__(self, fails=()):
         super().__init__()
@@ -48,7 +48,7 @@ class HandlersTests(unittest.TestCase):
         first, bad, last = Recorder(), Recorder({"initialized"}), Recorder()
         peer = session(first, bad, last)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertEqual(str(peer.stream.problem), "Recorder could not begin")
+        self.assertEqual(str(peer.stream.problem), "Recorder could not start")
         self.assertTrue(peer.transport.disconnecting)
         with self.assertRaises(NotConnected):
             first.send(parse("<message/>"))

@@ -1,4 +1,4 @@
-"""IQ: who may answer, and what is answered."""
+"""IQ: matching of replies, and answers to requests."""
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock

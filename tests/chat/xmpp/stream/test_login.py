@@ -1,4 +1,4 @@
-"""The login, against a server that the test plays."""
+"""The login, against a scripted server."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -77,7 +77,7 @@ STATES = {
 
 
 class Watched(Peer):
-    """A peer that remembers what was dispatched on our side."""
+    """A peer that records the events dispatched on our side."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

@@ -1,4 +1,4 @@
-"""What each end of a connection leads to."""
+"""The verdict on each problem."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""see-other-host: what is followed, and how often."""
+"""Redirects (see-other-host): parsing and limit."""
 
 from twisted.trial import unittest
 
@@ -56,7 +56,7 @@ class RedirectsTests(unittest.TestCase):
 
 
 class Named:
-    """An endpoint that only tells who it is."""
+    """A fake endpoint that returns its name."""
 
     def __init__(self, name):
         self.name = name

@@ -1,4 +1,4 @@
-"""One thing that is to happen later."""
+"""The timer that pauses while the stream is down."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""The connection's life as one machine: try, log in, stay, come back, or give up with a reason."""
+"""State machine of the connection: connect, log in, stay online, reconnect, or give up."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation, Str
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 
-#: Seconds logged in after which the next loss counts as the first again. To
-#: count from the TCP connection would let a server that accepts and closes be
-#: tried once a second for ever.
+#: Seconds online after which the back-off is reset. They count from the login: counted
+#: from the TCP connection, a server that accepts and closes would be retried once a
+#: second for ever.
 STABLE = 60.0
 
-#: Seconds for the look-up and all targets.
+#: Time-out in seconds for the look-up and all targets together.
 CONNECT_TIMEOUT = 60.0
 
 
 class State(Enum):
-    """Where the connection is. ``FAILED`` is final: somebody must change something."""
+    """State of the connection. ``FAILED`` is final: an operator must act."""
 
     STOPPED = "stopped"
     WAITING = "waiting"
@@ -45,7 +45,7 @@ class State(Enum):
     FAILED = "failed"
 
 
-#: Seconds after which a state that waits for others has ended by itself.
+#: Maximum duration of each state that depends on the network, in seconds.
 _LONGEST = {
     State.CONNECTING: CONNECT_TIMEOUT,
     State.NEGOTIATING: NEGOTIATION_TIMEOUT + CLOSE_TIMEOUT,
@@ -53,12 +53,12 @@ _LONGEST = {
 }
 
 
-#: What the end of a connection is called where the problem has no name of its own.
+#: Default ``kind`` of a problem without one, by the state in which it happened.
 _KINDS = {State.CONNECTING: "unreachable", State.NEGOTIATING: "login-broken"}
 
 
 class Status(NamedTuple):
-    """What can be read at any time; times are the clock's seconds."""
+    """Snapshot of the connection's state; times are the clock's seconds."""
 
     state: State
     since: float
@@ -67,12 +67,12 @@ class Status(NamedTuple):
 
 
 class Connection:
-    """Keeps one stream up. ``gave_up(problem)`` is called at most once, when it cannot.
+    """Keeps one stream connected, with retries and back-off.
 
-    What ended a stream is judged by ``ReconnectPolicy``: to
-    give up leads to ``FAILED``, all else to ``WAITING``: not at all when a
-    session is lost, else for 1 s to 5 min, doubling, jittered; and from the
-    beginning after 60 s online.
+    ``ReconnectPolicy`` decides what follows the end of a stream: ``FAILED``, after
+    which ``gave_up(problem)`` is called once, or ``WAITING`` for the next try. The
+    delay is 0 for the first loss of a session, otherwise 1 s to 5 min, doubling, with
+    jitter; 60 s online reset it.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -93,8 +93,8 @@ class Connection:
         self._gave_up = gave_up
         self._backoff = Backoff(FIRST_RETRY, longest_wait, uniform)
         self._take_other_resource = take_other_resource
-        self._verdicts = ReconnectPolicy()
-        self._may_return_at_once = True
+        self._policy = ReconnectPolicy()
+        self._may_retry_at_once = True
         self._stream: Stream | None = None
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
@@ -108,12 +108,12 @@ class Connection:
 
     @property
     def stream(self) -> Stream | None:
-        """The stream while somebody is logged in on it."""
+        """The stream while it is online (logged in), else None."""
         return self._stream if self.status.state is State.ONLINE else None
 
     @property
     def deadline(self) -> float | None:
-        """By when another state follows, whatever others do; None for those that may stay."""
+        """Latest time at which this state ends (clock seconds); None for states without limit."""
         status = self.status
         if status.state is State.WAITING:
             return status.next_try
@@ -121,16 +121,16 @@ class Connection:
         return None if longest is None else status.since + longest
 
     def change(self, longest_wait: float) -> None:
-        """From now on wait no longer than so between two tries."""
+        """Set the maximum delay between two tries, in seconds."""
         self._backoff.most = longest_wait
 
     def start(self) -> None:
-        """Connect, and stay connected."""
+        """Connect, and reconnect until :meth:`stop`."""
         if self.status.state is State.STOPPED:
             self._try()
 
     def stop(self) -> Deferred[None]:
-        """Close what is open and try no more; fires when it is closed."""
+        """Close the stream and stop retrying; fires when the stream is closed."""
         if self.status.state is not State.FAILED:
             self._become(State.CLOSING)
         if self._attempt is not None:
@@ -145,14 +145,14 @@ class Connection:
 
     def _try(self) -> None:
         self._become(State.CONNECTING)
-        self._timer = self._clock.callLater(CONNECT_TIMEOUT, self._give_up_connecting)
+        self._timer = self._clock.callLater(CONNECT_TIMEOUT, self._connect_timed_out)
         attempt = self._endpoint.connect(self._factory)
         self._attempt = attempt
         attempt.addBoth(self._attempted)
         attempt.addErrback(self._not_connected)
         attempt.addErrback(lambda failure: self._log.failure("connecting failed", failure))
 
-    def _give_up_connecting(self) -> None:
+    def _connect_timed_out(self) -> None:
         self._timer = None
         if self._attempt is not None:
             self._attempt.cancel()
@@ -173,14 +173,14 @@ class Connection:
 
     def _got_stream(self, stream: Stream) -> None:
         if self.status.state is not State.CONNECTING:
-            # An endpoint that did not notice that we gave it up.
-            stream.end(ConnectionProblem("nobody waits for this connection"), abort=True)
+            # The endpoint connected although its attempt was cancelled.
+            stream.end(ConnectionProblem("connected after the time-out"), abort=True)
             return
         self._stream = stream
         self._become(State.NEGOTIATING)
 
     def _got_session(self, stream: Stream) -> None:
-        self._verdicts.got_session()
+        self._policy.got_session()
         self._endpoint.got_login()
         self._become(State.ONLINE)
 
@@ -198,9 +198,9 @@ class Connection:
         was_online = self.status.state is State.ONLINE
         if was_online and self._clock.seconds() - self.status.since >= STABLE:
             self._backoff.reset()
-            self._may_return_at_once = True
+            self._may_retry_at_once = True
         self.ends[problem.kind or _KINDS.get(self.status.state, "lost")] += 1
-        verdict = self._verdicts.judge(problem)
+        verdict = self._policy.judge(problem)
         if verdict is Verdict.GIVE_UP:
             self._give_up(problem)
             return
@@ -209,12 +209,12 @@ class Connection:
             self._take_other_resource()
         elif verdict is Verdict.REDIRECT and self._follow(problem):
             return
-        # A connection that broke did so for reasons that mostly are over by now. Once:
-        # one that breaks each time must not be tried without end. A server that
-        # had something against us, or sent nonsense, has it still.
+        # Retry a broken connection at once: the cause is mostly over by now. Only once, or
+        # one that always breaks would be retried without pause. Not after a stream error
+        # or a protocol violation: the server would do the same again.
         broke = not isinstance(problem, StreamError | ProtocolViolation)
-        at_once = was_online and broke and self._may_return_at_once
-        self._may_return_at_once = False
+        at_once = was_online and broke and self._may_retry_at_once
+        self._may_retry_at_once = False
         delay = 0.0 if at_once else self._backoff.next_delay()
         self._log.warn(
             "no connection: {problem}; next try in {delay:.1f} s",
@@ -225,12 +225,12 @@ class Connection:
         self._timer = self._clock.callLater(delay, self._try)
 
     def _follow(self, problem: ConnectionProblem) -> bool:
-        """Whether we went where the server sent us, without waiting."""
+        """Follow a redirect at once; False if it is not followed."""
         assert isinstance(problem, StreamError)
         try:
             redirect = self._endpoint.redirect(problem.detail)
         except ProtocolViolation as violation:
-            self._log.warn("not followed: {violation}", violation=str(violation))
+            self._log.warn("redirect not followed: {violation}", violation=str(violation))
             return False
         self._log.info("the server sends us to {host}", host=redirect.host)
         self._become(State.WAITING, problem)

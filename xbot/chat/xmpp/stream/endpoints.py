@@ -1,4 +1,4 @@
-"""Where a domain's server is: the SRV look-ups and what they name (RFC 6120 3.2, XEP-0368)."""
+"""Find a domain's server: SRV look-ups, target order and endpoint (RFC 6120 3.2, XEP-0368)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from xbot.chat.xmpp.wire.errors import ConnectionProblem, in_words
 
 XMPP_PORT = 5222
 
-#: Targets beyond these are not tried: nobody honest has so many.
+#: Maximum number of targets tried.
 MAX_TARGETS = 16
 
-#: Seconds for one address of one target.
+#: Time-out in seconds for one address of one target.
 ADDRESS_TIMEOUT = 10.0
 
-#: The services that are looked up, and whether they begin with TLS.
+#: The SRV services, and whether they use direct TLS.
 _SERVICES = (("_xmpp-client", False), ("_xmpps-client", True))
 
 Uniform = Callable[[float, float], float]
 
 
 class Target(NamedTuple):
-    """A host and port to try; lower ``priority`` first, ``weight`` shares among equals.
+    """A host and port to try; lower ``priority`` first, random by ``weight`` among equals.
 
     ``direct`` means TLS from the first byte (XEP-0368), else STARTTLS.
     """
@@ -54,13 +54,13 @@ class ServiceNotOffered(ConnectionProblem):
 def order_targets(
     targets: Iterable[Target], uniform: Uniform, limit: int = MAX_TARGETS
 ) -> list[Target]:
-    """The order in which to try them: by priority, and by weighted chance within it (RFC 2782).
+    """Sort targets by priority, and weighted at random within each priority (RFC 2782).
 
-    Of many the ``limit`` foremost are kept, before any chance is thrown.
+    Of more than ``limit`` targets only the first are kept, before the random choice.
     """
     kept = sorted(targets, key=lambda target: (target.priority, -target.weight))[:limit]
     ordered: list[Target] = []
-    # RFC 2782 puts those of weight 0 first, which gives them a small chance.
+    # RFC 2782: targets of weight 0 stand first, which gives them a small chance.
     waiting = sorted(kept, key=lambda target: (target.priority, target.weight))
     while waiting:
         equals = [target for target in waiting if target.priority == waiting[0].priority]
@@ -76,13 +76,13 @@ def order_targets(
 
 @implementer(IStreamClientEndpoint)
 class DomainEndpoint:
-    """Connects to the first server of ``domain`` that answers.
+    """Endpoint that connects to the first server of ``domain`` that answers.
 
     ``resolver`` is an :class:`twisted.internet.interfaces.IResolver`;
-    ``connect_to(target)`` gives the endpoint for one target. A target whose
-    last connection came to nothing, as ``has_worked(protocol)`` tells, is
-    tried after all others the next time: a record may lead to a port that
-    accepts us and has nothing to say.
+    ``connect_to(target)`` returns the endpoint for one target.
+    ``has_worked(protocol)`` tells whether the last connection was of use. If not, its
+    target is tried last the next time: a record may name a port that accepts
+    connections but never speaks XMPP.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class DomainEndpoint:
         self._last: tuple[Target, Any] | None = None
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect; fails with the last target's error when none answers."""
+        """Connect; fails with the last target's error when no target answers."""
         return Deferred.fromCoroutine(self._connect(factory))
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
@@ -127,13 +127,12 @@ class DomainEndpoint:
     async def _look_up(self) -> list[Target]:
         """The targets of both services as one pool (XEP-0368, section 3).
 
-        RFC 6120 3.2.1: the domain itself is tried where its SRV records do not
-        exist or nobody answers, and only there. It is not where any record
-        names a target, where one says "." (XEP-0368, section 5), nor where a
-        name server answers that it failed: then nobody knows what the domain
-        wants, and its owner may want us elsewhere. We ask again later.
+        RFC 6120 3.2.1: the domain itself is the fallback only when its SRV records do
+        not exist or no name server answers. There is no fallback when any record names
+        a target, when one says "." (XEP-0368, section 5), or when a name server reports
+        a failure: then the records are unknown, and the look-up is retried later.
         """
-        # Only who looks servers up pays for the messages of DNS.
+        # Imported here: only a look-up needs it.
         from twisted.names import dns
 
         asked = [
@@ -156,8 +155,8 @@ class DomainEndpoint:
             refusals += any(not target.host for target in found)
         if targets:
             return targets
-        # Whether there is direct TLS is of no interest where the older service is
-        # known not to be: the fallback is that one's alone.
+        # Only a failed look-up of _xmpp-client forbids the fallback, which replaces that
+        # service; a failed look-up of _xmpps-client does not matter.
         if failures[0] is not None:
             service, error = failures[0]
             raise ConnectionProblem(
@@ -174,25 +173,25 @@ def _target(record: Any, direct: bool) -> Target:
 
 
 def _is_no_answer(error: BaseException) -> bool:
-    """Whether a look-up found that there is nothing, or heard nothing at all.
+    """Whether a look-up found no record, or got no answer at all.
 
-    :raises CancelledError: when it was given up.
+    :raises CancelledError: when the look-up was cancelled.
     """
     if isinstance(error, CancelledError):
         raise error
     if isinstance(error, DNSNameError | AuthoritativeDomainError | DNSQueryTimeoutError | OSError):
-        # OSError: no resolver on this machine; Python's TimeoutError is one as well.
+        # OSError: no resolver on this machine. Python's TimeoutError is an OSError, too.
         return True
-    # twisted.names raises the plain class where it looked and found nothing, and
-    # has several time-outs of its own.
+    # twisted.names raises plain DomainError when it found nothing, and has several
+    # time-out classes of its own.
     return type(error) is DomainError or "Timeout" in type(error).__name__
 
 
 def host_endpoint(reactor: Any, host: str, port: int, direct_tls: Any = None) -> Any:
-    """An endpoint for a host by name or address: all its addresses, IPv6 and IPv4.
+    """An endpoint for a host name or address, with all its IPv6 and IPv4 addresses.
 
-    They are tried side by side, each a little after the one before (RFC 8305).
-    With ``direct_tls`` (TLS options) TLS begins with the first byte.
+    They are tried in parallel, each a little after the one before (Happy Eyeballs,
+    RFC 8305). With ``direct_tls`` (TLS options) TLS begins with the first byte.
     """
     endpoint = HostnameEndpoint(reactor, host.encode("idna"), port, timeout=ADDRESS_TIMEOUT)
     return endpoint if direct_tls is None else wrapClientTLS(direct_tls, endpoint)

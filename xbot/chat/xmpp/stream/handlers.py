@@ -1,4 +1,4 @@
-"""The handlers of one session, told in turn, each apart from the others' faults."""
+"""Subprotocol handlers of a session, isolated from each other's exceptions."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from xbot.model.errors import NotConnected
 
 
 class Handler(XMPPHandler):  # type: ignore[misc]
-    """A handler of ours.
+    """Base class of subprotocol handlers.
 
-    A session may go on on another stream (XEP-0198): then only
-    :meth:`observe` is called again. ``connectionInitialized`` and
-    ``connectionLost`` are the beginning and the end of a *session*.
+    ``connectionInitialized`` and ``connectionLost`` mark the start and the end of a
+    *session*. A session may be resumed on another stream (XEP-0198): then only
+    :meth:`observe` is called again.
     """
 
     xmlstream: Stream
 
     def observe(self) -> None:
-        """Add our observers to the stream, which is new."""
+        """Add our observers to a new stream."""
 
     def watch(self, name: str, got: Callable[[Any], object], priority: int = 0) -> None:
-        """Have ``got`` called with each stanza of this name, by the higher priority first."""
+        """Call ``got`` with each stanza of this name; higher priorities are called first."""
         self.xmlstream.addObserver(_Named(name), got, priority)
 
 
 class _Named(XPathQuery):
-    """The stanzas of one name: ``/name`` without XPath, whose parser takes 7 ms and 2 MiB."""
+    """Matches stanzas by name: ``/name`` without XPath, whose parser costs 7 ms and 2 MiB."""
 
     def __init__(self, name: str) -> None:
         self.queryStr = name
@@ -46,16 +46,16 @@ class _Named(XPathQuery):
 
 
 class Handlers(StreamManager):  # type: ignore[misc]
-    """wokkel's StreamManager, made safe.
+    """wokkel's StreamManager with isolated handlers and no offline queue.
 
-    COMPAT: in wokkel's own, an exception in one handler leaves the later ones
-    untold, what is sent while offline is queued without bound and leaves before
-    the rooms are joined, and IQ replies are matched on an id that can be
-    guessed. Here each call is guarded, a handler that cannot begin ends the
-    stream (half a bot is worse than one that comes back), nothing is queued,
-    and requests go through :class:`xbot.chat.xmpp.stream.iq.Iq`.
+    COMPAT: in wokkel's own, an exception in one handler keeps the later ones from being
+    called; stanzas sent while offline are queued without bound and sent before the rooms
+    are joined; IQ replies are matched by an id that can be guessed. Here each call is
+    guarded, a handler that fails to start ends the stream (to reconnect is better than
+    to run without a handler), nothing is queued, and requests go through
+    :class:`xbot.chat.xmpp.stream.iq.Iq`.
 
-    ``managed`` knows, when a stream ended, whether its session may go on.
+    ``managed`` tells, when a stream ends, whether its session can be resumed.
     """
 
     xmlstream: Stream | None
@@ -68,7 +68,7 @@ class Handlers(StreamManager):  # type: ignore[misc]
         self._in_session = False
 
     def _connected(self, xs: Stream) -> None:
-        """A connection is there; there is nothing to tell before the login."""
+        """Do nothing yet: handlers start after the login."""
 
     def _authd(self, xs: Stream) -> None:
         if not xs.is_resumed:
@@ -77,10 +77,10 @@ class Handlers(StreamManager):  # type: ignore[misc]
         self._initialized = self._in_session = True
         for handler in list(self):
             if not self._begin(handler, xs):
-                # A session that only half of us entered is not one to go on with.
+                # Do not resume a session that some handlers did not start.
                 if self._managed is not None:
                     self._managed.forget()
-                xs.end(ConnectionProblem(f"{type(handler).__name__} could not begin"))
+                xs.end(ConnectionProblem(f"{type(handler).__name__} could not start"))
                 return
 
     def _begin(self, handler: Any, xs: Stream) -> bool:
@@ -110,7 +110,7 @@ class Handlers(StreamManager):  # type: ignore[misc]
             self._tell(handler, handler.connectionLost, reason)
 
     def forget_session(self) -> None:
-        """A session that waits to be resumed will not be; one on a stream ends with it."""
+        """End a session that waits for resumption; one with a stream ends with the stream."""
         if self.xmlstream is None:
             self._end_session(Failure(ConnectionProblem("we are leaving")))
 
@@ -130,7 +130,7 @@ class Handlers(StreamManager):  # type: ignore[misc]
         self.stream_to(obj.getAttribute("to", "the server")).send(obj)
 
     def stream_to(self, recipient: str) -> Stream:
-        """The stream of the session, for something that is for ``recipient``.
+        """The stream of the session; ``recipient`` goes into the error.
 
         :raises xbot.model.errors.NotConnected: when there is no session.
         """

@@ -1,4 +1,4 @@
-"""IQ: questions asked and answered (RFC 6120, section 8.2.3)."""
+"""IQ: send requests and match their replies, answer incoming requests (RFC 6120, 8.2.3)."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from xbot.model.errors import NotConnected
 from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
 
-#: Seconds that an answer may take where the asker names no other time.
+#: Default time-out of a request, in seconds.
 IQ_TIMEOUT = 30.0
 
-#: Questions under way at once; more are refused to the asker.
+#: Maximum number of requests in flight; further ones fail with NotConnected.
 MAX_PENDING = 1000
 
-#: Characters of a request's id and sender, which its answer repeats. No JID is longer.
+#: Maximum length of a request's id and sender in characters, because the reply repeats
+#: both. No JID is longer (RFC 7622).
 MAX_ECHOED = 3071
 
 _IQ = full_name(ns.CLIENT, "iq")
 
 Answerer = Callable[[domish.Element], domish.Element | None]
-"""Takes a request and gives the payload of its result; raises :class:`IqRefused`."""
+"""Takes a request and returns the payload of its result; may raise :class:`IqRefused`."""
 
 
 TakeItem = Callable[[Node], object]
-"""Takes a child of the payload of an answer."""
+"""Takes one child of a reply's payload."""
 
 
 class IqRefused(Exception):
-    """The answer is an error, ours or the other's; ``condition`` names it (RFC 6120, 8.3.3)."""
+    """The reply is an error, sent or received; ``condition`` is its name (RFC 6120, 8.3.3)."""
 
     def __init__(self, condition: str) -> None:
         super().__init__(condition)
@@ -50,7 +51,7 @@ class IqRefused(Exception):
 
 
 class IqTimeout(ConnectionProblem):
-    """No answer came in time."""
+    """No reply came in time."""
 
 
 class _Pending(NamedTuple):
@@ -61,12 +62,13 @@ class _Pending(NamedTuple):
 
 
 class Iq(Handler):
-    """Asks, and answers what others ask.
+    """Sends iq requests and answers incoming ones.
 
-    A reply counts only with the id of a question under way, which cannot be
-    guessed, *and* from the one who was asked. A request that nobody here
-    answers gets a minimal error. ``dropped`` counts what gets none: ``unasked``
-    replies, requests whose id or sender is ``too-long``, and those of ``no-type``.
+    A reply is accepted only with the id of a request in flight, which cannot be
+    guessed, *and* from the JID that was asked. A request without an answerer gets a
+    minimal error. ``dropped`` counts the stanzas that get no reply: ``unasked`` replies,
+    requests whose id or sender is ``too-long``, and iqs without a valid type
+    (``no-type``).
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -80,7 +82,7 @@ class Iq(Handler):
         self.dropped: Counter[str] = Counter()
 
     def answer(self, kind: str, uri: str, name: str, answerer: Answerer) -> None:
-        """From now on ``answerer`` answers the requests ``get`` or ``set`` with this child."""
+        """Register ``answerer`` for requests of this ``kind`` ("get", "set") with this payload."""
         self._answerers[kind, uri, name] = answerer
 
     def request(
@@ -91,16 +93,16 @@ class Iq(Handler):
         timeout: float = IQ_TIMEOUT,
         take_item: TakeItem | None = None,
     ) -> Deferred[Node]:
-        """Ask ``to`` (None: our own account); fires with the result stanza, as a node.
+        """Send a request to ``to`` (None: our own account); fires with the result as a node.
 
-        Of a large one ``take_item`` may be given children of its payload before, in
-        order; then they are missing in it.
+        ``take_item`` streams a large result: it may get children of the payload, in
+        order, while they arrive; the result then lacks them.
 
         Fails with :class:`IqRefused`, :class:`IqTimeout`, or the problem that
         ended the connection.
         """
         if len(self._pending) >= MAX_PENDING:
-            return fail(NotConnected(to or "the server", "too many questions are unanswered"))
+            return fail(NotConnected(to or "the server", "too many requests are unanswered"))
         iq = domish.Element((ns.CLIENT, "iq"))
         iq["type"] = kind
         iq["id"] = identity = new_ident()
@@ -128,9 +130,10 @@ class Iq(Handler):
                 pending.answer.errback(reason)
 
     def take(self, node: Node) -> bool:
-        """Deal with a result, of which no element is made: a roster is large; False for all else.
+        """Fast path of :meth:`got_iq` for results, which may be large; False for other iqs.
 
-        It is the short way of :meth:`got_iq` (:data:`xbot.chat.xmpp.stream.stream.Shortcut`).
+        It works on the node, so no element is made
+        (:data:`xbot.chat.xmpp.stream.stream.Shortcut`).
         """
         if node[ATTRIBUTES].get("type") != "result":
             return False
@@ -139,7 +142,7 @@ class Iq(Handler):
         return True
 
     def take_part(self, iq: Node, item: Node) -> bool:
-        """Give a part of an answer to the one who asked, by the same rules as the whole."""
+        """Pass one child of an arriving result to its ``take_item``; False if there is none."""
         pending = self._find_pending(iq[ATTRIBUTES])
         if pending is None or pending.take_item is None:
             return False
@@ -147,7 +150,7 @@ class Iq(Handler):
         return True
 
     def got_iq(self, iq: domish.Element) -> None:
-        """An IQ of any type arrived."""
+        """Handle an incoming iq of any type."""
         kind = iq.getAttribute("type")
         if kind in ("result", "error"):
             self._got_reply(iq, kind)
@@ -167,7 +170,7 @@ class Iq(Handler):
             pending.answer.errback(IqRefused(error_condition(iq)))
 
     def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
-        """The question that a reply with these attributes answers, forgotten now; or None."""
+        """Remove and return the request that a reply with these attributes answers, or None."""
         if self._find_pending(reply) is None:
             self.dropped["unasked"] += 1
             return None
@@ -186,7 +189,7 @@ class Iq(Handler):
         return own is not None and asked in (None, str(own.bare)) and self._is_account(sender, own)
 
     def is_from_account(self, iq: domish.Element) -> bool:
-        """Whether our own account, or the server in its name, sent this (RFC 6120, 8.1.2.1)."""
+        """Whether our account, or the server on its behalf, sent this iq (RFC 6120, 8.1.2.1)."""
         own = self._own_jid()
         return own is not None and self._is_account(iq.getAttribute("from"), own)
 
@@ -207,7 +210,7 @@ class Iq(Handler):
             self._reply(error_reply(iq, refusal.condition))
             return
         except Exception:
-            # Our fault, and the asker must not wait for it.
+            # A bug of ours; reply anyway, so that the requester does not wait.
             self._log.failure("a request could not be answered")
             self._reply(error_reply(iq, "internal-server-error"))
             return

@@ -1,4 +1,4 @@
-"""What each end of a connection leads to: try again, change something first, or give up."""
+"""Reconnect policy: after each problem retry, redirect, change the resource, or give up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from attrs import define
 
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, LoginRefused, StreamError
 
-#: How often refused credentials are tried before only a person can help.
+#: Number of refused logins in a row after which to give up.
 LOGIN_TRIES = 3
 
-#: How often another program may take our resource before we stop: once, after
-#: which we log in under another. A second one wants us gone, or has no bound.
+#: Number of resource conflicts that are answered by another resource. After one more we
+#: give up: that program would take each further resource, too.
 CONFLICTS = 1
 
 
@@ -26,15 +26,15 @@ class Verdict(Enum):
 
 
 class ResourceConflict(ConnectionProblem):
-    """Another program keeps logging in to our account under our name (RFC 6120, 4.9.3.3).
+    """Another program keeps logging in to our account under our resource (RFC 6120, 4.9.3.3).
 
-    To go on would be a fight that throws both out for ever. Give each its own account.
+    To retry would disconnect both for ever. Give each program its own account.
     """
 
 
 @define(eq=False, repr=False)
 class ReconnectPolicy:
-    """Judges problems, remembering those before.
+    """Maps each problem to a verdict, and counts refusals and conflicts.
 
     ======================================  ==========================================
     problem                                 verdict
@@ -52,7 +52,7 @@ class ReconnectPolicy:
     conflicts: int = 0
 
     def judge(self, problem: ConnectionProblem) -> Verdict:
-        """What this problem leads to."""
+        """Count ``problem`` and return the verdict."""
         condition = problem.condition if isinstance(problem, StreamError) else None
         if condition == "see-other-host":
             return Verdict.REDIRECT
@@ -67,5 +67,5 @@ class ReconnectPolicy:
         return Verdict.RETRY
 
     def got_session(self) -> None:
-        """We are logged in: the credentials are right."""
+        """A login succeeded: reset the count of refusals."""
         self.refusals = 0

@@ -1,4 +1,4 @@
-"""see-other-host: where a server sends us, and how often we go (RFC 6120, section 4.9.3.19)."""
+"""Redirects (see-other-host): parse, limit and follow them (RFC 6120, section 4.9.3.19)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from xbot.chat.xmpp.wire.errors import ProtocolViolation
 
-#: How many redirects in a row are followed; the RFC wants 2 to 5.
+#: Maximum number of redirects followed in a row; the RFC asks for 2 to 5.
 MAX_REDIRECTS = 3
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
@@ -21,16 +21,16 @@ _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
 class Redirect(NamedTuple):
-    """Another host for the same service. Without a port its own SRV records are looked up."""
+    """The target of a redirect. Without a port, the host's SRV records are looked up."""
 
     host: str
     port: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Redirect:
-        """From ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``.
+        """Parse ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``.
 
-        :raises ProtocolViolation: when it is none of them.
+        :raises ProtocolViolation: for any other text.
         """
         text = text.strip()
         host, port = text, None
@@ -59,16 +59,16 @@ class Redirect(NamedTuple):
 
 
 class Redirects:
-    """How many redirects came since the last login."""
+    """Counts the redirects since the last login, and refuses one too many."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def follow(self, text: str) -> Redirect:
-        """Where to go; ``text`` is the content of ``<see-other-host/>``.
+        """Parse and count a redirect; ``text`` is the content of ``<see-other-host/>``.
 
-        :raises ProtocolViolation: when it cannot be read, or when this is one
-            too many; then it counts from the start again.
+        :raises ProtocolViolation: when it is malformed, or one too many; then the count
+            begins anew.
         """
         if self.count >= MAX_REDIRECTS:
             self.reset()
@@ -78,16 +78,16 @@ class Redirects:
         return redirect
 
     def reset(self) -> None:
-        """Somebody let us in: the next redirect is the first."""
+        """Set the count to zero, after a login."""
         self.count = 0
 
 
 @implementer(IStreamClientEndpoint)
 class RedirectableEndpoint:
-    """Connects to ``home``, or, once after each :meth:`redirect` or :meth:`prefer`, to there.
+    """Endpoint for ``home``, or once for the target of :meth:`redirect` or :meth:`prefer`.
 
-    The certificate that is asked for is the one for our own domain wherever the
-    redirect leads, so that a forged one costs a connection and nothing else.
+    The certificate must be valid for our own domain wherever the redirect leads, so a
+    forged redirect costs one failed connection and nothing else.
     """
 
     def __init__(self, home: Any, connect_to: Callable[[Redirect], Any]) -> None:
@@ -97,18 +97,18 @@ class RedirectableEndpoint:
         self._next: Redirect | None = None
 
     def redirect(self, text: str) -> Redirect:
-        """The server said ``<see-other-host>text</see-other-host>``: go there next.
+        """Make the next connection go where ``<see-other-host>text</see-other-host>`` says.
 
-        :raises ProtocolViolation: when we do not.
+        :raises ProtocolViolation: when the redirect is not followed.
         """
         self._next = None
         self._next = self._redirects.follow(text)
         return self._next
 
     def prefer(self, location: str) -> None:
-        """Try this first the next time: where a session is kept for us (XEP-0198, section 3).
+        """Make the next connection go to where our session is kept (XEP-0198, section 3).
 
-        What cannot be read is not where anything is kept.
+        A malformed location is ignored.
         """
         try:
             self._next = Redirect.parse(location)
@@ -116,11 +116,11 @@ class RedirectableEndpoint:
             self._next = None
 
     def got_login(self) -> None:
-        """The redirects led somewhere."""
+        """A login succeeded: reset the count of redirects."""
         self._redirects.reset()
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect; what was redirected starts at home again the next time."""
+        """Connect; a redirect is used once, the connection after it goes to ``home``."""
         redirect, self._next = self._next, None
         endpoint = self._home if redirect is None else self._connect_to(redirect)
         connected: Deferred[IProtocol] = endpoint.connect(factory)
@@ -132,7 +132,7 @@ def _is_address(text: str, parse: Callable[[str], object]) -> bool:
         parse(text)
     except ValueError:
         return False
-    # A zone ("%eth0") is of this machine; nobody else can name one.
+    # A zone ("%eth0") is meaningful only on this machine; a server cannot name one.
     return "%" not in text
 
 
@@ -150,4 +150,4 @@ def _is_name(text: str) -> bool:
 
 
 def _no_host(text: str) -> ProtocolViolation:
-    return ProtocolViolation(f"the server redirects us to {text[:64]!r}, which is no host")
+    return ProtocolViolation(f"the server redirects us to {text[:64]!r}, which is not a host")

@@ -1,4 +1,4 @@
-"""Delay: presence counts, not the stamp."""
+"""Delayed delivery: any delay element counts, whatever its stamp."""
 
 from twisted.trial import unittest
 

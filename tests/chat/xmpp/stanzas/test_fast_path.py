@@ -1,4 +1,4 @@
-"""The short way of plain messages: past elements, and past no rule."""
+"""The fast path on nodes: same results as the slow path."""
 
 from itertools import product
 
@@ -48,7 +48,7 @@ CHILDREN = [
 
 
 class Ear:
-    """A room, what was heard in it, and everything that can be seen of that."""
+    """A room, the messages read in it, and all state that they change."""
 
     def __init__(self, make_elements, *, joined=True, resumed=False, raises=False):
         clock = Clock()
@@ -92,7 +92,7 @@ class Ear:
 
 
 class NotSkimming(FastElementStream):
-    """Every stanza goes through the parser."""
+    """Without the fast path on bytes: every stanza goes through the parser."""
 
     GlanceEvent = property(lambda self: None, lambda self, value: None)
 
@@ -305,4 +305,4 @@ class ShortWayTests(unittest.TestCase):
 
     def test_what_is_looked_at(self):
         """Every child that the long way knows is known to the short one."""
-        self.assertLessEqual(fast_path._LONG_WAY | fast_path._DELAYS, fast_path._LOOKED_AT)
+        self.assertLessEqual(fast_path._SLOW_PATH | fast_path._DELAYS, fast_path._READ)

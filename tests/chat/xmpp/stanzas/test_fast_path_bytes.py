@@ -1,4 +1,4 @@
-"""Skimming: what it says of a stanza is what the parser and a glance say."""
+"""The fast path on bytes: same results as the parser and the fast path on nodes."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

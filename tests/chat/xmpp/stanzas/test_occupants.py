@@ -1,4 +1,4 @@
-"""What one presence from a room tells."""
+"""Presence stanzas from a room, and its occupants."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""Between stanzas and what they say."""
+"""Parsing and building of message stanzas."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""The element stream: honest bytes in any pieces, and hostile ones."""
+"""The element stream: valid input in any chunks, and hostile input."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -364,7 +364,7 @@ class DroppedTests(unittest.TestCase):
 
 
 class NamesTests(unittest.TestCase):
-    """expat keeps every name for as long as its parser lives."""
+    """Bound on names: expat keeps every name as long as its parser lives."""
 
     def streams(self):
         for make in ElementStream, FastElementStream:

@@ -23,14 +23,14 @@ from xbot.chat.xmpp.wire.serialize import serialize
 
 
 class FastViolationTests(test_elements.ViolationTests):
-    """All that is asked of the reference."""
+    """The same tests as for the reference stream."""
 
     def setUp(self):
         self.patch(test_elements, "ElementStream", FastElementStream)
 
 
 class FastDroppedTests(test_elements.DroppedTests):
-    """All that is asked of the reference."""
+    """The same tests as for the reference stream."""
 
     setUp = FastViolationTests.setUp
 

@@ -1,4 +1,4 @@
-"""Nodes and elements describe the same."""
+"""Conversion between nodes and elements."""
 
 from hypothesis import given
 from twisted.trial import unittest

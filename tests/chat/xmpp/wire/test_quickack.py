@@ -1,4 +1,4 @@
-"""What a kernel would hold back."""
+"""TCP_QUICKACK and TCP_NODELAY."""
 
 import socket
 
@@ -10,7 +10,7 @@ from xbot.chat.xmpp.wire.quickack import QuickAck
 
 
 class Socket:
-    """A socket that remembers what it was told, and may be closed."""
+    """A fake socket that records its options, and may be closed."""
 
     def __init__(self):
         self.told, self.closed = [], False

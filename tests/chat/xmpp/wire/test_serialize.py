@@ -1,4 +1,4 @@
-"""The one way out: whatever the tree, one sound stanza or a refusal."""
+"""The serialiser: well-formed output for every tree, or an error."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""Tags that are kept from the parser until they are whole."""
+"""Limits on tags, enforced before the parser sees them."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,14 +23,14 @@ QUOTES = [
 
 
 class Eager(ElementStream):
-    """Gives the parser every byte at once."""
+    """A stream that passes every byte to the parser at once."""
 
     def _feed(self, data):
         self._pass(data)
 
 
 class Listener:
-    """What a stream told so far."""
+    """Records the events of a stream."""
 
     def __init__(self, stream):
         self.told = []

@@ -1,4 +1,4 @@
-"""What goes over the wire, for the log."""
+"""The wire log: secrets are redacted."""
 
 from hypothesis import given
 from twisted.internet.task import Clock

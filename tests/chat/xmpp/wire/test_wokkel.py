@@ -1,4 +1,4 @@
-"""The door to wokkel."""
+"""Import of wokkel on current Twisted."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""What stanzas say: addresses, delay, occupants, presence, and the fast paths."""
+"""Reading and writing stanzas: addresses, delay, occupants, presence, and the fast paths."""

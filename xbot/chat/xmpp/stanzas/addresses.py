@@ -1,4 +1,4 @@
-"""Addresses on stanzas, each read once: the same few people speak all day."""
+"""LRU cache of parsed JIDs: the same few senders appear on most stanzas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xbot.model.jid import CACHE_SIZE, Jid
 
 
 class Address(NamedTuple):
-    """A JID with its bare form, and the texts of both."""
+    """A JID, its bare JID, and both as text."""
 
     jid: Jid
     bare: Jid
@@ -20,6 +20,9 @@ class Address(NamedTuple):
 # Bounded: strangers choose JIDs.
 @lru_cache(maxsize=CACHE_SIZE)
 def read_address(text: str) -> Address:
-    """The address that a stanza bears; :class:`~xbot.model.errors.InvalidJid` when it is none."""
+    """Parse the ``from`` of a stanza, cached.
+
+    :raises xbot.model.errors.InvalidJid: when it is not a JID.
+    """
     jid = Jid.parse(text)
     return Address(jid, jid.bare, str(jid), str(jid.bare))

@@ -1,4 +1,4 @@
-"""What is history, and what is live (XEP-0203, XEP-0091)."""
+"""Delayed delivery: tell history from live messages (XEP-0203, XEP-0091)."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from xbot.chat.xmpp.wire import ns
 
 _DELAYS = {(ns.DELAY, "delay"), (ns.LEGACY_DELAY, "x")}
 
-#: XEP-0082 3.2, in UTC as XEP-0203 wants it. Anything else is not worth reading.
+#: XEP-0082 3.2, in UTC as XEP-0203 requires. Any other form is ignored.
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)", re.ASCII)
 _LONGEST_STAMP = 40
 
-#: Clocks differ by so many seconds, without anyone being to blame.
+#: Tolerated clock skew between server and bot, in seconds.
 SKEW = 5.0
 
 
 def delays(stanza: domish.Element) -> list[domish.Element]:
-    """All that say that this was said earlier."""
+    """The delay elements of a stanza."""
     return [child for child in stanza.elements() if (child.uri, child.name) in _DELAYS]
 
 
 def is_delayed(stanza: domish.Element) -> bool:
-    """Whether somebody says that this was said earlier.
+    """Whether the stanza has a delay element, from anyone and with any stamp.
 
-    Who says it and when it was does not matter, and is not looked at: a delay
-    that anyone could forge only ever makes the bot do less, and reading a stamp
-    that a stranger wrote can take seconds.
+    Sender and stamp are not read. A forged delay only makes the bot do less, and
+    to parse a stamp that a stranger wrote can take seconds.
     """
     return bool(delays(stanza))
 
 
 def is_kept(stanza: domish.Element, servers: set[str]) -> bool:
-    """Whether our server says that it kept this for us (XEP-0160).
+    """Whether the stanza claims to be an offline message that our server stored (XEP-0160).
 
-    It is one of the names ``servers``; anybody can write that, so that nothing
-    may follow from it but a word to the sender.
+    That is a delay ``from`` one of ``servers``, our server's names. Anyone can forge
+    it, so it must have no effect other than a notice to the sender.
     """
     return any(delay.getAttribute("from") in servers for delay in delays(stanza))
 
 
 def is_resent(stanza: domish.Element, servers: set[str], now: float, max_age: float) -> bool:
-    """Whether our server sends this again after a resumption, and it is fresh.
+    """Whether our server resends this live stanza after a resumption.
 
-    Only to be asked of a stanza on a resumed stream (XEP-0198, section 5): then
-    its one delay is our server's, which is one of the names ``servers``
-    (Prosody writes our own bare JID, ejabberd its domain). ``now`` is the wall
-    clock's; older than ``max_age`` seconds is past all the same.
+    Ask this only of a stanza on a resumed stream (XEP-0198, section 5): there its
+    only delay is our server's, ``from`` one of the names ``servers`` (Prosody writes
+    our bare JID, ejabberd its domain). ``now`` is the wall clock. A stanza older
+    than ``max_age`` seconds counts as history, resent or not.
     """
     found = delays(stanza)
     if len(found) != 1 or found[0].uri != ns.DELAY or found[0].getAttribute("from") not in servers:

@@ -1,10 +1,12 @@
-"""What one glance tells of a stanza from a room: the one place where they are told apart cheaply.
+"""Fast path for plain room stanzas: read from the parser's nodes, without ``domish`` elements.
 
-Nearly all that a bot hears is plain: one body, said by an occupant, with children
-that mean nothing to it; or the presence of somebody who is there. That is read
-off the parser's lists. For everything else these functions give None, and the
-stanza goes the long way (:func:`xbot.chat.xmpp.stanzas.stanza.read_message`,
-:func:`xbot.chat.xmpp.stanzas.presence.read_presence`), whose rules these are.
+Nearly all stanzas that a bot receives are plain: a groupchat message of an occupant
+with one body and children that the bot ignores, or the available presence of an
+occupant. These functions read them from the parser's nodes. For every other stanza
+they return None, and it takes the slow path
+(:func:`xbot.chat.xmpp.stanzas.stanza.read_message`,
+:func:`xbot.chat.xmpp.stanzas.presence.read_presence`). The rules here must agree with
+the rules there.
 """
 
 from __future__ import annotations
@@ -32,25 +34,25 @@ _ORIGIN_ID = full_name(ns.STANZA_ID, "origin-id")
 
 _DELAYS = {full_name(ns.DELAY, "delay"), full_name(ns.LEGACY_DELAY, "x")}
 
-#: Children of which the long way decides: subjects, corrections, invitations.
-_LONG_WAY = {
+#: Children that need the slow path: subjects, corrections, invitations.
+_SLOW_PATH = {
     _SUBJECT,
     full_name(ns.CORRECTION, "replace"),
     full_name(ns.CONFERENCE, "x"),
     _X,
 }
 
-#: Children with which a message is more than a subject.
+#: Children that a message with only a subject does not have.
 _NO_SUBJECT = {_BODY, full_name(ns.CONFERENCE, "x"), _X}
 
-#: All children that are looked at; whatever else there is means nothing to us.
-_LOOKED_AT = {_BODY, _STANZA_ID, _ORIGIN_ID} | _DELAYS | _LONG_WAY
+#: The children that are read; all others are ignored.
+_READ = {_BODY, _STANZA_ID, _ORIGIN_ID} | _DELAYS | _SLOW_PATH
 
 
 class Glance(NamedTuple):
-    """A plain message in a room: a :class:`~xbot.chat.xmpp.stanzas.stanza.Spoken` that costs less.
+    """A plain groupchat message: a cheaper :class:`~xbot.chat.xmpp.stanzas.stanza.Spoken`.
 
-    ``stanza_id`` is the one that the room gave it, if it gave one.
+    ``stanza_id`` is the one that the room assigned (XEP-0359), or None.
     """
 
     sender: Address
@@ -62,20 +64,20 @@ class Glance(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """The plain presence of an occupant: the room's bare JID, and what it tells."""
+    """The plain available presence of an occupant: the room's bare JID, and its content."""
 
     room: str
     presence: RoomPresence
 
 
 class Subject(NamedTuple):
-    """The subject of a room, which ends its history: the room's bare JID, and no more."""
+    """A subject message, which ends a room's history: holds the room's bare JID only."""
 
     room: str
 
 
 def glance_at_message(node: Node) -> Glance | None:
-    """What a plain message in a room says; None for all else."""
+    """Read a plain groupchat message; None for any other stanza."""
     attributes = node[ATTRIBUTES]
     if attributes.get("type") != "groupchat":
         return None
@@ -84,7 +86,7 @@ def glance_at_message(node: Node) -> Glance | None:
     except (KeyError, InvalidJid):
         return None
     if sender.jid is sender.bare:
-        # The room itself speaks.
+        # Sent by the room itself.
         return None
     body: str | None = None
     origin_id: str | None = None
@@ -93,8 +95,8 @@ def glance_at_message(node: Node) -> Glance | None:
     delayed = False
     for child in node[CHILDREN:]:
         name = child[NAME]
-        if name not in _LOOKED_AT:
-            # Text between the children is among it: a piece of it is no such name.
+        if name not in _READ:
+            # Text between the children lands here, too: its first character is no name.
             continue
         if name is _BODY or name == _BODY:
             if body is not None:
@@ -126,13 +128,13 @@ def glance_at_message(node: Node) -> Glance | None:
         body,
         delayed,
         origin_id,
-        # Two that bear the room's name say nothing.
+        # Two stanza ids in the room's name are ambiguous: trust neither.
         stanza_id if stanza_ids == 1 else None,
     )
 
 
 def glance_at_subject(node: Node) -> Subject | None:
-    """The room whose subject a message tells, if it tells no more; None for all else."""
+    """Read a groupchat message with only a subject; None for any other stanza."""
     attributes = node[ATTRIBUTES]
     if attributes.get("type") != "groupchat":
         return None
@@ -146,7 +148,7 @@ def glance_at_subject(node: Node) -> Subject | None:
 
 
 def glance_at_presence(node: Node) -> Sighting | None:
-    """What the plain presence of an occupant tells; None for all else."""
+    """Read a plain available presence of an occupant; None for any other stanza."""
     attributes = node[ATTRIBUTES]
     if "type" in attributes:
         return None
@@ -158,7 +160,7 @@ def glance_at_presence(node: Node) -> Sighting | None:
             x = child
     if x is None:
         return None
-    # One item, with nothing in it, and status codes are all that x may hold.
+    # <x/> may hold one empty item and status codes, nothing else.
     item = None
     codes: frozenset[str] = frozenset()
     for child in x[CHILDREN:]:
@@ -178,9 +180,9 @@ def glance_at_presence(node: Node) -> Sighting | None:
 
 
 def subject_from(address: str) -> Subject | None:
-    """The subject that the room, or an occupant with this address, set; None if neither can be.
+    """The subject message of a room, sent from this room or occupant JID; None for "room/".
 
-    :raises InvalidJid: when it is no address.
+    :raises InvalidJid: when it is not a JID.
     """
     bare, slash, nick = address.partition("/")
     if slash and not nick:
@@ -190,11 +192,11 @@ def subject_from(address: str) -> Subject | None:
 
 
 def sighting(address: str, codes: frozenset[str], occupant: Occupant) -> Sighting | None:
-    """Of the occupant with this address, with these status codes; None where it is none's.
+    """The presence of the occupant with this JID and these status codes; None without a nick.
 
-    :raises InvalidJid: when it is no address.
+    :raises InvalidJid: when it is not a JID.
     """
-    # Not read as a whole: of thousands, few will ever speak.
+    # The full JID is not parsed and cached: of thousands of occupants, few ever write.
     bare, _, nick = address.partition("/")
     if not nick:
         return None

@@ -1,17 +1,16 @@
-"""Plain stanzas from rooms, read by one regular expression before the parser sees them.
+"""Fast path on bytes: plain room stanzas matched by one regular expression before the parser.
 
-Nearly all that a busy bot hears has one of two shapes: a message of type
-``groupchat`` with a body, or a subject, and a few children that mean little, or the
-presence of somebody who is there. To parse such a one, and then to glance at it,
-takes three times as long as to see that it has this shape. Between them come the words
-of XEP-0198, with which both sides count: behind each message, with Prosody.
+Nearly all stanzas that a busy bot receives have one of two shapes: a groupchat message
+with a body (or a subject) and a few children that the bot ignores, or the available
+presence of an occupant. To parse such a stanza and read its node takes three times as
+long as to match it here. Between the stanzas stand the ``<r/>`` and ``<a/>`` of XEP-0198;
+Prosody sends one behind each message.
 
-This is no XML parser, and it decides nothing. It knows a small subset of XML, as
-servers write it, and says of that what the parser and :mod:`~xbot.chat.xmpp.stanzas.fast_path`
-would say, to the last character. Of all else it says nothing: of an attribute or
-a child that it does not know, or that comes twice, of prefixes, of references
-beyond the five that every XML has, of anything that might not be well-formed. That
-goes to the parser, as if this were not here.
+This is not an XML parser, and it takes no decisions. It accepts a small subset of XML,
+as servers write it, and returns for that exactly what the parser and
+:mod:`~xbot.chat.xmpp.stanzas.fast_path` would return. It returns None for everything
+else: an unknown or repeated attribute or child, a prefix, a reference beyond the five
+predefined ones, anything that might not be well-formed. That goes to the parser.
 """
 
 from __future__ import annotations
@@ -28,44 +27,45 @@ from xbot.chat.xmpp.stream.ack_queue import Count
 from xbot.chat.xmpp.wire import ns
 from xbot.model.errors import InvalidJid
 
-# Only single characters are repeated possessively: repetitions of groups lose their way on
-# Python 3.11.2 (Debian 12's), with which this would match nothing, or too much. They have
-# no choice anyhow, for no two attributes, and no two children, begin alike.
+# No catastrophic backtracking (ReDoS): single characters are repeated possessively, and
+# groups have no choice, because no two attributes and no two children begin alike. Groups
+# are not possessive: Python 3.11.2 (Debian 12) has a bug there, and would match nothing,
+# or too much.
 
-#: What every stanza begins with that may have a shape.
+#: Prefilter: the first bytes of each stanza that may match.
 _MESSAGE, _PRESENCE = b"<message ", b"<presence "
 
-#: What stands between stanzas where XEP-0198 counts them.
+#: XEP-0198 ``<r/>`` and ``<a h='...'/>``, which stand between stanzas.
 _COUNT = re.compile(
     rb"<(?:r xmlns='(?P<asks>%b)'|a (?:xmlns='%b' h='(?P<h>[0-9]{1,10})'|h='(?P<h2>[0-9]{1,10})'"
     rb" xmlns='%b'))/>" % ((re.escape(ns.SM.encode()),) * 3)
 )
 
-#: An attribute's value without references, and without white space but blanks, for
-#: which the parser would give blanks (XML 1.0, section 3.3.3).
+#: An attribute's value without references, and with no white space other than blanks:
+#: the parser would turn that into blanks (XML 1.0, section 3.3.3).
 _VALUE = r"[^'<&\x00-\x1f]*+"
 
-#: Text without a carriage return, for which the parser would give another character
-#: (section 2.11), and without the ``>`` that may not stand behind ``]]``.
+#: Text without a carriage return, which the parser would turn into a line feed (section
+#: 2.11), and without ``>``, which must not follow ``]]``.
 _TEXT = r"[^<>&\x00-\x08\x0b-\x1f]*+"
 _BODY = rf"{_TEXT}(?:&(?:lt|gt|amp|apos|quot);{_TEXT})*"
 _QUOTES = {"&apos;": "'", "&quot;": '"'}
 
-#: Status codes of a presence, which may stand on either side of its item.
+#: Status codes of a presence; they may stand before and after its item.
 _CODES = "(?:<status code='[0-9]{3}'/>)*"
 _CODE = re.compile("[0-9]{3}")
 
-#: What is told of a stanza, or of a word between stanzas.
+#: The result for a stanza, or for a XEP-0198 element between stanzas.
 Skimmed = Glance | Sighting | Subject | Count
 
-#: These are no characters of XML (section 2.2), but UTF-8.
-_NO_CHARACTERS = re.compile("[\ufffe\uffff]")
+#: Valid UTF-8, but not allowed in XML (section 2.2).
+_NOT_XML = re.compile("[\ufffe\uffff]")
 
-#: With more of them a stanza is no plain one.
+#: Maximum number of children of a plain stanza.
 _MAX_CHILDREN = 16
 
-#: Children of messages without anything in them that mean nothing to us.
-_MEANINGLESS = {
+#: Empty children of messages that the bot ignores, by namespace.
+_IGNORED = {
     ns.CHAT_STATES: ("active", "composing", "paused", "inactive"),
     ns.CHAT_MARKERS: ("markable",),
     ns.HINTS: ("store", "no-store", "no-copy"),
@@ -74,7 +74,7 @@ _MEANINGLESS = {
 
 
 def ends_of_pieces(data: bytes) -> Iterator[int]:
-    """Where ``data`` can be cut: before all that may have a shape, and at its end."""
+    """Offsets at which to cut ``data``: before each stanza that may match, and at the end."""
     at, length = 0, len(data)
     message = presence = 0
     while at < length:
@@ -87,10 +87,10 @@ def ends_of_pieces(data: bytes) -> Iterator[int]:
 
 
 def skim(data: bytes) -> tuple[Skimmed, int] | None:
-    """What a plain stanza tells that ``data`` begins with, and where it ends; None for all else.
+    """Read the plain stanza at the start of ``data``: (result, end offset); None if it is not one.
 
-    ``data`` stands where a stanza may, in a stream whose default namespace is
-    ``jabber:client``.
+    ``data`` must start where a stanza may start, in a stream whose default namespace
+    is ``jabber:client``.
     """
     read: Callable[[str], tuple[Glance | Sighting | Subject, int] | None]
     if data.startswith(_MESSAGE):
@@ -104,7 +104,7 @@ def skim(data: bytes) -> tuple[Skimmed, int] | None:
     except UnicodeDecodeError:
         return None
     is_ascii = text.isascii()
-    if not is_ascii and _NO_CHARACTERS.search(text):
+    if not is_ascii and _NOT_XML.search(text):
         return None
     try:
         found = read(text)
@@ -134,7 +134,7 @@ def _skim_message(text: str) -> tuple[Glance | Subject, int] | None:
         return None if told is None else (told, found.end())
     sender = read_address(address)
     if subject is not None or sender.jid is sender.bare:
-        # With both it is another thing; or the room itself speaks.
+        # Body and subject together, or sent by the room itself: not plain.
         return None
     if "&" in body:
         body = unescape(body, _QUOTES)
@@ -157,28 +157,28 @@ def _skim_presence(text: str) -> tuple[Sighting, int] | None:
 
 
 class _Writer:
-    """Writes one expression, and knows the numbers of its groups by what is in them."""
+    """Builds a regular expression, and maps names to the numbers of its groups."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
 
     def keep(self, name: str, value: str) -> str:
-        """What is there, which is wanted later."""
+        """A capturing group for ``value``, called ``name``."""
         self.numbers[name] = len(self.numbers) + 1
         return f"({value})"
 
     def once(self, name: str, before: str, value: str, after: str) -> str:
-        """Something with ``value`` in it, as long as it was not there before."""
+        """``before value after``, captured as ``name``, and matched at most once."""
         number = self.numbers[name] = len(self.numbers) + 1
-        # What it begins with comes first, so that most are seen not to be meant by one letter.
+        # ``before`` comes first: then the first letter rules out most alternatives.
         return rf"{before}(?({number})(?!))({value}){after}"
 
     def need(self, *names: str) -> str:
-        """Here all of these were there."""
+        """A condition: all of these groups have matched before this point."""
         return "".join(rf"(?({self.numbers[name]})|(?!))" for name in names)
 
     def tag(self, element: str, fixed: dict[str, str], *others: str) -> str:
-        """A tag's inside, with each of the ``fixed`` attributes and perhaps some of the others."""
+        """The inside of a tag: all of the ``fixed`` attributes, any of the others, in any order."""
         values = {key: re.escape(value) for key, value in fixed.items()}
         values |= dict.fromkeys(others, _VALUE)
         some = [
@@ -188,20 +188,20 @@ class _Writer:
         return f"{element}{attributes}{self.need(*(f'{element} {key}' for key in fixed))}"
 
     def empty(self, element: str, uri: str, *others: str) -> str:
-        """An empty element of this namespace, but for its ``<``."""
+        """An empty element of this namespace, without its ``<``."""
         return self.tag(element, {"xmlns": uri}, *others) + "/>"
 
     def write(self, start: str, children: list[str], end: str) -> re.Pattern[str]:
-        """An element with some of the children, all but their ``<``."""
+        """Compile: an element with 1 to _MAX_CHILDREN of these children (given without ``<``)."""
         some = rf"(?:<(?:{'|'.join(children)})){{1,{_MAX_CHILDREN}}}"
         return re.compile(f"<{start}>{some}{end}")
 
     def groups(self, *names: str) -> list[int]:
-        """The numbers of these."""
+        """The numbers of these groups."""
         return [self.numbers[name] for name in names]
 
 
-# Both are made when they are wanted: to compile them takes some milliseconds.
+# Both are compiled on first use: it takes some milliseconds.
 
 
 @cache
@@ -216,7 +216,7 @@ def _message_shape() -> tuple[re.Pattern[str], list[int]]:
         writer.empty("occupant-id", ns.OCCUPANT_ID, "id"),
         writer.empty("delay", ns.DELAY, "stamp", "from"),
     ]
-    for uri, names in _MEANINGLESS.items():
+    for uri, names in _IGNORED.items():
         children += [rf"{name} xmlns='{re.escape(uri)}'/>" for name in names]
     end = writer.need("message from") + "</message>"
     return writer.write(start, children, end), writer.groups(

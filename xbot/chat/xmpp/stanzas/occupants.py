@@ -1,4 +1,4 @@
-"""Who is in a room: one small value for each nick (XEP-0045)."""
+"""Occupants of a room by nick: role, affiliation, real JID (XEP-0045)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import NamedTuple
 from xbot.chat.xmpp.stanzas.addresses import read_address
 from xbot.model.errors import InvalidJid
 
-#: XEP-0045 5.1 and 5.2; what is none of these counts as none.
+#: XEP-0045 5.1 and 5.2; any other value counts as "none".
 _ROLES: dict[str | None, str] = {role: role for role in ("moderator", "participant", "visitor")}
 _AFFILIATIONS: dict[str | None, str] = {
     name: name for name in ("owner", "admin", "member", "outcast")
 }
 
-#: Occupants remembered for one room. Of those beyond it nothing is known, and
-#: so they have no rights.
+#: Maximum number of occupants kept for one room. Further ones are unknown, and so have
+#: no rights.
 MAX_OCCUPANTS = 20_000
 
-#: Characters of a JID that is kept as it came. None is longer.
+#: Maximum length of a JID in characters (RFC 7622); longer ones are dropped.
 MAX_JID = 3071
 
 
 class Occupant(NamedTuple):
-    """Somebody in a room.
+    """An occupant's role, affiliation and real JID.
 
-    ``address`` is the real JID as the room shows it, if it does; ``identity`` reads it.
+    ``address`` is the real JID as the room sent it, unparsed, or None in an anonymous
+    room; ``identity`` parses it.
     """
 
     role: str = "none"
@@ -36,8 +37,8 @@ class Occupant(NamedTuple):
 
     @property
     def identity(self) -> str | None:
-        """The real bare JID, where the room shows one that is one."""
-        # Read when it is asked for: in a room of thousands, few of them speak.
+        """The real bare JID; None if the room shows none, or not a valid one."""
+        # Parsed on demand: in a room of thousands, few occupants ever write.
         if self.address is None:
             return None
         try:
@@ -49,14 +50,14 @@ class Occupant(NamedTuple):
 NOBODY = Occupant()
 
 
-# There are so few that those whom the room does not show share one.
+# Anonymous occupants share values: there are few combinations of role and affiliation.
 @lru_cache(maxsize=32)
 def _anonymous(role: str, affiliation: str) -> Occupant:
     return Occupant(role, affiliation)
 
 
 def make_occupant(attribute: Callable[[str], str | None]) -> Occupant:
-    """Whom the attributes of the item of a presence describe, as far as they can be kept."""
+    """The occupant that the attributes of a presence's ``<item/>`` describe."""
     role = _ROLES.get(attribute("role"), "none")
     affiliation = _AFFILIATIONS.get(attribute("affiliation"), "none")
     address = attribute("jid")
@@ -66,7 +67,7 @@ def make_occupant(attribute: Callable[[str], str | None]) -> Occupant:
 
 
 class Occupants:
-    """The occupants of one room by nick. A nick is any text; no two that differ are one."""
+    """The occupants of one room by nick; nicks are compared character by character."""
 
     def __init__(self) -> None:
         self._by_nick: dict[str, Occupant] = {}
@@ -80,36 +81,36 @@ class Occupants:
         return iter(self._by_nick)
 
     def get(self, nick: str) -> Occupant | None:
-        """Who is there under that nick, as far as is known."""
+        """The occupant with that nick; None if there is none, or it is not known."""
         return self._by_nick.get(nick)
 
     def number(self, nick: str) -> str | None:
-        """The same for as long as one occupant is there, and never another one's."""
-        # Given out when it is asked for, too: it is, for those who speak.
+        """An id of this occupant while it has this nick, never reused; None if not there."""
+        # Assigned on first use: only occupants who write need one.
         if nick not in self._numbers and nick in self._by_nick:
             self._numbers[nick] = str(next(self._count))
         return self._numbers.get(nick)
 
     def keep(self, nick: str, occupant: Occupant) -> None:
-        """This is what a presence told last."""
+        """Store the occupant that the last presence described."""
         if len(self._by_nick) < MAX_OCCUPANTS or nick in self._by_nick:
             self._by_nick[nick] = occupant
 
     def forget(self, nick: str) -> None:
-        """Nobody is there under that nick."""
+        """Remove the occupant with that nick."""
         self._by_nick.pop(nick, None)
         self._numbers.pop(nick, None)
 
     def rename(self, nick: str, new: str) -> None:
-        """Who was there under ``nick`` is ``new`` from now on."""
+        """The occupant ``nick`` is called ``new`` from now on."""
         occupant = self._by_nick.get(nick)
         self.forget(nick)
         if occupant is not None:
-            # Of whoever had the new nick before, nobody told that they left.
+            # An earlier occupant with the new nick has left, though no presence said so.
             self.forget(new)
             self.keep(new, occupant)
 
     def clear(self) -> None:
-        """Nobody is there."""
+        """Remove all occupants."""
         self._by_nick.clear()
         self._numbers.clear()

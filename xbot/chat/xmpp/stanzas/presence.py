@@ -1,4 +1,4 @@
-"""What one presence from a room tells (XEP-0045); pure."""
+"""Parse a presence stanza from a room (XEP-0045); pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from xbot.chat.xmpp.stanzas.occupants import NOBODY, Occupant, make_occupant
 from xbot.chat.xmpp.stanzas.stanza import child, error_condition
 from xbot.chat.xmpp.wire import ns
 
-#: What others wrote is cut to this many characters.
+#: Maximum length of a reason or an address that others wrote, in characters; cut beyond.
 MAX_REASON = 200
 
 
 class RoomPresence(NamedTuple):
-    """What one presence from a room tells.
+    """A presence stanza from a room, parsed.
 
-    ``error`` is the condition of a refusal, else None. ``nick`` is None when
-    the room itself speaks. ``codes`` are the status codes of XEP-0045, section
-    15.6; ``new_nick`` is whom the occupant is from now on, with code 303;
-    ``alternative`` is where a destroyed room sends its people.
+    ``error`` is the error condition of a refusal, else None. ``nick`` is None when
+    the room itself is the sender. ``codes`` are the status codes of XEP-0045, section
+    15.6; ``new_nick`` is the occupant's new nick, with code 303; ``alternative`` is
+    the room that a destroyed room names in its place.
     """
 
     nick: str | None
@@ -35,17 +35,20 @@ class RoomPresence(NamedTuple):
 
     @property
     def is_self(self) -> bool:
-        """Whether it is about ourselves: status 110, and nothing else, says so."""
+        """Whether it is self-presence: only status code 110 says so."""
         return "110" in self.codes
 
     @property
     def is_rename(self) -> bool:
-        """Whether the occupant goes on under another nick (XEP-0045, section 7.6)."""
+        """Whether the occupant changes its nick (XEP-0045, section 7.6)."""
         return "303" in self.codes and not self.available
 
 
 def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | None:
-    """What a presence stanza from the occupant ``nick`` tells; None for none of the two kinds."""
+    """Parse a presence stanza from the occupant ``nick``.
+
+    Returns None for a type other than available, unavailable or error.
+    """
     kind = stanza.getAttribute("type")
     if kind == "error":
         return RoomPresence(nick, False, error=error_condition(stanza))
@@ -54,7 +57,7 @@ def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | No
     available = kind is None
     told = list(stanza.elements(ns.MUC_USER, "x"))
     if len(told) != 1:
-        # Two say two things, and so nothing: one of them may be the occupant's own.
+        # Two <x/> are ambiguous: the occupant itself may have added one of them.
         return RoomPresence(nick, available)
     x = told[0]
     items = list(x.elements(ns.MUC_USER, "item"))

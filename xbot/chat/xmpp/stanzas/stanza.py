@@ -1,7 +1,7 @@
-"""Between stanzas and what they say; pure (RFC 6121, section 5).
+"""Parse message stanzas, and build messages, replies and error replies (RFC 6121, section 5).
 
-Reading never trusts: what could be shown to people in one way and to the bot
-in another is not a message.
+Pure. The parser is strict: a stanza that a client could show to people differently
+from how the bot reads it is refused.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 
-#: RFC 6121 5.2.2. A type that is none of these is to be taken as "normal".
+#: RFC 6121 5.2.2. Any other type counts as "normal".
 _KINDS = ("chat", "groupchat", "normal")
 
-#: The types that are said by nobody in expectation of an answer.
+#: Types that must not be answered.
 _UNANSWERED = ("error", "headline")
 
-#: Characters of an id that is kept. One may be as long as a stanza; no honest one is longer
-#: than this. In a key such a one is there by its digest.
+#: Maximum length of an id in a message key, in characters. A longer one (it may be as long
+#: as a stanza) is replaced by its digest.
 MAX_ID = 256
 
 
 class NotSpoken(Exception):
-    """The stanza says nothing to us. ``reason`` is one of a few fixed words."""
+    """The stanza holds no message for the bot. ``reason`` is one of a few fixed words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,8 +39,8 @@ class NotSpoken(Exception):
 class Spoken(NamedTuple):
     """The facts of a message stanza that has a body, or a subject alone.
 
-    ``body`` is empty for a subject change (XEP-0045, section 8.1): that is what
-    ``is_subject`` tells. ``origin_id`` is the sender's own (XEP-0359).
+    ``is_subject`` marks a subject change (XEP-0045, section 8.1); its ``body`` is
+    empty. ``origin_id`` is the id that the sender assigned (XEP-0359).
     """
 
     kind: str
@@ -52,17 +52,16 @@ class Spoken(NamedTuple):
     origin_id: str | None = None
 
     def key(self, stanza_id: str | None) -> str | None:
-        """What tells this message from every other (:func:`message_key`)."""
+        """The key that identifies this message (:func:`message_key`)."""
         return message_key(str(self.sender), self.body, self.origin_id or self.id, stanza_id)
 
 
 def message_key(sender: str, body: str, own_id: str | None, stanza_id: str | None) -> str | None:
-    """What tells a message from every other.
+    """The key by which to deduplicate a message; None when it has no id at all.
 
-    ``stanza_id`` is the trusted one (XEP-0359). Without it the sender's own id
-    has to do, together with the text: the same id with other words is another
-    message. With neither it cannot be recognised. Thousands of keys are remembered:
-    each is short, whatever the ids are.
+    ``stanza_id`` is the trusted id (XEP-0359). Without it the key is made of the
+    sender's own id and the text: the same id with another text is another message.
+    Keys are short however long the ids are, because thousands of them are kept.
     """
     if stanza_id is not None:
         return "\0".join(("stanza", sender, _short(stanza_id)))
@@ -80,9 +79,9 @@ def _digest(text: str) -> str:
 
 
 def read_message(stanza: domish.Element, server: Jid) -> Spoken:
-    """What the stanza says. Without a ``from`` it is ``server``'s (RFC 6120, section 8.1.2.1).
+    """Parse a message stanza. Without a ``from``, ``server`` sent it (RFC 6120, 8.1.2.1).
 
-    :raises NotSpoken: when it is nothing that may reach a responder.
+    :raises NotSpoken: when it must not reach a responder.
     """
     kind = stanza.getAttribute("type", "normal")
     if kind in _UNANSWERED:
@@ -95,7 +94,7 @@ def read_message(stanza: domish.Element, server: Jid) -> Spoken:
     except InvalidJid:
         raise NotSpoken("bad-sender") from None
     if is_invitation(stanza):
-        # Its text, where it has one, is the room's or a program's.
+        # Its body, if any, was written by the room or by a client.
         raise NotSpoken("invitation")
     body = _body(stanza)
     has_subject = child(stanza, ns.CLIENT, "subject") is not None
@@ -106,8 +105,8 @@ def read_message(stanza: domish.Element, server: Jid) -> Spoken:
     if has_subject:
         raise NotSpoken("subject-with-body")
     if child(stanza, ns.CORRECTION, "replace") is not None:
-        # XEP-0308: people see an older message change; a command hidden in that
-        # change, or said again by it, was not said.
+        # XEP-0308: people see an older message change. A command in the new text must
+        # not run: it is hidden there, or ran already.
         raise NotSpoken("correction")
     origin = child(stanza, ns.STANZA_ID, "origin-id")
     return Spoken(
@@ -122,7 +121,7 @@ def read_message(stanza: domish.Element, server: Jid) -> Spoken:
 
 
 def stanza_id(stanza: domish.Element, by: Jid) -> str | None:
-    """The id that ``by`` gave the stanza, and nobody else can have given (XEP-0359, section 6)."""
+    """The stanza id that ``by`` assigned; None if none or ambiguous (XEP-0359, section 6)."""
     ids = [
         element.getAttribute("id")
         for element in stanza.elements(ns.STANZA_ID, "stanza-id")
@@ -132,7 +131,7 @@ def stanza_id(stanza: domish.Element, by: Jid) -> str | None:
 
 
 def is_invitation(stanza: domish.Element) -> bool:
-    """Whether it invites to a room, rightly or wrongly (XEP-0045, 7.8.2; XEP-0249)."""
+    """Whether it is an invitation to a room, valid or not (XEP-0045, 7.8.2; XEP-0249)."""
     return child(stanza, ns.CONFERENCE, "x") is not None or any(
         child(x, ns.MUC_USER, "invite") is not None for x in stanza.elements(ns.MUC_USER, "x")
     )
@@ -146,14 +145,14 @@ def _body(stanza: domish.Element) -> str | None:
         raise NotSpoken("markup-in-body")
     texts = {"".join(body.children) for body in bodies}
     if len(texts) > 1:
-        # RFC 6121 5.2.3 allows one body for each language. People see one of
-        # them, and it need not be the one that we would obey.
+        # RFC 6121 5.2.3 allows one body for each language. People see one of them, and
+        # it need not be the one that the bot would execute.
         raise NotSpoken("differing-bodies")
     return texts.pop()
 
 
 def message_element(message: Message) -> domish.Element:
-    """The stanza that says ``message``."""
+    """The stanza for ``message``."""
     stanza = domish.Element((ns.CLIENT, "message"))
     stanza["to"] = message.recipient
     stanza["type"] = message.payload.get("type", "chat")
@@ -169,7 +168,7 @@ def child(element: domish.Element, uri: str, name: str) -> domish.Element | None
 
 
 def error_condition(stanza: domish.Element) -> str:
-    """The condition that an error stanza names (RFC 6120, section 8.3.3)."""
+    """The error condition of an error stanza, e.g. "forbidden" (RFC 6120, section 8.3.3)."""
     error = child(stanza, ns.CLIENT, "error")
     if error is not None:
         for condition in error.elements():
@@ -179,7 +178,7 @@ def error_condition(stanza: domish.Element) -> str:
 
 
 def reply_to(stanza: domish.Element, kind: str) -> domish.Element:
-    """An empty answer of this type: to the sender, with the stanza's id."""
+    """An empty reply of this type, to the sender, with the stanza's id."""
     reply = domish.Element((ns.CLIENT, stanza.name))
     reply["type"] = kind
     for ours, theirs in (("to", "from"), ("id", "id")):
@@ -189,9 +188,9 @@ def reply_to(stanza: domish.Element, kind: str) -> domish.Element:
 
 
 def error_reply(stanza: domish.Element, condition: str, kind: str = "cancel") -> domish.Element:
-    """The error that answers ``stanza``, minimal (RFC 6120, section 8.3.1).
+    """A minimal error reply to ``stanza`` (RFC 6120, section 8.3.1).
 
-    The offending children are never echoed: a stranger chose them.
+    It never echoes the stanza's children: a stranger chose them.
     """
     reply = reply_to(stanza, "error")
     error = reply.addElement((ns.CLIENT, "error"))

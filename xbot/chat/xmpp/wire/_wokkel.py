@@ -1,10 +1,10 @@
-"""The door to wokkel: the only module that imports it, and what we use of it.
+"""Import of wokkel on current Twisted; no other module imports wokkel.
 
 COMPAT: wokkel 18.0.0, its last release, imports names that Twisted dropped in
-21.2: ``_PY3`` and friends of ``twisted.python.compat``, and the whole of
+21.2: ``_PY3`` and others of ``twisted.python.compat``, and the whole of
 ``twisted.python.constants``. While wokkel is imported, stand-ins for both are
-in ``sys.modules``; afterwards both are as they were, and Twisted itself is
-never touched. Can go when a wokkel is released that imports on today's Twisted.
+in ``sys.modules``; afterwards both are restored. Twisted itself is never
+changed. Can go when a wokkel is released that imports on today's Twisted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twisted.python import compat
 
 
 def _compat_stand_in() -> ModuleType:
-    """A ``twisted.python.compat`` with what wokkel misses; the rest is the real one's."""
+    """A ``twisted.python.compat`` with the missing names; it delegates the rest to the real one."""
     stand_in = ModuleType("twisted.python.compat")
     stand_in.__dict__.update(
         _PY3=True,
@@ -34,7 +34,7 @@ def _compat_stand_in() -> ModuleType:
 
 @contextmanager
 def legacy_twisted() -> Iterator[None]:
-    """While this is entered, wokkel's modules and tests can be imported."""
+    """Context manager in which wokkel's modules and tests can be imported."""
     stand_ins = {
         "twisted.python.compat": _compat_stand_in(),
         "twisted.python.constants": constantly,

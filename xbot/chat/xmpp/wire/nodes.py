@@ -1,7 +1,8 @@
-"""A stanza as the parser leaves it: plain lists, of which an element is made when one is needed.
+"""Nodes: parsed XML elements as plain lists, converted to ``domish.Element`` only when needed.
 
-To make a :class:`domish.Element` costs more than to parse it, and most of what a
-bot hears needs none. Nothing here is ever changed once the stanza is whole.
+To make a :class:`domish.Element` costs more than to parse it, and most of the
+stanzas that a bot receives do not need one. A node is immutable by convention
+once its stanza is complete.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Any
 
 from twisted.words.xish import domish
 
-#: What separates a namespace from a name, as the parser gives both: the one
-#: character that can stand nowhere in XML. A namespace with a blank in it,
-#: expat's customary separator, is a syntax error to expat.
+#: Separates namespace and local name in the names that the parser reports. A form
+#: feed is not allowed anywhere in XML. A blank, the customary separator of expat,
+#: is allowed in a namespace, and then expat reports a syntax error.
 SEPARATOR = "\x0c"
 
 Node = list[Any]
@@ -23,17 +24,17 @@ Names are :func:`full_name`\\ s; so are the keys of attributes that have a names
 Prefixes are not kept.
 """
 
-#: Where what stands in a node.
+#: Indices into a node.
 NAME, ATTRIBUTES, CHILDREN = 0, 1, 2
 
 
 def full_name(uri: str, name: str) -> str:
-    """What a node calls the element of this namespace and local name."""
+    """The name in a node of the element with this namespace and local name."""
     return f"{uri}{SEPARATOR}{name}" if uri else name
 
 
-#: Characters of a name that is remembered: strangers choose them, and a thousand of the
-#: longest that a stanza can have would fill the memory.
+#: Maximum length of a name in the LRU cache, in characters. Strangers choose names, and a
+#: thousand of the longest that a stanza can hold would fill the memory.
 MAX_REMEMBERED = 256
 
 
@@ -51,19 +52,19 @@ _split_short = lru_cache(maxsize=1024)(_split)
 
 
 def text_of(node: Node) -> str:
-    """The text in a node that has no child elements."""
-    # Nearly always it is one piece.
+    """The text of a node without child elements."""
+    # Fast path: nearly always it is one piece.
     return node[CHILDREN] if len(node) == CHILDREN + 1 else "".join(node[CHILDREN:])
 
 
 def child_of(node: Node, name: str) -> Node | None:
     """The first child of this full name."""
-    # A piece of text between the children is no such name, nor is its first character.
+    # A child may be text; then its first character is compared, which is never such a name.
     return next((child for child in node[CHILDREN:] if child[NAME] == name), None)
 
 
 def node_of(element: domish.Element) -> Node:
-    """The node that describes an element."""
+    """Convert an element to a node."""
     attributes = {
         key if isinstance(key, str) else full_name(*key): value
         for key, value in element.attributes.items()
@@ -73,10 +74,10 @@ def node_of(element: domish.Element) -> Node:
 
 
 def element_of(node: Node) -> domish.Element:
-    """The element that a node describes; the node's attributes are its own from now on."""
+    """Convert a node to an element, which takes over (and changes) the node's attributes."""
     name, attributes = split_name(node[NAME]), node[ATTRIBUTES]
     for key in [key for key in attributes if SEPARATOR in key]:
-        # Of these there may be thousands, each another: nothing to remember.
+        # Not cached: there may be thousands, all different.
         attributes[tuple(key.rsplit(SEPARATOR, 1))] = attributes.pop(key)
     element = domish.Element(name, name[0], attributes)
     text: list[str] = []
@@ -87,7 +88,7 @@ def element_of(node: Node) -> domish.Element:
         if text:
             element.children.append("".join(text))
             text.clear()
-        # No recursion without end: the parser bounds the depth.
+        # The recursion is bounded: the parser limits the depth.
         inner = element_of(child)
         inner.parent = element
         element.children.append(inner)

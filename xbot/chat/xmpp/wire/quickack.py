@@ -1,9 +1,9 @@
-"""What a kernel would hold back, sent at once.
+"""TCP_QUICKACK and TCP_NODELAY: turn off delayed acknowledgements and Nagle's algorithm.
 
-A server with Nagle's algorithm on (Prosody) sends its next small segment once
-the last one is acknowledged. A bot that hears its own words relayed has nothing
-to say to that, so its kernel delays the acknowledgement by 40 ms, and whatever
-is said next waits for it.
+A server with Nagle's algorithm on (Prosody) holds back its next small segment
+until the last one is acknowledged. A bot does not answer the echo of its own
+message, so its kernel delays that acknowledgement by 40 ms, and the server's
+next stanza with it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 
 
 class QuickAck:
-    """The promptness of one connection; of one without a TCP socket, none."""
+    """Immediate TCP acknowledgements on one connection; does nothing without a TCP socket."""
 
     def __init__(self, transport: Any) -> None:
-        # Under STARTTLS the transport is Twisted's TCP one, under direct TLS a
-        # wrapper that hands on what it does not know.
+        # With STARTTLS the transport is Twisted's TCP transport, with direct TLS a
+        # wrapper that passes unknown attributes on to it.
         self._socket: Any = getattr(transport, "socket", None)
         if hasattr(self._socket, "setsockopt"):
             transport.setTcpNoDelay(True)
@@ -28,11 +28,11 @@ class QuickAck:
             self._socket = None
 
     def got_data(self) -> None:
-        """Acknowledge now what was read. The kernel forgets this wish, so it is told each time."""
+        """Acknowledge now what was read. The kernel resets the option, so set it each time."""
         if self._socket is None or _QUICK_ACK is None:
             return
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         except OSError:
-            # The connection is gone, as we shall hear; or it is no TCP connection.
+            # The connection is lost (connectionLost will follow), or it is not TCP.
             self._socket = None

@@ -1,4 +1,4 @@
-"""What goes over the wire, for the log: each element, without any secret."""
+"""Wire log: each element sent and received, with secrets redacted, at level debug."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from twisted.words.xish import domish
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.serialize import Unserializable, serialize
 
-#: Where these events are told from; its level decides whether they are logged.
+#: The logger namespace of these events; its level decides whether they are logged.
 NAMESPACE = "xbot.chat.xmpp.wire"
 
-#: What stands in the place of a secret.
+#: The text that replaces a secret.
 HIDDEN = "[hidden]"
 
-# A challenge and its response are all that it takes to guess at a password
-# (RFC 5802, section 9); a failure has but its condition and a text.
+# A challenge with its response allows an offline guess at the password (RFC 5802,
+# section 9). A failure holds only its condition and a text.
 _SECRET_SASL = frozenset({"auth", "challenge", "response", "success"})
 
-# Wherever they stand: a room's password, those of old logins and of registration.
+# Elements, attributes and form fields: passwords of rooms, of legacy logins, of registration.
 _SECRETS = frozenset({"digest", "key", "password", "secret", "token"})
 
-# Whoever knows the name of a session that waits can take it over, with the account's password.
+# XEP-0198 resumption: this id and the account's password together take over the session.
 _SESSION = frozenset({"id", "previd"})
 
 
@@ -29,15 +29,15 @@ class WireLog:
     """Logs elements that were sent and received, at debug."""
 
     def __init__(self) -> None:
-        # Not the class's: there Twisted would call it by the class's own name.
+        # Not a class attribute: Twisted would log under the class's name.
         self._log = Logger(NAMESPACE)
 
     def sent(self, element: domish.Element) -> None:
-        """We wrote this."""
+        """Log an element that we sent."""
         self._log.debug("sent {element}", element=_shown(element))
 
     def received(self, element: domish.Element) -> None:
-        """The server wrote this."""
+        """Log an element that the server sent."""
         self._log.debug("received {element}", element=_shown(element))
 
 
@@ -60,7 +60,7 @@ def redacted(element: domish.Element) -> domish.Element:
 
 
 def _is_secret(element: domish.Element) -> bool:
-    """Whether all that is in it must not be seen."""
+    """Whether the whole content of ``element`` is a secret."""
     if element.uri == ns.SASL:
         return element.name in _SECRET_SASL and bool(element.children)
     if element.uri == ns.DATA_FORM and element.name == "field":

@@ -1,4 +1,4 @@
-"""Back-off: growing, bounded, spread."""
+"""Exponential back-off with jitter."""
 
 from hypothesis import given
 from hypothesis import strategies as st

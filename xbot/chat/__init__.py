@@ -1,1 +1,1 @@
-"""Chat networks: what the engine knows of one (``interfaces``), and each of them."""
+"""Chat networks: their contract with the engine (``interfaces``), back-off, XMPP, terminal."""

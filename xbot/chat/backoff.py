@@ -1,4 +1,4 @@
-"""How long to wait before the next try: growing, bounded, and never in step with others."""
+"""Exponential back-off with jitter: the delay before the next retry."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Delays that double from ``first`` to ``most`` seconds, each spread over its upper half.
+    """Retry delays that double from ``first`` to ``most`` seconds, with jitter.
 
-    ``uniform(low, high)`` is the source of randomness (``random.uniform``): a
-    thousand bots that lost one server come back spread out.
+    Each delay is drawn from the upper half of its range, so that a thousand bots
+    that lost the same server do not all reconnect at once. ``uniform(low, high)``
+    is the source of randomness (``random.uniform``).
     """
 
     def __init__(self, first: float, most: float, uniform: Callable[[float, float], float]) -> None:
@@ -19,12 +20,12 @@ class Backoff:
         self.failures = 0
 
     def next_delay(self) -> float:
-        """One more failure: the seconds to wait after it, between ``first`` and ``most``."""
-        # The exponent is bounded, or a bot that fails for weeks overflows a float.
+        """Count one more failure; return the seconds to wait, between ``first`` and ``most``."""
+        # The exponent is bounded: otherwise weeks of failures would overflow a float.
         ceiling = min(self.most, self._first * 2.0 ** min(self.failures + 1, 60))
         self.failures += 1
         return self._uniform(max(self._first, ceiling / 2), ceiling)
 
     def reset(self) -> None:
-        """All is well: the next failure is the first one again."""
+        """Forget all failures: the next delay is the shortest again."""
         self.failures = 0

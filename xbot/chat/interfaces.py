@@ -1,4 +1,4 @@
-"""Contracts of a chat network: towards the engine and the service (zope.interface)."""
+"""Interfaces of a chat network: INetwork (service), IAdapter (engine), IReceipts (deliveries)."""
 
 from __future__ import annotations
 
@@ -15,75 +15,72 @@ from xbot.model.status import Link, Place
 
 
 class IAdapter(Interface):
-    """One chat service. It knows the engine only as a callable that takes messages.
+    """The connection to one chat network, as the engine sees it.
 
-    Whoever builds an adapter gives it ``got_message(message)``, which it calls
-    for every message that arrives, the past and our own echo included (marked
-    as what they are), and an :class:`IReceipts`. What ``got_message`` gives, if
-    it is not None, fires once the message cannot be lost any more.
+    An adapter is constructed with an :class:`IReceipts` and a callable
+    ``got_message(message)``. It calls that for every incoming message, history
+    and the echo of our own messages included (both are marked as such).
+    ``got_message`` returns None, or a Deferred that fires once the message is
+    durable.
     """
 
-    name = Attribute("What logs and status call it, a str.")
-    measure = Attribute(
-        "How long the text of one message may be, a :class:`xbot.model.size_limit.Measure`."
-    )
+    name = Attribute("Name of the network in logs and status, a str.")
+    measure = Attribute("Size limit of one message, a :class:`xbot.model.size_limit.Measure`.")
 
     def start() -> None:
         """Connect, and stay connected until :meth:`stop`."""
 
     def stop() -> Deferred[None]:
-        """Say goodbye and disconnect; fires when nothing is left running."""
+        """Leave and disconnect; the Deferred fires when nothing is left running."""
 
     def send(message: Message) -> None:
         """Send ``message`` to its recipient.
 
-        :raises xbot.model.errors.NotConnected: when it cannot leave now.
-        :raises xbot.model.errors.Unreachable: when it cannot, however long it waits.
+        :raises xbot.model.errors.NotConnected: when it cannot be sent now.
+        :raises xbot.model.errors.Unreachable: when it cannot be sent, however long it waits.
         :raises xbot.model.errors.TooLong: when it is too long for one message.
         """
 
     def nick_in(room: str) -> str | None:
-        """What the bot is called in ``room`` (bare address), or None when not in it."""
+        """The bot's nick in ``room`` (bare address), or None when it is not in that room."""
 
     def join(room: object, by: str | None = None) -> None:
-        """Be in the room that these :class:`xbot.config.settings.RoomSettings` name, from now on.
+        """Join the room of these :class:`xbot.config.settings.RoomSettings` and stay in it.
 
-        Where we are in it already, only what differs is changed. ``by`` is the person
-        (bare address) who told us, None for the ini: then the room is remembered.
+        In a room that we are in already, only the settings that differ are applied.
+        ``by`` is the person (bare address) who ordered it: then the room is kept on
+        disk, too. None means that the ini lists the room.
 
-        :raises xbot.model.errors.TooManyRooms: when no more are remembered.
+        :raises xbot.model.errors.TooManyRooms: when no further room can be kept on disk.
         """
 
     def places() -> Sequence[str]:
-        """The rooms that we want to be in (bare addresses)."""
+        """The rooms that the bot should be in (bare addresses), joined or not."""
 
     def occupant(room: str, person: str) -> tuple[str, str] | None:
-        """Nick and affiliation of ``person`` (a real bare address) in ``room``, if there."""
+        """(nick, affiliation) of ``person`` (real bare address) in ``room``; None if not there."""
 
     def leave(room: str) -> None:
-        """Leave ``room`` (bare address), do not come back, and forget who invited us to it."""
+        """Leave ``room`` (bare address) for good, and delete the stored invitation to it."""
 
 
 class IReceipts(Interface):
-    """Who is told what became of the messages that an adapter took."""
+    """Delivery receipts: an adapter reports here what became of the messages it took."""
 
     def got_ready(place: str | None = None) -> None:
-        """What waits for this place (a bare address; None: for any) may leave now, or never will.
-
-        What is sent then leaves, or is refused.
-        """
+        """Send, or fail, what is queued for this place (bare address; None: for any place)."""
 
     def got_delivered(message: Message) -> None:
-        """The other side has it."""
+        """The other side has received the message."""
 
     def got_returned(messages: Sequence[Message]) -> None:
-        """These left and may not have arrived, oldest first: they are to be sent again."""
+        """These were sent but may not have arrived; send them again. Oldest first."""
 
     def got_refused(message: Message) -> None:
-        """This can never be said: it is not to be sent again."""
+        """The message can never be sent; do not send it again."""
 
     def got_bounced(message: Message) -> None:
-        """This arrived and came back: it is to be sent again, once its place is ready."""
+        """The message bounced; send it again once its place is ready."""
 
 
 class NetworkEnvironment(NamedTuple):

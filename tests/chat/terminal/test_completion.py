@@ -1,4 +1,4 @@
-"""What a command that was begun may become."""
+"""Tab completion of commands."""
 
 from twisted.trial import unittest
 

@@ -1,4 +1,4 @@
-"""The shell, whole: in its own process, at a pipe and at a terminal."""
+"""``xbot shell`` end to end: in its own process, on a pipe and on a terminal."""
 
 from __future__ import annotations
 

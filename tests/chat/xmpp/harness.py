@@ -1,4 +1,4 @@
-"""What the hermetic tests of the XMPP parts share: a transport in memory, and a scripted server."""
+"""Shared by the hermetic XMPP tests: an in-memory transport and a scripted server."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class MemoryConnection(SSL.Connection):
 
 
 class MemoryTransport(StringTransport):
-    """A transport that remembers what was written, and can pretend to speak TLS."""
+    """An in-memory transport that records what was written, and can simulate TLS."""
 
     aborted = False
     tls: object = None
@@ -280,9 +280,9 @@ def session(
 
 
 class FakeEndpoint(RedirectableEndpoint):
-    """An endpoint whose attempts the test lets succeed or fail.
+    """A fake endpoint; the test lets each attempt succeed or fail.
 
-    ``went`` is where each attempt led: None is home.
+    ``went`` lists the redirect of each attempt; None is the home endpoint.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -316,7 +316,7 @@ class _Goal:
 
 
 class Receipts:
-    """Who is told what became of what was sent."""
+    """A recording :class:`~xbot.chat.interfaces.IReceipts`."""
 
     def __init__(self) -> None:
         self.delivered: list[Any] = []

@@ -1,4 +1,4 @@
-"""The account as the ini has it: who we are to the server, and where it is."""
+"""Credentials, TLS options and endpoint from the configuration."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Messages in."""
+"""Incoming messages."""
 
 from attrs import evolve
 from twisted.internet.task import Clock
@@ -18,7 +18,7 @@ BODY = "<body>hi</body>"
 
 
 class Hearing:
-    """A room, and what was heard in it."""
+    """A room, and the messages received in it."""
 
     def setUp(self):
         clock = Clock()
@@ -221,7 +221,7 @@ class KeyTests(Hearing, unittest.TestCase):
 
 
 class IdentityTests(Hearing, unittest.TestCase):
-    """Nobody borrows a name, in a room or through it."""
+    """Senders cannot be forged, in a room or through it."""
 
     def identities(self, nick="alice"):
         """Who ``nick`` is, in the room and in private."""

@@ -1,4 +1,4 @@
-"""Ping, both ways."""
+"""Ping (XEP-0199): sent and answered."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""What a new session does first."""
+"""Roster, initial presence and service discovery."""
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs

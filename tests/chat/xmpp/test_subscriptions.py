@@ -1,4 +1,4 @@
-"""What becomes of who wants to see our presence."""
+"""Presence subscription requests."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

@@ -1,1 +1,1 @@
-"""The shell: a terminal as a chat service."""
+"""Terminal chat network: what ``xbot shell`` talks through."""

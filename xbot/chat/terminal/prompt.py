@@ -1,4 +1,4 @@
-"""A terminal's lines, with history and completion, and what is said while somebody writes."""
+"""Readline prompt: history, tab completion, and output that does not disturb the input line."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-#: Lines that the history keeps.
+#: Maximum number of lines in the history file.
 MAX_HISTORY = 1000
 
-#: Seconds that an answer has to come before the next line can be written.
+#: Seconds to wait for an answer before the next prompt is shown.
 PATIENCE = 2.0
 
 _CLEAR_LINE = "\r\x1b[K"
 
 
 class Prompt:
-    """Reads lines in a thread of its own, for ``readline`` blocks.
+    """Reads lines from the terminal, in a thread of its own because ``readline`` blocks.
 
-    ``say(line)`` says one; the next is read once that has fired, or after
-    :data:`PATIENCE`. ``complete(line)`` gives all that it may become.
+    ``say(line)`` sends a line to the bot; the next line is read when its Deferred
+    has fired, or after :data:`PATIENCE`. ``complete(line)`` returns the possible
+    completions of a line.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Prompt:
         self._is_over = False
 
     def run(self) -> Deferred[None]:
-        """Fires at the end of the input."""
+        """Start reading; the Deferred fires at the end of the input (Ctrl-D)."""
         closed: Deferred[None] = Deferred()
         self._terminal = termios.tcgetattr(sys.stdin)
         with suppress(OSError):
@@ -60,17 +61,17 @@ class Prompt:
         return closed
 
     def stop(self) -> None:
-        """Keep the history, and leave the terminal as it was."""
+        """Write the history file and restore the terminal's settings."""
         self._is_over = True
         with suppress(OSError):
             self._history.parent.mkdir(parents=True, exist_ok=True)
-            # Others need not read what was said.
+            # Created with 0600: other users must not read the history.
             os.close(os.open(self._history, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
             readline.write_history_file(self._history)
         termios.tcsetattr(sys.stdin, termios.TCSANOW, self._terminal)
 
     def show(self, text: str) -> None:
-        """Print whole lines; what somebody is writing stays below them."""
+        """Print whole lines above the prompt; the unfinished input line is drawn again below."""
         if self._is_reading:
             text = f"{_CLEAR_LINE}{text}{self._prompt}{readline.get_line_buffer()}"
         sys.stdout.write(text)
@@ -91,13 +92,13 @@ class Prompt:
                 said.wait()
         self._reactor.callFromThread(closed.callback, None)
 
-    def _got_line(self, line: str, go_on: Callable[[], None]) -> None:
-        patience = self._reactor.callLater(PATIENCE, go_on)
+    def _got_line(self, line: str, read_next: Callable[[], None]) -> None:
+        timeout = self._reactor.callLater(PATIENCE, read_next)
 
         def answered(_: object) -> None:
-            if patience.active():
-                patience.cancel()
-                go_on()
+            if timeout.active():
+                timeout.cancel()
+                read_next()
 
         self._say(line).addBoth(answered)
 

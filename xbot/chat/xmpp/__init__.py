@@ -1,1 +1,1 @@
-"""XMPP: the adapter and its parts."""
+"""XMPP chat network: adapter, stream, rooms (MUC), security, stanzas, wire."""

@@ -1,4 +1,4 @@
-"""The account as a configuration describes it: who we are to the server, and where it is."""
+"""Build the account's credentials, TLS options and endpoint from the configuration."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from xbot.model.errors import InvalidConfig, Problem
 if TYPE_CHECKING:
     from xbot.embedded_server.service import Embedded
 
-#: Seconds for each try of a DNS look-up.
+#: Time-out in seconds of each try of a DNS look-up.
 DNS_TIMEOUTS = (1, 3, 5)
 
-#: More than the certificates of all CAs, in bytes.
+#: Maximum size in bytes of a certificate file; a bundle of all CAs is smaller.
 MAX_FILE = 1 << 22
 
 
 def make_account(config: Config, embedded: Embedded | None) -> Account:
-    """Who we are to the server. Raises :class:`~xbot.model.errors.InvalidConfig` for bad files."""
+    """The account to log in with, read from the configuration.
+
+    :raises xbot.model.errors.InvalidConfig: when one of its files cannot be used.
+    """
     settings = config.xmpp
     if embedded is not None:
         password, authorities = embedded.password, embedded.authorities
@@ -73,9 +76,12 @@ def _tls_options(config: Config, *, direct: bool) -> Any:
 
 
 def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> RedirectableEndpoint:
-    """Where to connect. Raises :class:`~xbot.model.errors.InvalidConfig` for bad files."""
+    """The endpoint to connect to: a fixed host, or SRV look-ups of the domain.
+
+    :raises xbot.model.errors.InvalidConfig: when one of the account's files cannot be used.
+    """
     if embedded is not None:
-        # Wherever it may send us, it is the only server here.
+        # A redirect leads back to it, too: it is the only server.
         return RedirectableEndpoint(embedded, lambda _: embedded)
     settings = config.xmpp
     direct_tls = _tls_options(config, direct=True)
@@ -84,7 +90,7 @@ def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> Re
         return host_endpoint(reactor, host, port, direct_tls if direct else None)
 
     def of_domain(domain: str) -> Any:
-        # Only who looks servers up pays for the resolver.
+        # Imported here: only a look-up needs the resolver.
         from twisted.names.client import Resolver
 
         return DomainEndpoint(
@@ -98,7 +104,7 @@ def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> Re
     def elsewhere(redirect: Redirect) -> Any:
         if redirect.port is None and not redirect.is_address:
             return of_domain(redirect.host)
-        # A port that a redirect names is told of nowhere else: it is like this one.
+        # Nothing tells whether that port speaks direct TLS: take it to be like ours.
         port = redirect.port or settings.port
         return at(redirect.host, port, settings.direct_tls)
 
@@ -110,7 +116,7 @@ def make_endpoint(config: Config, reactor: Any, embedded: Embedded | None) -> Re
 
 
 def file_digests(settings: XmppSettings) -> Mapping[str, bytes]:
-    """What tells, by option, whether a file of the account holds something else by now."""
+    """SHA-256 of each file of the account, by option: to notice at a reload that one changed."""
     digests = {}
     for option, path in (
         ("ca-file", settings.ca_file),

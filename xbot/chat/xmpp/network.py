@@ -1,4 +1,4 @@
-"""The bot on XMPP: the adapter of the account that the ini names. It follows the ini."""
+"""The XMPP network of a bot: owns the adapter and replaces it when the ini changes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 @implementer(INetwork)
 class XmppNetwork:
-    """XMPP as a network: the account's adapter, and the embedded server where the ini asks for one.
+    """XMPP as a network: the account's adapter, and the embedded server if configured.
 
-    Making it raises :class:`~xbot.model.errors.InvalidConfig` for bad files of the account.
+    The constructor raises :class:`~xbot.model.errors.InvalidConfig` when a file of
+    the account cannot be used.
     """
 
     def __init__(
@@ -41,21 +42,21 @@ class XmppNetwork:
         self._reactor = reactor
         self._around = environment
         self._trace = trace
-        # Its own: stuck responders must not keep us from logging in.
+        # A thread pool of its own: stuck responders must not block the login.
         self._login_threads = InThread(reactor)
         self._make()
 
     async def start(self) -> None:
-        """Begin with the embedded server, where there is one; the assembly begins the adapter."""
+        """Start the embedded server, if there is one; the assembly starts the adapter."""
         if self.embedded is not None:
             await self.embedded.start()
 
     async def stop(self) -> None:
-        """Say goodbye and disconnect."""
+        """Send unavailable presence and disconnect."""
         await self.adapter.stop()
 
     async def close(self) -> None:
-        """End the embedded server too."""
+        """Stop the embedded server, if there is one."""
         if self.embedded is not None:
             await self.embedded.stop()
 
@@ -93,13 +94,13 @@ class XmppNetwork:
         return "" if known is None or known.state is RoomState.JOINED else known.reason
 
     def changed_files(self, config: Config) -> list[str]:
-        """The options of ``config`` whose files hold something else than when we connected."""
+        """The options of ``config`` whose files have changed since the adapter was made."""
         files = file_digests(config.xmpp)
         return [name for name, digest in files.items() if self._files.get(name) != digest]
 
     def check(self, config: Config) -> None:
-        """Raises InvalidConfig where we could not connect with its files."""
-        # The embedded server has none.
+        """Raise InvalidConfig when the account's files in ``config`` cannot be used."""
+        # Checked without the embedded server: that uses none of these files.
         make_account(config, None)
         make_endpoint(config, self._reactor, None)
 
@@ -113,7 +114,7 @@ class XmppNetwork:
             self.adapter.join(room)
 
     async def renew(self) -> None:
-        """Another account, or another way to it. What waits in the outbox waits on."""
+        """Reconnect with another account or endpoint. Messages in the outbox stay queued."""
         if self.adapter.connection.stream is not None:
             await self._around.drain(HAND_OVER_TIMEOUT)
         await self.stop()
@@ -159,7 +160,7 @@ class XmppNetwork:
 def _embedded(config: Config, reactor: Any) -> Embedded | None:
     if config.xmpp.server != EMBEDDED:
         return None
-    # A bot with a real server needs none of it.
+    # Imported here: a bot with a real server does not need it.
     from xbot.embedded_server.service import Embedded
 
     return Embedded(config, reactor)

@@ -1,4 +1,4 @@
-"""What a new session does first, and says of itself (RFC 6121, XEP-0030)."""
+"""Roster, initial presence and service discovery of a session (RFC 6121, XEP-0030)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, CHILDREN, NAME, Node, child_of, full_name, node_of
 
-#: RFC 6121 2.1.2.5; what is none of these counts as none.
+#: RFC 6121 2.1.2.5; any other value counts as "none".
 SUBSCRIPTIONS = ("none", "to", "from", "both")
 
-#: More are not known to us; the parser takes an answer of about as many
+#: Maximum number of contacts kept; the parser accepts an answer of about that size
 #: (:data:`xbot.chat.xmpp.wire.elements.MAX_OWN_ELEMENTS`).
 MAX_CONTACTS = 50_000
 MAX_JID = 3071
@@ -27,9 +27,9 @@ FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
 
 
 class Session(Handler):
-    """Fetches the roster, then tells that we are available.
+    """At the start of a session: fetches the roster and sends initial presence.
 
-    ``contacts`` is the subscription by JID, and None until the roster came.
+    ``contacts`` maps JIDs to subscriptions; it is None until the roster arrived.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -38,33 +38,33 @@ class Session(Handler):
         super().__init__()
         self._iq = iq
         self.contacts: dict[str, str] | None = None
-        # What of a large roster came before its end.
-        self._coming: dict[str, str] = {}
+        # The items of a large roster that arrived before its end.
+        self._partial: dict[str, str] = {}
         iq.answer("set", ns.ROSTER, "query", self._got_push)
         iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
 
     def connectionInitialized(self) -> None:
-        self._coming = {}
+        self._partial = {}
         query = domish.Element((ns.ROSTER, "query"))
         answer = self._iq.request(
-            "get", None, query, take_item=lambda item: _take([item], self._coming)
+            "get", None, query, take_item=lambda item: _take([item], self._partial)
         )
         answer.addCallback(self._got_roster).addErrback(self._got_no_roster)
         # RFC 6121 2.2: the roster is asked for first, but not waited for.
         self.send(domish.Element((ns.CLIENT, "presence")))
 
     def _got_roster(self, iq: Node) -> None:
-        _take(_items(iq), self._coming)
-        self.contacts = self._coming
+        _take(_items(iq), self._partial)
+        self.contacts = self._partial
         if len(self.contacts) >= MAX_CONTACTS:
             self._log.warn(
-                "the roster holds more contacts than the {most} that are looked at",
+                "the roster holds more than {most} contacts; the others are ignored",
                 most=MAX_CONTACTS,
             )
         self._log.debug("the roster holds {contacts} contacts", contacts=len(self.contacts))
 
     def _got_push(self, iq: domish.Element) -> None:
-        # RFC 6121 2.1.6: a push from anyone but our own account is not the server's.
+        # RFC 6121 2.1.6: only a push from our own account is the server's; refuse all others.
         if not self._iq.is_from_account(iq):
             raise IqRefused("service-unavailable")
         if self.contacts is not None:
@@ -89,7 +89,7 @@ def _items(iq: Node) -> list[Node]:
 
 
 def _take(items: list[Node], contacts: dict[str, str]) -> None:
-    """Change the contacts as these children of a roster say."""
+    """Apply these children of a roster query to the contacts."""
     for item in items:
         if item[NAME] != _ITEM:
             continue

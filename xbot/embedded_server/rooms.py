@@ -196,7 +196,7 @@ class Room:
         self.broadcast(said)
 
     def broadcast(self, message: Element) -> None:
-        """Send a message to all occupants, the sender included; add it to the history."""
+        """Send a message to all occupants, the sender included; keep it if it has a body."""
         by = str(self.jid)
         # XEP-0359 6: remove forged stanza ids in the room's name.
         message.children = [

@@ -28,7 +28,7 @@ class Standing(Enum):
 
     INSIDE = "we are in the room"
     OUTSIDE = "we are not in the room"
-    UNDECIDED = "nobody can tell"
+    UNDECIDED = "the outcome does not tell"
     RENAMED = "we are in, but not under this nick"
 
 

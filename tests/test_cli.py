@@ -235,7 +235,7 @@ class ExplainTests(CommandCase):
         """Where nobody answers it exits with 1."""
         status, out, _ = self.explain("--as", "a@x", "--room", "other@x", "hello")
         self.assertEqual(status, 1)
-        self.assertIn("nobody answers\n", out)
+        self.assertIn("no responder answers\n", out)
         self.assertEqual(self.explain("--as", "a@x", " ")[0], 1)
 
     def test_json(self) -> None:

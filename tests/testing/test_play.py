@@ -89,7 +89,7 @@ class PlayTests(unittest.TestCase):
                 "  expected: ...",
                 "  got:      (nothing)",
                 "  because:  said to the bot: deploy \ufffdweb",
-                "  because:  nobody answers",
+                "  because:  no responder answers",
             ],
         )
         scenes = parse("a@x> 1\nwait 1s\n", PATH)

@@ -1,1 +1,1 @@
-"""What decides and runs: dispatch, loading, the outbox. Deferreds and a clock, no sockets."""
+"""The engine: dispatch, responder loading, outbox. Deferreds and a clock, no sockets."""

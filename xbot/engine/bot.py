@@ -1,4 +1,4 @@
-"""What the bot does when its responders ask it for something about itself."""
+"""IBot: what responders can ask of the bot itself."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from xbot.runtime.interfaces import IBot
 
 @implementer(IBot)
 class EngineBot:
-    """One bot. What changes while it lives is asked for each time.
+    """The engine's implementation of :class:`~xbot.runtime.interfaces.IBot`.
 
-    ``named`` are the rooms of the ini, by bare address, and ``nick`` is what the
-    bot is called where nobody says otherwise. ``address`` is its own.
+    Callables give what changes while the bot runs: ``named`` the rooms of the ini,
+    by bare address, and ``nick`` the default nick. ``address`` is the bot's JID.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class EngineBot:
         self.now = wall_clock
 
     def uptime(self) -> float:
-        """For how many seconds the bot has been there."""
+        """Seconds since the bot was started."""
         now: float = self._clock.seconds()
         return max(0.0, now - self._since)
 
     def join(self, room: str, nick: str | None, by: str) -> None:
-        """Be in a room that the ini does not name, until :meth:`leave`; ``by`` wants that.
+        """Join a room that the ini does not name, until :meth:`leave`; ``by`` is the requester.
 
-        :raises Failed: when that cannot be, with why.
+        :raises Failed: with the reason, when the bot cannot join it.
         """
         jid = _room(room)
         if str(jid) in self._named():
@@ -75,7 +75,7 @@ class EngineBot:
     def leave(self, room: str) -> None:
         """Leave a room that the ini does not name, and forget it.
 
-        :raises Failed: when that cannot be, with why.
+        :raises Failed: with the reason, when the bot cannot leave it.
         """
         jid = _room(room)
         if str(jid) in self._named():
@@ -85,7 +85,7 @@ class EngineBot:
         self._adapter().leave(str(jid))
 
     def usages(self, message: Message) -> Sequence[Usage]:
-        """What whoever said ``message`` may use where that was said, in the order of asking."""
+        """The commands that the sender of ``message`` may use there, in order of precedence."""
         dispatcher = self._dispatcher()
         return [
             Usage(responder.name, route.usage, route.help)
@@ -96,13 +96,13 @@ class EngineBot:
         ]
 
     def addressed(self, text: str, room: str | None) -> str | None:
-        """What of ``text`` would be said to the bot; None when it is for others."""
-        # In private all is said to it; here it is asked by name all the same.
+        """The part of ``text`` that addresses the bot; None when it does not address it."""
+        # A direct message always addresses the bot; this checks for the name all the same.
         kind = {"type": "groupchat"}
         return self._dispatcher().addressed(Message("", self._address, text, kind, room=room))
 
     def allows(self, responder: str, person: str, room: str | None) -> bool:
-        """Whether ``person`` may use the responder of that name there now."""
+        """Whether ``person`` may use the responder named ``responder`` in ``room`` now."""
         dispatcher, message = self._dispatcher(), self._said_by(person, "", room)
         return any(
             each.name == responder
@@ -112,7 +112,7 @@ class EngineBot:
         )
 
     def obey(self, message: Message, text: str) -> None:
-        """Answer ``text`` as if whoever said ``message`` had said it to the bot instead."""
+        """Answer ``text`` as if the sender of ``message`` had said it to the bot instead."""
         self._dispatcher().obey(message, text)
 
     def obey_as(self, person: str, text: str, room: str | None, key: str) -> None:
@@ -121,9 +121,9 @@ class EngineBot:
         self._dispatcher().obey(said, text)
 
     def _said_by(self, person: str, text: str, room: str | None, key: str | None = None) -> Message:
-        """As if it came from the room, when the person is there, and else from the person.
+        """A message from the person's occupant if they are in the room, else from the person.
 
-        The room answers for nobody who is not there: neither by nick nor by affiliation.
+        A person who is not in the room has no nick and no affiliation there.
         """
         if room is None:
             kind = {"type": "chat"}

@@ -1,4 +1,4 @@
-"""Twelve responders that nobody should write, for the tests that no harm comes of them."""
+"""Twelve misbehaving responders, for the tests that the bot survives them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT = 1.0
 
 
 def later(seconds: float) -> Deferred[None]:
-    """Fires after so many seconds. Tests put their own clock here."""
+    """Fires after that many seconds. Tests put their own clock here."""
     return deferLater(reactor, seconds)
 
 

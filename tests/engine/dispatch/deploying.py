@@ -1,4 +1,4 @@
-"""A responder with effects, whose runs are counted, and a journal in memory."""
+"""Test fixture: a responder with side effects that counts its runs, and a journal in memory."""
 
 from __future__ import annotations
 

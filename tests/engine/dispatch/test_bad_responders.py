@@ -1,4 +1,4 @@
-"""Whatever a responder does, the others are answered, and whoever asked is told something."""
+"""Misbehaving responders: others are still answered, and the sender gets a reply."""
 
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ DEADLINE = 30.0
 
 
 class ReactorClock(Clock):
-    """Our own time, and the reactor's way out of a thread, counted."""
+    """A test clock that counts calls of ``callFromThread``."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What ``consent`` and ``approvals`` promise, in a dispatcher."""
+"""Tests of ``consent`` and ``approvals``, in a dispatcher."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ YES = evolve(ALICE, body="yes")
 
 
 def person(name: str, body: str = "", **more: Any) -> Message:
-    """Somebody of that name in the room."""
+    """An occupant of the room with that nick."""
     return evolve(
         ALICE,
         sender=f"{ROOM}/{name}",
@@ -120,7 +120,7 @@ class ConfirmTests(ConsentCase):
         bot.got_message(evolve(ALICE, affiliation="admin"))
         self.said()
         bot.got_message(YES)
-        self.assertIn("not for you", *self.said())
+        self.assertIn("you may no longer use it", *self.said())
         self.assertEqual((self.ran, bot.fates["denied"]), ([], 2))
 
     def test_outside_a_conversation(self) -> None:

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.dispatcher` promises, whatever the responders do."""
+"""Tests of :mod:`xbot.engine.dispatch.dispatcher`."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.duplicates` promises."""
+"""Tests of :mod:`xbot.engine.dispatch.duplicates`."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""Explanations: they are what the dispatcher then does."""
+"""Tests of explanations: they agree with what the dispatcher then does."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ INI = f"[room {ROOM}]\nresponders = shop, late\n"
 
 
 def reasons(bot: Bot, text: str, **how: object) -> dict[str, str]:
-    """Why each that does not answer does not, by its usage."""
+    """The reason of each route that does not answer, by usage."""
     return {each.usage: each.reason for each in bot.explain(text, **how).silent}
 
 
@@ -170,7 +170,7 @@ class ExplainTests(unittest.TestCase):
             self.assertEqual(answering.objection, objection)
 
     def test_dropped(self) -> None:
-        """What nobody is asked about says so."""
+        """A dropped message is explained by the reason."""
         explanation = Bot().explain(" ")
         self.assertEqual((explanation.fate, explanation.answering), ("empty", ()))
-        self.assertEqual(str(explanation), "nobody is asked: nothing is said")
+        self.assertEqual(str(explanation), "dropped: nothing is said")

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.filters` promises."""
+"""Tests of :mod:`xbot.engine.dispatch.filters`."""
 
 from attrs import evolve
 from twisted.trial.unittest import TestCase

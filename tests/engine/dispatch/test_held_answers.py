@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.held_answers` promises."""
+"""Tests of :mod:`xbot.engine.dispatch.held_answers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.interrupted` promises."""
+"""Tests of :mod:`xbot.engine.dispatch.interrupted`."""
 
 from __future__ import annotations
 

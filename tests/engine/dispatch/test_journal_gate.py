@@ -1,4 +1,4 @@
-"""What ``journal_gate`` and the dispatcher promise about what has effects."""
+"""Tests of ``journal_gate`` and the dispatcher: runs with side effects are journalled first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSAL = "go cannot run now: its journal is not writable."
 
 
 def with_effect(responder: Responder, effect: bool) -> Responder:
-    """The same responder, whose routes have effects or not."""
+    """The same responder, with or without side effects."""
     routes = tuple(evolve(route, effect=effect) for route in responder.routes)
     return evolve(responder, routes=routes)
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.limits` promises, in a dispatcher."""
+"""Tests of :mod:`xbot.engine.dispatch.limits`, in a dispatcher."""
 
 from collections import deque
 
@@ -143,7 +143,7 @@ class LimitsTests(DispatcherCase):
 
 
 class TwoBotsTests(DispatcherCase):
-    """Two bots in one room, each with the rates that the ini has by default."""
+    """Bot loops: two bots in one room, each with the default rate limits."""
 
     def talk(
         self, *functions: object, body: str = "go", pause: float = 0.0

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.missed` promises: never run, and told once."""
+"""Tests of :mod:`xbot.engine.dispatch.missed`: missed commands never run, and get one notice."""
 
 from typing import Any
 

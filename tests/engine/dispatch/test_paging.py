@@ -1,4 +1,4 @@
-"""What ``output`` and ``paging`` promise, in a dispatcher."""
+"""Tests of ``output`` and ``paging``, in a dispatcher."""
 
 from attrs import evolve
 
@@ -21,7 +21,7 @@ MORE = evolve(IN_ROOM, body="xbot: more")
 
 
 def lines(count: int) -> str:
-    """So many pages, each full of one letter."""
+    """``count`` pages, each full of one letter."""
     return "\n".join(chr(ord("a") + number) * PAGE for number in range(count))
 
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.questions` and ``message.ask`` promise, in a dispatcher."""
+"""Tests of :mod:`xbot.engine.dispatch.questions` and ``message.ask``, in a dispatcher."""
 
 import gc
 import threading

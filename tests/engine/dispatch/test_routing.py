@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.dispatch.routing` promises, and the order of what waits for it."""
+"""Tests of :mod:`xbot.engine.dispatch.routing`, and of the order of messages that wait for it."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ GUARDED = r"(?:(.)\1)*(?:x?){50}"
 
 
 class SlowWorker:
-    """Finds what there is to find, once it is told to."""
+    """A fake pattern worker that answers when the test tells it to."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Deferred[Any], list[Any]]] = []

@@ -1,1 +1,1 @@
-"""From a message to its answers: what is obeyed, by whom, and within which bounds."""
+"""Message dispatch: filters, rate limits, routing, consent, runs and their output."""

@@ -1,4 +1,4 @@
-"""Who is asked before something is done: the same person once more, and others."""
+"""Consent before a run: confirmation by the sender, approval by other people."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from xbot.process.threads import Busy
 from xbot.runtime.failures import NoAnswer
 from xbot.runtime.responder import Responder
 
-#: Seconds in which somebody has to say that they are sure.
+#: Seconds that the sender has to confirm a command.
 CONFIRM_WITHIN = 60.0
 
 
 class NoConsent(Exception):
-    """It is not done. ``fate`` says why in one word, ``answer`` to whoever asked for it."""
+    """The run is not allowed. ``fate`` is the reason in one word, ``answer`` the reply."""
 
     def __init__(self, fate: str, answer: str) -> None:
         super().__init__(fate)
@@ -31,11 +31,11 @@ class NoConsent(Exception):
 
 
 class Consent:
-    """Asks for what the responder of a run demands, ``confirm`` first.
+    """Asks for the consent that a run's responder requires: ``confirm``, then ``approve``.
 
-    ``may_use(responder, message)`` tells whether the responder's rules, as they
-    are by then, allow whoever said this there. ``command_of`` tells what of a
-    message was said to the bot.
+    ``may_use(responder, message)`` checks the responder's current access rules for
+    the sender of ``message``. ``command_of`` gives the part of a message that
+    addresses the bot.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class Consent:
 
     @staticmethod
     def is_needed(run: Run) -> bool:
-        """Whether anybody has to be asked before this."""
+        """Whether the run requires a confirmation or an approval."""
         return run.route.effect and (run.responder.confirm or run.responder.approve > 0)
 
     def ask(self, run: Run) -> Deferred[None]:
-        """Fires when all agreed; fails with :class:`NoConsent`."""
+        """Fires when everybody agreed; fails with :class:`NoConsent`."""
         return Deferred.fromCoroutine(self._ask(run)).addErrback(self._busy, run.responder.name)
 
     async def _ask(self, run: Run) -> None:
         responder, message = run.responder, run.message
-        # In quotes: what somebody said must not become a command of ours to somebody else.
+        # In quotes: what a person said must not become a command of ours to another bot.
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
         if responder.approve and message.identity is None:
             raise NoConsent(
@@ -78,11 +78,12 @@ class Consent:
         if not self._may_use(responder, message):
             raise NoConsent(
                 "denied",
-                f"{command} is not done: {responder.name} is not what it was, or not for you.",
+                f"{command} is not done: {responder.name} has changed meanwhile, or you may no"
+                " longer use it.",
             )
 
     async def _confirmed(self, message: Message, command: str) -> Message:
-        # Before it is said: somebody may answer at once.
+        # Before the question is said: the answer may come at once.
         answered = self._questions.ask(message, CONFIRM_WITHIN)
         if not answered.called:
             self._tell(message, f"{command}: sure? Say yes within {CONFIRM_WITHIN:g} s.")

@@ -1,23 +1,23 @@
-"""Which messages were seen a moment ago."""
+"""Deduplicate messages: a bounded window of the keys seen last."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-#: So many keys are remembered. A server sends again what it has no
-#: acknowledgement of, which is far less.
+#: Maximum number of keys in the window. A server resends only unacknowledged
+#: messages, which are far fewer.
 MAX_KEYS = 4096
 
 
 class RecentKeys:
-    """A bounded window of keys; the oldest are forgotten first."""
+    """A bounded set of keys in FIFO order: the oldest are evicted first."""
 
     def __init__(self, limit: int = MAX_KEYS) -> None:
         self._limit = limit
         self._keys: OrderedDict[str, None] = OrderedDict()
 
     def add(self, key: str) -> bool:
-        """Remember ``key``; whether it was new."""
+        """Remember ``key``; return whether it was new."""
         if key in self._keys:
             return False
         self._keys[key] = None

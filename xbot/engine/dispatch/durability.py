@@ -1,4 +1,4 @@
-"""Which messages are not known to be on the disk yet, and who waits for them."""
+"""Messages not yet durable, and the Deferreds waiting for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, DeferredList
 
 
 class Durability:
-    """Messages by their keys, for as long as it is not decided what becomes of them."""
+    """Tracks messages, by key, until each is journalled or will not run."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Deferred[None]]] = {}
@@ -17,13 +17,13 @@ class Durability:
         return key in self._waiting
 
     def until(self, decided: Sequence[Deferred[None]], key: str) -> Deferred[None]:
-        """Fires once all of these have, as does :meth:`wait` of this key; they never fail."""
+        """Fires once all of ``decided`` have, as does :meth:`wait` for ``key``; never fails."""
         safe = self.wait(key)
         DeferredList(decided).addCallback(self._got_safe, key)
         return safe
 
     def wait(self, key: str) -> Deferred[None]:
-        """Fires once the message of this key is safe."""
+        """Fires once the message with this key is durable."""
         waiting: Deferred[None] = Deferred()
         self._waiting.setdefault(key, []).append(waiting)
         return waiting

@@ -1,4 +1,4 @@
-"""Why a message is answered as it is, in values that people and programs can read."""
+"""Explain routing: which responders answer a message, which do not, and why."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from xbot.runtime.responder import Chosen, Responder, Route
 
 @frozen
 class Answering:
-    """Somebody who answers, and what comes before that.
+    """A route that answers, with its conditions and limits.
 
-    ``objection`` is why it is not for whoever said this, None when it is.
-    ``confirm`` and ``approve`` are who is asked before, ``journalled`` whether
-    it waits until it is noted that it runs. ``rate`` is how often it answers,
-    None for as often as it is asked; at most ``runs`` are under way at once, and
-    each of them takes ``timeout`` seconds and says ``output`` characters at most.
-    ``unless`` names the fallbacks before it: it is asked only if they say nothing.
+    ``objection`` is why the sender may not use it, None when they may. ``confirm``
+    tells whether the sender has to confirm it, ``approve`` how many others have to
+    approve it, ``journalled`` whether it is journalled before it runs. ``rate`` is
+    its rate limit, None for no limit. At most ``runs`` runs are under way at once;
+    each has a time-out of ``timeout`` seconds and says at most ``output`` characters.
+    ``unless`` names the fallbacks before it: it runs only if they say nothing.
     """
 
     responder: str
@@ -40,7 +40,7 @@ class Answering:
 
 @frozen
 class Silent:
-    """Something that does not answer, and why."""
+    """A route that does not answer, and why."""
 
     responder: str
     usage: str
@@ -49,10 +49,10 @@ class Silent:
 
 @frozen
 class Explanation:
-    """What becomes of a message. ``fate``: as the dispatcher counts it.
+    """What the dispatcher does with a message. ``fate`` is the dispatcher's counter for it.
 
-    ``addressed`` is what of it is said to the bot, None for nothing. ``rates``
-    are those of the whole bot that count it, in words.
+    ``addressed`` is the part that addresses the bot, None if it does not. ``rates``
+    are the bot-wide rate limits that count it, in words.
     """
 
     fate: str
@@ -62,7 +62,7 @@ class Explanation:
     rates: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The same in dicts, lists and texts."""
+        """The explanation as JSON values: dicts, lists and strings."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -72,27 +72,27 @@ class Explanation:
         return "\n".join([*self.verdict(), *others])
 
     def verdict(self) -> list[str]:
-        """In words what becomes of it, without those who do not answer."""
+        """The explanation as lines of text, without the routes that do not answer."""
         return list(self._verdict())
 
     def _verdict(self) -> Iterator[str]:
         if self.fate not in ("dispatched", "unmatched"):
-            yield f"nobody is asked: {_DROPPED.get(self.fate, self.fate)}"
+            yield f"dropped: {_DROPPED.get(self.fate, self.fate)}"
             return
         if self.addressed is None:
-            yield "said to nobody: only what is overheard can answer"
+            yield "not said to the bot: only responders with hear can answer"
         else:
             yield f"said to the bot: {self.addressed}"
         is_alone = not any(each.unless for each in self.answering)
         for each in self.answering:
             yield from _answering_lines(each, is_alone=is_alone)
         if not self.answering:
-            yield "nobody answers"
+            yield "no responder answers"
         elif self.rates:
             yield f"rates: {', '.join(self.rates)}"
 
 
-#: What the words of :func:`xbot.engine.dispatch.filters.reason_to_drop` mean.
+#: The results of :func:`xbot.engine.dispatch.filters.reason_to_drop`, in words.
 _DROPPED = {
     "delayed": "it was said in the past",
     "echo": "the bot said it itself",
@@ -111,10 +111,10 @@ def explain(
     has_journal: bool,
     rates: Sequence[str] = (),
 ) -> Explanation:
-    """What the dispatcher's choice comes to, and why the others were not chosen."""
+    """Explain the dispatcher's choice ``chosen``, and why the other routes were not chosen."""
     answering = tuple(
         _answering(each, message, before, has_journal=has_journal)
-        for each, before in zip(chosen, _befores(chosen, message), strict=True)
+        for each, before in zip(chosen, _earlier_fallbacks(chosen, message), strict=True)
     )
     names = {responder.name for responder, _, _ in chosen}
     routes = [route for _, route, _ in chosen]
@@ -122,8 +122,8 @@ def explain(
         Silent(
             responder.name,
             route.usage,
-            _absence(responder, message, rooms)
-            or _why_not(route, message, addressed, routes, responder.name in names),
+            _why_absent(responder, message, rooms)
+            or _why_not_chosen(route, message, addressed, routes, responder.name in names),
         )
         for responder in responders
         for route in responder.routes
@@ -153,18 +153,18 @@ def _answering(
     )
 
 
-def _befores(chosen: Sequence[Chosen], message: Message) -> Iterator[tuple[str, ...]]:
-    """For each of them, those who may answer in its place: of fallbacks one does."""
+def _earlier_fallbacks(chosen: Sequence[Chosen], message: Message) -> Iterator[tuple[str, ...]]:
+    """For each chosen route, the fallbacks before it: the first that speaks answers alone."""
     before: tuple[str, ...] = ()
     for responder, route, _ in chosen:
         yield before
-        # Where somebody may not use one, the next one is asked.
+        # A fallback that the sender may not use is skipped.
         if route.kind == "fallback" and _objection(responder, route, message) is None:
             before = (*before, responder.name)
 
 
 def dropped(reason: str) -> Explanation:
-    """Of a message that nobody is asked about."""
+    """The explanation of a message that is dropped before routing."""
     return Explanation(reason, None, (), ())
 
 
@@ -176,13 +176,13 @@ def _objection(responder: Responder, route: Route, message: Message) -> str | No
     return None
 
 
-def _absence(responder: Responder, message: Message, rooms: Rooms) -> str | None:
+def _why_absent(responder: Responder, message: Message, rooms: Rooms) -> str | None:
     if not may_answer(rooms, message, responder.name):
         return "it does not answer in this room (the room's responders)"
     return responder.access.absence(message)
 
 
-def _why_not(
+def _why_not_chosen(
     route: Route,
     message: Message,
     addressed: str | None,

@@ -1,4 +1,4 @@
-"""Why a message is not obeyed, or only answered, and who may answer where. Pure."""
+"""Message filters: delayed, echoed or empty messages, side effects, rooms' responders. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from xbot.model.message import Message
 
-#: Which responders may answer in which room (bare address); None: all of them.
+#: Allow list of responders by room (bare address); None allows all of them.
 Rooms = Mapping[str, frozenset[str] | None]
 
 
 def reason_to_drop(message: Message) -> str | None:
-    """The first reason, in one word, not to obey ``message``; None when there is none.
+    """The first reason, in one word, to drop ``message``; None when there is none.
 
-    ``delayed``: the past is not obeyed. ``echo``: nor are we. ``room``: nor is
-    the room itself, which speaks under its bare address when it announces
-    something. ``empty``: nothing was said.
+    ``delayed``: history or an offline message (XEP-0203). ``echo``: the bot's own
+    message. ``room``: an announcement of the room itself, from its bare address.
+    ``empty``: a blank body.
     """
     if message.delayed:
         return "delayed"
@@ -29,7 +29,7 @@ def reason_to_drop(message: Message) -> str | None:
 
 
 def may_have_effects(message: Message) -> bool:
-    """Whether what ``message`` asks for may be more than an answer.
+    """Whether ``message`` may start a run with side effects.
 
     RFC 6121 5.2.2: a message of type ``normal``, or of none, stands outside any
     conversation. People's clients say ``chat``; what is left are notices of
@@ -39,9 +39,9 @@ def may_have_effects(message: Message) -> bool:
 
 
 def may_answer(rooms: Rooms, message: Message, responder: str) -> bool:
-    """Whether the responder of that name answers ``message``, where it was said.
+    """Whether the room of ``message`` allows the responder named ``responder``.
 
-    A room's restriction holds for what is said privately through it, too.
+    A room's allow list holds for private messages through the room, too.
     """
     allowed = rooms.get(message.room) if message.room else None
     return allowed is None or responder in allowed

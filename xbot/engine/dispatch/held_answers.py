@@ -1,4 +1,4 @@
-"""What a run says, in order, each thing once what the responder remembered before it is saved."""
+"""Hold answers back until the responder's memory is durable; FIFO order."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from twisted.internet.defer import Deferred, succeed
 
 from xbot.model.message import Message
 
-#: Said once when what was remembered could not be saved.
+#: Said once per run when the memory could not be saved.
 NOT_SAVED = "What I remembered of this is not saved yet: it is lost if I am restarted now."
 
 
 class HeldAnswers:
-    """Hands messages on to ``say``.
+    """A FIFO queue of messages in front of ``say``.
 
-    ``saved()`` is None when nothing has to be waited for; else it fires, with
-    why it was in vain if it was, and never fails.
+    ``saved()`` gives None when the memory is saved already; else a Deferred that
+    fires with "" or the reason why saving failed, and never fails.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class HeldAnswers:
         self._has_warned = False
 
     def say(self, message: Message) -> None:
-        """Say this after all that was said before."""
+        """Say ``message`` after all earlier messages, once the memory is saved."""
         saved = self._saved()
         if saved is None and not self._waiting:
             self._say(message)
@@ -42,11 +42,11 @@ class HeldAnswers:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether the queue is empty."""
         return not self._waiting
 
     def emptied(self) -> Deferred[None]:
-        """Fires once nothing waits."""
+        """Fires once the queue is empty."""
         if not self._waiting:
             return succeed(None)
         emptied: Deferred[None] = Deferred()

@@ -1,4 +1,4 @@
-"""The gate before a run: what has effects starts once it is journalled, the first time only."""
+"""Write-ahead gate: a run with side effects starts only after it is journalled, and only once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACCEPT_TIMEOUT = 30.0
 
 
 class JournalGate:
-    """Starts ``runs``, and notes in ``journal`` what came of those that it accepted."""
+    """Starts the runs that ``journal`` accepts, and journals their outcomes."""
 
     _log = Logger()
 
@@ -36,7 +36,7 @@ class JournalGate:
     def begin(self, run: Run) -> Deferred[None]:
         """Start ``run`` if the journal accepts it; fires, and never fails, once that is decided.
 
-        Then the message is on the disk, or whoever said it was told that it does not run.
+        By then the message is durable, or the sender was told that it does not run.
         """
         decided: Deferred[None] = Deferred()
 
@@ -58,13 +58,13 @@ class JournalGate:
         return decided
 
     def got_asked(self, run: Run) -> None:
-        """People are asked before ``run``; should we end meanwhile, the next process tells so."""
+        """Journal that ``run`` waits for consent, so that a restarted bot reports it as lapsed."""
 
         def got(number: int | None) -> int | None:
             if number is not None:
                 run.entry = number
                 if run.fate is not None:
-                    # It was over sooner than it was noted.
+                    # The run ended before the journal answered.
                     self.got_end(run)
             return number
 
@@ -77,7 +77,7 @@ class JournalGate:
         run.noted = noted.addCallbacks(got, got_problem)
 
     def _accepted(self, run: Run) -> Deferred[int | None]:
-        """As of the journal; what was noted already needs a word only."""
+        """Journal the run; an entry that waited for consent is only updated."""
 
         def got(number: int | None) -> int | Deferred[int | None] | None:
             if number == 0:
@@ -91,18 +91,18 @@ class JournalGate:
         return run.noted.addCallback(got)
 
     def got_refused(self, run: Run) -> None:
-        """Note the fate of a run that was refused before it came here."""
+        """Journal the fate of a run that was refused before :meth:`begin`."""
         self.note(run.message, run.responder.name, str(run.fate))
 
     def note(self, message: Message, responder: str, outcome: str) -> None:
-        """Keep what somebody said about a responder, and what came of that."""
+        """Journal a message about a responder's run (such as an approval), and its outcome."""
         self._journal.note(message, responder, outcome).addErrback(self.got_problem)
 
     def is_new(self, message: Message, responder: str, outcome: str) -> Deferred[bool]:
-        """Keep what came of something that does not run, if it is not known yet.
+        """Journal the outcome of a message that does not run, unless it is known already.
 
-        Fires with whether it was not, and never fails: what the journal cannot
-        tell is taken for new.
+        Fires with whether it was new, and never fails: when the journal is
+        unavailable the message counts as new.
         """
 
         def got(number: int | None) -> bool:
@@ -117,24 +117,24 @@ class JournalGate:
         return self._journal.accept(message, responder).addCallbacks(got, got_problem)
 
     def interrupted(self) -> Deferred[list[Entry]]:
-        """What was accepted, and was not over when the bot ended."""
+        """Entries that were accepted, but not finished, when the bot ended."""
         return self._journal.interrupted()
 
     def got_reported(self, entries: Iterable[Entry]) -> None:
-        """People know of these."""
+        """Mark these interrupted entries as reported."""
         for entry in entries:
             self._journal.reported(entry.number).addErrback(self.got_problem)
 
     def got_end(self, run: Run) -> None:
-        """Note the fate of a run that is over."""
+        """Journal the fate of a run that is over."""
         if run.entry is not None:
-            # Cancelled is what a clean stop makes of it; to who asked it is the same.
+            # A clean stop cancels the run; for the sender that is an interruption.
             stopped = LAPSED if run.is_waiting else INTERRUPTED
             outcome = stopped if run.fate == "cancelled" else str(run.fate)
             self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
 
     def got_problem(self, failure: Failure) -> None:
-        """An errback for what the journal was asked."""
+        """Log a failure of the journal; an errback for its Deferreds."""
         if isinstance(failure.value, JournalUnavailable):
             self._log.warn("not journalled: {reason}", reason=failure.value.reason)
         else:
@@ -144,7 +144,7 @@ class JournalGate:
         if isinstance(result, int):
             run.entry = result
         if run.fate is not None:
-            # Refused by the clock, or stopped, before there was an answer.
+            # Timed out, or stopped, before the journal answered.
             self.got_end(run)
         elif isinstance(result, Failure):
             error = result.value

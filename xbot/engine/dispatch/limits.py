@@ -1,4 +1,4 @@
-"""How much is answered: to one sender, in one room, by one responder. Told once, then silence."""
+"""Rate limits (token buckets) per sender, room and responder. One notice, then silence."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from xbot.runtime.responder import Responder
 
 
 class Over(NamedTuple):
-    """Something is not answered. ``notice`` is what people are told, once; then it is empty."""
+    """Over a rate limit. ``notice`` is the reply for the first time, then empty."""
 
     notice: str = ""
 
 
 class Limits:
-    """The rates of ``[xbot]``, None for no limit, and those that responders have of their own.
+    """Rate limits: those of ``[xbot]``, None for no limit, and those of the responders.
 
-    ``seconds`` is a clock that does not jump with the wall's.
+    ``seconds`` is a monotonic clock.
     """
 
     _log = Logger()
@@ -39,22 +39,22 @@ class Limits:
         self._responders = TokenBuckets(seconds)
 
     def change(self, sender: Rate | None, room: Rate | None) -> None:
-        """From now on these; what was used up counts."""
+        """Replace the rates of ``[xbot]``; the buckets keep their fill."""
         self._sender = sender
         self._room = room
 
     def rates(self, message: Message) -> list[str]:
-        """Those of ``[xbot]`` that count this, in words."""
+        """The rates of ``[xbot]`` that count ``message``, in words."""
         rates = [f"{self._sender} of one sender"] if self._sender is not None else []
         if self._room is not None and message.room is not None:
             rates.append(f"{self._room} in one room")
         return rates
 
     def over(self, message: Message) -> Over | None:
-        """Whether this is too much of its sender or its room; None if it is not."""
+        """Take a token for the sender and the room of ``message``; None if both had one."""
         if self._sender is None and self._room is None:
             return None
-        # Whoever has a real address is one person under every nick and resource.
+        # A person with a known real address shares one bucket over all nicks and resources.
         who = message.identity or message.sender
         return self._take(
             self._senders, who, self._sender, "That was too much at once; try again in a moment."
@@ -70,7 +70,7 @@ class Limits:
         )
 
     def over_of(self, responder: Responder) -> Over | None:
-        """Whether this is too much of the responder."""
+        """Take a token of the responder's own rate; None if it had one."""
         name = responder.name
         if responder.rate is None:
             return None

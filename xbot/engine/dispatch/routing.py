@@ -1,6 +1,8 @@
-"""Who answers a message: whoever is addressed, alone; else all who hear something of theirs.
+"""Routing: which responders answer a message.
 
-When nobody does, and it was said to the bot, all fallbacks are given, in their order.
+A message that addresses the bot goes to the first command that matches, alone.
+Without one, every responder with a ``hear`` pattern that matches answers. Without
+those, and if it addresses the bot, all fallbacks are given, in their order.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ from xbot.runtime.responder import Chosen, Responder
 
 IsHere = Callable[[Responder, Message], bool]
 
-# The places of a responder and of its route: values, whatever those hold.
+# Index of a responder and of its route: hashable, whatever those hold.
 _Key = tuple[int, int]
 _Keys = list[Found[_Key]]
 
 
 class Routing:
-    """Knows what each of ``responders`` answers to. Guarded patterns are the ``worker``'s."""
+    """The routing table of ``responders``. Guarded patterns are searched by ``worker``."""
 
     def __init__(self, responders: Sequence[Responder], worker: FindsGuarded | None = None) -> None:
         self._routes = {
@@ -37,15 +39,16 @@ class Routing:
         )
 
     def may_hear(self, body: str) -> bool:
-        """Whether anybody might answer to what was not said to the bot."""
+        """Prefilter: whether a ``hear`` pattern might match ``body``; no false negatives."""
         return self._matcher.may_hear(body)
 
     def choose(
         self, addressed: str | None, message: Message, is_here: IsHere
     ) -> list[Chosen] | Deferred[list[Chosen]]:
-        """Who of those for whom ``is_here`` answers; ``addressed`` is what is said to the bot.
+        """The routes that answer ``message``, of responders for which ``is_here`` is true.
 
-        A Deferred where a guarded pattern has to be asked; it never fails.
+        ``addressed`` is the part of the message that addresses the bot, None if it does
+        not. A Deferred where a guarded pattern has to be searched; it never fails.
         """
         if addressed is None:
             return self._overhear(message, is_here, is_addressed=False)

@@ -1,4 +1,4 @@
-"""The outbox: nothing that it took is lost, nothing is out of order, nothing grows for ever."""
+"""Tests of the outbox: no message is lost or out of order, and the queues are bounded."""
 
 from collections import Counter
 
@@ -21,12 +21,12 @@ ROOM = "ops@conference.example.org"
 
 
 def to_room(text: str, room: str = ROOM) -> Message:
-    """Something said in a room."""
+    """A message to a room."""
     return Message("bot", room, text, {"type": "groupchat"}, room=room)
 
 
 class Link:
-    """An adapter's sending end that is up for the places it is told."""
+    """A fake sending adapter that is up for given places."""
 
     def __init__(self) -> None:
         self.up: set[str] = set()

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.callables` promises."""
+"""Tests of :mod:`xbot.engine.loading.callables`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 
 
 class Counted:
-    """Runs in this thread, and counts how often."""
+    """A fake thread pool that runs calls in this thread, and counts them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -205,7 +205,7 @@ class RunTests(TestCase):
 
 
 class Voice:
-    """Keeps what a run says while it runs."""
+    """A fake output that records what a run says while it runs."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

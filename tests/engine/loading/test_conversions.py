@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.conversions` promises."""
+"""Tests of :mod:`xbot.engine.loading.conversions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.finding` promises."""
+"""Tests of :mod:`xbot.engine.loading.finding`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ class FileTests(FindingCase):
         self.assertIn(f"{self.folder}/x.py:3", problem.reason)
         (self.folder / "y.py").write_text("def y(): pass\n")
         problem = self.problem(ResponderSettings("y", file=self.folder / "y.py"))
-        self.assertEqual(problem.reason, f"nothing in {self.folder}/y.py answers to anything")
+        self.assertEqual(
+            problem.reason,
+            f"{self.folder}/y.py defines no responder; decorate one with @respond",
+        )
 
 
 class EntryPointTests(FindingCase):

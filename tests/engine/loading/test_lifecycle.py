@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.lifecycle` promises, and how the service uses it."""
+"""Tests of :mod:`xbot.engine.loading.lifecycle`, and of the service that uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.loader` promises."""
+"""Tests of :mod:`xbot.engine.loading.loader`."""
 
 import sys
 import textwrap
@@ -30,7 +30,7 @@ def load(*settings: ResponderSettings, **options: Any) -> tuple[Responder, ...]:
 
 
 def found(responder: Responder, text: str) -> dict[str, str] | None:
-    """The groups of the first route that ``text`` fits."""
+    """The named groups of the first route that matches ``text``."""
     patterns = (route.pattern for route in responder.routes)
     groups = (pattern.find(text) for pattern in patterns if pattern is not None)
     return next((each for each in groups if each is not None), None)
@@ -232,7 +232,7 @@ class UseTests(LoaderCase):
         self.assertEqual([route.usage for route in responder.routes], ["one", "ping"])
         sys.modules.pop(self.module, None)
         problem = self.problem(evolve(self.use("x", "def f(): pass"), use=self.module))
-        self.assertIn("nothing in", problem.reason)
+        self.assertIn("defines no responder", problem.reason)
 
     def test_only_by_itself(self) -> None:
         """What only has timers, or a life, answers to nothing and is a responder all the same."""

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.own_options` promises."""
+"""Tests of :mod:`xbot.engine.loading.own_options`."""
 
 from __future__ import annotations
 

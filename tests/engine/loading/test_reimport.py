@@ -1,4 +1,4 @@
-"""Modules imported anew."""
+"""Tests of re-imported modules."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.steps` promises."""
+"""Tests of :mod:`xbot.engine.loading.steps`."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +8,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from xbot.engine.loading import steps
-from xbot.engine.loading.steps import LONGEST, in_steps
+from xbot.engine.loading.steps import SLOW_STEP, in_steps
 
 
 class StepTests(TestCase):
@@ -62,7 +62,7 @@ class StepTests(TestCase):
     def test_waiting(self) -> None:
         """To wait, and to be quick, is nobody's fault."""
         later: Deferred[str] = Deferred()
-        done = self.run_it(self.work, LONGEST, later, LONGEST)
+        done = self.run_it(self.work, SLOW_STEP, later, SLOW_STEP)
         self.now += 3600.0
         later.callback("x")
         self.assertEqual(self.successResultOf(done), ["x"])

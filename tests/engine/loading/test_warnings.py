@@ -1,4 +1,4 @@
-"""What :mod:`xbot.engine.loading.warnings` promises: only what is surely never reached is named."""
+"""Tests of :mod:`xbot.engine.loading.warnings`: no false positives."""
 
 from pathlib import Path
 from typing import Any

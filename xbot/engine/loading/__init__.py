@@ -1,1 +1,1 @@
-"""From settings to responders."""
+"""Loading: make responders from the ini's settings, start them, and replace them on reload."""

@@ -1,4 +1,4 @@
-"""How a Python callable answers: what it takes, and whether it may hold the reactor."""
+"""Adapt Python callables to routes and timers: check signatures, convert arguments, use threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from xbot.engine.loading.conversions import Convert, UnknownAnnotation
-from xbot.engine.loading.generators import say_each, say_each_later
+from xbot.engine.loading.generators import say_each, say_each_async
 from xbot.engine.loading.parameters import Kind, Parameter, parameters_of, signature
 from xbot.engine.loading.steps import in_steps
 from xbot.matching.pattern import Pattern
@@ -28,7 +28,7 @@ from xbot.runtime.timer import StillAtWork
 
 
 class BadSignature(XbotError, TypeError):
-    """A callable that cannot be called with what its patterns will find."""
+    """A callable whose signature does not fit the named groups of its patterns."""
 
 
 def call_of(
@@ -37,18 +37,18 @@ def call_of(
     in_thread: RunsInThread,
     own: Mapping[str, Any] = MappingProxyType({}),
 ) -> Call:
-    """What a route calls, made of a Python callable; :class:`BadSignature` if it cannot be.
+    """Adapt a Python callable to a route's :class:`Call`; :class:`BadSignature` if it cannot be.
 
-    It is called with the message and, by keyword, those of the named groups
-    that it takes, as the values that its annotations say, and with ``own``.
-    What does not convert fails with :class:`~xbot.runtime.failures.Misused`. Coroutine
-    functions, ``inlineCallbacks`` and what is annotated to return a Deferred run
-    on the reactor; everything else may block, and gets a thread.
+    It is called with the message and, by keyword, the named groups that it takes,
+    converted as its annotations say, and with ``own``. A group that does not convert
+    fails with :class:`~xbot.runtime.failures.Misused`. Coroutine functions,
+    ``inlineCallbacks`` and functions annotated to return a Deferred run on the
+    reactor; everything else may block, and runs in a thread.
     """
     accepts = _accepted_groups(function, patterns, own)
     converts = _converters(function, accepts)
     on_reactor = runs_on_reactor(function)
-    # One object per responder: by it the threads' owner tells responders apart.
+    # One object per responder: the thread pool counts runs per responder by its identity.
     in_its_thread = partial(_call, function)
     spoken = partial(say_each)
     yields = _is_generator(function)
@@ -63,7 +63,7 @@ def call_of(
             result = function(message, **taken)
         else:
             is_over = threading.Event()
-            # Only what yields can be told between two answers that nobody waits for more.
+            # Only a generator can be cancelled: between two of its answers.
             cancel = is_over.set if yields else None
             called = in_thread(in_its_thread, message, taken, is_over, cancel=cancel)
             result = (await called).value
@@ -72,7 +72,7 @@ def call_of(
         if isinstance(result, Answers):
             return result
         if isinstance(result, AsyncIterator):
-            return await say_each_later(message, result)
+            return await say_each_async(message, result)
         if isinstance(result, Iterator):
             is_over = threading.Event()
             return await in_thread(spoken, message, result, is_over, cancel=is_over.set)
@@ -82,13 +82,15 @@ def call_of(
 
 
 def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:
-    """What a timer, ``start`` or ``stop`` does; :class:`BadSignature` if it needs an argument.
+    """Adapt a timer, ``start`` or ``stop``; :class:`BadSignature` if it needs an argument.
 
-    What blocks gets a thread; while that is at work, another call fails with
+    A blocking function runs in a thread; while it runs, another call fails with
     :class:`~xbot.runtime.timer.StillAtWork`.
     """
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise BadSignature(f"{_name(function)} is a generator, and nobody asks it for anything")
+        raise BadSignature(
+            f"{_name(function)} is a generator; a timer, start or stop must not yield"
+        )
     try:
         signature(function).bind()
     except (TypeError, ValueError) as error:
@@ -127,7 +129,7 @@ def _name(function: Callable[..., object]) -> str:
 
 
 class Returned(NamedTuple):
-    """What a function returned: a Deferred cannot be the result of another one, but this can."""
+    """Box for a result: a Deferred cannot be the result of another Deferred, but this can."""
 
     value: object
 
@@ -135,7 +137,7 @@ class Returned(NamedTuple):
 def own_parameters(
     function: Callable[..., object], patterns: Sequence[Pattern | None]
 ) -> list[Parameter]:
-    """What a function takes of the ini: by keyword only, and no pattern has such a group."""
+    """The parameters that are the ini's options: keyword-only, and no named group of a pattern."""
     groups = _groups(patterns)
     try:
         parameters = parameters_of(function)
@@ -232,7 +234,7 @@ def _is_generator(function: Callable[..., object]) -> bool:
 
 
 def runs_on_reactor(function: Callable[..., object]) -> bool:
-    """Whether it does not block, by what it is or says that it returns."""
+    """Whether ``function`` does not block: a coroutine function, or annotated with Deferred."""
     called = _called(function)
     for each in (function, called):
         if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):

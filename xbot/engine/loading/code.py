@@ -1,4 +1,4 @@
-"""``use``: Python code, found, made, and bound to the scope that undoes it."""
+"""Python responders (``use``, ``file``): import, instantiate, and bind to a scope."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from xbot.runtime.scope import Scope
 
 
 def responder_of_code(settings: ResponderSettings, surroundings: Environment) -> Responder:
-    """What ``use`` or ``file`` names, imported, and made where it is a class.
+    """The responder that ``use`` or ``file`` names: imported, and instantiated if it is a class.
 
-    Raises :class:`Mistakes` with all that is wrong.
+    :raises Mistakes: with everything that is wrong.
     """
     scope = Scope(settings.name, surroundings, settings.timeout)
     try:
@@ -46,7 +46,7 @@ def responder_of_code(settings: ResponderSettings, surroundings: Environment) ->
 
 
 def _parameters(target: object, settings: ResponderSettings) -> list[Parameter]:
-    """What of a class, or of a function, the ini can set."""
+    """The parameters of a class or a function that the ini can set."""
     if isinstance(target, type):
         try:
             return parameters_of(target)
@@ -72,14 +72,14 @@ def _assembled(
     surroundings: Environment,
     scope: Scope,
 ) -> Responder:
-    lives = [_bind_life(target, surroundings, scope) for target in targets]
+    lives = [_bind_lifecycle(target, surroundings, scope) for target in targets]
     if patterns_of(settings) and len(targets) > 1:
         option = "match" if settings.match else "hear"
         raise Mistakes((option, "its functions say what they answer to"))
     declared = []
-    for target, own, has_life in zip(targets, values, lives, strict=True):
+    for target, own, has_lifecycle in zip(targets, values, lives, strict=True):
         takes = own if inspect.isroutine(target) else {}
-        declared += _declared(settings, target, surroundings, takes, has_life)
+        declared += _declared(settings, target, surroundings, takes, has_lifecycle)
     return responder_of(settings, declared, scope, may_be_silent=any(lives))
 
 
@@ -88,11 +88,11 @@ def _declared(
     target: object,
     surroundings: Environment,
     own: Mapping[str, Any],
-    has_life: bool,
+    has_lifecycle: bool,
 ) -> list[tuple[Call, Declared]]:
-    """What it answers to, and how."""
+    """The routes of ``target``: a call and the pattern and help declared for it."""
     patterns = patterns_of(settings)
-    # Without a decorator nobody promised that it has no effects.
+    # Without a decorator it counts as having side effects.
     given = tuple(Declared(pattern) for pattern in patterns)
     found = list(declared_by(target))
     if patterns and [function for function, _ in found if function is not target]:
@@ -106,7 +106,7 @@ def _declared(
         if not callable(target):
             raise Mistakes(("use", f"{_shown(settings)} cannot be called"))
         found = [(target, given)]
-    elif not found and not callable(target) and not has_life:
+    elif not found and not callable(target) and not has_lifecycle:
         what = "cannot be called, nor has it methods that answer"
         raise Mistakes(("use", f"{_shown(settings)} {what}"))
     declared = []
@@ -119,8 +119,8 @@ def _declared(
     return declared
 
 
-def _bind_life(target: object, surroundings: Environment, scope: Scope) -> bool:
-    """What it does without being asked; whether there is any."""
+def _bind_lifecycle(target: object, surroundings: Environment, scope: Scope) -> bool:
+    """Bind timers, webhooks, ``start`` and ``stop`` to ``scope``; return whether there are any."""
     in_thread = surroundings.in_thread
     has_timers = False
     for function, several in repeated_by(target):

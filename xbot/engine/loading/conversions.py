@@ -1,4 +1,4 @@
-"""Texts of people and of the ini, as the values that annotations ask for. Pure."""
+"""Convert texts (named groups, ini options) to the types of annotations. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from xbot.model.jid import Jid
 from xbot.text import durations
 
 Convert = Callable[[str], Any]
-"""Makes a value of a text; a ValueError says what the text *is* instead ("is no number")."""
+"""Converts a text to a value; the ValueError says what the text *is* instead ("is no number")."""
 
-#: More digits are no number that anybody means. (int() of 4,096 takes a while to print.)
+#: Maximum number of digits of an int. (int() of 4,096 digits takes a while to print.)
 MAX_DIGITS = 18
 
-#: No list of the ini's is longer.
+#: Maximum number of items of a list.
 MAX_ITEMS = 1000
 
-#: No duration that anybody says is longer, in seconds.
+#: Maximum duration, in seconds.
 MAX_DURATION = 3660 * 86400.0
 
-#: So many of the words that are possible are told.
-_SHOWN = 12
+#: Maximum number of valid words that an error lists.
+_MAX_SHOWN = 12
 
 _BOOLS = {
     **dict.fromkeys(("yes", "on", "true"), True),
@@ -39,7 +39,7 @@ _BOOLS = {
 
 
 class UnknownAnnotation(XbotError, TypeError):
-    """No text can be converted to this. Use another annotation, or str."""
+    """No text can be converted to this annotation. Use another annotation, or str."""
 
     def __init__(self, annotation: object) -> None:
         name = getattr(annotation, "__name__", None) or str(annotation)
@@ -48,18 +48,18 @@ class UnknownAnnotation(XbotError, TypeError):
 
 
 def converter(annotation: Any, folder: Path | None = None) -> Convert:
-    """What makes a value of the type ``annotation`` of a text.
+    """The function that converts a text to the type ``annotation``.
 
-    ``folder`` is where relative paths start; without one a path is not known,
-    for what people say must not name files.
+    ``folder`` is the base of relative paths; without it ``Path`` is not supported,
+    because a chat message must not name files.
 
-    :raises UnknownAnnotation: for what it does not know.
+    :raises UnknownAnnotation: for an annotation that is not supported.
     """
     if folder is not None and annotation is Path:
         return lambda text: _path(text, folder)
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
-    # Whoever annotates with it has imported it; others need not pay for that.
+    # Code that annotates with ZoneInfo has imported it; others need not pay for the import.
     zoneinfo = sys.modules.get("zoneinfo")
     if zoneinfo is not None and annotation is zoneinfo.ZoneInfo:
         return _zone(annotation)
@@ -144,11 +144,11 @@ def _path(text: str, folder: Path) -> Path:
     try:
         return folder / Path(text).expanduser()
     except RuntimeError:
-        raise ValueError("is no path: nobody has that home folder") from None
+        raise ValueError("is no path: there is no such home folder") from None
 
 
 def _enum(kind: type[Enum]) -> Convert:
-    # Names go before values: who reads the code expects them.
+    # Names take precedence over values: readers of the code expect that.
     choices = {str(each.value).casefold(): each for each in kind}
     choices.update({name.casefold(): each for name, each in kind.__members__.items()})
     return _one_of(choices, [each.name.lower() for each in kind])
@@ -160,8 +160,8 @@ def _literal(values: Sequence[object]) -> Convert:
 
 def _one_of(choices: dict[str, Any], names: Iterable[str]) -> Convert:
     shown = list(names)
-    more = ", ..." if len(shown) > _SHOWN else ""
-    reason = f"is none of {', '.join(shown[:_SHOWN])}{more}"
+    more = ", ..." if len(shown) > _MAX_SHOWN else ""
+    reason = f"is none of {', '.join(shown[:_MAX_SHOWN])}{more}"
 
     def convert(text: str) -> Any:
         try:

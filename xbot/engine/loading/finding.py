@@ -1,4 +1,4 @@
-"""Where Python responders come from: modules, installed packages, and files."""
+"""Find and import Python responders: modules, entry points of installed packages, files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ from xbot.engine.loading.mistakes import Mistakes, blaming
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
 
-#: The entry points of installed packages that offer responders.
+#: The entry-point group under which installed packages offer responders.
 GROUP = "xbot.responders"
 
-#: ``use = entry-point:NAME``. No module can be called so.
+#: ``use = entry-point:NAME``. No module can have this name.
 _ENTRY_POINT = "entry-point:"
 
 
 def find(settings: ResponderSettings) -> list[object]:
-    """The functions, objects and classes that ``use`` or ``file`` names; raises ``Mistakes``."""
+    """Import the functions, objects and classes that ``use`` or ``file`` names.
+
+    :raises Mistakes: when it cannot be found or imported.
+    """
     if settings.file is not None:
         return _all_of(_module_of_file(settings.file))
     use = settings.use or ""
@@ -58,7 +61,7 @@ def _not_there(module_name: str, missing: str) -> str:
 
 
 def modules_of(settings: ResponderSettings) -> set[str]:
-    """The top-level modules that its code comes from."""
+    """The top-level modules that the responder's code comes from."""
     if settings.file is not None:
         return {_folder_package(settings.file)}
     if not settings.use:
@@ -70,12 +73,12 @@ def modules_of(settings: ResponderSettings) -> set[str]:
 
 
 def offered() -> list[EntryPoint]:
-    """What installed packages offer, whether any ini uses it or not; by name."""
+    """The entry points that installed packages offer, sorted by name."""
     return sorted(_entry_points(), key=lambda each: each.name)
 
 
 def _entry_points(**selection: Any) -> EntryPoints:
-    # It brings email, csv and zipfile with it: 5 ms for an ini that names no entry point.
+    # Imported late: it imports email, csv and zipfile, 5 ms that most bots need not pay.
     from importlib.metadata import entry_points
 
     return entry_points(group=GROUP, **selection)
@@ -95,10 +98,12 @@ def _entry_point(name: str) -> EntryPoint:
 
 
 def _all_of(module: ModuleType) -> list[object]:
-    """Everything of a module that answers or is repeated: public, its own, in its order."""
+    """The public responders that a module defines, in the order of definition."""
     found = [each for each in _public(module) if is_responder(each)]
     if not found:
-        raise Mistakes(("use", f"nothing in {module.__file__} answers to anything"))
+        raise Mistakes(
+            ("use", f"{module.__file__} defines no responder; decorate one with @respond")
+        )
     return found
 
 
@@ -108,14 +113,14 @@ def _public(module: ModuleType) -> Iterator[object]:
         yield from (getattr(module, name) for name in names if hasattr(module, name))
         return
     for name, value in list(vars(module).items()):
-        # What was imported from elsewhere belongs there.
+        # Names imported from other modules are not the module's own.
         of = getattr(value, "__module__", None) or ""
         if not name.startswith("_") and f"{of}.".startswith(f"{module.__name__}."):
             yield value
 
 
 class _FromSource(importlib.machinery.SourceFileLoader):
-    """Never takes bytecode from a cache, which goes by a time in whole seconds."""
+    """Source loader without a bytecode cache, whose time stamps have whole seconds only."""
 
     def get_code(self, fullname: str) -> object:  # type: ignore[override]
         path = self.get_filename(fullname)
@@ -123,7 +128,7 @@ class _FromSource(importlib.machinery.SourceFileLoader):
 
 
 def _module_of_file(path: Path) -> ModuleType:
-    """A module of its own; ``from . import _x`` finds what lies beside it."""
+    """Load a file as a module; ``from . import _x`` imports files beside it."""
     package_name = _folder_package(path)
     if package_name not in sys.modules:
         package = ModuleType(package_name, f"The responders in {path.parent}.")
@@ -148,6 +153,6 @@ def _module_of_file(path: Path) -> ModuleType:
 
 
 def _folder_package(path: Path) -> str:
-    # Files of one name in several folders are several modules.
+    # Files with the same name in different folders are different modules.
     digest = hashlib.sha256(str(path.parent.absolute()).encode("utf-8", "surrogateescape"))
     return f"xbot_folder_{digest.hexdigest()[:12]}"

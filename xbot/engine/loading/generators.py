@@ -1,4 +1,4 @@
-"""What a generator yields, said as it comes."""
+"""Say each value that a responder's generator yields, as it is yielded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbot.runtime.answers import MAX_ANSWERS, Answers
 
 
 def say_each(message: Message, several: Iterator[object], is_over: threading.Event) -> Answers:
-    """Reply with each, until ``is_over``; the answers are no more than how that failed.
+    """Reply with each value, until ``is_over`` is set; the Answers hold only a failure, if any.
 
     It may block: call it in a thread. Never raises.
     """
@@ -31,8 +31,8 @@ def say_each(message: Message, several: Iterator[object], is_over: threading.Eve
     return Answers(failure=failure)
 
 
-async def say_each_later(message: Message, several: AsyncIterator[object]) -> Answers:
-    """Reply with each; raises whatever its maker did."""
+async def say_each_async(message: Message, several: AsyncIterator[object]) -> Answers:
+    """Reply with each value of an async generator; raises what the generator raises."""
     number = 0
     try:
         async for answer in several:
@@ -50,7 +50,7 @@ async def say_each_later(message: Message, several: AsyncIterator[object]) -> An
 def _say(message: Message, answer: object, number: int) -> None:
     if not isinstance(answer, str):
         raise TypeError(f"yielded {type(answer).__name__}")
-    # Blank answers count too, so that nobody can be silent for ever.
+    # Blank answers count too, so that no generator runs for ever without saying anything.
     message.reply(f"[cut after {MAX_ANSWERS} messages]" if number == MAX_ANSWERS else answer)
 
 

@@ -1,4 +1,4 @@
-"""The lives of loaded responders: started, taken over from others, and ended."""
+"""Lifecycle of loaded responders: start, replace on reload, close."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xbot.runtime.scope import Scope
 
 
 class Lifecycle:
-    """The scopes of the responders that answer now, and of those that still have to end."""
+    """The scopes of the current responders, and of replaced ones that are still closing."""
 
     _log = Logger("xbot")
 
@@ -27,7 +27,7 @@ class Lifecycle:
         self._closing: set[Deferred[None]] = set()
 
     def start(self) -> None:
-        """Start them all; one that cannot be started is logged, and says so when it is asked."""
+        """Start all responders; one that fails is logged, and replies with that when used."""
         for scope in self._current:
             started = scope.start()
             started.addCallbacks(
@@ -38,9 +38,9 @@ class Lifecycle:
     async def prepare(
         self, responders: Sequence[Responder], settings: Iterable[ResponderSettings]
     ) -> None:
-        """Start these next to the others, all of them.
+        """Start new responders beside the current ones, for :meth:`take_over`.
 
-        Raises InvalidConfig with those that cannot be started, and closes all of these.
+        :raises InvalidConfig: with those that cannot be started; all new ones are closed.
         """
         scopes = _scopes(responders)
         failures: dict[str, Failure] = {}
@@ -61,18 +61,18 @@ class Lifecycle:
             )
 
     def take_over(self, responders: Sequence[Responder]) -> None:
-        """From now on these, which are prepared; the old ones end when their runs are over."""
+        """Make these prepared responders the current ones; the old ones close after their runs."""
         old, self._current = self._current, _scopes(responders)
         for scope in self._current:
             scope.begin()
         self._close(old)
 
     def discard(self, responders: Sequence[Responder]) -> None:
-        """These were prepared for nothing."""
+        """Close prepared responders that are not taken over."""
         self._close(_scopes(responders))
 
     def close(self) -> Deferred[object]:
-        """End them all; fires when that is done."""
+        """Close all responders; fires when they are closed."""
         self._close(self._current)
         return gatherResults(list(self._closing)).addCallback(lambda _: None)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a responder's settings or code, before anybody knows where that stands."""
+"""Mistakes in a responder's options or code, before they have a file and line of the ini."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OURS = Path(__file__).resolve().parent
 
 
 class Mistakes(XbotError):
-    """Mistakes in the options of one responder: pairs of an option's name and what is wrong."""
+    """Mistakes in the options of one responder: pairs of an option's name and the reason."""
 
     def __init__(self, *mistakes: tuple[str, str]) -> None:
         super().__init__("; ".join(f"{option}: {reason}" for option, reason in mistakes))
@@ -24,7 +24,10 @@ class Mistakes(XbotError):
 
 @contextmanager
 def blaming(option: str, what: str) -> Iterator[None]:
-    """Report whatever is raised inside, SystemExit included, and where it was raised."""
+    """Turn any exception raised inside, SystemExit included, into :class:`Mistakes` of ``option``.
+
+    The reason begins with ``what`` and names the place in the code.
+    """
     try:
         yield
     except (KeyboardInterrupt, Mistakes):
@@ -36,9 +39,9 @@ def blaming(option: str, what: str) -> Iterator[None]:
 
 
 def place_of(error: BaseException) -> str:
-    """``file:line`` of what led there, in other code than ours; empty where nobody knows.
+    """``file:line`` where ``error`` was raised, in code other than xbot's; empty if unknown.
 
-    That is the last place in the operator's own code, else in an installed package.
+    It is the last frame in the operator's own code, else in an installed package.
     """
     frames = [
         frame

@@ -1,4 +1,4 @@
-"""A responder's own options: what its code takes by name, of the types that it says."""
+"""A responder's own ini options: keyword parameters of its code, converted by annotation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from xbot.engine.loading.mistakes import Mistakes
 from xbot.engine.loading.parameters import Kind, Parameter
 from xbot.text.did_you_mean import suggest
 
-#: What means the same for every responder, and cannot be one's own.
+#: Options that every responder has; a responder cannot define its own with these names.
 _COMMON = frozenset(
     option.name for kind in KINDS if kind.name == "responder" for option in kind.options
 )
 
 
 class OwnOptions:
-    """The options of one section that only its code understands, held against its parameters.
+    """The options of one section that are not common ones, checked against code parameters.
 
     The parameter ``tracker_url`` is the option ``tracker-url``.
     """
@@ -29,7 +29,7 @@ class OwnOptions:
         self._texts: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._mistakes: list[tuple[str, str]] = []
-        # Bundled ones stand in no ini, and the working folder may be gone.
+        # Bundled responders are in no ini, and the working folder may be gone.
         self._folder = settings.path.absolute().parent if settings.settings else Path()
         for name, text in settings.settings.items():
             option = name.replace("_", "-")
@@ -39,7 +39,7 @@ class OwnOptions:
             self._names[option] = name
 
     def check(self, parameters: Sequence[Parameter]) -> None:
-        """Raise :class:`Mistakes` with all that is wrong, given all that the code takes."""
+        """Raise :class:`Mistakes` with everything that is wrong, given all parameters."""
         known = self._known(parameters)
         takes_any = any(each.kind is Kind.VAR_KEYWORD for each in parameters)
         for option, name in self._names.items():
@@ -62,7 +62,7 @@ class OwnOptions:
             raise Mistakes(*dict.fromkeys(self._mistakes))
 
     def values(self, parameters: Iterable[Parameter]) -> dict[str, Any]:
-        """What to give these by name; they are checked."""
+        """The keyword arguments for ``parameters``; call :meth:`check` first."""
         parameters = list(parameters)
         known = self._known(parameters)
         values = {
@@ -84,14 +84,14 @@ class OwnOptions:
         return parameter.converter(self._folder)(self._texts[parameter.option])
 
     def _known(self, parameters: Iterable[Parameter]) -> dict[str, Parameter]:
-        """Those that the ini can set, by option."""
+        """The parameters that the ini can set, by option."""
         named = (each for each in parameters if each.is_named)
         return {
             each.option: each for each in named if each.is_required or self._is_convertible(each)
         }
 
     def _is_convertible(self, parameter: Parameter) -> bool:
-        # Others have their default in any case, such as a clock that only tests give.
+        # Others always keep their default, such as a clock that only tests set.
         try:
             parameter.converter(self._folder)
         except UnknownAnnotation:

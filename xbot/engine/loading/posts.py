@@ -1,4 +1,4 @@
-"""How a Python callable takes what was posted to a webhook."""
+"""Adapt Python callables to webhooks: call them with the payload and headers of a post."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xbot.runtime.call_types import TakesPost
 
 
 def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPost:
-    """What a webhook calls; :class:`BadSignature` if it cannot take a payload and headers."""
+    """Adapt ``function`` to a webhook; :class:`BadSignature` unless it takes payload, headers."""
     name = getattr(function, "__name__", "it")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise BadSignature(f"{name} is a generator; a webhook takes what is returned")
@@ -25,7 +25,7 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
     except (TypeError, ValueError) as error:
         raise BadSignature(f"{name} is called with a payload and headers: {error}") from error
     on_reactor = runs_on_reactor(function)
-    # One object for all calls: by it the threads' owner tells who has how many.
+    # One object for all calls: the thread pool counts runs by its identity.
     in_its_thread = partial(_call, function)
 
     async def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Answers:

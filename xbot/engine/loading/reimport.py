@@ -1,4 +1,4 @@
-"""Python responders' modules imported anew, or left as they were when that fails."""
+"""Re-import Python responders' modules on reload; roll back when that fails."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-#: xbot is never imported anew, nor is what its own state lives in.
+#: xbot itself, which holds the bot's state, is never re-imported.
 _OURS = "xbot"
 
 
 @contextmanager
 def fresh_modules(names: Iterable[str]) -> Iterator[None]:
-    """Within, ``import`` makes new module objects of these modules and of their siblings.
+    """Within the block, ``import`` makes new module objects of these modules and their siblings.
 
-    Siblings are what was imported from the same top-level package. Modules of
-    the standard library, of site-packages and of xbot are not touched. When the
-    block raises, :data:`sys.modules` is as it was. Whoever holds an old object
-    (a run under way) goes on with it.
+    Siblings are modules of the same top-level package. Modules of the standard
+    library, of site-packages and of xbot are not touched. When the block raises,
+    :data:`sys.modules` is restored. Code that holds an old object (a run under
+    way) goes on with it.
     """
     packages = {name.partition(".")[0] for name in names} - {_OURS} - sys.stdlib_module_names
     folders = installed()
@@ -48,8 +48,8 @@ def fresh_modules(names: Iterable[str]) -> Iterator[None]:
 
 
 def _forget_bytecode(module: ModuleType) -> None:
-    # It is taken for the code's by the time of the last change, in whole seconds, and
-    # the size. Somebody who edits twice may change neither.
+    # Python validates cached bytecode by the source's size and modification time in
+    # whole seconds. Two quick edits may change neither.
     cached = module.__spec__.cached if module.__spec__ is not None else None
     if cached is not None:
         with suppress(OSError):
@@ -57,9 +57,9 @@ def _forget_bytecode(module: ModuleType) -> None:
 
 
 def _is_own(module: ModuleType, folders: tuple[Path, ...]) -> bool:
-    """Whether it comes from files of the operator's own."""
+    """Whether the module's files are the operator's own."""
     file = getattr(module, "__file__", None)
-    # A package without __init__ has places only, and may have several.
+    # A namespace package has no file, only a path, maybe of several folders.
     places = [file] if file else list(getattr(module, "__path__", ()))
     return bool(places) and not any(
         Path(place).resolve().is_relative_to(folder) for place in places for folder in folders
@@ -67,7 +67,7 @@ def _is_own(module: ModuleType, folders: tuple[Path, ...]) -> bool:
 
 
 def installed() -> tuple[Path, ...]:
-    """Where packages are that somebody installed, and the standard library."""
+    """The folders of installed packages and of the standard library."""
     paths = sysconfig.get_paths()
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += [*site.getsitepackages(), site.getusersitepackages()]

@@ -1,4 +1,4 @@
-"""What a responder answers to: its settings go before what its code declares."""
+"""Build a responder's routes; the ini's settings override what its code declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xbot.runtime.scope import Scope
 
 
 def patterns_of(settings: ResponderSettings) -> tuple[Pattern, ...]:
-    """What the ini says that it answers to."""
+    """The patterns that the ini sets (``match``, ``hear``)."""
     match = [Pattern.match(settings.match)] if settings.match is not None else []
     hear = [Pattern.hear(settings.hear)] if settings.hear is not None else []
     return (*match, *hear)
@@ -29,7 +29,10 @@ def responder_of(
     may_be_silent: bool = False,
     fill: Fill | None = None,
 ) -> Responder:
-    """One of these settings, which answers to what is ``declared``; ``fill`` does so at once."""
+    """The responder of ``settings`` with the routes ``declared``.
+
+    ``fill``, for templates, gives the answer synchronously, without a run.
+    """
     if not declared and not may_be_silent:
         option = "match" if settings.use is None and settings.file is None else "use"
         raise Mistakes((option, "nothing says what it answers to; give it match or hear"))
@@ -38,7 +41,7 @@ def responder_of(
     for call, each in declared:
         usage, help = each.usage, each.help
         if is_first:
-            # Whatever the ini says of it is about the first.
+            # The ini's usage and help are for the first route.
             usage, help, is_first = settings.usage or usage, settings.help or help, False
         if usage is None:
             match = each.pattern if each.kind == "match" else None

@@ -1,4 +1,4 @@
-"""Authors' coroutines on the reactor: each step is timed, for while it lasts the bot is deaf."""
+"""Run responders' coroutines on the reactor and warn about steps that block it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from twisted.logger import Logger
 
 T = TypeVar("T")
 
-#: Seconds between two awaits that are told: nobody is answered meanwhile, in any room.
-LONGEST = 0.5
+#: Seconds between two awaits after which a warning is logged: the reactor is blocked meanwhile.
+SLOW_STEP = 0.5
 
 _log = Logger()
 _seconds = time.monotonic
 
 
 def in_steps(function: Callable[..., object], coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
-    """Run ``coroutine``, which calls ``function``; the log names that where a step takes long."""
+    """Run ``coroutine``; log a warning with the name of ``function`` when a step is slow."""
     return Deferred.fromCoroutine(_timed(function, coroutine))
 
 
@@ -38,10 +38,10 @@ def _timed(
             result: T = stop.value
             return result
         finally:
-            if (took := _seconds() - began) > LONGEST:
+            if (took := _seconds() - began) > SLOW_STEP:
                 _log.warn(
                     "{function} held up the whole bot for {took:.1f} s:"
-                    " what blocks belongs into a plain function (def), which gets a thread",
+                    " move blocking code into a plain function (def), which runs in a thread",
                     function=_named(function),
                     took=took,
                 )

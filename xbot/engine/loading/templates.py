@@ -1,4 +1,4 @@
-"""``reply`` and ``run``: what the ini says and starts, with what was said filled in."""
+"""Template responders of the ini: ``reply`` says a text, ``run`` starts a program."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _log = Logger()
 
 
 def fill_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> Fill:
-    """Answers with the filled template ``reply``."""
+    """Answer with the filled template ``reply``."""
     template = _template("reply", settings.reply or "", patterns)
     if not template.fields & FACTS:
-        # Nothing but what the pattern found.
+        # Fast path: only named groups of the pattern.
         return lambda message, groups: template.fill(groups)
     return lambda message, groups: template.fill(_values(message, groups))
 
@@ -37,11 +37,11 @@ def fill_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> F
 def call_of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
 ) -> Call:
-    """Answers with what the program ``run`` prints."""
+    """Answer with the output of the program ``run``."""
     from xbot.runtime.subprocesses import answer_of, run_program
 
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
-    # One object per responder: by it the threads' owner tells responders apart.
+    # One object per responder: the thread pool counts runs per responder by its identity.
     in_its_thread = partial(run_program)
 
     def answer(result: ProgramResult) -> Answers:
@@ -65,7 +65,7 @@ def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:
     except ValueError as error:
         raise Mistakes((option, str(error))) from error
     if shadowed := sorted(groups & FACTS & template.fields):
-        # Or whoever writes a message could choose, say, what {sender} is.
+        # Otherwise the author of a message could choose the value of, say, {sender}.
         raise Mistakes((option, f"{{{shadowed[0]}}} is a fact; rename the group of that name"))
     if unknown := sorted(template.fields - groups - FACTS):
         known = ", ".join(sorted(groups | FACTS))

@@ -1,4 +1,4 @@
-"""Patterns and texts as hypothesis makes them, of all that re knows and where others are odd."""
+"""Hypothesis strategies for patterns and texts: all of re's syntax, and where regex differs."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.addressed` promises."""
+"""Tests of :mod:`xbot.matching.addressed`."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

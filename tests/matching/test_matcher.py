@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.matcher` promises: what trying each pattern would find, without it."""
+"""Tests of :mod:`xbot.matching.matcher`: the same results as trying each pattern in turn."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ GUARDED = r"(?P<a>.)\1(?:x?){50}"
 
 
 class HereAndNow:
-    """A worker without a thread."""
+    """A fake guarded search without a thread."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.pattern` promises."""
+"""Tests of :mod:`xbot.matching.pattern`."""
 
 from twisted.trial.unittest import TestCase
 

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.required_literals` promises: nothing that fits is missed."""
+"""Tests of :mod:`xbot.matching.required_literals`: no false negatives."""
 
 import re
 import sys

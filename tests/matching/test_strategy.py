@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.strategy` promises: nothing that may take long is run unguarded."""
+"""Tests of :mod:`xbot.matching.strategy`: no pattern that may be slow is run unguarded."""
 
 import time
 

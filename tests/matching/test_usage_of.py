@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.usage_of` promises."""
+"""Tests of :mod:`xbot.matching.usage_of`."""
 
 from twisted.trial.unittest import TestCase
 

@@ -1,1 +1,1 @@
-"""Who a text is addressed to, and which patterns it fits, quickly whatever the text."""
+"""Matching: addressing and regular expressions, with prefilters and ReDoS protection."""

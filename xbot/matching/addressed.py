@@ -1,4 +1,4 @@
-"""Who a text is addressed to. Pure: texts in, texts out."""
+"""Addressing: whether a text addresses the bot by name or prefix, and what follows. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _SEPARATOR = re.compile(r"\s*[:,]|\s+|\Z")
 
 
 def addressed_text(body: str, names: tuple[str, ...], prefix: str = "") -> str | None:
-    """What ``body`` says to the bearer of ``names``, or None when it speaks to nobody here.
+    """The text behind one of ``names`` or the prefix; None when ``body`` is not addressed.
 
-    ``xbot: ping``, ``xbot, ping``, ``@xbot ping`` and ``xbot ping`` all say
+    ``xbot: ping``, ``xbot, ping``, ``@xbot ping`` and ``xbot ping`` all give
     ``ping``, and so does ``!ping`` with ``prefix="!"``. ``xbotty ping`` and
-    ``xbot's ping`` are not addressed. Names are compared caselessly, the
-    longest first; the bare name says the empty text.
+    ``xbot's ping`` are not addressed. Names are compared case-insensitively, the
+    longest first; the bare name gives the empty text.
     """
     text = body.strip()
     for name in _longest_first(names):
@@ -29,7 +29,7 @@ def addressed_text(body: str, names: tuple[str, ...], prefix: str = "") -> str |
 
 
 def may_be_addressed(text: str, names: tuple[str, ...], prefix: str = "") -> bool:
-    """Whether :func:`addressed_text` could find anything in this; quick, and never wrongly no.
+    """Fast prefilter for :func:`addressed_text`: no false negatives.
 
     ``text`` has no blanks around it.
     """
@@ -38,15 +38,15 @@ def may_be_addressed(text: str, names: tuple[str, ...], prefix: str = "") -> boo
 
 @lru_cache(maxsize=1024)
 def _beginnings(names: tuple[str, ...]) -> frozenset[str]:
-    """All that the first character of a text to one of ``names`` can fold to, and the @."""
+    """Everything that the first character of a text to one of ``names`` can fold to, and @."""
     folded = [name.strip().casefold() for name in names]
-    # No character folds to more than three.
+    # No character casefolds to more than three.
     return frozenset({"@", *(name[:length] for name in folded for length in (1, 2, 3) if name)})
 
 
 @lru_cache(maxsize=1024)
 def _longest_first(names: tuple[str, ...]) -> list[str]:
-    """The names, folded."""
+    """The names, casefolded, longest first."""
     longest = sorted({name.strip() for name in names} - {""}, key=len, reverse=True)
     return [name.casefold() for name in longest]
 
@@ -63,8 +63,8 @@ def _end_of_name(text: str, folded_name: str) -> int | None:
     beginning = text[: len(folded_name)]
     if beginning.isascii() and folded_name.isascii():
         return len(folded_name) if beginning.lower() == folded_name else None
-    # Folding can lengthen a text (a sharp s becomes two letters), so that the
-    # name's own length does not say where it ends in the text.
+    # Case folding can lengthen a text (a sharp s becomes two letters), so the
+    # name's length is not the index of its end in the text.
     rest = folded_name
     for position, character in enumerate(text):
         folded = character.casefold()

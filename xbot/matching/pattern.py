@@ -1,4 +1,4 @@
-"""One regular expression, and the texts that it is for."""
+"""A responder's regular expression, and whether it matches commands or overheard messages."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Literal
 
 from attrs import frozen
 
-#: No longer text is searched: what a search costs grows with it, and strangers send 256 KiB.
+#: Maximum number of characters searched: the cost grows with them, and strangers send 256 KiB.
 MAX_SEARCHED = 4096
 
 
 def _compiled(text: str) -> re.Pattern[str]:
     if not isinstance(text, str):
-        # Such as the function under a decorator without parentheses.
+        # For example the function under a decorator without parentheses.
         kind = type(text).__name__
         raise TypeError(f'a pattern is a text, as in @respond("ping"), and no {kind}')
     return re.compile(text, re.IGNORECASE)
 
 
 Kind = Literal["match", "hear", "fallback"]
-"""When something is asked: for commands, for anything said, or when nobody else answers."""
+"""When a route is tried: for commands, for any message, or when no other route answers."""
 
 
 @frozen
@@ -28,8 +28,8 @@ class Pattern:
     """A regular expression and where it applies.
 
     ``match``: the whole of an addressed text. ``hear``: anywhere in a body.
-    Case is ignored, because telephones begin every message with a capital;
-    ``(?-i:...)`` minds it.
+    Case is ignored, because phones capitalise the first letter of a message;
+    ``(?-i:...)`` makes a part case-sensitive.
     """
 
     kind: Literal["match", "hear"]
@@ -37,24 +37,24 @@ class Pattern:
 
     @classmethod
     def match(cls, text: str) -> Pattern:
-        """A pattern for addressed texts; :class:`re.error` when ``text`` is none."""
+        """A pattern for addressed texts; :class:`re.error` when ``text`` is no regex."""
         return cls("match", _compiled(text))
 
     @classmethod
     def hear(cls, text: str) -> Pattern:
-        """A pattern for bodies; :class:`re.error` when ``text`` is none."""
+        """A pattern for bodies; :class:`re.error` when ``text`` is no regex."""
         return cls("hear", _compiled(text))
 
     @property
     def groups(self) -> frozenset[str]:
-        """The names of its groups."""
+        """The names of its named groups."""
         return frozenset(self.regex.groupindex)
 
     def find(self, text: str) -> dict[str, str] | None:
-        """The named groups that took part, or None when ``text`` does not fit.
+        """The named groups that took part in the match, or None when ``text`` does not match.
 
-        A text longer than :data:`MAX_SEARCHED` never fits a ``match``; a
-        ``hear`` looks at its beginning.
+        A text longer than :data:`MAX_SEARCHED` never fits a ``match``; a ``hear``
+        searches only the beginning.
         """
         if self.kind == "match":
             found = self.regex.fullmatch(text) if len(text) <= MAX_SEARCHED else None
@@ -68,5 +68,5 @@ class Pattern:
 
 
 def kind_of(pattern: Pattern | None) -> Kind:
-    """When what has this pattern is asked."""
+    """The kind of a route with this pattern; None is a fallback."""
     return "fallback" if pattern is None else pattern.kind

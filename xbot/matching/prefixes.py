@@ -1,4 +1,4 @@
-"""Commands by what they begin with."""
+"""Prefix index: find the commands whose literal beginning a text has. A prefilter."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from itertools import chain
 
 
 class Prefixes:
-    """Numbers by the texts of which one must be the beginning; with None, none need be.
+    """An index from prefixes to numbers of patterns.
 
-    With True, which stands behind the texts, one of them must be the whole.
+    Entries are (number, prefixes, whether a prefix must be the whole text); None for
+    the prefixes means that the pattern is a candidate for every text.
     """
 
     def __init__(self, entries: Iterable[tuple[int, frozenset[str] | None, bool]]) -> None:
@@ -25,11 +26,11 @@ class Prefixes:
         lengths: dict[str, set[int]] = {}
         for beginning in self._table:
             lengths.setdefault(beginning[0], set()).add(len(beginning))
-        #: How long those are that begin with a letter: few have the same.
+        #: Lengths of the prefixes, by first letter.
         self._lengths = {letter: sorted(found) for letter, found in lengths.items()}
 
     def candidates(self, text: str) -> list[int]:
-        """The numbers that ``text`` may be for, in order."""
+        """The numbers of the patterns that may match ``text``, ascending; no false negatives."""
         found = [self._always] if self._always else []
         if (numbers := self._wholes.get(text)) is not None:
             found.append(numbers)
@@ -39,6 +40,6 @@ class Prefixes:
             if (numbers := self._table.get(text[:length])) is not None:
                 found.append(numbers)
         if len(found) < 2:
-            # Each is in order.
+            # Each list is sorted already.
             return found[0] if found else []
         return sorted(set(chain.from_iterable(found)))

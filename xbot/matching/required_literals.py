@@ -1,8 +1,8 @@
-"""What a text must hold for a pattern to fit: the parts of it that are plain text.
+"""Required literals: plain texts that every match of a pattern contains. For prefilters.
 
-All comparisons are of *folded* texts. Whatever letters re takes for the same
-when it ignores case fold to the same, so that no fitting pattern is missed;
-some that do not fit are tried in vain.
+All comparisons are of *folded* texts. Letters that re takes for the same when it
+ignores case fold to the same text, so there are no false negatives; false
+positives only cost a search in vain.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Sequence, Special
 
-#: No more alternatives than this are told apart, and no longer texts.
+#: Maximum number of alternative literals of a pattern, and their maximum length.
 MAX_TEXTS = 32
 MAX_LENGTH = 24
 
@@ -20,35 +20,39 @@ _EMPTY = frozenset({""})
 
 
 def folded(text: str) -> str:
-    """``text`` as texts and patterns are compared: letter by letter, whatever the case."""
+    """``text`` casefolded for comparison, as re compares letters when it ignores case."""
     if text.isascii():
         return text.lower()
-    # Unicode's folding keeps these two from i; re does not.
+    # Unicode's case folding keeps these two distinct from i; re does not.
     return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
 
 
 def beginnings(tree: Node) -> frozenset[str] | None:
-    """Folded texts; what matches ``tree`` begins with one of them. None when nothing is sure."""
+    """Folded prefixes: every match of ``tree`` begins with one of them. None if unknown."""
     known = _known(tree)
     starts = known.texts if known.texts is not None else known.starts
     return None if not starts or "" in starts else starts
 
 
 def is_plain(tree: Node) -> bool:
-    """Whether what matches ``tree`` is one of its :func:`beginnings`, and nothing more."""
+    """Whether every match of ``tree`` is exactly one of its :func:`beginnings`."""
     return _known(tree).texts is not None
 
 
 def required(tree: Node) -> frozenset[str] | None:
-    """Folded texts; what matches ``tree`` holds one of them. None when nothing is sure."""
+    """Folded literals: every match of ``tree`` contains one of them. None if unknown."""
     known = _known(tree)
     best = _better(known.texts, known.held)
-    # One letter is in most texts; one sign beyond ASCII is not.
+    # A single ASCII letter is in most texts and filters little; a non-ASCII one is rare.
     return None if best is None or min(map(_weight, best)) < 2 else best
 
 
 class _Known(NamedTuple):
-    """``texts``: it is one of these. ``starts``: it begins so. ``held``: it has one in it."""
+    """What is known of every match of a node.
+
+    ``texts``: it is one of these. ``starts``: it begins with one of these. ``held``:
+    it contains one of these. None: unknown.
+    """
 
     texts: frozenset[str] | None
     starts: frozenset[str] = _EMPTY
@@ -90,7 +94,7 @@ def _of_sequence(items: Iterable[_Known]) -> _Known:
             texts = longer
             continue
         if starts is None:
-            # Nothing before it was unsure.
+            # Everything before this item is known exactly.
             begun = each.texts if each.texts is not None else each.starts
             starts = _joined(texts, begun) or texts
         held = _better(_better(held, texts), _better(each.texts, each.held))
@@ -139,7 +143,7 @@ def _union(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
 
 
 def _better(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    """The one whose shortest text is longer: fewer texts hold it."""
+    """The more selective set: the one whose shortest text is longer."""
     if one is None or other is None:
         return other if one is None else one
     return max(one, other, key=lambda texts: (min(map(_weight, texts)), -len(texts)))

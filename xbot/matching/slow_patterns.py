@@ -1,4 +1,4 @@
-"""Why a search by re may take for ever: what in a pattern can match one text in many ways."""
+"""ReDoS lint: find constructs of a pattern that can cause catastrophic backtracking in re."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from xbot.matching.tree import (
     shown,
 )
 
-#: Stands for all characters where sets are compared: none of a pattern's sets splits a kind here.
+#: Sample characters that stand for all characters where character sets are compared.
 _SAMPLES = "".join(map(chr, range(0x250))) + "\u0430\u0416\u4e2d\u0663\u2003\u2014\U0001f600"
 
 
 def dangers(tree: Node) -> list[str]:
-    """The constructs that make it slow on some texts, in words; empty when there are none."""
+    """Constructs that can backtrack catastrophically, in words; empty when there are none."""
     found = dict.fromkeys(_dangers(tree))
     return list(found)
 
@@ -35,7 +35,7 @@ def _dangers(node: Node) -> Iterator[str]:
             (each for each in parts(node.item) if isinstance(each, Repeat) and _is_free(each)), None
         )
         alike = any(isinstance(e, Either) and _overlaps(e, node.item) for e in parts(node.item))
-        if inner is not None and not _is_kept_apart(node.item, inner):
+        if inner is not None and not _has_separator(node.item, inner):
             yield f"a repeat inside a repeat, {shown(node)}"
         elif alike:
             yield f"alternatives that fit the same text, repeated, {shown(node)}"
@@ -50,12 +50,12 @@ def _can_repeat(node: Repeat) -> bool:
 
 
 def _is_free(node: Repeat) -> bool:
-    """Whether it can take more or less of the same text."""
+    """Whether the repeat can match more or less of the same text (by backtracking)."""
     return _can_repeat(node) and node.mode != "possessive"
 
 
-def _is_kept_apart(item: Node, inner: Repeat) -> bool:
-    """Whether each turn has a character, beside those of ``inner``, that shows where it ends."""
+def _has_separator(item: Node, inner: Repeat) -> bool:
+    """Whether each iteration has a character, not in ``inner``, that separates iterations."""
     if not isinstance(item, Sequence) or inner not in item.items:
         return False
     taken = _all_of(inner.item)
@@ -64,7 +64,7 @@ def _is_kept_apart(item: Node, inner: Repeat) -> bool:
 
 
 def _neighbours(node: Sequence) -> Iterator[str]:
-    """Repeats of the same characters, with nothing sure between them."""
+    """Adjacent repeats of the same characters, with no required separator between them."""
     before: Repeat | None = None
     for item in node.items:
         bare = item.item if isinstance(item, Group) else item
@@ -82,12 +82,12 @@ def _neighbours(node: Sequence) -> Iterator[str]:
 
 
 def _can_share(one: Node, other: Node) -> bool:
-    """Whether a turn of the one might as well be a turn of the other."""
+    """Whether an iteration of ``one`` might also be an iteration of ``other``."""
     return bool(_ends(one, 1) & _ends(other, 1) and _ends(one, -1) & _ends(other, -1))
 
 
 def _overlaps(node: Either, turn: Node) -> bool:
-    """Whether two of the branches may begin alike; an empty one begins as the next turn does."""
+    """Whether two branches may begin alike; an empty branch begins as the next iteration does."""
     seen: set[str] = set()
     for branch in node.branches:
         firsts = _ends(branch, 1)
@@ -100,7 +100,7 @@ def _overlaps(node: Either, turn: Node) -> bool:
 
 
 def _ends(node: Node, step: int) -> frozenset[str]:
-    """Which of the samples it may begin with (1), or end with (-1)."""
+    """The samples that a match may begin with (``step`` 1), or end with (-1)."""
     match node:
         case Chars():
             return _members(node)
@@ -119,7 +119,7 @@ def _ends(node: Node, step: int) -> frozenset[str]:
 
 
 def _all_of(node: Node) -> frozenset[str]:
-    """Which of the samples may be anywhere in what it matches."""
+    """The samples that may be anywhere in a match."""
     found = (each for each in parts(node) if isinstance(each, Chars | Special))
     return frozenset().union(
         *(_members(each) if isinstance(each, Chars) else _SAMPLES for each in found)

@@ -1,7 +1,7 @@
-"""What a regular expression is made of, as a tree of values.
+"""Syntax tree (AST) of a regular expression.
 
-The one module that knows the parser inside :mod:`re`, whose trees differ
-between Python's versions and hold flags apart from what they change.
+The only module that uses the private parser of :mod:`re`, whose trees differ
+between Python versions and keep flags apart from the nodes that they change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-#: More groups inside each other than this are not looked into.
+#: Maximum nesting depth of groups; deeper ones become a :class:`Special`.
 MAX_DEPTH = 40
 
 _TYPE_FLAGS = re.ASCII | re.LOCALE | re.UNICODE
@@ -31,9 +31,9 @@ _CATEGORIES = {
 
 @frozen
 class Chars:
-    """One character out of a set: those that ``source`` matches with ``flags``.
+    """A character set: the characters that ``source`` matches with ``flags``.
 
-    ``literal`` is the character where the pattern names a single one.
+    ``literal`` is the character where the set is a single literal.
     """
 
     source: str
@@ -42,12 +42,12 @@ class Chars:
 
     @property
     def is_ascii(self) -> bool:
-        """Whether its classes are those of ASCII."""
+        """Whether its classes such as ``\\w`` are ASCII-only."""
         return bool(self.flags & re.ASCII)
 
     @property
     def regex(self) -> re.Pattern[str]:
-        """The set, as re has it."""
+        """The set as a compiled regular expression."""
         return _compiled(self.source, self.flags)
 
 
@@ -56,9 +56,9 @@ Where = Literal["start", "end", "almost-end", "line-start", "line-end", "border"
 
 @frozen
 class At:
-    """A place between characters. ``almost-end`` is ``$``: the end, or a line break before it.
+    """A zero-width anchor. ``almost-end`` is ``$``: the end, or before a final line break.
 
-    Borders are those of words, of words in ASCII with ``is_ascii``.
+    ``border`` is a word boundary, of ASCII words with ``is_ascii``.
     """
 
     where: Where
@@ -67,21 +67,21 @@ class At:
 
 @frozen
 class Sequence:
-    """One after the other."""
+    """Concatenation: one item after the other."""
 
     items: tuple[Node, ...]
 
 
 @frozen
 class Either:
-    """The first of these that leads to a match."""
+    """Alternation: the first branch that leads to a match."""
 
     branches: tuple[Node, ...]
 
 
 @frozen
 class Repeat:
-    """``item``, ``least`` to ``most`` times; None is as often as can be."""
+    """Repetition of ``item``, ``least`` to ``most`` times; None is unbounded."""
 
     item: Node
     least: int
@@ -91,7 +91,7 @@ class Repeat:
 
 @frozen
 class Group:
-    """``item``, captured under ``name``. Groups without a name leave nothing in the tree."""
+    """Named group: ``item``, captured as ``name``. Unnamed groups are not in the tree."""
 
     item: Node
     name: str
@@ -99,9 +99,9 @@ class Group:
 
 @frozen
 class Special:
-    """What only a backtracking search can do. ``inner`` is what it holds.
+    """A construct that needs a backtracking search, such as a look-ahead. ``inner``: its nodes.
 
-    ``width`` tells whether it can take up characters.
+    ``takes_text`` tells whether it can consume characters.
     """
 
     construct: str
@@ -113,14 +113,14 @@ Node = Chars | At | Sequence | Either | Repeat | Group | Special
 
 
 def parse(regex: re.Pattern[str]) -> Node:
-    """The tree of a regular expression that :mod:`re` compiled."""
+    """The syntax tree of a compiled regular expression."""
     parsed = _parser.parse(regex.pattern, regex.flags)
     names = {number: name for name, number in parsed.state.groupdict.items()}
     return _Reader(names).sequence(parsed, parsed.state.flags, 0)
 
 
 def is_nullable(node: Node) -> bool:
-    """Whether it may match without a character."""
+    """Whether the node may match the empty text."""
     match node:
         case Chars():
             return False
@@ -136,14 +136,14 @@ def is_nullable(node: Node) -> bool:
 
 
 def parts(node: Node) -> Iterator[Node]:
-    """The node and everything in it."""
+    """The node and all its descendants, depth first."""
     yield node
     for each in inside(node):
         yield from parts(each)
 
 
 def inside(node: Node) -> tuple[Node, ...]:
-    """What stands directly in it."""
+    """The node's direct children."""
     match node:
         case Sequence(inner) | Either(inner):
             return inner
@@ -155,7 +155,7 @@ def inside(node: Node) -> tuple[Node, ...]:
 
 
 def shown(node: Node) -> str:
-    """About how the pattern spells it, for people."""
+    """The node as regular-expression source, approximately; for people."""
     match node:
         case Chars(source, literal=literal):
             return source if literal is None else _spelled(ord(literal))
@@ -195,7 +195,7 @@ def _compiled(source: str, flags: int) -> re.Pattern[str]:
 
 
 class _Reader:
-    """From the parser's lists of opcodes to nodes."""
+    """Converts the lists of opcodes of re's parser to nodes."""
 
     def __init__(self, names: dict[int, str]) -> None:
         self._names = names

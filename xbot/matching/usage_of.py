@@ -1,4 +1,4 @@
-"""Patterns as people read them."""
+"""Derive a usage line for people from a regular expression."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OPTIONAL_WORD = re.compile(r"\b([A-Z_][A-Z0-9_]*)\?")
 
 
 def readable(pattern: str) -> str | None:
-    """``deploy (?P<app>\\w+)( to (?P<env>\\w+))?`` as ``deploy APP [to ENV]``, for people.
+    """The usage line: ``deploy APP [to ENV]`` for ``deploy (?P<app>\\w+)( to (?P<env>\\w+))?``.
 
     None for a pattern that has no such simple form.
     """

@@ -35,7 +35,14 @@ class Broken:
 
         gc.unfreeze()
         bots = [thing for thing in gc.get_objects() if isinstance(thing, BotService)]
-        innermost(repr([(vars(b), b.config, vars(b.network.adapter), b.network.adapter._account) for b in bots]))
+        innermost(
+            repr(
+                [
+                    (vars(b), b.config, vars(b.network.adapter), b.network.adapter._account)
+                    for b in bots
+                ]
+            )
+        )
 
 
 class Output(ProcessProtocol):

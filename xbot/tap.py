@@ -1,7 +1,7 @@
-"""``twistd xbot``: the options and the service (the only place that takes the global reactor).
+"""twistd plug-in ``twistd xbot``: options and service; the only user of the global reactor.
 
-twistd reads this module before it reads the command line. What the bot is made of
-is imported by what makes it, while the garbage collector looks at nothing.
+twistd imports this module before it parses the command line. The rest of the bot
+is imported inside the functions, while the garbage collector is paused.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class Options(usage.Options):
         [
             "trace",
             None,
-            "Log all that goes over the wire, without passwords, as xbot.chat.xmpp.wire.",
+            "Log all XMPP traffic, without passwords, as xbot.chat.xmpp.wire.",
         ]
     ]
 
-    # What _twistd, zsh's completion, offers.
+    # For zsh's completion of twistd.
     compData = usage.Completions(optActions={"config": usage.CompleteFiles("*.ini")})
 
     loaded: Config
 
     def postOptions(self) -> None:
-        """Read the ini: a mistake in it is told before anything starts."""
+        """Read the ini, so that a mistake in it is reported before anything starts."""
         path = self["config"]
         try:
             with paused():
@@ -56,20 +56,20 @@ class Options(usage.Options):
             refuse(invalid)
         parent = getattr(self, "parent", None)
         if parent and parent.get("nodaemon") and parent.get("pidfile") == "twistd.pid":
-            # COMPAT: twistd -n writes ./twistd.pid, and a stale one refuses the
-            # next start; whoever runs it in the foreground knows its process.
+            # COMPAT: twistd -n writes ./twistd.pid, and a stale one prevents the
+            # next start; a process in the foreground needs no PID file.
             parent["pidfile"] = ""
 
 
 def refuse(invalid: InvalidConfig) -> None:
-    """Tell every mistake, and exit with 78."""
+    """Write every mistake to standard error, and exit with status 78."""
     for problem in invalid.problems:
         sys.stderr.write(f"{problem}\n")
     raise SystemExit(EXIT_CONFIG)
 
 
 def makeService(options: Options) -> IService:
-    """The bot that the ini describes; SIGHUP makes it read the ini again."""
+    """The service of the bot that the ini describes; SIGHUP reloads the ini."""
     try:
         with paused():
             from twisted.internet import reactor

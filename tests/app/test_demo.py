@@ -1,4 +1,4 @@
-"""The demo, whole: server, bot and console in one process."""
+"""Tests of the whole demo: server, bot and console in one process."""
 
 from twisted.internet import defer, reactor
 from twisted.trial import unittest

@@ -1,4 +1,4 @@
-"""A reload of the whole bot, in memory: the ini as it is by now, and nothing else, changes it."""
+"""Tests of reloads of the whole bot, in memory: only what changed in the ini changes."""
 
 import os
 import sys
@@ -508,7 +508,7 @@ class WebhookTests(ReloadCase):
 
 
 class Port:
-    """An open port."""
+    """A fake listening port."""
 
     def stopListening(self):
         """Nobody knows."""

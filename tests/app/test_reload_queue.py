@@ -1,4 +1,4 @@
-"""One reload at a time."""
+"""Tests of :mod:`xbot.app.reload_queue`."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock

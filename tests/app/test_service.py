@@ -1,4 +1,4 @@
-"""What :mod:`xbot.app.service` promises of one bot: when it is made, and of its state folder."""
+"""Tests of :mod:`xbot.app.service`: making one bot, and its state folder."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A module of responders, for the tests of the kit."""
+"""Fixture: a module of responders, for the tests of the test kit."""
 
 from xbot import Message, brain, respond, say
 

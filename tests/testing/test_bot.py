@@ -1,4 +1,4 @@
-"""The test kit: a whole bot, and what it answers."""
+"""Tests of :class:`xbot.testing.Bot`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def coffee(message: Message) -> str:
 
 
 class Counter:
-    """Counts, and tells the room every minute."""
+    """A fixture responder that counts, and tells the room every minute."""
 
     @respond("count", effect=True)
     async def count(self, message: Message) -> str:

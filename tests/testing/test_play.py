@@ -1,4 +1,4 @@
-"""Transcripts, played."""
+"""Tests of played transcripts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Transcripts: what is understood, and what is told about the rest."""
+"""Tests of the transcript parser and its error messages."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class ParseTests(unittest.TestCase):
             ("in here", 1, "not NAME@DOMAIN"),
             ("a@x privately> x", 1, "through a room"),
             ("a@x> 1\n...\nxbot< x", 3, "stands for all the rest"),
-            ("# nothing", 0, "nobody says anything"),
+            ("# nothing", 0, "has no steps"),
         ):
             with self.assertRaises(InvalidConfig, msg=text) as caught:
                 parse(text, PATH)

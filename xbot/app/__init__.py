@@ -1,1 +1,1 @@
-"""The whole bot put together: service, daemon, demo, shell."""
+"""The application: the whole bot assembled as service, daemon, demo and shell."""

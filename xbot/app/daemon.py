@@ -1,4 +1,4 @@
-"""What twistd runs: the bot's service among those that belong to a daemon."""
+"""The daemon that twistd runs: the bot's service with logging, SIGHUP and systemd."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _log = Logger("xbot")
 def make_daemon(
     config: Config, reactor: Any, twistd: Mapping[str, Any], *, is_traced: bool
 ) -> IService:
-    """The bot that ``config`` describes, on ``reactor``; SIGHUP makes it read the ini again.
+    """Make the service tree for ``config`` on ``reactor``; SIGHUP reloads the ini.
 
     ``twistd`` are the options of twistd itself.
 
-    :raises InvalidConfig: with what is wrong with its responders or its files.
+    :raises InvalidConfig: with the mistakes in its responders or files.
     """
     make_steady(reactor)
     exit_status = _ExitStatus()
@@ -67,7 +67,7 @@ def make_daemon(
 
 
 class Daemon(MultiService):
-    """The top of the services; it brings our log to twistd, unless twistd was told of another."""
+    """The root of the services; installs the log observer, unless twistd's options name a log."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class Daemon(MultiService):
         self._log: LogWriter | None = None
 
     def setServiceParent(self, parent: Any) -> None:
-        """Called with the application, before its logging begins."""
+        """Install the log observer; twistd calls this before its logging begins."""
         asked_for_another = any(self._twistd.get(name) for name in ("logfile", "logger", "syslog"))
         # In the background there is no standard output; there twistd writes twistd.log.
         is_in_sight = self._twistd.get("nodaemon", True)
         if isinstance(parent, Componentized) and is_in_sight and not asked_for_another:
-            # It may be closed, and nobody interested.
+            # Standard output may be closed; the log is then discarded.
             stream = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
             for_journal = is_journal(stream, os.environ)
             levels, form = self._levels(self._settings), self._settings.log_format
@@ -102,23 +102,23 @@ class Daemon(MultiService):
         super().setServiceParent(parent)
 
     def startService(self) -> None:
-        """Begin."""
+        """Start the services and the regular flush of the log."""
         super().startService()
         self._flushing.start(WINDOW).addErrback(_cannot_flush)
-        # What is there by now stays. To look through all of it again and again for
-        # what is not needed any more would hold the reactor for a twentieth of a
-        # second each time, whenever somebody sends enough.
+        # The objects that exist by now live as long as the process. Without freeze,
+        # each full garbage collection would traverse them and block the reactor for
+        # a twentieth of a second, which enough traffic can trigger again and again.
         gc.freeze()
 
     def stopService(self) -> Any:
-        """End what runs."""
-        # It is not where it failed, which was told.
+        """Stop the services and the regular flush of the log."""
+        # It does not run if it failed, which was logged.
         if self._flushing.running:
             self._flushing.stop()
         return super().stopService()
 
     def got_config(self, config: Config) -> None:
-        """The ini was read again."""
+        """Apply the log settings of a reloaded ini."""
         if self._log is not None:
             self._log.change(self._levels(config.bot), config.bot.log_format)
 
@@ -130,7 +130,7 @@ class Daemon(MultiService):
             self._log.flush()
 
     def got_end(self) -> None:
-        """Nothing runs any more."""
+        """Flush the rest of the log; called after the reactor's shutdown."""
         if self._log is not None:
             self._log.flush(everything=True)
 
@@ -140,12 +140,12 @@ def _cannot_flush(failure: Failure) -> None:
 
 
 class _ExitStatus:
-    """What the process exits with. COMPAT: twistd exits 0 after any ``reactor.stop()``."""
+    """The exit status of the process. COMPAT: twistd exits 0 after any ``reactor.stop()``."""
 
     value = 0
 
     def __init__(self) -> None:
-        # Registered first and so run last, when all else that exits has exited.
+        # Registered first, so it runs after all other exit handlers.
         atexit.register(self._exit)
 
     def _exit(self) -> None:
@@ -156,5 +156,5 @@ class _ExitStatus:
 
 
 def _stop(reactor: Any) -> None:
-    # Before the reactor runs it cannot be stopped, and after it stopped neither.
+    # stop() raises before the reactor runs and after it stopped.
     reactor.callLater(0, lambda: reactor.running and reactor.stop())

@@ -1,4 +1,4 @@
-"""``xbot demo``: a server, a bot and a person in one room, in one terminal."""
+"""``xbot demo``: embedded server, bot and a second client in one room, in one terminal."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ BOT = Jid.parse("xbot@localhost/bot")
 YOU = Jid.parse("you@localhost/console")
 ROOM = Jid.parse("demo@conference.localhost")
 
-#: Seconds until both are in the room, and until one line is answered.
+#: Time-outs in seconds: for both clients to join the room, and for answers to one line.
 START_TIMEOUT = 30.0
 ANSWER_TIMEOUT = 60.0
 
-#: Lines of input read before they can be said.
+#: Maximum number of input lines queued before reading pauses (back-pressure).
 MAX_WAITING = 100
 
 WELCOME = """\
@@ -63,7 +63,7 @@ Try:  xbot: ping      xbot: help      !whoami      hello xbot      (Ctrl-D ends)
 
 
 def demo_config() -> Config:
-    """What an ini with ``server = embedded``, one room and one responder would say."""
+    """The configuration of an ini with ``server = embedded``, one room and one responder."""
     return Config(
         Path("demo"),
         BotSettings(name="xbot", prefix="!", sender_rate=None, room_rate=None),
@@ -112,9 +112,9 @@ async def _demo(reactor: Any) -> None:
 
 
 class Demo:
-    """The bot with its server, and a second client in its room.
+    """The bot with its embedded server, and a second client in its room.
 
-    What is said there goes to ``write``, a line of it at a time.
+    Messages in the room go to ``write``, one line at a time.
     """
 
     def __init__(self, reactor: Any, write: Callable[[str], object]) -> None:
@@ -141,7 +141,7 @@ class Demo:
         )
 
     async def start(self) -> None:
-        """Fires once both are in the room and listening."""
+        """Start both; returns once both are in the room."""
         for adapter, begin in (
             (self.bot.network.adapter, self.bot.startService),
             (self.you, self.you.start),
@@ -152,16 +152,16 @@ class Demo:
             await self._within(START_TIMEOUT, room.listening())
 
     async def stop(self) -> None:
-        """End both, and the server."""
+        """Stop both clients and the server."""
         await self.you.stop()
         await self.bot.stopService()
 
     async def say(self, text: str) -> None:
         """Say ``text`` in the room; returns once its answers are printed.
 
-        Nothing here guesses how long an answer takes: a ping behind the message
-        proves that the room has it, the dispatcher tells when nobody works on
-        an answer, and one more ping each way that the answers have arrived.
+        It does not guess how long an answer takes: a ping behind the message proves
+        that the room has it, the dispatcher tells when no run is under way, and one
+        more ping each way proves that the answers have arrived.
         """
         self._outbox.put(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
         await self.you.ping.ask()
@@ -178,21 +178,24 @@ class Demo:
             self._write(as_line(message.nick or message.sender, message.body))
 
 
-class Says(Protocol):
-    """What a console talks to."""
+class Speaker(Protocol):
+    """The part of :class:`Demo` that a console uses."""
 
     async def say(self, text: str) -> None:
-        """Say ``text``; returns once it is answered."""
+        """Say ``text``; returns once its answers are printed."""
 
 
 class Console(LineOnlyReceiver):
-    """Standard input. ``closed`` fires when it ended and all was answered, with whether it was."""
+    """Reads lines from standard input and says them.
+
+    ``closed`` fires at the end of the input, with whether all lines were answered.
+    """
 
     transport: Any
     delimiter = b"\n"
     MAX_LENGTH = 65536
 
-    def __init__(self, demo: Says) -> None:
+    def __init__(self, demo: Speaker) -> None:
         self.closed: Deferred[bool] = Deferred()
         self._demo = demo
         self._turn: Deferred[None] = succeed(None)
@@ -200,7 +203,7 @@ class Console(LineOnlyReceiver):
         self._all_answered = True
 
     def lineReceived(self, line: bytes) -> None:
-        """One line of input: said once those before it are answered."""
+        """Queue one line of input; it is said once the lines before it are answered."""
         text = line.decode(errors="replace").strip()
         if not text:
             return
@@ -212,7 +215,7 @@ class Console(LineOnlyReceiver):
         self._turn.addCallback(self._answered)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The end of the input, whose last line may lack its line feed."""
+        """Queue the last line, which may lack its line feed, and fire ``closed`` after it."""
         rest, self._buffer = self._buffer, b""
         self.lineReceived(rest)
         self._turn.addCallback(lambda _: self._all_answered).chainDeferred(self.closed)
@@ -230,5 +233,5 @@ class Console(LineOnlyReceiver):
 
 
 def _gave_up(reason: str) -> None:
-    # What waits for the room runs into its time-out and ends the demo.
+    # start() waits for the room; its time-out then ends the demo.
     Logger("xbot").critical("{reason}", reason=reason)

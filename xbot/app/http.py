@@ -1,4 +1,4 @@
-"""What the bot serves over HTTP: how it is, and a door for webhooks. It follows the ini."""
+"""The bot's HTTP services: status page, metrics and webhooks; reconfigured on reload."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class HttpServices:
-    """Nothing, for as long as the ini has no ``[http]``; else on its address.
+    """The HTTP server of ``[http]``; without that section it does nothing.
 
-    ``overview`` tells how the bot is, and ``assembly`` says what webhooks say.
+    ``overview`` gives the bot's status; ``assembly`` says the texts of webhooks.
     """
 
     _log = Logger("xbot")
@@ -38,14 +38,14 @@ class HttpServices:
         self._overview = overview
         self._wall_clock = wall_clock
         self._is_running = False
-        #: Since the bot first listened.
+        #: None until the ini first has an ``[http]`` section.
         self.webhooks: Door | None = None
         self._server = self._make(assembly.config)
 
     async def start(self) -> None:
-        """Listen.
+        """Start listening.
 
-        :raises UnusableFile: when what webhooks have to say cannot be kept.
+        :raises UnusableFile: when the spool file of the webhooks cannot be used.
         """
         self._is_running = True
         if self.webhooks is not None:
@@ -54,7 +54,7 @@ class HttpServices:
             self._server.start()
 
     async def change(self) -> None:
-        """Do as the assembly's configuration says by now."""
+        """Apply the assembly's current configuration."""
         before = self._server.settings if self._server is not None else None
         is_other = before != self._assembly.config.http
         if is_other:
@@ -68,7 +68,7 @@ class HttpServices:
             self._server.start()
 
     async def stop(self) -> None:
-        """Listen no more; what webhooks have not said is said by the next process."""
+        """Stop listening; the next process says the webhook texts still in the spool."""
         self._is_running = False
         if self._server is not None:
             await self._server.stop()
@@ -76,17 +76,17 @@ class HttpServices:
             self.webhooks.hold()
 
     async def close(self) -> None:
-        """Close what is kept, once nothing is said any more."""
+        """Close the spool; call it after the outbox has stopped."""
         if self.webhooks is not None:
             await self.webhooks.close()
 
     @property
     def posts(self) -> Posts | None:
-        """What was posted to webhooks; None for as long as nobody can."""
+        """Counts of the posts to webhooks; None without webhooks."""
         return self.webhooks.posts() if self.webhooks is not None else None
 
     def got_command(self, command: Command) -> None:
-        """A run is over."""
+        """Publish that a run is over."""
         if self._server is not None:
             self._server.got_command(command)
 
@@ -101,7 +101,7 @@ class HttpServices:
     def _make(self, config: Config) -> StatusServer | None:
         if config.http is None:
             return None
-        # Few bots have it, and none of the others pays for it.
+        # Imported late: most bots have no [http] and need not pay for the import.
         from xbot.web.service import StatusServer
 
         if self.webhooks is None:

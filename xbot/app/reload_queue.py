@@ -1,4 +1,4 @@
-"""One reload at a time, however often somebody asks."""
+"""Debounce and serialise reloads: one at a time, requests meanwhile coalesce into one more."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-#: Seconds in which more wishes are the same wish.
+#: Debounce interval in seconds: requests within it coalesce into one reload.
 SETTLE = 0.1
 
 
 class ReloadQueue:
-    """Does ``work`` when asked, between :meth:`begin` and :meth:`end`.
+    """Runs ``work`` on request, between :meth:`begin` and :meth:`end`.
 
-    Whoever asks while it is at work gets one more, together with all others who
-    did; what is asked for before :meth:`begin` waits for it.
+    Requests while it runs coalesce into one more run; requests before
+    :meth:`begin` wait for it.
     """
 
     _log = Logger("xbot")
@@ -33,7 +33,7 @@ class ReloadQueue:
         self._waiting: list[Deferred[None]] = []
 
     def ask(self) -> Deferred[None]:
-        """Fires, and never fails, once work that began after this call is done, or never will."""
+        """Request a run; fires, and never fails, once it or the queue has ended."""
         if self._is_over:
             return succeed(None)
         done: Deferred[None] = Deferred()
@@ -42,12 +42,12 @@ class ReloadQueue:
         return done
 
     def begin(self) -> None:
-        """From now on there is something to reload."""
+        """Allow runs from now on, and start one if it was requested."""
         self._is_open, self._is_over = True, False
         self._begin_soon()
 
     def end(self) -> None:
-        """From now on there is not; work under way goes on."""
+        """Allow no more runs, and fire all requests; a run under way goes on."""
         self._is_open, self._is_over = False, True
         if self._soon is not None:
             self._soon.cancel()

@@ -1,4 +1,4 @@
-"""What people test their responders with: a whole bot without a server. See docs/testing.md.
+"""Test kit for responder authors: a whole bot without a server. See docs/testing.md.
 
 >>> from xbot.testing import Bot
 

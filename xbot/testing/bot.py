@@ -1,4 +1,4 @@
-"""A whole bot in a test, without a server: say something, and look at what it answers."""
+"""Bot: a whole bot in a test, in memory and without a server; say something, check the replies."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from xbot.testing.given import given
 from xbot.testing.journal import MemoryJournal
 from xbot.testing.surroundings import in_this_thread
 
-#: Who speaks where a test does not care.
+#: The default sender.
 SOMEONE = "someone@example.org"
 
-#: What an ini needs that is to be used in tests alone.
+#: The ``[xmpp]`` section added to an ini text that has none.
 ACCOUNT = "\n[xmpp]\njid = xbot@example.org/bot\nserver = embedded\n"
 
 Beginning = str | EllipsisType
-"""What an answer begins with; ``...`` for whatever it is."""
+"""The beginning that an answer must have; ``...`` accepts any answer."""
 
 
 class Reply(str):
-    """The text of something that the bot said, and where.
+    """The text of a message that the bot said, with its addresses.
 
-    ``to`` is the address that it was said to, ``room`` the room's that it was
-    said in or through, ``message`` all that is known.
+    ``to`` is the recipient's address, ``room`` the address of the room that it was
+    said in or through (None for a direct message), ``message`` the whole message.
     """
 
     message: Message
@@ -63,29 +63,29 @@ class Reply(str):
 
 
 class NotAnswered(AssertionError):
-    """The bot did not answer as it should have; the text says what it did, and why."""
+    """The bot's answers differ from the expected ones; the text shows both, and why."""
 
 
 class Bot:
-    """The bot that an ini describes, or one with nothing but these ``responders``.
+    """A bot for tests: of an ini, or with nothing but these ``responders``.
 
-    It is all there but the network: loading, matching, access, limits, journal,
+    Everything but the network is real: loading, matching, access, limits, journal,
     brain and outbox are the daemon's own, the last three in memory. Time stands
     still until ``clock.advance(seconds)``. No reactor has to run: coroutines run
-    as far as they come, plain functions run in this thread, and :meth:`say`
-    returns when nothing more happens at this moment. ::
+    until they wait, plain functions run in this thread, and :meth:`say` returns
+    when nothing more happens at this moment. ::
 
         bot = Bot([deploy], allow="alice@example.org")
         bot.say("deploy web", sender="alice@example.org")
         assert bot.replies == ["web is on production"]
 
     ``responders`` are functions, classes, objects or modules, as ``use`` would name
-    them; ``options`` are those of their sections in the ini, with ``_`` for ``-``:
-    texts, numbers, booleans, or lists. ``ini`` is further text of it,
-    such as groups and rooms. Rates that the whole bot has hold only with
-    ``limits``, for tests speak faster than people.
+    them; ``options`` are the options of their sections in the ini, with ``_`` for
+    ``-``: texts, numbers, booleans, or lists. ``ini`` is more text of the ini, such
+    as groups and rooms. Bot-wide rate limits apply only with ``limits``, because
+    tests speak faster than people.
 
-    Wrong options raise :class:`~xbot.model.errors.InvalidConfig`, as the daemon would.
+    Wrong options raise :class:`~xbot.model.errors.InvalidConfig`, as in the daemon.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class Bot:
 
     @classmethod
     def from_ini(cls, source: str | Path, *, limits: bool = False, starts: bool = True) -> Bot:
-        """The bot of an ini: its path, or, if it has more than one line, its text.
+        """The bot of an ini. ``source`` is a path, or, if it has several lines, the ini's text.
 
-        The account's passwords and keys need not be there. A text may leave out
-        ``[xmpp]``. With ``starts`` false no responder is started, nor a timer begun.
+        The files of passwords and keys may be missing. A text may leave out
+        ``[xmpp]``. With ``starts=False`` neither responders nor timers are started.
         """
         bot = cls.__new__(cls)
         is_text = isinstance(source, str) and "\n" in source
@@ -117,12 +117,12 @@ class Bot:
         self.clock = TestClock()
         self.brain = MemoryBrain(self.clock.seconds)
         self.journal = MemoryJournal()
-        #: What went wrong in responders and in the bot: exceptions with their tracebacks.
+        #: Exceptions raised in responders or in the bot, with their tracebacks.
         self.failures: list[Failure] = []
-        #: What the daemon would have logged as a warning or worse.
+        #: Log lines of level warning or above.
         self.log: list[str] = []
         self._has_looked = False
-        # How many had been said, or logged, by then.
+        # Number of replies seen, and of log lines before the last say().
         self._seen = 0
         self._logged = 0
         self._keys = count(1)
@@ -145,7 +145,7 @@ class Bot:
         else:
             self.adapter.start()
 
-    # What happens to it
+    # Input
 
     def say(
         self,
@@ -157,12 +157,13 @@ class Bot:
         affiliation: str = "none",
         private: bool = False,
     ) -> list[Reply]:
-        """Have ``sender`` say ``text``; gives what the bot says at once, wherever.
+        """Have ``sender`` say ``text``; returns everything that the bot says at once.
 
-        To the bot alone, or in ``room`` (which the bot is in, if it did not leave
-        it), or, with ``private``, to the bot alone through the room. ``sender`` is
-        the real address, None where the room hides it. ``nick`` is by default its
-        local part; ``affiliation`` is what the speaker is in the room.
+        Without ``room`` it is a direct message; with ``room`` a message in that room
+        (which the bot joins first, unless it left it); with ``private`` a private
+        message through the room. ``sender`` is the real address, None where the room
+        hides it. ``nick`` is the sender's nick in the room, by default the local part
+        of ``sender``; ``affiliation`` is the sender's affiliation (XEP-0045 5.2).
         """
         to = str(self._assembly.config.xmpp.jid)
         said = message_of(
@@ -181,51 +182,51 @@ class Bot:
         return [Reply(message) for message in self.adapter.sent[before:]]
 
     def join(self, room: str, nick: str | None = None) -> None:
-        """Have the bot be in ``room``: where nobody has spoken, nor the ini names it."""
+        """Have the bot join ``room``, which the ini need not name."""
         settings = RoomSettings(Jid.parse(room), nick or self._name)
         self._watched(lambda: self.adapter.join(settings))
 
     def close(self) -> None:
-        """End the bot as the daemon would: its timers, its responders' ``stop``."""
+        """Stop the bot as the daemon would: its timers, its responders' ``stop``."""
         self._watched(lambda: self._run(self._assembly.stop()))
 
     @property
     def responders(self) -> tuple[Responder, ...]:
-        """All that were loaded, the bundled ones included."""
+        """All loaded responders, including the bundled ones."""
         return self._assembly.responders
 
     def idle(self) -> Deferred[None]:
-        """Fires once no responder is at work, for those who wait for a real reactor."""
+        """Fires once no responder is at work; for tests with a real reactor."""
         return self._assembly.dispatcher.idle()
 
-    # What came of it
+    # Results
 
     @property
     def replies(self) -> list[Reply]:
-        """What was said since the last look, oldest first: texts with ``to`` and ``room``.
+        """What the bot said since ``replies`` was last read, oldest first.
 
-        Looking again shows the same, until something happens after it.
+        Reading it again gives the same, until something else happens.
         """
         self._has_looked = True
         return [Reply(message) for message in self.adapter.sent[self._seen :]]
 
     def check(self, text: str, *answers: Beginning, **how: Any) -> None:
-        """Say ``text``; :class:`NotAnswered` unless it is answered so, no more and no less.
+        """Say ``text``; :class:`NotAnswered` unless the bot says exactly these answers.
 
-        Each answer has to begin as it says. ``how`` is as for :meth:`say`.
+        Each reply has to begin with the given text. ``how`` is as for :meth:`say`.
         """
-        # Before it is said, for that changes what would become of it.
+        # Before it is said: saying it can change the state that the explanation is about.
         explanation = self.explain(text, **how)
         said = self.say(text, **how)
         if not fits(said, answers):
             raise NotAnswered(self._difference(text, said, answers, explanation))
 
     def check_examples(self, **how: Any) -> list[str]:
-        """Try every example of the help, in order; gives the commands.
+        """Run every ``example`` of the responders, in order; returns the commands.
 
-        ``how`` tells who says them, and where, as for :meth:`say`. In a room
-        they are said to the bot by its name. Raises :class:`NotAnswered` with all
-        that are wrong, or when there is none.
+        ``how`` is as for :meth:`say`. In a room they are said to the bot by its name.
+
+        :raises NotAnswered: with all examples that are wrong, or when there is none.
         """
         tried: list[str] = []
         wrong: list[str] = []
@@ -249,7 +250,7 @@ class Bot:
         return tried
 
     def explain(self, text: str, sender: str | None = SOMEONE, **how: Any) -> Explanation:
-        """Who would answer if this was said, who would not, and why; nothing happens.
+        """Explain which responders would answer ``text``, which would not, and why; a dry run.
 
         See :class:`xbot.engine.dispatch.explain.Explanation`, and :meth:`say` for ``how``.
         """
@@ -272,7 +273,7 @@ class Bot:
         lines += [f"logged: {each}" for each in self.log[self._logged :]]
         return "\n".join([*lines, str(explanation)])
 
-    # How
+    # Internals
 
     def _enter(self, said: Message) -> None:
         if said.room is None or said.room in self.adapter.rooms:
@@ -282,7 +283,7 @@ class Bot:
         self.join(said.room)
 
     def _watched(self, happen: Callable[[], object]) -> None:
-        """Let something happen, and all that follows from it now."""
+        """Call ``happen`` and run what is due now, with the log observed."""
         if self._has_looked:
             self._has_looked = False
             self._seen = len(self.adapter.sent)
@@ -313,7 +314,7 @@ class Bot:
 
 
 def fits(said: Iterable[str], answers: Iterable[Beginning]) -> bool:
-    """Whether what was said is these answers, each at its beginning."""
+    """Whether ``said`` has as many texts as ``answers``, and each begins with its answer."""
     said, answers = list(said), list(answers)
     return len(said) == len(answers) and all(
         answer is ... or text.startswith(answer) for text, answer in zip(said, answers, strict=True)
@@ -321,7 +322,7 @@ def fits(said: Iterable[str], answers: Iterable[Beginning]) -> bool:
 
 
 def _loaded(ini: str) -> Config:
-    """The settings of an ini's text."""
+    """The configuration of an ini's text."""
     if not re.search(r"^\s*\[xmpp\]", ini, re.MULTILINE):
         ini += ACCOUNT
     with tempfile.TemporaryDirectory() as folder:
@@ -332,7 +333,7 @@ def _loaded(ini: str) -> Config:
 
 
 def _section(name: str, use: str, options: Mapping[str, object]) -> str:
-    """What the ini would say of a responder that a test has given."""
+    """The ini section of a responder that a test gives."""
     lines = [f"[responder {name}]", f"use = {use}"]
     for option, value in options.items():
         text = _as_option(value).replace("\n", "\n    ")
@@ -349,7 +350,7 @@ def _as_option(value: object) -> str:
 
 
 def _name_of(responder: object) -> str:
-    """What its section would be called: a class's name as commands are written."""
+    """The name of its section: a class's name in kebab-case."""
     name = getattr(responder, "__name__", None) or type(responder).__name__
     name = name.rpartition(".")[2]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)

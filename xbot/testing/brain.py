@@ -1,4 +1,4 @@
-"""A brain in memory, for tests of what responders remember."""
+"""MemoryBrain: an IBrain in memory, for tests of responders that remember things."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PATH = Path("brain.sqlite")
 
 @implementer(IBrain)
 class MemoryBrain:
-    """Behaves like :class:`xbot.state.brain.brain.Brain`, open from the beginning.
+    """Behaves like :class:`xbot.state.brain.brain.Brain`, but is open from the beginning.
 
-    ``problem`` is what its disk says; None lets it work. ``seconds`` is its
-    clock: give it a :class:`~twisted.internet.task.Clock`'s. :meth:`restarted`
-    is the brain as the next process finds it.
+    Set ``problem`` to the text of a disk error to make saving fail; None lets it
+    work. ``seconds`` is its clock, such as that of a
+    :class:`~twisted.internet.task.Clock`. :meth:`restarted` simulates a restart.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MemoryBrain:
         return succeed(None)
 
     def restarted(self) -> MemoryBrain:
-        """What the next process finds: all of it, opened."""
+        """A new brain with the same contents, as the next process finds it."""
         again = MemoryBrain(self._seconds, self._bounds)
         rows, _ = self._contents.rows(self._contents.all_places())
         again._contents.adopt(rows, self._contents.now())

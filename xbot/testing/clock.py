@@ -1,4 +1,4 @@
-"""Time under test: it passes when it is told to, and nothing due is skipped."""
+"""TestClock: a deterministic clock that runs each due call at its own time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from xbot.testing.surroundings import ThreadlessClock
 
 
 class TestClock(ThreadlessClock):
-    """A clock that stops at all that is due on its way.
+    """A clock whose ``advance`` stops at each due call on its way.
 
-    So what is to be done every minute is done sixty times in an hour, each time
-    at its own minute. ``around``, if it is set, is called with what is to be done.
+    So a timer with a period of a minute runs sixty times in an hour, each time at
+    its own minute. ``around``, if set, is called with a function that lets the
+    time pass, and has to call it.
     """
 
     around: Callable[[Callable[[], None]], None] | None = None
 
-    # It begins with Test, and is none.
+    # Its name begins with Test, but pytest must not collect it.
     __test__ = False
 
     def advance(self, amount: float) -> None:
@@ -30,7 +31,7 @@ class TestClock(ThreadlessClock):
             self.around(lambda: self._pass(amount))
 
     def settle(self) -> None:
-        """Do what is due at this moment."""
+        """Run the calls that are due at this moment."""
         self._pass(0)
 
     def _pass(self, amount: float) -> None:

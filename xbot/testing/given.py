@@ -1,4 +1,4 @@
-"""Objects under names for ``use``, so that what a test made is loaded as an ini's would be."""
+"""Importable names for a test's objects, so that ``use`` can load them as from an ini."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GIVEN: dict[str, object] = {}
 
 @contextmanager
 def given(objects: Iterable[object]) -> Iterator[list[tuple[str, object]]]:
-    """Each with what ``use`` calls it within. Modules have their own names."""
+    """Within the block, each object with a value for ``use``. Modules keep their own names."""
     uses: list[tuple[str, object]] = []
     names: list[str] = []
     for each in objects:

@@ -1,4 +1,4 @@
-"""A journal in memory, with a disk that can fail, for tests of what is journalled."""
+"""MemoryJournal: an IJournal in memory with simulated disk errors and delays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xbot.state.interfaces import IJournal
 
 PATH = Path("journal.sqlite")
 
-#: What a restart makes of what is not over.
+#: Outcomes after a restart of entries that had not ended.
 _AFTER = {None: INTERRUPTED, WAITING: LAPSED}
 
 
@@ -31,9 +31,9 @@ _AFTER = {None: INTERRUPTED, WAITING: LAPSED}
 class MemoryJournal:
     """Behaves like :class:`xbot.state.journal.journal.Journal`, at once unless ``is_slow``.
 
-    ``problem`` is what the disk says; None lets it work. While ``is_slow``,
-    nothing is answered until :meth:`catch_up`. :meth:`restarted` is the journal
-    as the next process finds it, however this one ended.
+    Set ``problem`` to the text of a disk error to make writes fail; None lets it
+    work. While ``is_slow``, no Deferred of :meth:`accept` fires until
+    :meth:`catch_up`. :meth:`restarted` simulates a restart, clean or not.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class MemoryJournal:
         return succeed(None)
 
     def change(self, keep: float) -> None:
-        """Everything is kept here."""
+        """Do nothing: this journal keeps everything."""
 
     def accept(
         self, message: Message, responder: str, outcome: str | None = None
@@ -79,7 +79,7 @@ class MemoryJournal:
         return answer
 
     def catch_up(self) -> None:
-        """Answer all that waits."""
+        """Fire all Deferreds that wait."""
         answers, self._answers = self._answers, []
         for deferred, number in answers:
             deferred.callback(number)
@@ -128,7 +128,7 @@ class MemoryJournal:
         return succeed(list(self.entries.values())[-limit:])
 
     def restarted(self) -> MemoryJournal:
-        """What the next process finds."""
+        """A new journal with the same entries, as the next process finds it."""
         again = MemoryJournal()
         again.now = self.now
         again._numbers = dict(self._numbers)

@@ -1,4 +1,4 @@
-"""Transcripts, played to a bot: what it says is held against what it should."""
+"""Play transcripts to a bot, and compare what it says with what is expected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from xbot.testing.transcript import Person, Scene, Step
 
 @frozen
 class Difference:
-    """What the bot said at a step was not what it should have. ``why``: what else is known."""
+    """A step at which the bot did not say what is expected.
+
+    ``why`` are the log lines of the step, or the explanation of the routing.
+    """
 
     step: Step
     said: tuple[Reply, ...]
@@ -21,7 +24,7 @@ class Difference:
 
 
 def play(scenes: Iterable[Scene], new_bot: Callable[[bool], Bot]) -> Iterator[Difference]:
-    """Play each scene to a new bot, which ``new_bot(limits)`` makes; gives what was wrong."""
+    """Play each scene to a new bot, made by ``new_bot(limits)``; yields the differences."""
     for scene in scenes:
         bot = new_bot(scene.limits)
         try:
@@ -39,7 +42,7 @@ def _play(step: Step, bot: Bot) -> Difference | None:
         bot.clock.advance(step.wait)
     else:
         how = _how(step, step.person)
-        # Before it is said, for that changes what would become of it.
+        # Before it is said: saying it can change the state that the explanation is about.
         why = bot.explain(step.text, **how).verdict()
         bot.say(step.text, **how)
     said = bot.replies
@@ -49,7 +52,7 @@ def _play(step: Step, bot: Bot) -> Difference | None:
 
 
 def _how(step: Step, person: Person) -> dict[str, Any]:
-    """Who says it, and where, as a bot's ``say`` takes it."""
+    """The step's sender and place as keyword arguments of :meth:`Bot.say`."""
     if step.room is None:
         return {"sender": person.jid}
     return {

@@ -1,4 +1,4 @@
-"""What playing transcripts came to, for people."""
+"""Report the results of played transcripts as text for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARGIN = 12
 
 
 def as_text(path: Path, difference: Difference) -> str:
-    """Where it is, what was expected, and what was said."""
+    """The difference as text: file and line, what was expected, and what was said."""
     step = difference.step
     event = f"{step.person.nick}> {step.text}" if step.person else f"wait {step.wait:g}s"
     lines = [f"{path}:{step.line}: {safe(event)}"]
@@ -29,7 +29,7 @@ def as_text(path: Path, difference: Difference) -> str:
 
 
 def summary(transcripts: Collection[Sequence[Scene]], wrong: int) -> str:
-    """One line about all of it."""
+    """One line with the numbers of transcripts, steps and differences."""
     steps = sum(len(scene.steps) for scenes in transcripts for scene in scenes)
     verdict = f"{wrong} wrong" if wrong else "all right"
     return f"{_count(len(transcripts), 'transcript')}, {_count(steps, 'step')}: {verdict}"

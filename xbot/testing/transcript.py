@@ -1,8 +1,8 @@
-"""Transcripts: conversations in plain text, read into steps. Pure; :mod:`xbot.testing.play` plays.
+"""Transcript format: parse conversations in plain text into steps for :mod:`xbot.testing.play`.
 
 ::
 
-    # Who is who: a name in the transcript, the real address, what it is in rooms.
+    # People: name in the transcript, real address, affiliation in rooms.
     alice = alice@example.org owner
     eve = hidden
 
@@ -14,9 +14,9 @@
     eve> xbot: deploy web
     xbot< deploy is not for everyone, ...
 
-``NAME> TEXT`` is said to the bot, ``NAME< TEXT`` is what it then says, all of it
-and in this order; ``...`` in it stands for anything, and a line of ``...`` alone
-for whatever else it says. Lines that are indented go on with the text above.
+``NAME> TEXT`` is said to the bot. The ``NAME< TEXT`` lines after it are all that the
+bot then says, in this order; ``...`` in a text stands for anything, and a line of
+``...`` alone for any further messages. Indented lines continue the text above.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from xbot.model.errors import InvalidConfig, InvalidJid, Problem
 from xbot.model.jid import Jid
 from xbot.text import durations
 
-#: More than any transcript, in bytes.
+#: Maximum size of a transcript, in bytes.
 MAX_SIZE = 1 << 20
 
 #: The longest time that a transcript can wait, in seconds.
@@ -52,7 +52,7 @@ HIDDEN = "hidden"
 
 @frozen
 class Person:
-    """Who says something. ``jid`` is the real address, None where rooms hide it."""
+    """A sender. ``jid`` is the real address, None where rooms hide it."""
 
     nick: str
     jid: str | None
@@ -61,14 +61,14 @@ class Person:
 
 @frozen
 class Expected:
-    """Something that the bot says, to ``to`` if that is told. ``...`` in it is anything."""
+    """An expected message, to ``to`` unless that is None. ``...`` in ``text`` is a wildcard."""
 
     line: int
     text: str
     to: str | None = None
 
     def fits(self, text: str, to: str) -> bool:
-        """Whether this was said."""
+        """Whether a message with this text and recipient is the expected one."""
         pattern = ".*".join(re.escape(part) for part in self.text.split(ANYTHING))
         is_there = self.to is None or self.to == to
         return is_there and re.fullmatch(pattern, text, re.DOTALL) is not None
@@ -76,10 +76,10 @@ class Expected:
 
 @frozen
 class Step:
-    """Something that happens in line ``line``, and what the bot says then.
+    """An event in line ``line``, and what the bot is expected to say then.
 
-    ``text`` is said by ``person``, in ``room`` if there is one; or, with no
-    person, ``wait`` seconds pass. With ``and_more`` whatever else it says is right.
+    ``person`` says ``text``, in ``room`` if there is one; or, without a person,
+    ``wait`` seconds pass. With ``and_more`` any further messages are accepted.
     """
 
     line: int
@@ -94,7 +94,7 @@ class Step:
 
 @frozen
 class Scene:
-    """Steps of one bot; the next scene begins with a new one. ``limits``: its rates hold."""
+    """Steps played to one new bot. ``limits``: its rate limits apply."""
 
     steps: tuple[Step, ...]
     limits: bool = False
@@ -109,7 +109,7 @@ class _Reader:
     scenes: list[Scene] = field(factory=list)
     steps: list[Step] = field(factory=list)
     limits: bool = False
-    #: What an indented line goes on with: the end of the line's prefix, and where.
+    #: What an indented line continues: the width of the line's prefix, and which text.
     indent: int = 0
     goes_on: str = ""
 
@@ -173,7 +173,7 @@ class _Reader:
         self.indent, self.goes_on = found.end() + 1, "answer"
 
     def _got_more(self, number: int, line: str) -> None:
-        """One more line of what was said, or answered."""
+        """Append a continuation line to the text that was said, or expected."""
         blanks = len(line) - len(line.lstrip(" "))
         more = "\n" + line[min(blanks, self.indent) :].rstrip()
         if not self.goes_on:
@@ -222,19 +222,19 @@ class _Reader:
 
 
 def _is_answer(line: str) -> bool:
-    """Whether what stands first of ``>`` and ``<`` is the latter."""
+    """Whether ``<`` comes before any ``>``."""
     first = re.search("[<>]", line)
     return first is not None and first[0] == "<"
 
 
 def parse(text: str, path: Path) -> tuple[Scene, ...]:
-    """The scenes of a transcript, or :class:`InvalidConfig` with all that is wrong in it."""
+    """The scenes of a transcript; raises :class:`InvalidConfig` with all its mistakes."""
     reader = _Reader(path)
     for number, line in enumerate(text.split("\n"), 1):
         reader.got_line(number, line.rstrip("\r"))
     reader.end_scene()
     if not reader.scenes and not reader.problems:
-        reader.blame(0, "nobody says anything in it")
+        reader.blame(0, "has no steps: write lines such as NAME> TEXT and NAME< TEXT")
     if reader.problems:
         raise InvalidConfig(reader.problems)
     return tuple(reader.scenes)

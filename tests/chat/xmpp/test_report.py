@@ -1,4 +1,4 @@
-"""What ``report`` tells of the connection and the rooms."""
+"""Tests of :mod:`xbot.chat.xmpp.report`."""
 
 import errno
 
@@ -19,7 +19,7 @@ from xbot.model.status import PATIENCE, Link, Place
 
 
 class DeafEndpoint(FakeEndpoint):
-    """One that does not notice when it is given up."""
+    """An endpoint whose connection attempt ignores cancellation."""
 
     def connect(self, factory):
         super().connect(factory)

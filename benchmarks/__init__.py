@@ -1,1 +1,1 @@
-"""What the bot costs, beside others that do the same: ``make bench``."""
+"""Benchmarks: CPU time, memory and latency of xbot and of other bots; ``make bench``."""

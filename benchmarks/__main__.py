@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run the scenarios with every bot that is to be had, and tell."""
+"""``python -m benchmarks``: run the scenarios with every available bot; print the medians."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.certificates import make_certificate
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
-#: A round of them takes half a minute.
+#: Maximum number of latency rounds; each takes half a minute.
 LATENCY_ROUNDS = 3
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 def measure(
     compared: dict[str, bots.Bot], wanted: list[str], rounds: int, folder: Path
 ) -> dict[str, list[dict[str, float]]]:
-    """All rounds of all bots, in turn, so that none has the quieter machine."""
+    """Measure all rounds of all bots; they alternate, so that none gets the quieter machine."""
     certificate = make_certificate(folder, scenarios.stanzas.DOMAIN)
     measured: dict[str, list[dict[str, float]]] = defaultdict(list)
     given_up: set[tuple[str, str]] = set()
@@ -64,7 +64,7 @@ def measure(
             for name, bot in compared.items():
                 if (only and name not in only) or (scenario, name) in given_up:
                     continue
-                # One of its own for each: who is late may knock at no other's.
+                # A stub for each bot: a late reconnect must not reach another bot's stub.
                 stub = Stub(certificate.chain, certificate.key)
                 try:
                     figures = function(Bench(stub, certificate.authority, folder), bot)
@@ -85,7 +85,7 @@ def measure_latency(
     folder: Path,
     measured: dict[str, list[dict[str, float]]],
 ) -> None:
-    """LAT, the bots in turn."""
+    """Measure scenario LAT; the bots alternate."""
     latency = Latency.begin()
     if latency is None:
         print("skipped latency: apt install prosody", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""The bots that are compared: how each is made ready, and how it is started.
+"""The bots that are compared: how each is built and started.
 
-A peer that is not to be had on this machine is skipped, and said to be.
+A peer that is not available on this machine is skipped with a message.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ PASSWORD = "pencil"
 
 
 class Unavailable(Exception):
-    """This peer cannot be made ready here; the text says what it would need."""
+    """This peer cannot be built here; the text says what to install."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where a bot is to log in, and as whom."""
+    """The server and the account that a bot logs in to."""
 
     port: int
     authority: Path
@@ -39,7 +39,7 @@ class Server:
     muc: str = stanzas.MUC
 
     def arguments(self, rooms: int, patterns: int = 0) -> list[str]:
-        """The command line that every peer understands."""
+        """The command-line arguments of every peer."""
         return [
             "127.0.0.1",
             str(self.port),
@@ -54,7 +54,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Bot:
-    """One of those that are compared. ``start`` makes its process."""
+    """A bot to compare. ``start(server, rooms, patterns, log)`` starts its process."""
 
     name: str
     start: Callable[[Server, int, int, Path], Process]
@@ -64,9 +64,9 @@ class Bot:
 
 
 def xbot(folder: Path, extra: str = "", *, before: str = "") -> Bot:
-    """Ours, with more lines for its ini, and with code that its process runs first."""
-    # As whoever installs it does, and as it was done for what the peers import: it is
-    # not to be compiled at each start, where the environment says to write no bytecode.
+    """xbot, with ``extra`` lines for its ini; its process runs the code ``before`` first."""
+    # As an installer does, and as was done for the peers' packages: otherwise it would be
+    # compiled at each start where the environment says to write no bytecode.
     for package in ("twisted", "xbot"):
         compileall.compile_dir(ROOT / package, quiet=1)
 
@@ -89,7 +89,7 @@ def xbot(folder: Path, extra: str = "", *, before: str = "") -> Bot:
             extra,
         ]
         lines += [f"[room room{number}@{server.muc}]" for number in range(rooms)]
-        # Its own "ping" would answer too.
+        # Not named "ping": the bundled responder has that name.
         lines += ["[responder pong]", r"match = ping (?P<word>\w+)", "reply = pong {word}"]
         for number in range(patterns):
             lines += [f"[responder task{number}]", rf"match = task{number} (?P<word>\w+)"]
@@ -117,7 +117,7 @@ def _command(
 
 
 def _naive_wokkel(folder: Path) -> Bot:
-    # Its TLS trusts what OpenSSL does by default.
+    # Its TLS trusts OpenSSL's default certificates, hence SSL_CERT_FILE.
     return _command(
         "naive wokkel bot",
         [sys.executable, str(PEERS / "naive_wokkel.py")],
@@ -171,7 +171,7 @@ def _go_xmpp(folder: Path) -> Bot:
     return _command("go-xmpp", [str(program)])
 
 
-#: In the order of the table.
+#: Factories by name, in the order of the table.
 _MAKERS = {
     "xbot": xbot,
     "wokkel": _naive_wokkel,
@@ -185,7 +185,7 @@ NAMES = tuple(_MAKERS)
 
 
 def make(name: str, folder: Path) -> Bot:
-    """Make one ready. :class:`Unavailable` says what it would need."""
+    """Build the bot ``name``; :class:`Unavailable` says what to install."""
     return _MAKERS[name](folder)
 
 

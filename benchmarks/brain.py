@@ -1,4 +1,4 @@
-"""``python -m benchmarks.brain``: what it costs to remember, and to be sure of it."""
+"""``python -m benchmarks.brain``: the cost of reads, writes and flushes of the brain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NESTED = {"author": "ada@example.org", "when": [9, 30, "mon-fri"], "text": "stan
 
 
 def microseconds(call: Callable[[int], object]) -> float:
-    """Of one call, the best of five series."""
+    """Microseconds for one call, the best of five series."""
     best = float("inf")
     for _ in range(5):
         began = time.perf_counter()
@@ -32,7 +32,7 @@ def microseconds(call: Callable[[int], object]) -> float:
 
 
 def fsync(path: Path) -> list[float]:
-    """Seconds of bare writes of a page to this disk."""
+    """Seconds for each of 100 writes and fsyncs of a page, as a baseline of this disk."""
     taken = []
     with path.open("wb") as file:
         for _ in range(100):
@@ -99,7 +99,7 @@ async def run(path: Path) -> None:
 
 
 def main() -> None:
-    """Run it all in a folder of its own, on the disk that TMPDIR names."""
+    """Run all measurements in a temporary folder (see TMPDIR)."""
     with tempfile.TemporaryDirectory() as folder:
         done = Deferred.fromCoroutine(run(Path(folder) / FILE_NAME))
         done.addErrback(lambda failure: print(failure.getTraceback()))

@@ -1,4 +1,4 @@
-"""Figures that grow with something, as a table and as curves for people."""
+"""Growth curves as a Markdown table and an SVG chart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True)
 class Curve:
-    """``points`` are the figures by how many there are of what grows."""
+    """``points`` are the figures by amount of the growing quantity."""
 
     title: str
     points: Mapping[float, float]
@@ -27,7 +27,7 @@ def table(curves: list[Curve]) -> str:
     return "\n".join(lines)
 
 
-#: Of one panel, in pixels; and what its axes leave free around the curve.
+#: Size of one panel, and its margins, in pixels.
 _WIDTH, _HEIGHT = 400, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 36, 40, 26
 
@@ -78,9 +78,9 @@ def _panel(curve: Curve) -> list[str]:
     last = -math.inf
     for (x, y), figure in zip(places, curve.points.values(), strict=True):
         pieces.append(f'<circle cx="{x}" cy="{y}" r="3" fill="#1b6ca8"/>')
-        # Where points are close, not each has room for its figure.
+        # Where points are close, not every label has room.
         if x - last >= 30:
-            # The first one's would stand on the axis.
+            # Centred, the first label would overlap the axis.
             anchor = "start" if last < 0 else "middle"
             pieces.append(
                 f'<text x="{x}" y="{y - 7}" text-anchor="{anchor}">{_number(figure)}</text>'
@@ -90,7 +90,7 @@ def _panel(curve: Curve) -> list[str]:
 
 
 def _decades(values: Iterable[float]) -> tuple[int, int]:
-    """The powers of ten around all these."""
+    """The exponents of the powers of ten below and above all values."""
     logarithms = [math.log10(value) for value in values]
     low = math.floor(min(logarithms))
     return low, max(low + 1, math.ceil(max(logarithms)))
@@ -102,7 +102,7 @@ def _share(value: float, decades: tuple[int, int]) -> float:
 
 
 def _number(figure: float) -> str:
-    """With as many digits as mean something."""
+    """The figure with its significant digits."""
     if figure >= 100:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2g}"

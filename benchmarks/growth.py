@@ -1,4 +1,4 @@
-"""``python -m benchmarks.growth``: what it costs xbot when there is more of everything."""
+"""``python -m benchmarks.growth``: how xbot's cost grows with rooms, occupants, patterns, sizes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ OCCUPANTS = (10, 100, 1000, 10_000, 20_000, 50_000, 100_000)
 PATTERNS = (1, 10, 100, 1000, 10_000)
 SIZES = (100, 1000, 10_000, 65_536, 262_144)
 
-#: The long run: messages in all, and how many different people say them.
+#: The long run: number of messages, and of different people who say them.
 MESSAGES, PEOPLE = 1_000_000, 100_000
 
-#: So many presences are told at least, in small rooms again and again.
+#: Minimum number of presences measured; those of small rooms are repeated.
 PRESENCES = 10_000
 
-#: The kernel counts memory by the page: of a room with fewer, it says nothing.
+#: Minimum number of occupants whose memory is visible: the kernel counts whole pages.
 VISIBLE = 10_000
 
 Point = tuple[str, float, float]
-"""The title of a curve, how many of what grows, and the figure."""
+"""The title of a curve, the amount, and the figure."""
 
 JOINED = "Rooms: seconds until all are joined"
 JOIN_CPU = "Rooms: CPU microseconds for each"
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def rooms(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
-    """From the first request to be let in until a command in the last room is answered."""
+    """Time and CPU from the first join until a command in the last room is answered."""
     for count in ROOMS:
         figures = scenarios.join_rooms(bench, bot, count)
         yield JOINED, count, figures["S5a s"]
@@ -93,7 +93,7 @@ def rooms(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
 
 
 def occupants(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
-    """Their presences as the room fills, and what it takes to know them."""
+    """CPU for each presence as the room fills, and memory for all occupants."""
     for count in OCCUPANTS:
         figures = scenarios.crowded_room(bench, bot, count, max(1, PRESENCES // count))
         yield PRESENCE, count, figures["S5b cpu"] * 1e6
@@ -102,13 +102,13 @@ def occupants(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
 
 
 def patterns(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
-    """Chatter, with so many patterns to be held against it."""
+    """CPU for each message of chatter, by number of patterns."""
     for count in PATTERNS:
         yield CHATTER, count, scenarios.many_patterns(bench, bot, count)["S6 cpu"] * 1e6
 
 
 def sizes(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
-    """Messages of so many bytes."""
+    """CPU for each message, by its size in bytes."""
     process, client = bench.begin(bot)
     try:
         client.say([])
@@ -123,7 +123,7 @@ def sizes(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
 
 
 def memory(bench: Bench, bot: bots.Bot) -> Iterator[Point]:
-    """A million messages from 100,000 people, who come, speak and go."""
+    """Memory during a million messages from 100,000 people, who join, speak and leave."""
     process, client = bench.begin(bot)
     try:
         client.say(list(stanzas.chatter(20_000)))

@@ -1,10 +1,10 @@
-"""LAT: fifty commands a second, said in a room of a real Prosody, from sending to answer.
+"""LAT: latency of answers at fifty commands a second, in a room of a real Prosody.
 
-Measured on two of them, alike but for XEP-0198. With it (LAT) a client that
-takes part is asked for a count after all that it is sent, and its answer
-carries the TCP acknowledgement for which Prosody, with Nagle's algorithm on,
-holds back what comes next. Without it (LAT-0) a client that has nothing to say
-to its own reflected answer acknowledges when its kernel sees fit.
+Measured on two servers that differ in XEP-0198 (stream management) only. With it
+(LAT) the server requests an acknowledgement after each stanza; the client's answer
+carries the TCP acknowledgement for which Prosody, with Nagle's algorithm on, holds
+back the next data. Without it (LAT-0) a client has nothing to send on its own
+reflected answer, and its kernel delays the TCP acknowledgement.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ PER_SECOND = 50.0
 
 
 class StreamManagement(Prosody):
-    """With XEP-0198, as Debian's configuration has it; and it logs as much as that does."""
+    """Prosody with XEP-0198 and the log level of Debian's configuration."""
 
     log_level = "info"
 
 
 class Unmanaged(StreamManagement):
-    """Without XEP-0198."""
+    """The same Prosody without XEP-0198."""
 
     modules = tuple(module for module in StreamManagement.modules if module != "smacks")
 
 
 class Latency:
-    """A Prosody of each kind, for all bots in turn."""
+    """Both Prosody servers, and the measurement of one bot on them."""
 
     def __init__(self) -> None:
         self._servers = {"LAT": StreamManagement(), "LAT-0": Unmanaged()}
@@ -46,14 +46,14 @@ class Latency:
 
     @classmethod
     def begin(cls) -> Latency | None:
-        """Start them; None where Prosody is not installed."""
+        """Start the servers; None if Prosody is not installed."""
         try:
             return cls()
         except unittest.SkipTest:
             return None
 
     def measure(self, bot: Bot, folder: Path) -> dict[str, float]:
-        """One bot: the median of its answers' seconds, and the slowest hundredth, on each."""
+        """Median and 99th percentile of one bot's latency, in seconds, on each server."""
         figures: dict[str, float] = {}
         for name, prosody in self._servers.items():
             found = _latencies(prosody, bot, folder)
@@ -84,7 +84,7 @@ def _latencies(prosody: Prosody, bot: Bot, folder: Path) -> list[float]:
     process = bot.start(server, 1, 0, folder / "bots.log")
     try:
         person.wait_for(stanzas.NICK)
-        # Whoever waits for a subject, or for five seconds without one, has it by then.
+        # Bots that wait for the room's subject have it by then.
         time.sleep(0.5)
         person.latencies(room, 20, PER_SECOND)
         return person.latencies(room, COMMANDS, PER_SECOND)

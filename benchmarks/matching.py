@@ -1,4 +1,4 @@
-"""``python -m benchmarks.matching``: what it costs to find who a message is for.
+"""``python -m benchmarks.matching``: CPU time to find the responders of a message.
 
 One message at a time, with 1 to 10,000 responders, against trying each pattern
 with re in turn; both in this process, turn about, best of several rounds.
@@ -16,7 +16,7 @@ from xbot.matching.pattern import Pattern
 
 COUNTS = (1, 100, 1_000, 10_000)
 
-#: What is said, by those who want nothing of anybody, and of the responder in the middle.
+#: A text that no pattern matches; each family has a text for the responder in the middle.
 CHATTER = "I think that the release of last week is broken, can somebody have a look?"
 FAMILIES: dict[str, tuple[Callable[[int], Pattern], Callable[[int], str]]] = {
     "match": (
@@ -31,14 +31,14 @@ FAMILIES: dict[str, tuple[Callable[[int], Pattern], Callable[[int], str]]] = {
 
 
 def naive(kind: str, patterns: Sequence[Pattern], text: str) -> object:
-    """Each pattern in turn; the first command alone, all that are heard."""
+    """The baseline: try each pattern in turn; the first ``match``, or all ``hear``."""
     found = ((n, pattern.find(text)) for n, pattern in enumerate(patterns))
     fitting = ((n, groups) for n, groups in found if groups is not None)
     return next(fitting, None) if kind == "match" else list(fitting)
 
 
 def microseconds(function: Callable[[], object]) -> float:
-    """What one call takes; each round has about 20 ms of them."""
+    """Microseconds for one call, averaged over about 20 ms of calls."""
     start = time.perf_counter()
     function()
     times = max(1, int(0.02 / max(time.perf_counter() - start, 1e-7)))
@@ -49,7 +49,7 @@ def microseconds(function: Callable[[], object]) -> float:
 
 
 def measure(kind: str, count: int, rounds: int) -> list[str]:
-    """One row: the naive loop and the matcher, for chatter and for what somebody answers to."""
+    """One row: the naive loop and the matcher, for chatter and for a text that matches."""
     make, saying = FAMILIES[kind]
     patterns = [make(number) for number in range(count)]
     start = time.perf_counter()
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
     options = parser.parse_args()
-    heads = ("pattern", "responders", "nobody: loop", "xbot", "somebody: loop", "xbot", "made in")
+    heads = ("pattern", "responders", "chatter: loop", "matcher", "hit: loop", "matcher", "made in")
     units = ("", "", "us", "us", "us", "us", "ms")
     print("| " + " | ".join(f"{h} {u}".strip() for h, u in zip(heads, units, strict=True)) + " |")
     print("|" + "---|" * len(heads))

@@ -1,8 +1,8 @@
-"""Somebody who asks fifty times a second, and notes how long each answer takes.
+"""A minimal XMPP client that sends commands and measures the latency of the answers.
 
-As plain as can be: a blocking socket and no parser, so that what is measured
-is the server and the bot. Neither Nagle's algorithm nor a delayed
-acknowledgement of the asker's holds anything up, whichever bot is asked.
+A plain socket without a parser, so that the server and the bot are measured, not
+the client. Neither Nagle's algorithm nor a delayed TCP acknowledgement of the
+client adds latency, whichever bot is measured.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from itertools import count
 
 from benchmarks import stanzas
 
-#: Seconds that any one thing may take.
+#: Time-out in seconds of one socket operation.
 PATIENCE = 20.0
 
 _ANSWER = re.compile(rb"pong l(\d+)<")
 
 
 class Person:
-    """An account in a room, over TLS and PLAIN."""
+    """A client in a room, logged in over STARTTLS with SASL PLAIN."""
 
     def __init__(self, port: int, domain: str, name: str, password: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
-        # No id twice: that would be the same message again.
+        # Unique ids: xbot drops a repeated id as a duplicate.
         self._numbers = count()
         header = (
             f"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
@@ -51,7 +51,7 @@ class Person:
         self._ask(f"<iq type='set' id='b'>{bind}</iq>", b"</iq>")
 
     def join(self, room: str) -> None:
-        """Be in the room, and have it made if it was not."""
+        """Join the room, and create it if it does not exist."""
         x = "<x xmlns='http://jabber.org/protocol/muc'/>"
         self._ask(f"<presence/><presence to='{room}/alice'>{x}</presence>", b"code='110'")
         form = "<x xmlns='jabber:x:data' type='submit'/>"
@@ -59,11 +59,11 @@ class Person:
         self._ask(f"<iq type='set' id='o' to='{room}'>{owner}</iq>", b"id='o'")
 
     def wait_for(self, nick: str) -> None:
-        """Until somebody is in the room under that nick."""
+        """Wait until an occupant with that nick is in the room."""
         self._read_until(f"/{nick}'".encode())
 
     def latencies(self, room: str, amount: int, per_second: float) -> list[float]:
-        """Seconds from each command to its answer; those without one are missing."""
+        """Seconds from each command to its answer; commands without an answer are left out."""
         sent: dict[int, float] = {}
         found: dict[int, float] = {}
         self._socket.setblocking(False)
@@ -97,7 +97,7 @@ class Person:
         return [found[number] - sent[number] for number in found]
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._socket.close()
 
     def _ask(self, text: str, until: bytes) -> None:

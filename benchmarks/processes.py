@@ -1,4 +1,4 @@
-"""A bot's process, and what it has used: its own CPU time and memory, as the kernel counts them."""
+"""A bot's process, with its CPU time and memory as the kernel counts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Process:
-    """A child whose use can be read while it runs."""
+    """A child process whose CPU time and memory can be read while it runs."""
 
     def __init__(
         self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
@@ -24,25 +24,25 @@ class Process:
             stderr=self._log,
             env={**os.environ, **(environment or {})},
         )
-        # The kernel's clock of another process: all of its threads, in nanoseconds.
+        # The CPU-time clock of another process: all of its threads, in nanoseconds.
         self._clock = (~self._child.pid << 3) | 2
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._child.pid
 
     def cpu(self) -> float:
-        """Seconds of CPU time so far, in user and kernel."""
+        """Seconds of CPU time so far, user and system."""
         return time.clock_gettime_ns(self._clock) / 1e9
 
     def memory(self) -> int:
-        """Bytes that it holds in memory now."""
+        """Resident set size in bytes."""
         status = Path(f"/proc/{self._child.pid}/statm").read_text()
         return int(status.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def stop(self) -> None:
-        """End it, without asking for long."""
+        """Terminate it; kill it after half a second."""
         self._child.terminate()
         try:
             self._child.wait(0.5)

@@ -1,4 +1,4 @@
-"""Figures as tables and a chart for people."""
+"""Report the results: Markdown tables, an SVG chart, and the goals."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from xml.sax.saxutils import escape
 
 DOCS = Path(__file__).parent.parent / "docs"
 
-#: Where in the page a table ends.
+#: The marker in the page where a table ends.
 _END = "<!-- until here -->"
 
-#: The columns: title, figure, factor, digits.
+#: The columns: title, figure, factor, decimal digits.
 COLUMNS = (
     ("S1 s", "S1 s", 1, 3),
     ("S1 MiB", "S1 bytes", 1 / 1048576, 0),
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def publish(begin: str, shown: str) -> None:
-    """Put a table into the documentation, where ``begin`` stands."""
+    """Replace the table behind the marker ``begin`` in the documentation."""
     page = DOCS / "performance.md"
     before, found, rest = page.read_text().partition(f"{begin}\n")
     assert found, begin
@@ -40,7 +40,7 @@ def publish(begin: str, shown: str) -> None:
 
 
 def table(medians: dict[str, dict[str, float]]) -> str:
-    """A Markdown table: a row for each bot, a dash for what was not measured."""
+    """A Markdown table: a row for each bot, a dash for a missing figure."""
     rows = [("", *(title for title, *_ in COLUMNS))]
     for name, figures in medians.items():
         cells = [name]
@@ -57,12 +57,12 @@ def table(medians: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-#: What the chart shows: title and figure. CPU microseconds, or seconds.
+#: The panels of the chart: title and figure, in CPU microseconds.
 PANELS = (
     ("S2: a command and its answer", "S2 cpu"),
-    ("S3: a message that nobody minds", "S3 cpu"),
+    ("S3: a message without an answer", "S3 cpu"),
     ("S4: a delayed command", "S4 cpu"),
-    ("S5b: somebody's presence", "S5b cpu"),
+    ("S5b: an occupant's presence", "S5b cpu"),
 )
 
 _WIDTH, _BAR, _LEFT = 760, 18, 190
@@ -79,7 +79,7 @@ def chart(medians: dict[str, dict[str, float]]) -> str:
         y += 22
         pieces.append(f'<text x="8" y="{y}" font-weight="bold">{title}, CPU microseconds</text>')
         y += 8
-        # Nobody's bar hides the others: what is far longer is cut, and says how long it is.
+        # An outlier must not dwarf the others: its bar is cut, with its figure beside it.
         longest = min(max(values.values()), 6 * sorted(values.values())[len(values) // 2])
         for name, value in values.items():
             width = round((_WIDTH - _LEFT - 90) * min(value, longest) / longest)
@@ -100,7 +100,7 @@ def chart(medians: dict[str, dict[str, float]]) -> str:
     )
 
 
-#: What must hold, and what it is held against: figure, peer's name, its figure, the bound.
+#: The goals: xbot's figure, the peer's name, the peer's figure, the maximum ratio.
 GOALS = (
     ("S2 cpu", "libstrophe", "S2 cpu", 1.5),
     ("S2 cpu", "naive wokkel", "S2 cpu", 0.3),
@@ -118,7 +118,7 @@ GOALS = (
 
 
 def goals(medians: dict[str, dict[str, float]]) -> str:
-    """A Markdown table: our figures over those of the peers, and what we want them to be."""
+    """A Markdown table: ratios of xbot's figures to the peers', and the goals."""
     ours = medians["xbot"]
     lines = ["| xbot's | against | ratio | goal |", "|---|---|---:|---:|"]
     for figure, peer, theirs, bound in GOALS:

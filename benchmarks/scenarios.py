@@ -1,18 +1,18 @@
-"""The scenarios: each starts a bot, has it do something, and gives figures.
+"""The benchmark scenarios: each starts a bot, drives it through a stub server, and measures it.
 
 =====  =====================================================================  =================
-S1     from the start of the process until it asks to be let into its room    seconds, bytes
-S2     commands, each answered, so many under way at a time                   CPU a command
-S3     chatter that no bot minds                                              CPU a message
-S4     delayed commands, which nobody may answer                              CPU a message
+S1     start-up: from the start of the process until it joins its room        seconds, bytes
+S2     commands, each answered, a bounded number under way at a time          CPU a command
+S3     chatter that no bot answers                                            CPU a message
+S4     delayed commands, which must not be answered                           CPU a message
 S5a    1,000 rooms to join                                                    seconds, CPU
 S5b    the presences of a room of 10,000                                      CPU, bytes each
 S6     S3 with 1,000 patterns                                                 CPU a message
-S7     the connection is reset: back in the room                              seconds
+S7     the connection is reset: seconds until it rejoins the room             seconds
 LAT    50 commands a second through a real Prosody: see ``latency``           seconds, twice
 =====  =====================================================================  =================
 
-CPU is that of the bot's process, user and kernel, in seconds.
+CPU is the CPU time of the bot's process, user and system, in seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROOMS = 1000
 OCCUPANTS = 10_000
 PATTERNS = 1000
 
-#: Seconds after which one measurement is given up.
+#: Time-out in seconds of one measurement.
 PATIENCE = 30.0
 
 Figures = dict[str, float]
@@ -41,7 +41,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Bench:
-    """A stub server, and where logs go."""
+    """A stub server with its certificate authority, and the folder for logs."""
 
     stub: Stub
     authority: Path
@@ -54,7 +54,7 @@ class Bench:
         rooms: int = 1,
         patterns: int = 0,
     ) -> tuple[Process, Client]:
-        """Start ``bot``, and have it in its rooms."""
+        """Start ``bot``, and wait until it has joined its rooms."""
         log = self.folder / "bots.log"
         process = bot.start(Server(self.stub.port, self.authority), rooms, patterns, log)
         try:
@@ -102,7 +102,7 @@ def _reset(bench: Bench, client: Client) -> Figures:
 
 
 def join_rooms(bench: Bench, bot: Bot, rooms: int = ROOMS) -> Figures:
-    """S5a: from the first request to be let in until a command in the last room is answered."""
+    """S5a: from the first join until a command in the last room is answered."""
     process = bot.start(
         Server(bench.stub.port, bench.authority), rooms, 0, bench.folder / "bots.log"
     )
@@ -122,10 +122,10 @@ def join_rooms(bench: Bench, bot: Bot, rooms: int = ROOMS) -> Figures:
 
 
 def crowded_room(bench: Bench, bot: Bot, occupants: int = OCCUPANTS, times: int = 1) -> Figures:
-    """S5b: the presences before the self-presence, each so many times."""
+    """S5b: the presences of ``occupants`` occupants, repeated ``times`` times."""
     process, client = bench.begin(bot)
     try:
-        # In the room already: the same presences come when the room fills.
+        # The bot has joined already: occupants who join later send the same presences.
         client.say([])
         cpu, memory = process.cpu(), process.memory()
         client.say(list(stanzas.occupants(occupants)) * times, PATIENCE)
@@ -138,7 +138,7 @@ def crowded_room(bench: Bench, bot: Bot, occupants: int = OCCUPANTS, times: int 
 
 
 def many_patterns(bench: Bench, bot: Bot, patterns: int = PATTERNS) -> Figures:
-    """S6: chatter, with so many patterns to be held against it."""
+    """S6: chatter, with ``patterns`` patterns to match it against."""
     process, client = bench.begin(bot, patterns=patterns)
     try:
         client.say(list(stanzas.chatter(2000)), PATIENCE)
@@ -154,7 +154,7 @@ def _cpu_of(process: Process, stanza_count: int, do: Callable[[], object]) -> fl
     return (process.cpu() - before) / stanza_count
 
 
-#: The scenarios by name, and which bots they are for (None: all).
+#: The scenarios by name: the function, and the names of its bots (None: all).
 SCENARIOS: dict[str, tuple[Callable[[Bench, Bot], Figures], tuple[str, ...] | None]] = {
     "talk": (talk, None),
     "rooms": (join_rooms, None),

@@ -1,4 +1,4 @@
-"""What a room says to a bot: 540 bytes a message, as present-day MUC services relay them."""
+"""Stanzas of a MUC service: messages of 540 bytes as current services relay them, presences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLIENT = "jabber:client"
 SM = "urn:xmpp:sm:3"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 
-#: What people say that no bot minds.
+#: Bodies that no bot answers.
 CHATTER = (
     "did anyone look at the deployment from yesterday? it was slow again, I think",
     "no, but the graphs are fine since ten o'clock; it must have been the backup",
@@ -23,7 +23,7 @@ CHATTER = (
     "the café is closed until Monday, so we meet in the big room upstairs instead",
 )
 
-#: A number that no other stanza has; the ids are as long as those of real servers.
+#: Serial numbers for unique ids; the ids are as long as those of real servers.
 _numbers = count(1)
 
 
@@ -33,7 +33,7 @@ def room(number: int = 0) -> str:
 
 
 def message(body: str, *, delayed: bool = False, number: int = 0, nick: str = "alice") -> bytes:
-    """A message from an occupant, with the five children that are usual today."""
+    """A message from an occupant, with the five child elements that are usual today."""
     serial = next(_numbers)
     where = room(number)
     delay = (
@@ -52,18 +52,18 @@ def message(body: str, *, delayed: bool = False, number: int = 0, nick: str = "a
 
 
 def command(word: str, *, delayed: bool = False, number: int = 0) -> bytes:
-    """What every bot here answers with ``pong WORD``, unless it is delayed."""
+    """A command that every bot here answers with ``pong WORD``, unless it is delayed."""
     return message(f"{NICK}: ping {word}", delayed=delayed, number=number)
 
 
 def chatter(amount: int) -> Iterator[bytes]:
-    """Messages that nobody answers, from twenty people."""
+    """Messages from twenty people that no bot answers."""
     for number in range(amount):
         yield message(CHATTER[number % len(CHATTER)], nick=f"person{number % 20}")
 
 
 def occupants(amount: int, number: int = 0) -> Iterator[bytes]:
-    """The presences of those who are in a room already."""
+    """The presences of ``amount`` occupants of a room."""
     where = room(number)
     for one in range(amount):
         yield (
@@ -77,7 +77,7 @@ def occupants(amount: int, number: int = 0) -> Iterator[bytes]:
 
 
 def come(numbers: Iterable[int]) -> Iterator[bytes]:
-    """Visitors enter the room."""
+    """The presences of visitors who join the room."""
     for number in numbers:
         yield (
             f"<presence from='{room()}/visitor{number}' to='{BOT}'><x xmlns='{MUC_USER}'><item"
@@ -87,7 +87,7 @@ def come(numbers: Iterable[int]) -> Iterator[bytes]:
 
 
 def go(numbers: Iterable[int]) -> Iterator[bytes]:
-    """They leave it."""
+    """The presences of visitors who leave the room."""
     for number in numbers:
         yield (
             f"<presence type='unavailable' from='{room()}/visitor{number}' to='{BOT}'>"
@@ -96,7 +96,7 @@ def go(numbers: Iterable[int]) -> Iterator[bytes]:
 
 
 def speakers(number: int = 0) -> Iterator[bytes]:
-    """The presences of those who will say something."""
+    """The presences of the occupants who send the messages."""
     where = room(number)
     # In one room they all speak; the others are many, and have one speaker each.
     for nick in ("alice", *(f"person{one}" for one in range(0 if number else 20))):

@@ -1,7 +1,7 @@
-"""A server that is faster than its clients: it logs one in, then writes what was rendered before.
+"""A stub XMPP server that is faster than its clients: it writes pre-rendered stanzas.
 
-It believes whoever says who they are, and relays nothing. It speaks STARTTLS, PLAIN,
-resource binding, stream management (without resumption) and as much MUC as a join needs.
+It accepts any password and relays nothing. It implements STARTTLS, SASL PLAIN, resource
+binding, stream management (XEP-0198, without resumption), and of MUC (XEP-0045) the join.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 
 from benchmarks import stanzas
 
-#: Written at once; whatever asks for acknowledgement comes after so many stanzas.
+#: Maximum bytes of one write; number of stanzas between two XEP-0198 ack requests.
 CHUNK = 256 * 1024
 ASK_EVERY = 20
 
-#: Answers leave in pieces of so many bytes. libstrophe reads as many at a time, and waits
-#: a second for the rest of a longer TLS record.
+#: Small writes are joined up to this number of bytes. libstrophe reads that many at a time,
+#: and waits a second for the rest of a longer TLS record.
 TOGETHER = 4096
 
-#: Commands under way at most: no client is to be judged by how long a queue it keeps.
+#: Maximum number of commands under way, so that no client has to keep a long queue.
 WINDOW = 500
 
 _STANZA = re.compile(
@@ -51,11 +51,11 @@ _FEATURES = (
 
 
 class Stalled(Exception):
-    """The client did not do what was waited for, in time."""
+    """Time-out: the client did not do what the scenario waits for."""
 
 
 class Stub:
-    """Listens on the loopback address. One client at a time."""
+    """The listening socket on the loopback address. One client at a time."""
 
     def __init__(self, chain: Path, key: Path) -> None:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,24 +64,24 @@ class Stub:
         self.port: int = self._listening.getsockname()[1]
 
     def accept(self, timeout: float = 30.0) -> Client:
-        """Whoever connects next; they are not logged in yet."""
+        """The next client that connects; it is not logged in yet."""
         self._listening.settimeout(timeout)
         try:
             raw, _ = self._listening.accept()
         except TimeoutError:
-            raise Stalled("nobody connects") from None
+            raise Stalled("no client connects") from None
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Client(raw, self._tls)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listening.close()
 
 
 class Client:
-    """One connection. ``joined`` are the rooms that were asked for, in order.
+    """One connection. ``joined`` are the rooms that the client joined, in order.
 
-    ``roster`` is what the client gets when it asks for its contacts.
+    ``roster`` is the result of the client's roster request.
     """
 
     def __init__(self, raw: socket.socket, tls: ssl.SSLContext) -> None:
@@ -99,14 +99,14 @@ class Client:
         self.roster = b"<query xmlns='jabber:iq:roster'/>"
         raw.setblocking(False)
 
-    # What a scenario does.
+    # Called by scenarios.
 
     def until_joined(self, rooms: int = 1, timeout: float = 30.0) -> None:
-        """Serve until so many rooms were joined."""
+        """Serve until the client has joined ``rooms`` rooms."""
         self._serve(lambda: len(self.joined) >= rooms, timeout, f"{rooms} rooms are not joined")
 
     def converse(self, commands: int, timeout: float = 60.0) -> None:
-        """Say commands, so many under way at a time, until all are answered."""
+        """Send commands, at most WINDOW under way, until all are answered."""
         first, sent = self.replies, 0
         data = [stanzas.command(f"w{number}") for number in range(commands)]
         ends = time.monotonic() + timeout
@@ -122,7 +122,7 @@ class Client:
             )
 
     def say(self, data: Iterable[bytes], timeout: float = 60.0, number: int = 0) -> None:
-        """Say all this, and a command: return when that is answered, which comes after the rest."""
+        """Send ``data``, then a command; return when that is answered: the rest is handled."""
         mark = f"mark{time.monotonic_ns()}"
         self.write(data)
         self.write([stanzas.command(mark, number=number)])
@@ -130,7 +130,7 @@ class Client:
         self._serve(lambda: wanted in self.last_reply, timeout, "the last command is not answered")
 
     def write(self, data: Iterable[bytes]) -> None:
-        """Queue stanzas; where the client counts, it is asked for its count now and then."""
+        """Queue stanzas; with stream management, add regular ack requests."""
         pieces = list(data)
         if self._counts:
             asking = b"<r xmlns='urn:xmpp:sm:3'/>"
@@ -149,10 +149,10 @@ class Client:
         self._socket.close()
 
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
         self._socket.close()
 
-    # How.
+    # Internals.
 
     def _serve(self, done: Callable[[], bool], timeout: float, otherwise: str) -> None:
         ends = time.monotonic() + timeout
@@ -165,7 +165,7 @@ class Client:
 
     def _write(self) -> None:
         while self._to_write:
-            # Small pieces that are ready leave together.
+            # Join small pieces that are ready into one write.
             size, last = len(self._to_write[0]), 1
             while last < len(self._to_write) and size + len(self._to_write[last]) <= TOGETHER:
                 size += len(self._to_write[last])

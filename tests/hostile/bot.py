@@ -1,4 +1,4 @@
-"""The whole bot in memory, with a tap on its wire, and what the catalogue's tests share."""
+"""Test harness: a whole bot in memory with a wire tap, and the base class of catalogue tests."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 STAMP = "2023-11-14T22:13:10Z"
 SM = "<sm xmlns='urn:xmpp:sm:3'/>"
 
-#: What in the bot's counters is no sign that something was dropped.
+#: Counters of the bot that do not mean that something was dropped.
 _WELCOME = {"dispatched", "answered", "silent", "accepted", "delivered", "denied"}
 
 
 def said(text: str, nick: str = "alice", more: str = "", kind: str = "groupchat") -> str:
-    """Somebody in the room says something."""
+    """A groupchat message from the room."""
     return f"<message type='{kind}' from='{ROOM}/{nick}'><body>{text}</body>{more}</message>"
 
 
 def told(text: str, sender: str = "alice@example.org/x", more: str = "", kind: str = "chat") -> str:
-    """Somebody tells the bot something directly."""
+    """A direct message to the bot."""
     return f"<message type='{kind}' from='{sender}'><body>{text}</body>{more}</message>"
 
 
 def present(nick: str, item: str = "", codes: str = "", kind: str = "") -> str:
-    """A presence in the room; ``item`` is the attributes of its item."""
+    """An occupant's presence; ``item`` is the attributes of its MUC item."""
     items = f"<item {item}/>" if item else ""
     status = "".join(f"<status code='{code}'/>" for code in codes.split())
     written = f" type='{kind}'" if kind else ""
@@ -77,7 +77,7 @@ def present(nick: str, item: str = "", codes: str = "", kind: str = "") -> str:
 def respond(
     name: str, pattern: str, function: Any, *, effect: bool = False, **more: Any
 ) -> Responder:
-    """A responder of these tests; ``function`` takes the message and gives what is said."""
+    """Make a responder; ``function`` takes the message and returns the answer."""
 
     def call(message: Any, groups: Any) -> Any:
         return succeed(collect(function(message)))
@@ -86,7 +86,7 @@ def respond(
 
 
 class Tap:
-    """All that the bot wrote on one connection, and whether TLS ran by then."""
+    """Records everything that the bot wrote on one connection, and whether TLS was on."""
 
     def __init__(self, peer: Peer) -> None:
         self.pieces = [(False, peer.transport.value())]
@@ -107,12 +107,12 @@ class Tap:
 
 
 class Bot:
-    """An XMPP adapter, a dispatcher, an outbox and a journal, as the service puts them together.
+    """An XMPP adapter, a dispatcher, an outbox and a journal, assembled as the service does.
 
-    ``deploy`` has effects and is for alice@example.org alone; ``ping`` is for
-    everyone. ``runs`` are the deployments, by what was said. A sociable one goes
-    where it is invited, and lets people see its presence. With ``is_limited`` it
-    answers as often as the ini allows by default.
+    ``deploy`` has side effects and is for alice@example.org only; ``ping`` is for
+    everyone. ``runs`` are the texts of the deployments. A sociable bot accepts
+    invitations and presence subscriptions. With ``is_limited`` the default rate
+    limits of the ini apply.
     """
 
     def __init__(
@@ -344,7 +344,7 @@ class Bot:
 
 
 def secrets() -> list[str]:
-    """The password, as it is and in the encodings that it could hide in."""
+    """The password, in plain text and in every encoding in which it could leak."""
     plain = f"\0{JID.local}\0{PASSWORD}".encode()
     return [
         PASSWORD,
@@ -356,11 +356,11 @@ def secrets() -> list[str]:
 
 
 class HostileCase(unittest.TestCase):
-    """Tests named after rows of the catalogue: ``test_N01`` shows that N01 ends as it must.
+    """Base of the tests named after catalogue rows: ``test_N01`` tests row N01.
 
-    Each says by one of ``closes``, ``drops``, ``errs``, ``exits``, ``refuses`` or
-    ``goes_on`` what it saw. In the end the wire of every bot is looked at:
-    nothing may be on it that nobody meant.
+    Each test asserts its outcome with one of ``closes``, ``drops``, ``errs``,
+    ``exits``, ``refuses`` or ``goes_on``. At the end the output of every bot is
+    checked: it must not contain anything unintended.
     """
 
     def setUp(self) -> None:

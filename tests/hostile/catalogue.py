@@ -1,6 +1,6 @@
-"""The catalogue of hostile input: what may come, from whom, and what must follow.
+"""The catalogue of hostile input: the input, its source, and the required outcome.
 
-One row is one line; ``tests/hostile`` has one test for each, named after it.
+Each row is one line; ``tests/hostile`` has one test for each, named after it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROUTES = {
     "-": "no honest server: only one that lies, or the network, or the bot's own operator",
 }
 
-#: What may follow. A row that names several leaves the choice to where it is noticed.
+#: The outcomes. Where a row names several, it depends on the place of detection.
 OUTCOMES = {
     "C": "the stream is closed for a reason that is told, and the next try waits",
     "D": "dropped and counted; the stream goes on",

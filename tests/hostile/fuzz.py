@@ -1,4 +1,4 @@
-"""``python -m tests.hostile.fuzz N SEED``: what real servers sent, changed by chance.
+"""``python -m tests.hostile.fuzz N SEED``: mutation fuzzer for streams of real servers.
 
 Each input is an element of a recorded stream with one or a few changes: to its
 tree, which leaves it well-formed, or to its bytes, which seldom does. A failure
@@ -37,12 +37,12 @@ from xbot.model.people import People
 
 STREAMS = Path(__file__).parent / "streams"
 
-#: So many inputs to one bot at most.
+#: Maximum number of inputs to one bot.
 LIFE = 150
 
 SETTINGS = XmppSettings(JID, accept_invites=People.parse(["@example.org"]), subscriptions="accept")
 
-#: What is put in the place of texts, attributes and bytes.
+#: Replacements for texts, attributes and bytes.
 NASTY = (
     "",
     " ",
@@ -96,7 +96,7 @@ TOKENS = (
 
 
 class Failed(Exception):
-    """The bot did what it must not."""
+    """The bot violated an invariant."""
 
 
 def recorded() -> list[list[domish.Element]]:
@@ -108,7 +108,7 @@ def recorded() -> list[list[domish.Element]]:
 
 
 class Fuzzer:
-    """Feeds inputs to bots, one life after the other, and looks at what comes of each."""
+    """Feeds mutated inputs to one bot after the other, and checks the invariants after each."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -320,7 +320,7 @@ def _copy(element: Any) -> Any:
 
 
 def main() -> None:
-    """Try so many inputs; a seed that is not given is made, and told."""
+    """Try N inputs; without SEED a random seed is chosen and printed."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(2**32)
     sys.stdout.write(f"{count:,} inputs, seed {seed}\n")

@@ -1,4 +1,4 @@
-"""The guards: for each how to take it away, and a test that must then fail.
+"""Mutation tests of the guards: how to remove each guard, and a test that must then fail.
 
 A guard that can go without a test that notices is one that somebody will take
 away some day, to make things simpler.
@@ -37,16 +37,16 @@ from xbot.model.jid import Jid
 from xbot.process import threads
 from xbot.runtime import answers
 
-#: Taken for "there is no bound".
+#: A number that stands for "no bound".
 MUCH = 10**12
 
 Patch = Callable[[Any, str, Any], object]
-"""What a test's ``patch`` is: object, name, and what to put there until the test is over."""
+"""``TestCase.patch``: object, attribute name, and its value until the end of the test."""
 
 
 @frozen
 class Guard:
-    """``remove(patch)`` takes it away; ``test`` is a row of the catalogue, or a test's name."""
+    """``remove(patch)`` removes the guard; ``test`` is a catalogue row, or a test's name."""
 
     name: str
     test: str
@@ -71,14 +71,14 @@ _HOMES = {
 
 
 def put(where: Any, name: str, what: Any) -> Callable[[Patch], object]:
-    """Something else in its place."""
+    """Replace the attribute ``name`` of ``where`` by ``what``."""
     return lambda patch: patch(where, name, what)
 
 
 def bound(
     name: str, what: Any, where: tuple[Any, ...] = (elements, fast_elements)
 ) -> Callable[[Patch], object]:
-    """Another limit wherever it is known: in both parsers, or where else it is."""
+    """Replace a limit in every module that has it, such as both parsers."""
 
     def remove(patch: Patch) -> None:
         for module in where:
@@ -89,21 +89,21 @@ def bound(
 
 
 def nothing(*arguments: Any, **more: Any) -> None:
-    """Instead of a guard."""
+    """Replacement for a guard: do nothing."""
 
 
 def yes(*arguments: Any, **more: Any) -> bool:
-    """Instead of a question."""
+    """Replacement for a predicate: always true."""
     return True
 
 
 def same(text: Any, *more: Any) -> Any:
-    """Instead of something that changes a text."""
+    """Replacement for a sanitiser: return the text unchanged."""
     return text
 
 
 async def _no_tls(stream: Any, features: Any, options: Any) -> None:
-    """Go on in the clear."""
+    """Continue without TLS."""
 
 
 def _any_header(patch: Patch) -> None:

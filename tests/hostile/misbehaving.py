@@ -1,4 +1,4 @@
-"""Responders that do what no responder should."""
+"""Fixture: misbehaving responders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xbot import Message, respond
 
 
 class Misbehaving:
-    """One of each kind."""
+    """One misbehaving method of each kind."""
 
     @respond("sleep", effect=False)
     async def sleep(self, message: Message) -> str:

@@ -1,4 +1,4 @@
-"""``python -m tests.hostile.record``: what real servers send a bot, for the fuzzer to start from.
+"""``python -m tests.hostile.record``: record streams of real servers, the corpus of the fuzzer.
 
 Writes ``streams/NAME.xml``, one element a line, with the names of the tests in
 memory in place of the real ones. Nothing of the SASL exchange is kept.
@@ -23,7 +23,7 @@ ASKED = "asked-{}"
 
 
 def tap(path: str) -> None:
-    """In the bot's process: note all that it reads and writes, one JSON line each."""
+    """In the bot's process: log everything that it reads and writes, as JSON lines."""
     from xbot.chat.xmpp.stream.stream import Stream
 
     data_received, write = Stream.dataReceived, Stream.write
@@ -44,7 +44,7 @@ def tap(path: str) -> None:
 
 
 def record(kind: Any) -> None:
-    """Start a server, a bot and people, let them do what they do, and keep what the bot got."""
+    """Run a server, a bot and clients through a session, and record what the bot received."""
     from slixmpp.exceptions import IqError
 
     from tests.integration import daemon
@@ -101,7 +101,7 @@ def record(kind: Any) -> None:
 
 
 def elements(path: Path, room: str, server: Any) -> list[str]:
-    """The elements that the bot got, each as one line."""
+    """The elements that the bot received, each as one line."""
     from xbot.chat.xmpp.wire import ns
     from xbot.chat.xmpp.wire.elements import ElementStream
     from xbot.chat.xmpp.wire.serialize import serialize

@@ -1,4 +1,4 @@
-"""Everything that grows has a bound, and is full at it, not broken."""
+"""Tests of bounds: everything that grows has a maximum, and still works when it is full."""
 
 import gc
 import io
@@ -42,7 +42,7 @@ MESSAGE = Message("alice@example.org/x", "xbot@example.org", "x", {"type": "chat
 
 
 class Stuck:
-    """A thread whose disk does not answer."""
+    """A fake thread whose disk does not answer."""
 
     def __call__(self, function, *arguments):
         return Deferred()
@@ -190,7 +190,7 @@ class BoundTests(unittest.TestCase):
         self.assertLessEqual(len(repeats._seen), MAX_RECORDS + 1)
 
 
-#: Stanzas with something long in them, where a stanza of ours is short, and a number.
+#: Stanzas; ``{}`` stands for an overlong text with a number.
 LONG = (
     told("hi", more="<x xmlns='{}'/>"),
     told("hi", more="<x{}/>"),
@@ -256,7 +256,7 @@ class LongTests(unittest.TestCase):
             self.assertIsNone(peer.stream.problem)
 
 
-#: Stanzas that are nothing to us, each for another reason.
+#: Stanzas that the bot ignores, each for another reason.
 BAD = (
     "<message/>",
     "<message from='@@@'><body>bot: deploy</body></message>",

@@ -1,4 +1,4 @@
-"""The catalogue itself: every row has a test, and nothing else does."""
+"""Tests of the catalogue itself: every row has exactly one test."""
 
 import re
 from collections import Counter
@@ -12,18 +12,18 @@ from tests.hostile.catalogue import CATALOGUE, OUTCOMES, ROUTES, SERVERS
 from tests.integration import test_ejabberd, test_prosody
 from tests.integration.attacks import ATTACKS, ELSEWHERE
 
-#: The page that tells which rows run where, and by which tests promises are held.
+#: The page that lists where each row is tested, and which tests back which promise.
 PAGE = Path(__file__).parents[2] / "docs" / "SECURITY.md"
 
-#: "X01", and "X01-X06" for all from the one to the other.
+#: "X01", and "X01-X06" for a range of rows.
 _ROWS = re.compile(r"\b([NAXITLO])(\d\d)\b(?:-\1(\d\d)\b)?")
 
-#: Rows whose guard is not there yet.
+#: Rows whose guard is not implemented yet.
 NOT_YET: set[str] = set()
 
 
 def rows_in(text):
-    """The rows that ``text`` names."""
+    """The rows named in ``text``."""
     return {
         f"{letter}{number:02}"
         for letter, first, last in _ROWS.findall(text)
@@ -32,7 +32,7 @@ def rows_in(text):
 
 
 def tested():
-    """How many tests there are of each row."""
+    """The number of tests of each row."""
     package = Path(__file__).parent
     names = [f"tests.hostile.{path.stem}" for path in package.glob("test_*.py")]
     found, suites = Counter(), [TestLoader().loadTestsFromNames(names)]

@@ -1,4 +1,4 @@
-"""What breaks around the bot: disk, DNS, link, server, descriptors; and a whole day of it."""
+"""Fault injection: disk, DNS, link, server, file descriptors; and a simulated day of faults."""
 
 import errno
 import os
@@ -23,10 +23,10 @@ from xbot.model.jid import Jid
 from xbot.runtime.subprocesses import CannotRun, run_program
 from xbot.state import private_file
 
-#: Alice is in the first one.
+#: The rooms; alice is in the first one.
 ROOMS = (ROOM, "second@muc.example.org", "third@muc.example.org")
 
-#: Seconds from one fault to the next, and between two looks at the link.
+#: Seconds between two faults, and between two checks of the link.
 EVERY = 420.0
 STEP = 2.0
 
@@ -36,7 +36,7 @@ NO_FILES = OSError(errno.EMFILE, "Too many open files")
 
 
 class Day:
-    """A bot, a model of a server, and a link between them that faults befall."""
+    """A bot, a model of a server, and a link between them with injected faults."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)

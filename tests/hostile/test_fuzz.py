@@ -1,4 +1,4 @@
-"""Twenty thousand changed inputs, the same ones each time; ``make fuzz`` has any number."""
+"""Fuzz test: 20,000 mutated inputs from a fixed seed; ``make fuzz`` runs any number."""
 
 import os
 

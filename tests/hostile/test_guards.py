@@ -1,4 +1,4 @@
-"""Each guard is needed: without it a test fails."""
+"""Mutation tests: without any one guard, a test fails."""
 
 import unittest as standard
 

@@ -1,4 +1,4 @@
-"""I: who says what, and in whose name."""
+"""Catalogue rows I (identity): spoofed senders, nicks and addresses."""
 
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, said, told
 from xbot.chat.xmpp.wire import ns

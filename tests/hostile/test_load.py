@@ -1,4 +1,4 @@
-"""L: too much of something, and responders that misbehave."""
+"""Catalogue rows L (load): floods, and misbehaving responders."""
 
 import gc
 import os
@@ -23,12 +23,12 @@ from xbot.runtime.subprocesses import run_program
 from xbot.testing import journal
 from xbot.testing.surroundings import Around
 
-#: So many strangers write to the bot; more by the environment.
+#: Number of strangers who write to the bot; the environment can set more.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
 
 
 def misbehaving():
-    """Responders as the ini brings them in."""
+    """The misbehaving responders, loaded as from an ini."""
     settings = ResponderSettings("odd", use="tests.hostile.misbehaving:Misbehaving", timeout=30.0)
     return load_responders([settings], Around().surroundings(), bundled=False)
 

@@ -1,4 +1,4 @@
-"""A: the server, or whoever plays it, at the login."""
+"""Catalogue rows A (authentication): a hostile or impersonated server at the login."""
 
 from base64 import b64encode
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""N: the network in between, and whoever answers on it."""
+"""Catalogue rows N (network): DNS, TLS, redirects and man-in-the-middle attacks."""
 
 from OpenSSL import SSL
 from twisted.internet import ssl
@@ -32,7 +32,7 @@ COMPRESSION = (
 
 
 def redirect(host):
-    """The stream error that sends us elsewhere."""
+    """The ``see-other-host`` stream error (RFC 6120 4.9.3.19)."""
     return (
         "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>"
         f"{host}</see-other-host></stream:error>"

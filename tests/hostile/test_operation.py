@@ -1,4 +1,4 @@
-"""O: what the operator does by mistake, and what happens around the bot."""
+"""Catalogue rows O (operation): operator mistakes, leaked secrets, faults around the bot."""
 
 import contextlib
 import io
@@ -150,7 +150,7 @@ class SecretTests(LogCase):
 
 
 class Here:
-    """The journal's thread, which is this one."""
+    """A fake journal thread that runs calls in this thread."""
 
     def __call__(self, function, *arguments):
         return defer.maybeDeferred(function, *arguments)

@@ -1,4 +1,4 @@
-"""X: XML that no honest peer writes, from the server, or relayed by it."""
+"""Catalogue rows X (XML): malformed or excessive XML, from the server or relayed by it."""
 
 from tests.chat.xmpp.harness import HEADER, PROCEED, STARTTLS, features
 from tests.hostile.bot import ROOM, STAMP, HostileCase, present, said, told

@@ -1,4 +1,4 @@
-"""T: what was said when."""
+"""Catalogue rows T (time): delayed messages (XEP-0203), replays and duplicates."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ DAY = 86_400.0
 
 
 def delay(sender="", stamp=STAMP, uri=ns.DELAY):
-    """An element that says that this was said earlier."""
+    """A ``<delay/>`` element (XEP-0203)."""
     name = "delay" if uri == ns.DELAY else "x"
     written = f" from='{sender}'" if sender else ""
     return f"<{name} xmlns='{uri}'{written} stamp='{stamp}'/>"

@@ -1,4 +1,4 @@
-"""Somebody who writes what they like: an account on a bare socket, polite to nobody."""
+"""A hostile client: an account on a raw socket that can send arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.server import ACCOUNTS, Server
 
 
 class Attacker:
-    """One account's connection. ``heard`` is all that the server sent, as text."""
+    """The connection of one account. ``heard`` is everything that the server sent, as text."""
 
     def __init__(self, server: Server, name: str, resource: str = "evil") -> None:
         self.jid = f"{name}@{server.domain}"

@@ -1,4 +1,4 @@
-"""What a hostile account sends, by rows of the catalogue, and which servers pass it on.
+"""Stanzas of a hostile account, by catalogue row, and which servers relay them.
 
 Names in braces are filled in where it is sent: ``{room}``, which belongs to the attacker, called
 bob there; ``{closed}``, where nobody sees who is who; ``{jid}``, the bot's account, and ``{full}``
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from tests.hostile.catalogue import SERVERS
 
-#: No server passes it on.
+#: No server relays it.
 NOBODY = ()
 
 PROSODY, EJABBERD = SERVERS
@@ -23,7 +23,7 @@ PROSODY, EJABBERD = SERVERS
 
 @frozen
 class Attack:
-    """One thing that an account sends, and the ``servers`` that pass it on to the bot.
+    """One hostile stanza, and the ``servers`` that relay it to the bot.
 
     In what comes to the bot ``shows`` is to be found, a regular expression: where a server
     takes it out, what comes is as good as anybody's.
@@ -35,7 +35,7 @@ class Attack:
     shows: str = ""
 
 
-#: Other tests on both servers, by the class and the name that they have there.
+#: Rows tested by other tests on both servers, by class and test name.
 ELSEWHERE = {
     "N01": "Login.test_a_server_without_starttls_gets_no_password",
     "N04": "Login.test_a_certificate_for_another_domain_gets_no_password",
@@ -64,22 +64,22 @@ ELSEWHERE = {
     " RoomLife.test_becoming_members_only",
 }
 
-#: A command that everyone may give: where it runs, nothing but its form was against it.
+#: A command that everyone may use: it must be refused for its form only.
 CANARY = "<body>xbot: canary {n}</body>"
 
-#: One that bob may not give.
+#: A command that bob may not use.
 FORBIDDEN = "<body>xbot: do {n}</body>"
 
-#: The same in the name of somebody who may, inside of something.
+#: The same command, forged in the name of an allowed person, for nesting in other elements.
 FORWARDED = (
     "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='chat'"
     " from='alice@{domain}/x' to='{jid}'><body>do {n}</body></message></forwarded>"
 )
 
-#: As much as a JID may hold of what could be evaluated in a log.
+#: Format sequences that a log might evaluate, as far as a JID may contain them.
 BRACES = "{log_logger}{0}{}%s%n%(x)s"
 
-#: What would forge a line there, too.
+#: A text that also tries to forge a log line.
 ODD = (
     "a&#13;&#10;2026-01-01T00:00:00+0000 critical xbot: forged"
     f"\u2028\u0085\u202e\u2066\u009b2J{BRACES}"
@@ -93,12 +93,12 @@ _KIBIBYTE = 1024
 
 
 def said(content: str, attributes: str = "", to: str = "{room}") -> str:
-    """Said in a room."""
+    """A groupchat message."""
     return f"<message to='{to}' type='groupchat' id='{{tag}}'{attributes}>{content}</message>"
 
 
 def told(content: str, kind: str = "chat", to: str = "{jid}", attributes: str = "") -> str:
-    """Told the bot alone."""
+    """A direct message to the bot."""
     return f"<message to='{to}' type='{kind}' id='{{tag}}'{attributes}>{content}</message>"
 
 
@@ -114,7 +114,7 @@ def shown(content: str = "", to: str = "{room}/bob", kind: str = "") -> str:
 
 
 def delay(sender: str = "{domain}", stamp: str = STAMP) -> str:
-    """An element that says that this was said earlier."""
+    """A ``<delay/>`` element (XEP-0203)."""
     written = f" from='{sender}'" if sender else ""
     return f"<delay xmlns='urn:xmpp:delay'{written} stamp='{stamp}'/>"
 

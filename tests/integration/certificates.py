@@ -1,4 +1,4 @@
-"""An authority of our own, and certificates for any domain that it signs."""
+"""A test certificate authority, and server certificates signed by it."""
 
 from __future__ import annotations
 

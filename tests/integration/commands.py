@@ -1,4 +1,4 @@
-"""What the bot is told to be and to do by those whom its ini names, on a real server."""
+"""Administrative commands (join, leave) on a real server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.integration.process import DEADLINE, wait_until
 
 
 class CommandContract(Scene):
-    """Into rooms and out of them, by a word."""
+    """Join and leave rooms on command."""
 
     def test_join_and_leave(self) -> None:
         """Who may sends it into a room, for good, and out again; who may not is refused."""

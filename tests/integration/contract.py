@@ -1,4 +1,4 @@
-"""What the bot promises on every server: the tests, to be mixed in with a kind of server."""
+"""Contract tests: mix-ins with the tests that must pass on every kind of server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.leaks import forms
 from xbot.engine.dispatch.output import PAGE
 from xbot.model.markup import pages
 
-#: Seconds that the bot has to be back in its rooms once the server is.
+#: Seconds within which the bot must rejoin its rooms after the server is back.
 RETURN = 10.0
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ else:
 
 
 class Scene(Base):
-    """A server, a bot and people, and their end."""
+    """Base class: starts a server, a bot and clients, and stops them."""
 
     kind: type[Server]
     server: Server
@@ -89,7 +89,7 @@ class Scene(Base):
 
 
 class LoginContract(Scene):
-    """Who is let in, and who is trusted."""
+    """Login: authentication and TLS certificates."""
 
     def test_logs_in_with_scram_over_verified_tls(self) -> None:
         """The bot logs in by SCRAM inside TLS, and its log does not tell the password."""
@@ -195,7 +195,7 @@ class LoginContract(Scene):
 
 
 class AnswerContract(Scene):
-    """Who gets which answer, where."""
+    """Answers in rooms, in private and in direct messages."""
 
     def test_answers_in_two_rooms(self) -> None:
         """A command in either of two rooms is answered in that room."""
@@ -281,7 +281,7 @@ class AnswerContract(Scene):
 
 
 class RoomContract(Scene):
-    """Being in rooms, and what was said before."""
+    """Joining rooms, and their history."""
 
     def test_the_history_is_not_obeyed(self) -> None:
         """Twenty commands said while the bot was away are left alone; a live one is answered."""
@@ -387,7 +387,7 @@ class RoomContract(Scene):
 
 
 class StatusContract(Scene):
-    """What is told over HTTP."""
+    """The HTTP status page and metrics."""
 
     def test_ready(self) -> None:
         """Ready in its rooms, not ready without its server, and well all the time."""
@@ -429,7 +429,7 @@ class StatusContract(Scene):
 
 
 class SayContract(Scene):
-    """What a script has to say."""
+    """``xbot say``: messages from scripts."""
 
     def say(self, bot: Daemon, room: str, text: str, *more: str) -> tuple[int, str]:
         """Exit status and errors of ``xbot say``."""
@@ -473,7 +473,7 @@ class SayContract(Scene):
 
 
 class SurvivalContract(Scene):
-    """Servers that go, or fall silent."""
+    """Reconnects after servers stop or hang."""
 
     def test_returns_after_a_restart(self) -> None:
         """Both rooms have the bot again within 10 s of the server being up."""
@@ -539,7 +539,7 @@ class SurvivalContract(Scene):
 
 
 def is_running(pid: int) -> bool:
-    """Whether that process is there and no zombie."""
+    """Whether the process exists and is no zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The bot as operators run it: twistd, an ini, a password file; its log is what we see."""
+"""The daemon under test, as operators run it: twistd, an ini, a password file, a log."""
 
 from __future__ import annotations
 

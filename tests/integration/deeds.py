@@ -1,4 +1,4 @@
-"""Responders of the bot under test that leave traces: files in its working folder."""
+"""Fixture responders with side effects: they write files into the bot's working folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from twisted.internet.task import deferLater
 from xbot import Message, brain, respond, say
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 
-#: What was done, one line each.
+#: The file of side effects, one line each.
 DEEDS = Path("deeds")
 
-#: While this file is not there, ``wait`` has no answer.
+#: ``wait`` answers only once this file exists.
 GO = Path("go")
 
 

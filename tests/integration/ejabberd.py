@@ -58,7 +58,7 @@ _DIRECT_TLS = """\
 
 _REGISTER = "ejabberd_auth:try_register(<<{name}>>, <<{domain}>>, <<{password}>>)"
 
-#: Where distributions put the compiled modules.
+#: Folders in which distributions install the compiled modules.
 _LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib")
 
 

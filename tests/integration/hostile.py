@@ -1,4 +1,4 @@
-"""What real servers pass on of a hostile account's stanzas, and what becomes of it."""
+"""Contract tests: a hostile account on a real server, and what the bot makes of its stanzas."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.integration.tap import Stanza, Tap
 from tests.leaks import forms
 from xbot.logs.text import escape
 
-#: Seconds within which alice is answered when all is over.
+#: Seconds within which the bot must answer alice after the attacks.
 PROMPT = 1.0
 
-#: So much more memory may it have taken, in KiB.
+#: Maximum growth of the bot's memory, in KiB.
 GROWTH = 64 * 1024
 
-#: Seconds without a word after which two who answered each other are silent.
+#: Seconds of silence after which a loop of two bots counts as ended.
 SILENCE = 2.0
 
 _RESPONDERS = """
@@ -54,20 +54,20 @@ _KICK = (
 
 _BODY = re.compile(rb"<body>(.*?)</body>", re.DOTALL)
 
-#: A stanza error that says no more than it must.
+#: A minimal stanza error.
 _MINIMAL_ERROR = re.compile(
     rb"<iq [^<>]*><error type='[a-z]+'><[a-z-]+ xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
     rb"</error></iq>"
 )
 
-#: All that the bot asks of its server.
+#: The requests that the bot may send to its server.
 _ASKED = re.compile(
     rb"<iq [^<>]*><(query xmlns='jabber:iq:roster'|bind xmlns='[^']*-bind'|session |ping )"
 )
 
 
 class HostileContract(Scene):
-    """An account without rights, and with every freedom that a server leaves it."""
+    """Attacks by an account without rights, as far as the server relays them."""
 
     def test_a_hostile_account(self) -> None:
         """Nothing of it is obeyed, is said in the bot's name, or keeps alice waiting."""
@@ -280,7 +280,7 @@ class HostileContract(Scene):
 
 
 class Mallory:
-    """Somebody with bob's account, who owns a room, and comes back whenever they are put out."""
+    """The attacker: bob's account, owner of a room, reconnects whenever it is disconnected."""
 
     def __init__(self, server: Server, names: Mapping[str, str]) -> None:
         self._server = server
@@ -335,7 +335,7 @@ class Mallory:
 
 
 class Wire:
-    """What went over the bot's wire, and whether it was meant."""
+    """The bot's XMPP traffic, and checks that it contains nothing unintended."""
 
     def __init__(self, tap: Tap) -> None:
         self._came = tap.came()

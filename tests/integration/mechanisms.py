@@ -1,4 +1,4 @@
-"""Every way to log in that a server offers, and TLS from the first byte."""
+"""Contract tests: every SASL mechanism that a server offers, and direct TLS (XEP-0368)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.integration.contract import Scene
 from tests.integration.process import DEADLINE, say_figures, wait_until
 from tests.integration.server import Server
 
-#: What the bot speaks besides EXTERNAL, best first.
+#: The bot's SASL mechanisms besides EXTERNAL, best first.
 OURS = (
     *("SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"),
     *("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"),
@@ -30,7 +30,7 @@ _LOGGED_MECHANISM = re.compile(r"<auth [^>]*mechanism=(?:\\?['\"])([A-Z0-9-]+)")
 
 @frozen
 class Offer:
-    """What a server says inside TLS of the version ``tls``."""
+    """A server's stream features inside TLS of version ``tls``."""
 
     tls: str | None
     alpn: str | None
@@ -38,7 +38,7 @@ class Offer:
 
 
 class MechanismContract(Scene):
-    """What a server offers can be used."""
+    """The bot can log in with each mechanism that the server offers."""
 
     def test_each_mechanism_over_tls_1_3(self) -> None:
         """With ``sasl =`` each mechanism of ours that the server offers logs in over TLS 1.3."""
@@ -90,12 +90,12 @@ class MechanismContract(Scene):
 
 
 def best(offer: Offer) -> str:
-    """What the bot should choose by itself."""
+    """The mechanism that the bot should choose by default."""
     return next(name for name in OURS if name in offer.mechanisms)
 
 
 def read_offer(server: Server, *, direct: bool = False) -> Offer:
-    """What ``server`` offers over TLS, asked by a client that knows nothing else."""
+    """The SASL mechanisms that ``server`` offers over TLS, read by a minimal client."""
     context = ssl.create_default_context(cafile=str(server.ca_file))
     if direct:
         context.set_alpn_protocols(["xmpp-client"])
@@ -114,7 +114,7 @@ def read_offer(server: Server, *, direct: bool = False) -> Offer:
 
 
 def _ask(connection: socket.socket, text: str, until: str) -> str:
-    """Send ``text``; gives what came, once ``until`` is in it."""
+    """Send ``text``; return what was received, once it contains ``until``."""
     connection.sendall(text.encode())
     came = ""
     while until not in came:

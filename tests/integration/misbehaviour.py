@@ -1,4 +1,4 @@
-"""Twelve bad responders in one bot, and people who want something else of it."""
+"""Contract tests: a bot with twelve misbehaving responders still answers other commands."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tests.integration.contract import Scene, is_running
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, say_figures, wait_until
 
-#: Seconds within which the others are answered: one, and something for a busy machine.
+#: Seconds within which other commands must be answered: one, with slack for a busy machine.
 PATIENCE = 5.0
 
-#: Pings said while the twelve are at it, and seconds between them.
+#: Number of pings while the twelve are at work, and seconds between them.
 PINGS, PACE = 30, 0.1
 
 
 class MisbehaviourContract(Scene):
-    """What responders do is no matter for the stream, nor for the other responders."""
+    """Misbehaving responders affect neither the stream nor the other responders."""
 
     def test_twelve_bad_responders(self) -> None:
         """While all twelve are at it the others are answered at once, on the same stream."""

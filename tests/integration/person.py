@@ -1,4 +1,4 @@
-"""Somebody who talks to the bot: a client on slixmpp in a thread, with a blocking face."""
+"""A test client: slixmpp in a thread, with a blocking API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROOM_CONFIG = "http://jabber.org/protocol/muc#roomconfig"
 
 @frozen
 class Heard:
-    """One message, as it arrived."""
+    """One received message."""
 
     kind: str
     sender: str
@@ -34,14 +34,14 @@ class Heard:
 
 @frozen
 class Seen:
-    """One presence, as it arrived; ``kind`` is "available" where the stanza says nothing."""
+    """One received presence; ``kind`` is "available" if the stanza has no type."""
 
     kind: str
     sender: str
 
 
 class Person:
-    """One account's client. ``messages`` and ``presences`` are all that came, in order.
+    """The client of one account. ``messages`` and ``presences`` are all received, in order.
 
     What ``diagnose`` gives is told with every disappointment.
     """

@@ -1,4 +1,4 @@
-"""A process with its output in a file, and waiting with a deadline instead of sleeping."""
+"""Child processes with their output in a file, and polling with a deadline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: Seconds for anything that a busy machine may be slow at.
+#: Default deadline in seconds, with slack for a busy machine.
 DEADLINE = 30.0
 
-#: Seconds between two looks at a condition.
+#: Polling interval in seconds.
 POLL = 0.02
 
 
@@ -30,7 +30,7 @@ def _die_with_us() -> None:
 
 
 def wait_until(condition: Callable[[], object], what: Callable[[], str], within: float) -> float:
-    """Poll ``condition`` until it is true; gives the seconds it took, or fails telling ``what``."""
+    """Poll ``condition`` until it is true; returns the seconds it took, or fails with ``what``."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > within:
@@ -99,13 +99,13 @@ class Process:
 
 
 def say_figures(text: str) -> None:
-    """One line for whoever runs the tests."""
+    """Print one line for the person who runs the tests."""
     sys.stdout.write(f"\n{text}\n")
     sys.stdout.flush()
 
 
 def read(path: Path) -> str:
-    """The text of a file that may not be there yet."""
+    """The text of a file; empty if it does not exist yet."""
     try:
         return path.read_text("utf-8", "replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Prosody 0.12, with accounts in its internal storage."""
+"""A Prosody 0.12 server under test, with accounts in its internal storage."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _ROUNDS = 10000
 
 
 class Prosody(Server):
-    """A Prosody. It writes what it receives into its log: that is where tests see logins."""
+    """A Prosody server. Its log has everything it receives, so tests can see logins there."""
 
     name = "Prosody"
     program = "prosody"
@@ -174,7 +174,7 @@ class Prosody(Server):
 
 
 def _account(password: str) -> str:
-    """What Prosody stores for SCRAM-SHA-1 (RFC 5802, section 3), instead of the password."""
+    """The account file with SCRAM-SHA-1 keys (RFC 5802, section 3) instead of the password."""
     salt = secrets.token_hex(16)
     salted = hashlib.pbkdf2_hmac("sha1", password.encode(), salt.encode(), _ROUNDS)
     client_key = hmac.digest(salted, b"Client Key", "sha1")
@@ -187,5 +187,5 @@ def _account(password: str) -> str:
 
 
 def _file_name(name: str) -> str:
-    """How Prosody names a file after a host or an account."""
+    """The file name that Prosody derives from the name of a host or an account."""
     return re.sub(r"[^A-Za-z0-9]", lambda found: f"%{ord(found[0]):02x}", name)

@@ -1,4 +1,4 @@
-"""A network that fails when told to: a TCP proxy on the loopback address, in a thread."""
+"""Fault-injecting TCP proxy on the loopback address, in a thread."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tests.integration.process import DEADLINE
 
 _CHUNK = 4096
 
-#: SO_LINGER for no time at all: to close is to reset.
+#: SO_LINGER with time-out 0: close() sends a reset.
 _RESET = struct.pack("ii", 1, 0)
 
 
 @frozen
 class Cut:
-    """When a connection ends: after so many ``seconds``, and then so many more ``octets``.
+    """When to cut a connection: after ``seconds``, and then after ``octets`` more octets.
 
-    The octets count in both directions. With ``is_half_open`` only the client
-    is told; the server's side stays open, and nothing comes from it any more.
+    The octets count in both directions. With ``is_half_open`` only the client's side
+    is closed; the server's side stays open, and nothing is forwarded from it.
     """
 
     seconds: float = 0.0
@@ -35,7 +35,7 @@ class Cut:
 
 
 def random_cut(chance: random.Random) -> Cut:
-    """A cut in the middle of a login, between two stanzas, or in the middle of one."""
+    """A random cut: in the middle of a login, between two stanzas, or inside one."""
     is_half_open = chance.random() < 0.25
     if chance.random() < 0.2:
         # TLS, SASL and the resumption are some 6,000 octets.
@@ -45,7 +45,7 @@ def random_cut(chance: random.Random) -> Cut:
 
 
 class Proxy:
-    """Passes on what comes to ``port`` to ``target`` on the loopback address.
+    """Forwards connections from ``port`` to ``target`` on the loopback address.
 
     ``cuts`` counts the connections that were reset. Its methods may be called
     from any thread but its own.
@@ -190,7 +190,7 @@ class Proxy:
 
 
 class _Link:
-    """One connection to the proxy and the one that it made for it."""
+    """A pair of connections: the client's, and the proxy's to the target."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Nothing lost and nothing done twice, whatever is cut, killed or restarted.
+"""Contract tests: no command is lost or run twice under outages, cuts, kills and restarts.
 
 ``XBOT_CUTS`` (200) and ``XBOT_KILLS`` (50) say how often. Each of the long tests ends
 with one line of figures on standard output. ``XBOT_SEED`` repeats its chances, though
@@ -30,7 +30,7 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, say_figures, wait_until
 from tests.integration.proxy import Cut, Proxy, random_cut
 
-#: So many bots share the cuts: each waits a second before it connects again.
+#: Number of bots that share the cuts; each waits a second before it reconnects.
 BOTS = 4
 
 #: Seconds between two commands in one room.
@@ -49,7 +49,7 @@ def _responder(name: str) -> str:
 
 
 class ProxyScene(Scene):
-    """A bot behind a network that fails when told to, and alice, who has none in between."""
+    """A bot behind a fault-injecting proxy, and alice, connected directly."""
 
     def proxy(self) -> Proxy:
         """A network to the server."""
@@ -91,7 +91,7 @@ class ProxyScene(Scene):
 
 
 class OutageContract(ProxyScene):
-    """One failure at a time."""
+    """Single outages."""
 
     def test_a_resumption_is_invisible(self) -> None:
         """A cut shows nobody a leave or a join, and what was said meanwhile is answered after."""
@@ -189,7 +189,7 @@ class OutageContract(ProxyScene):
 
 
 class CutContract(ProxyScene):
-    """The network fails all the time."""
+    """Continuous random cuts of the network."""
 
     def test_random_cuts(self) -> None:
         """Of a stream of commands each runs once and is answered once, in order, in spite of cuts.
@@ -253,7 +253,7 @@ class CutContract(ProxyScene):
 
 
 class KillContract(ProxyScene):
-    """The process ends without a word, again and again."""
+    """The bot's process is killed (SIGKILL) repeatedly."""
 
     def ask(self, person: Person, room: str, text: str, answer: str) -> None:
         """Say ``text`` until it is answered: who is out for a moment does not hear it."""
@@ -350,7 +350,7 @@ class KillContract(ProxyScene):
 
 @frozen
 class JournalLine:
-    """What the journal says of one command; ``command`` is the number in it."""
+    """The journal entry of one command; ``command`` is the command's number."""
 
     command: int
     outcome: str | None
@@ -362,7 +362,7 @@ class JournalLine:
 
 
 def journal_of(bot: Daemon) -> list[JournalLine]:
-    """The journal, as it stands in the bot's state folder."""
+    """The entries of the journal in the bot's state folder."""
     path = bot.folder / "state" / "journal.sqlite"
     with contextlib.closing(
         sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=DEADLINE)
@@ -375,12 +375,12 @@ def journal_of(bot: Daemon) -> list[JournalLine]:
 
 
 def deeds_of(bot: Daemon) -> list[str]:
-    """What its responders noted, in order."""
+    """The side effects of the bot's responders, in order."""
     return read(Path(bot.folder) / DEEDS).splitlines()
 
 
 def done_in(person: Person, room: str) -> list[int]:
-    """The numbers of what was answered in ``room``, in the order in which ``person`` heard it."""
+    """The numbers of the commands answered in ``room``, in the order ``person`` received them."""
     return [
         int(heard.body.removeprefix("done "))
         for heard in list(person.messages)
@@ -389,7 +389,7 @@ def done_in(person: Person, room: str) -> list[int]:
 
 
 def reported_in(person: Person, room: str) -> tuple[list[int], int]:
-    """The numbers of what was reported as interrupted in ``room``, and how many more it were."""
+    """The numbers of the commands reported as interrupted in ``room``, and the count of others."""
     bodies = [heard.body for heard in list(person.messages) if heard.sender == f"{room}/xbot"]
     named = [_REPORT.fullmatch(body) for body in bodies]
     more = [_MORE.fullmatch(body) for body in bodies]
@@ -400,15 +400,15 @@ def reported_in(person: Person, room: str) -> tuple[list[int], int]:
 
 
 def lost(numbers: list[int], count: int) -> list[int]:
-    """Which of the first ``count`` are not there."""
+    """The numbers below ``count`` that are missing."""
     return sorted(set(range(count)) - set(numbers))
 
 
 def twice(numbers: list[int]) -> list[int]:
-    """Which are there more than once."""
+    """The numbers that occur more than once."""
     return sorted(number for number, times in Counter(numbers).items() if times > 1)
 
 
 def new_seed() -> int:
-    """What chance begins with: told with the figures, and taken from ``XBOT_SEED``."""
+    """The random seed: from ``XBOT_SEED`` if set; printed with the figures."""
     return int(os.environ.get("XBOT_SEED") or random.SystemRandom().randrange(2**32))

@@ -1,4 +1,4 @@
-"""SIGHUP, invitations and subscriptions, on a real server."""
+"""Contract tests: reload (SIGHUP), invitations and subscriptions on a real server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
 from tests.integration.process import DEADLINE, wait_until
 
-#: Seconds between two messages of the traffic, and messages between two reloads.
+#: Seconds between two messages, and number of messages between two reloads.
 PACE, STEP = 0.02, 20
 
 
 def rewrite(bot: Daemon, old: str, new: str) -> None:
-    """Put ``new`` into the bot's ini where ``old`` stands."""
+    """Replace ``old`` by ``new`` in the bot's ini."""
     text = bot.ini.read_text()
     assert text.count(old) == 1, text
     bot.ini.write_text(text.replace(old, new))
 
 
 def reload(bot: Daemon, told: str) -> int:
-    """Send SIGHUP; returns once the bot ``told`` what came of it, with where its log was before."""
+    """Send SIGHUP, and wait for ``told`` in the log; returns the log's position before."""
     since = bot.now()
     bot.process.signal(signal.SIGHUP)
     bot.await_log(told, since)
@@ -29,7 +29,7 @@ def reload(bot: Daemon, told: str) -> int:
 
 
 class ReloadContract(Scene):
-    """The ini changes while the bot runs."""
+    """Reloads of a changed ini while the bot runs."""
 
     def test_rooms_come_and_go_under_traffic(self) -> None:
         """Of 200 messages during ten reloads each is answered once, on one connection."""
@@ -91,7 +91,7 @@ class ReloadContract(Scene):
 
 
 class InvitationContract(Scene):
-    """Who may lead the bot where, and see it."""
+    """Invitations to rooms, and presence subscriptions."""
 
     def test_invitations(self) -> None:
         """Only who is named is followed, by either way; a restart leads back, the ini away."""

@@ -1,4 +1,4 @@
-"""A room's life on a real server: put out, kept out, called otherwise, lost and found."""
+"""Contract tests: rooms on a real server (kicks, bans, nick changes, lost and rejoined rooms)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from xbot.model.jid import Jid
 _ADMIN = "http://jabber.org/protocol/muc#admin"
 _OWNER = "http://jabber.org/protocol/muc#owner"
 
-#: Occupants of one room.
+#: Number of occupants of a crowded room.
 CROWD = 2000
 
-#: Rooms of one bot, and the seconds in which it is in all of them.
+#: Number of rooms of one bot, and the seconds within which it has joined them all.
 ROOMS, ROOMS_WITHIN = 1000, 60.0
 
 
 class Listener(Scene):
-    """How to see that the bot is in a room."""
+    """Helpers that check whether the bot is in a room."""
 
     def check_answers(
         self, person: Person, room: str, nick: str = "xbot", called: str = ""
@@ -44,7 +44,7 @@ class Listener(Scene):
 
 
 class RoomLifeContract(Listener):
-    """What the room, and those who run it, do to the bot."""
+    """Kicks, bans and other actions of the room and its admins."""
 
     def scene(self, **settings: str) -> tuple[str, Person, Daemon]:
         """A room, alice who owns it, and a bot that listens there."""
@@ -245,7 +245,7 @@ class RoomLifeContract(Listener):
 
 
 class GivenNickContract(Listener):
-    """Where the service says what the bot is called: on servers that can."""
+    """Nicks assigned by the service, on servers that support it."""
 
     def test_a_nick_that_the_service_gives(self) -> None:
         """Called otherwise than it asked, the bot answers to that, and asks once where it might."""
@@ -269,7 +269,7 @@ class GivenNickContract(Listener):
 
 
 class ManyRoomsContract(Scene):
-    """As many rooms as one bot is meant for."""
+    """The maximum number of rooms that one bot is designed for."""
 
     def test_a_crowd(self) -> None:
         """Of two thousand occupants the bot knows each, and who leaves or is renamed."""

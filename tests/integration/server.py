@@ -1,4 +1,4 @@
-"""What every real server under test can do: the contract that the tests rely on."""
+"""Base class of the real servers under test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.process import DEADLINE, Process, read, wait_until
 
 DOMAIN = "xbot.test"
 
-#: Who has an account: the local part and the password.
+#: The accounts: local part and password.
 ACCOUNTS = {"xbot": "correct horse; battery = %staple", "alice": "alice's", "bob": "bob's"}
 
 
@@ -178,7 +178,7 @@ class Server:
 
 
 def free_port() -> int:
-    """A loopback port on which nobody listens at this moment."""
+    """A free port on the loopback address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -189,7 +189,7 @@ _shared: dict[type[Server], Server] = {}
 
 
 def shared(kind: type[Server]) -> Server:
-    """The one server of this kind that the tests share, running.
+    """The running server of this kind, shared by all tests.
 
     Not in ``setUpClass``: trial does not call it.
     """

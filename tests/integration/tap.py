@@ -1,4 +1,4 @@
-"""A tap on the bot's wire: it ends the TLS of both sides, passes all on, and keeps it."""
+"""Recording TLS proxy: terminates TLS on both sides, and records the XMPP traffic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHUNK = 65_536
 
 @frozen
 class Stanza:
-    """One child of a stream's root: its name, its attributes, and all of it as it was written."""
+    """One child of a stream's root: name, attributes, and its raw text."""
 
     name: str
     attributes: dict[str, str]
@@ -28,7 +28,7 @@ class Stanza:
 
 
 class Tap:
-    """Between a bot that connects to ``port`` by direct TLS and such a port of ``server``.
+    """A proxy between a bot that connects to ``port`` by direct TLS and ``server``.
 
     The bot has to be content with the server's certificate on its own: no channel
     binding. Each connection's bytes are kept in both directions, in order.
@@ -117,7 +117,7 @@ class Tap:
 
 
 def parse(data: bytes, *, cut: bool = False) -> list[Stanza]:
-    """The stanzas of one connection, on which a stream may follow another.
+    """The stanzas of one connection, which may have several streams in turn.
 
     What is unfinished at the end counts where they may be ``cut``.
 

@@ -1,4 +1,4 @@
-"""The status page in a real browser: Debian's chromium, without a screen."""
+"""Tests of the status page in a real browser: Debian's headless chromium."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.process import DEADLINE, Process, wait_until
 from tests.integration.server import free_port
 from tests.web.scene import EVIL
 
-#: Seconds that a browser may need on a busy machine.
+#: Time-out in seconds for the browser on a busy machine.
 PATIENCE = 120
 
 _QUIET = (

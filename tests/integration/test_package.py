@@ -1,4 +1,4 @@
-"""The package as people install it: from a wheel, in an environment of its own."""
+"""Tests of the package installed from a wheel into a virtual environment of its own."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is posted is said in a room, whatever is killed in between."""
+"""Contract tests: a webhook post is said in a room, also when the bot is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "canary-of-the-webhook"
 
 
 class WebhookContract(Scene):
-    """A bot with two webhooks, and those who post."""
+    """A bot with two webhooks, and HTTP clients that post."""
 
     def start(self, room: str, server: Server | None = None) -> Daemon:
         """The bot, in ``room``."""

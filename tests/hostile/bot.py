@@ -100,7 +100,7 @@ class Tap:
         peer.transport.write = tapped
 
     def text(self, *, encrypted: bool) -> str:
-        """What was written in the clear, or over TLS."""
+        """Everything written without TLS, or over TLS."""
         return b"".join(
             data for is_encrypted, data in self.pieces if is_encrypted == encrypted
         ).decode()
@@ -184,7 +184,7 @@ class Bot:
         )
 
     def have_only(self, *responders: Responder) -> None:
-        """These alone answer from now on."""
+        """Replace the responders."""
         self.dispatcher.change(responders, name="bot", prefix="", rooms={})
 
     def _send(self, message: Any) -> None:
@@ -199,17 +199,17 @@ class Bot:
 
     @property
     def state(self) -> State:
-        """Where the connection is."""
+        """The state of the connection."""
         return self.adapter.connection.status.state
 
     def accept(self) -> Peer:
-        """The connection that was tried last is there; it is tapped."""
+        """Accept the latest connection attempt, and tap it."""
         peer = self.endpoint.accept()
         self.taps.append(Tap(peer))
         return peer
 
     def await_try(self) -> Peer:
-        """Time passes until the bot tries again, and is let in."""
+        """Advance the clock until the bot reconnects, and accept it."""
         for _ in range(1000):
             if not self.endpoint.attempts[-1].called:
                 return self.accept()
@@ -217,7 +217,7 @@ class Bot:
         raise AssertionError(f"no other try: {self.adapter.connection.status}")
 
     def log_in(self, peer: Peer, *, managed: bool = False) -> None:
-        """The server lets it in, and tells it that its roster is empty."""
+        """Let the bot log in, with an empty roster."""
         peer.authenticate()
         peer.feed(features(BIND + (SM if managed else "")))
         peer.bind(str(JID))
@@ -227,7 +227,7 @@ class Bot:
         peer.feed(f"<iq type='result' id='{roster['id']}'/>")
 
     def enter(self, peer: Peer) -> None:
-        """The room lets it in. Alice is there, as a member whom we know by name."""
+        """Let the bot join the room, with alice in it, a member with a visible JID."""
         peer.feed(
             present("alice", "role='participant' affiliation='member' jid='alice@example.org/x'")
             + present(NICK, "role='participant' affiliation='none'", "110")
@@ -236,21 +236,21 @@ class Bot:
         peer.sent()
 
     def online(self, *, managed: bool = False) -> Peer:
-        """Logged in, in the room, with nothing unread."""
+        """A peer of a bot that is logged in and in the room, with nothing unread."""
         peer = self.await_try()
         self.log_in(peer, managed=managed)
         self.enter(peer)
         return peer
 
     def clear_denials(self) -> None:
-        """A minute later, as far as denials go."""
+        """Reset the cooldown of denials, as after a minute."""
         self.dispatcher._denials._last.clear()
 
     # What it did.
 
     @property
     def counted(self) -> int:
-        """How many things were dropped and counted, by all who count."""
+        """The sum of all counters of dropped things."""
         adapter = self.adapter
         stream = adapter.connection.stream
         counters = (
@@ -265,7 +265,7 @@ class Bot:
         return sum(counts) + by_stream + adapter.rooms.dropped
 
     def wire_problems(self) -> list[str]:
-        """What is wrong with what it wrote, on all connections: nothing may be."""
+        """The mistakes in its output on all connections; must be empty."""
         return [problem for tap in self.taps for problem in self._problems(tap)]
 
     def _problems(self, tap: Tap) -> list[str]:
@@ -289,13 +289,13 @@ class Bot:
                     continue
                 tap.stanzas += 1
                 if not self._is_meant(element):
-                    problems.append(f"nobody meant: {element.toXml()[:500]}")
+                    problems.append(f"unintended: {element.toXml()[:500]}")
                 if any(secret in element.toXml() for secret in secrets()):
                     problems.append(f"a secret: {element.toXml()}")
         return problems
 
     def _is_meant(self, element: domish.Element) -> bool:
-        """Whether it is one of the few things that the bot says by itself, or an answer."""
+        """Whether the element is an answer, or one that the bot sends on its own."""
         got = shape(element)
         attributes = dict(element.attributes)
         if element.uri == "urn:xmpp:sm:3":
@@ -377,7 +377,7 @@ class HostileCase(unittest.TestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def bot(self, **more: Any) -> Bot:
-        """A bot that connects."""
+        """Make a bot that connects."""
         bot = Bot(**more)
         self.bots.append(bot)
         return bot
@@ -385,7 +385,7 @@ class HostileCase(unittest.TestCase):
     # What was seen.
 
     def closes(self, bot: Bot, peer: Peer, reason: str = "", *, credentials: bool = True) -> None:
-        """The stream was closed for ``reason``, nothing ran, and the next try waits."""
+        """Assert: the stream was closed for ``reason``, nothing ran, and the reconnect waits."""
         self.outcomes.add("C")
         self.assertIsNotNone(peer.stream.problem, "the stream goes on")
         self.assertIn(reason, str(peer.stream.problem))
@@ -402,7 +402,7 @@ class HostileCase(unittest.TestCase):
         self.assertGreaterEqual(bot.adapter.connection.status.next_try, bot.clock.seconds())
 
     def drops(self, bot: Bot, peer: Peer, xml: str, times: int = 1) -> None:
-        """Nothing comes of ``xml`` but that it is counted; what is said next is obeyed."""
+        """Assert: ``xml`` is dropped and counted, and the next command still runs."""
         self.outcomes.add("D")
         before, runs = bot.counted, len(bot.runs)
         peer.feed(xml)
@@ -412,7 +412,7 @@ class HostileCase(unittest.TestCase):
         self.is_well(bot, peer)
 
     def errs(self, bot: Bot, peer: Peer, xml: str) -> None:
-        """The one answer to ``xml`` is a minimal error."""
+        """Assert: the only answer to ``xml`` is a minimal error."""
         self.outcomes.add("E")
         runs = len(bot.runs)
         peer.feed(xml)
@@ -425,7 +425,7 @@ class HostileCase(unittest.TestCase):
         self.is_well(bot, peer)
 
     def refuses(self, bot: Bot, peer: Peer, xml: str) -> None:
-        """The command in ``xml`` does not run; who said it is told, and the journal keeps it."""
+        """Assert: the command in ``xml`` does not run, with a reply and a journal entry."""
         self.outcomes.add("K")
         bot.clear_denials()
         runs, denied, entries = (
@@ -443,19 +443,19 @@ class HostileCase(unittest.TestCase):
         self.is_well(bot, peer)
 
     def goes_on(self, bot: Bot, peer: Peer) -> None:
-        """All is as usual."""
+        """Assert: the bot goes on working."""
         self.outcomes.add("O")
         self.is_well(bot, peer)
 
     def exits(self, bot: Bot) -> None:
-        """The bot says that only a person can help, once, and tries no more."""
+        """Assert: the bot gives up, once, and does not reconnect."""
         self.outcomes.add("X")
         self.assertEqual(len(bot.gave_up), 1)
         self.assertIs(bot.state, State.FAILED)
         self.assertEqual(bot.clock.getDelayedCalls(), [])
 
     def is_well(self, bot: Bot, peer: Peer) -> None:
-        """What alice says now is obeyed, once, and answered."""
+        """Assert: a command of alice runs once, and is answered."""
         peer.sent()
         before = len(bot.runs)
         peer.feed(told("deploy"))

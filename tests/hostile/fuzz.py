@@ -120,7 +120,7 @@ class Fuzzer:
         self._failures: list[Any] = []
 
     def run(self, count: int, deadline: float | None = None) -> None:
-        """Try so many inputs.
+        """Try a number of inputs.
 
         :raises Failed: with what the bot did, and what made it.
         """
@@ -139,7 +139,7 @@ class Fuzzer:
             self._failures.append(failure)
 
     def _live(self, last: int) -> None:
-        """One bot, until its stream ends."""
+        """Feed one bot until its stream ends."""
         self.lives += 1
         bot = Bot(settings=SETTINGS)
         peer = bot.accept()
@@ -191,7 +191,7 @@ class Fuzzer:
             raise Failed(f"{len(bot.clock.getDelayedCalls())} delayed calls")
 
     def _end(self, bot: Bot, peer: Peer) -> None:
-        """Whatever was said, it can stop, and nothing of it is left."""
+        """Stop the bot, and check that it leaves nothing behind."""
         if peer.stream.problem is not None and not peer.transport.disconnecting:
             raise Failed("a problem, and the connection is open")
         peer.lose()
@@ -207,7 +207,7 @@ class Fuzzer:
     # Inputs.
 
     def _login(self, bot: Bot, peer: Peer) -> bytes:
-        """A login in which one thing that the server says is changed."""
+        """A login with one mutated element of the server."""
         parts = [features(STARTTLS), "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"]
         parts += [
             features(mechanisms("SCRAM-SHA-1", "PLAIN")),
@@ -243,7 +243,7 @@ class Fuzzer:
             data = serialize(element, ns.CLIENT)
         except Unserializable:
             return b"<message/>"
-        # Our own questions have ids that nobody can guess; a server knows them.
+        # The bot's requests have unguessable ids; a server knows them.
         if b"asked-" in data:
             pending = list(bot.adapter.iq._pending) or ["none"]
             data = re.sub(b"asked-[0-9]+", self.random.choice(pending).encode(), data)
@@ -255,7 +255,7 @@ class Fuzzer:
         return data
 
     def _bytes(self, data: bytes) -> bytes:
-        """Bytes with a change that knows nothing of XML."""
+        """Mutate the bytes, regardless of XML."""
         at = self.random.randrange(len(data) + 1)
         to = min(len(data), at + self.random.choice((1, 2, 8, 64)))
         kind = self.random.randrange(6)
@@ -273,7 +273,7 @@ class Fuzzer:
         return data[:at] + other[self.random.randrange(len(other)) :]
 
     def _change(self, root: domish.Element) -> None:
-        """One change somewhere in the tree."""
+        """Mutate one place of the tree."""
         chance = self.random
         nodes = [root]
         for node in nodes:

@@ -60,7 +60,7 @@ class FuzzTests(unittest.TestCase):
             return reply
 
         self.patch(iq, "error_reply", echo)
-        self.assert_found("on the wire: nobody meant")
+        self.assert_found("on the wire: unintended")
 
     def test_finds_what_is_left(self):
         """So is a timer that nobody stops."""

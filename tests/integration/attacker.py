@@ -40,7 +40,7 @@ class Attacker:
         self.write("<presence/>")
 
     def write(self, text: str | bytes) -> None:
-        """Send this as it is."""
+        """Send raw text."""
         self._socket.settimeout(DEADLINE)
         self._socket.sendall(text if isinstance(text, bytes) else text.encode())
 
@@ -72,7 +72,7 @@ class Attacker:
         self.read(f"<message[^>]* from='{there}['/][^>]*>(?:(?!</message>).)*<subject")
 
     def close(self) -> None:
-        """Be gone, without a word."""
+        """Close the connection without ending the stream."""
         self._socket.close()
 
     def _open(self) -> None:

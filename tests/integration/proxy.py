@@ -76,7 +76,7 @@ class Proxy:
         self._do(cut())
 
     def accept(self) -> None:
-        """Refuse nobody any more."""
+        """Accept connections again."""
 
         async def accept() -> None:
             self._refuses = False
@@ -94,7 +94,7 @@ class Proxy:
         self._do(follow())
 
     def hold(self) -> None:
-        """Keep all that comes, in both directions, until :meth:`release`."""
+        """Hold all data back, in both directions, until :meth:`release`."""
 
         async def hold() -> None:
             self._flows.clear()
@@ -102,7 +102,7 @@ class Proxy:
         self._do(hold())
 
     def release(self) -> None:
-        """Pass on what was held, and what comes."""
+        """Forward the held data, and new data as it comes."""
 
         async def release() -> None:
             self._flows.set()
@@ -213,7 +213,7 @@ class _Link:
             self._timer = loop.call_later(cut.seconds, self._got_due, cut)
 
     def pass_on(self, data: bytes) -> bytes:
-        """What of ``data`` comes through."""
+        """The part of ``data`` that is forwarded."""
         if self._due is None or self.ended.done():
             return b"" if self.ended.done() else data
         passed, self._left = data[: self._left], self._left - len(data)

@@ -95,7 +95,7 @@ class Server:
             return False
 
     def forget_room(self, room: str) -> None:
-        """Make the room service forget who is in ``room``, and tell nobody."""
+        """Make the room service forget the occupants of ``room``, without telling them."""
         raise NotImplementedError
 
     def crowd_room(self, room: str, count: int) -> None:
@@ -114,7 +114,7 @@ class Server:
         raise NotImplementedError
 
     def delete_account(self, name: str) -> None:
-        """Have that account no more."""
+        """Delete that account."""
         raise NotImplementedError
 
     def restart_rooms(self) -> None:

@@ -48,7 +48,7 @@ def required(tree: Node) -> frozenset[str] | None:
 
 
 class _Known(NamedTuple):
-    """What is known of every match of a node.
+    """Literals known of every match of a node.
 
     ``texts``: it is one of these. ``starts``: it begins with one of these. ``held``:
     it contains one of these. None: unknown.

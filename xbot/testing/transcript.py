@@ -177,7 +177,7 @@ class _Reader:
         blanks = len(line) - len(line.lstrip(" "))
         more = "\n" + line[min(blanks, self.indent) :].rstrip()
         if not self.goes_on:
-            self.blame(number, "is indented, and nothing stands above that it goes on with")
+            self.blame(number, "is indented, but there is no text above that it continues")
         elif self.goes_on == "said":
             self.steps[-1] = evolve(self.steps[-1], text=self.steps[-1].text + more)
         else:

@@ -69,14 +69,14 @@ class ExplainTests(unittest.TestCase):
         """Each that does not answer is told with its reason."""
         bot = Bot([Shop, late])
         told = reasons(bot, "buy tea")
-        self.assertEqual(told["buy"], "it fits, but another one is asked before it")
+        self.assertEqual(told["buy"], "it fits, but another command comes before it")
         self.assertEqual(told["ping"], r"its pattern does not fit: (?P<word>ping)")
         self.assertEqual(told["shop"], "its pattern is not found: coffee")
         told = reasons(bot, "xbot: coffee", room=ROOM)
-        self.assertEqual(told[""], "it answers only what nothing else answers to")
+        self.assertEqual(told[""], "it is a fallback, and another responder answers")
         told = reasons(bot, "coffee", room=ROOM)
         self.assertEqual(told["ping"], "it is a command, and nothing was said to the bot")
-        self.assertEqual(told[""], "it answers what is said to the bot alone")
+        self.assertEqual(told[""], "it answers only what is said to the bot")
 
     def test_several_patterns_of_one(self) -> None:
         """Of one responder the first pattern that fits answers, and the others say so."""

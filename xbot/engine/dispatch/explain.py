@@ -191,8 +191,8 @@ def _why_not_chosen(
 ) -> str:
     if route.pattern is None:
         if addressed is None:
-            return "it answers what is said to the bot alone"
-        return "it answers only what nothing else answers to"
+            return "it answers only what is said to the bot"
+        return "it is a fallback, and another responder answers"
     is_command = route.kind == "match"
     if is_command and addressed is None:
         return "it is a command, and nothing was said to the bot"
@@ -203,7 +203,7 @@ def _why_not_chosen(
     if is_chosen_too:
         return "another pattern of it comes first"
     if any(each.kind == "match" for each in chosen):
-        return "it fits, but another one is asked before it"
+        return "it fits, but another command comes before it"
     return "it fits, but is not asked"
 
 

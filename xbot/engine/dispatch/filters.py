@@ -32,7 +32,7 @@ def may_have_effects(message: Message) -> bool:
     """Whether ``message`` may start a run with side effects.
 
     RFC 6121 5.2.2: a message of type ``normal``, or of none, stands outside any
-    conversation. People's clients say ``chat``; what is left are notices of
+    conversation. People's clients send ``chat``; ``normal`` ones are notices of
     servers and programs, which may quote anything.
     """
     return message.payload.get("type") != "normal"

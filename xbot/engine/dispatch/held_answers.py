@@ -26,7 +26,7 @@ class HeldAnswers:
     ) -> None:
         self._say = say
         self._saved = saved
-        self._waiting: deque[_Unsaid] = deque()
+        self._waiting: deque[_Held] = deque()
         self._emptied: list[Deferred[None]] = []
         self._has_warned = False
 
@@ -36,9 +36,9 @@ class HeldAnswers:
         if saved is None and not self._waiting:
             self._say(message)
             return
-        unsaid = _Unsaid(message)
-        self._waiting.append(unsaid)
-        (succeed("") if saved is None else saved).addCallback(self._got_saved, unsaid)
+        held = _Held(message)
+        self._waiting.append(held)
+        (succeed("") if saved is None else saved).addCallback(self._got_saved, held)
 
     @property
     def is_empty(self) -> bool:
@@ -53,9 +53,9 @@ class HeldAnswers:
         self._emptied.append(emptied)
         return emptied
 
-    def _got_saved(self, problem: str, unsaid: _Unsaid) -> None:
-        unsaid.is_safe = True
-        unsaid.has_problem = bool(problem)
+    def _got_saved(self, problem: str, held: _Held) -> None:
+        held.is_safe = True
+        held.has_problem = bool(problem)
         while self._waiting and self._waiting[0].is_safe:
             first = self._waiting.popleft()
             self._say(first.message)
@@ -69,7 +69,7 @@ class HeldAnswers:
 
 
 @define(eq=False, repr=False)
-class _Unsaid:
+class _Held:
     message: Message
     is_safe: bool = False
     has_problem: bool = False

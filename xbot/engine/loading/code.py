@@ -75,7 +75,7 @@ def _assembled(
     lives = [_bind_lifecycle(target, surroundings, scope) for target in targets]
     if patterns_of(settings) and len(targets) > 1:
         option = "match" if settings.match else "hear"
-        raise Mistakes((option, "its functions say what they answer to"))
+        raise Mistakes((option, "its functions have patterns of their own (decorators)"))
     declared = []
     for target, own, has_lifecycle in zip(targets, values, lives, strict=True):
         takes = own if inspect.isroutine(target) else {}
@@ -97,7 +97,7 @@ def _declared(
     found = list(declared_by(target))
     if patterns and [function for function, _ in found if function is not target]:
         option = "match" if settings.match else "hear"
-        raise Mistakes((option, "its methods say what they answer to"))
+        raise Mistakes((option, "its methods have patterns of their own (decorators)"))
     if patterns:
         effect = any(each.effect for _, declared in found for each in declared) or not found
         first = found[0][1][0] if found else given[0]
@@ -107,7 +107,7 @@ def _declared(
             raise Mistakes(("use", f"{_shown(settings)} cannot be called"))
         found = [(target, given)]
     elif not found and not callable(target) and not has_lifecycle:
-        what = "cannot be called, nor has it methods that answer"
+        what = "cannot be called, and has no decorated methods"
         raise Mistakes(("use", f"{_shown(settings)} {what}"))
     declared = []
     for function, several in found:

@@ -241,12 +241,12 @@ GUARDS = (
     ),
     Guard(
         "we ask for the name ourselves",
-        "chat.xmpp.test_peer.LoginTests.test_no_byte",
+        "chat.xmpp.security.test_peer.LoginTests.test_no_byte",
         put(tls, "_check_name", nothing),
     ),
     Guard(
         "no byte before the handshake's end",
-        "chat.xmpp.test_peer.WaitTests.test_silence",
+        "chat.xmpp.security.test_peer.WaitTests.test_silence",
         put(stream.Stream, "handshake", _succeeds),
     ),
     Guard(
@@ -256,7 +256,7 @@ GUARDS = (
     ),
     Guard(
         "what a presence told that nobody could read",
-        "chat.xmpp.test_lost_presence.LostPresenceTests.test_not_read",
+        "chat.xmpp.rooms.test_lost_presence.LostPresenceTests.test_not_read",
         put(rooms.Rooms, "got_lost", nothing),
     ),
     Guard("nothing behind <proceed/>", "N10", put(elements.ElementStream, "supersede", nothing)),

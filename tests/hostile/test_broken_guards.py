@@ -31,6 +31,7 @@ from xbot.engine.dispatch.limits import Limits
 from xbot.model import access
 from xbot.model.people import People
 from xbot.testing.journal import MemoryJournal
+from xbot.web.posting import PostRequest
 from xbot.web.server import HttpServer
 from xbot.webhooks import door, proof
 
@@ -210,7 +211,7 @@ class PostTests(BrokenCase, DoorCase):
         for where, name in ((door, "prove"), (proof.hmac, "compare_digest")):
             with self.broken(where, name):
                 headers = {"content-type": "application/json", "x-hub-signature-256": digest}
-                posted = door.Posted(GITHUB.path, headers, body)
+                posted = PostRequest(GITHUB.path, headers, body)
                 self.failureResultOf(self.door.post(posted), Broken)
         self.assertEqual(self.spool.kept, [])
 
@@ -218,7 +219,7 @@ class PostTests(BrokenCase, DoorCase):
 class PageTests(BrokenCase, ServerCase):
     def test_host(self):
         """No page is shown where the check of the name that was asked for breaks."""
-        with self.broken(HttpServer, "_is_asked_for"):
+        with self.broken(HttpServer, "_is_own_host"):
             answer = self.get()
         self.assertIn("500", repr(answer))
         self.assertNotIn("200 OK", repr(answer))

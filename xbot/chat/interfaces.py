@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from xbot.config.reload_plan import Plan
 from xbot.config.settings import Config
 from xbot.model.message import Message
 from xbot.model.status import Link, Place
+
+if TYPE_CHECKING:
+    # Only a reload needs it.
+    from xbot.config.reload_plan import Plan
 
 
 class IAdapter(Interface):

@@ -3,11 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
-from twisted.words.xish import domish
 
 from xbot.chat.xmpp.stream import ack_queue
-from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.serialize import serialize
 
 
 class InboundTests(unittest.TestCase):
@@ -49,44 +46,6 @@ class InboundTests(unittest.TestCase):
         inbound._received = inbound._handled = ack_queue.MODULUS - 1
         inbound.handled(inbound.received())
         self.assertEqual(inbound.h, 0)
-
-
-class CountTests(unittest.TestCase):
-    def test_data(self):
-        """What is written is what the element would be."""
-        for count in (
-            ack_queue.Count(),
-            ack_queue.Count(0),
-            ack_queue.Count(17),
-            ack_queue.Count(ack_queue.MODULUS - 1),
-        ):
-            self.assertEqual(count.data(), serialize(count.element(), ns.CLIENT))
-            self.assertEqual(ack_queue.read_element(count.element()), count)
-
-    def test_no_counts(self):
-        """Other elements say nothing, and an answer without a number is a fault."""
-        for name in (ns.SM, "failed"), (ns.SM, "enabled"), ("urn:other", "r"), (ns.CLIENT, "a"):
-            self.assertIsNone(ack_queue.read_element(domish.Element(name)))
-        answer = domish.Element((ns.SM, "a"))
-        self.assertRaises(ValueError, ack_queue.read_element, answer)
-        answer["h"] = "x"
-        self.assertRaises(ValueError, ack_queue.read_element, answer)
-
-    def test_read_count(self):
-        """Only a plain number of at most ten digits is a count."""
-        for text, count in (
-            ("0", 0),
-            ("12", 12),
-            ("4294967295", 4294967295),
-            (None, None),
-            ("", None),
-            ("-1", None),
-            ("1e3", None),
-            ("٣", None),
-            ("1" * 4000, None),
-            (" 1", None),
-        ):
-            self.assertEqual(ack_queue.read_count(text), count)
 
 
 class OutboundTests(unittest.TestCase):

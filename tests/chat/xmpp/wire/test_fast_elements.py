@@ -7,6 +7,7 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
 from tests.chat.xmpp.wire import test_elements
 from tests.chat.xmpp.wire.test_elements import INTACT, Sink, attributed, declaring, nested, wide
+from xbot.chat.xmpp.stanzas.counts import read_element
 from xbot.chat.xmpp.stanzas.fast_path import (
     MESSAGE,
     PRESENCE,
@@ -14,7 +15,6 @@ from xbot.chat.xmpp.stanzas.fast_path import (
     glance_at_presence,
     glance_at_subject,
 )
-from xbot.chat.xmpp.stream.ack_queue import read_element
 from xbot.chat.xmpp.wire import elements, fast_elements, ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
 from xbot.chat.xmpp.wire.fast_elements import FastElementStream

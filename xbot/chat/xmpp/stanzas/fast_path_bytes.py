@@ -21,9 +21,9 @@ from functools import cache
 from xml.sax.saxutils import unescape
 
 from xbot.chat.xmpp.stanzas.addresses import read_address
+from xbot.chat.xmpp.stanzas.counts import Count
 from xbot.chat.xmpp.stanzas.fast_path import Glance, Sighting, Subject, sighting, subject_from
 from xbot.chat.xmpp.stanzas.occupants import make_occupant
-from xbot.chat.xmpp.stream.ack_queue import Count
 from xbot.chat.xmpp.wire import ns
 from xbot.model.errors import InvalidJid
 

@@ -31,10 +31,10 @@ from zope.interface import implementer
 
 from xbot.chat.xmpp.security.channel_binding import tls_connection
 from xbot.chat.xmpp.security.tls import explain
+from xbot.chat.xmpp.stanzas.counts import Count
 from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
 from xbot.chat.xmpp.stanzas.stanza import message_element
-from xbot.chat.xmpp.stream.ack_queue import Count
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation

@@ -14,14 +14,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.stream.ack_queue import (
-    BadAcknowledgement,
-    Count,
-    Sent,
-    Session,
-    read_count,
-    read_element,
-)
+from xbot.chat.xmpp.stanzas.counts import Count, read_count, read_element
+from xbot.chat.xmpp.stream.ack_queue import BadAcknowledgement, Sent, Session
 from xbot.chat.xmpp.stream.poison import PROMPTLY, Suspects, is_suspicious
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation

@@ -17,7 +17,7 @@ from twisted.internet.defer import succeed
 from xbot.chat.xmpp import messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
-from xbot.chat.xmpp.stanzas import fast_path, occupants, stanza
+from xbot.chat.xmpp.stanzas import fast_path, fast_path_bytes, occupants, stanza
 from xbot.chat.xmpp.stream import (
     endpoints,
     freshness,
@@ -195,11 +195,11 @@ def _no_delay(patch: Patch) -> None:
     patch(stanza, "is_delayed", lambda element: False)
     patch(fast_path, "_DELAYS", frozenset())
     # Then the others are asked.
-    patch(fast_elements, "skim", nothing)
+    patch(fast_path_bytes, "skim", nothing)
 
 
 def _no_skimmed_delay(patch: Patch) -> None:
-    skim = fast_elements.skim
+    skim = fast_path_bytes.skim
 
     def skim_live(data: bytes) -> Any:
         found = skim(data)
@@ -207,7 +207,7 @@ def _no_skimmed_delay(patch: Patch) -> None:
             return found
         return found[0]._replace(delayed=False), found[1]
 
-    patch(fast_elements, "skim", skim_live)
+    patch(fast_path_bytes, "skim", skim_live)
 
 
 def _uncut(patch: Patch) -> None:

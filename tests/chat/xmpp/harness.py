@@ -20,12 +20,12 @@ from zope.interface import alsoProvides
 
 from tests.chat.xmpp.wire.trees import trees
 from tests.identity import Identity
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stream.handlers import Handlers
 from xbot.chat.xmpp.stream.login import Account, Login
 from xbot.chat.xmpp.stream.redirect import Redirect, RedirectableEndpoint
 from xbot.chat.xmpp.stream.stream import MakeElements, Stream, StreamFactory
 from xbot.chat.xmpp.wire.elements import ElementStream
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.config.settings import Secret
 from xbot.model.jid import Jid
 
@@ -180,7 +180,7 @@ class MemoryTransport(StringTransport):
 def make_factory(
     clock: Clock,
     run_in_thread: Callable[..., Any] = in_thread,
-    make_elements: MakeElements = FastElementStream,
+    make_elements: MakeElements = SkimmingElementStream,
 ) -> StreamFactory:
     """What makes streams that log in to the account of these tests."""
     account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
@@ -266,7 +266,7 @@ class Peer:
 
 
 def session(
-    *handlers: Any, clock: Clock | None = None, make_elements: MakeElements = FastElementStream
+    *handlers: Any, clock: Clock | None = None, make_elements: MakeElements = SkimmingElementStream
 ) -> Peer:
     """A peer after the login, with these handlers on our side."""
     clock = clock or Clock()

@@ -26,6 +26,7 @@ from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.roster import Session
 from xbot.chat.xmpp.security.sasl import InThread
 from xbot.chat.xmpp.stanzas.addresses import read_address
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, usual
 from xbot.chat.xmpp.stream.connection import Connection
 from xbot.chat.xmpp.stream.freshness import Freshness
@@ -39,7 +40,6 @@ from xbot.chat.xmpp.subscriptions import Subscriptions
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import ElementStream
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import RoomSettings, XmppSettings
 from xbot.model.errors import NotConnected, Unreachable
@@ -110,7 +110,7 @@ class XmppAdapter:
             account.jid.domain,
             clock,
             trace,
-            FastElementStream if settings.parser == "fast" else ElementStream,
+            SkimmingElementStream if settings.parser == "fast" else ElementStream,
             lambda: self.ping.got_data(),
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)

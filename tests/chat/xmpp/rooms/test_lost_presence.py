@@ -7,6 +7,7 @@ from tests.chat.xmpp.harness import JID, lowest, session
 from xbot.chat.xmpp.rooms import rooms
 from xbot.chat.xmpp.rooms.room import Room
 from xbot.chat.xmpp.rooms.rooms import Rooms
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire import elements, ns
 from xbot.chat.xmpp.wire.elements import (
@@ -16,7 +17,6 @@ from xbot.chat.xmpp.wire.elements import (
     MAX_VALUES,
     ElementStream,
 )
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
 
@@ -53,7 +53,7 @@ UNREAD = {
 
 
 class LostPresenceTests(unittest.TestCase):
-    def enter(self, make_elements=FastElementStream):
+    def enter(self, make_elements=SkimmingElementStream):
         """A room with the bot, Alice and Bob in it."""
         clock = Clock()
         self.rooms = Rooms(
@@ -71,7 +71,7 @@ class LostPresenceTests(unittest.TestCase):
 
     def test_not_read(self):
         """Whatever makes it unreadable, in whatever pieces it comes, and in both parsers."""
-        for make in ElementStream, FastElementStream:
+        for make in ElementStream, SkimmingElementStream:
             for what, text in UNREAD.items():
                 for piece in 1 << 17, 1 << 12, 500:
                     peer = self.enter(make)
@@ -104,7 +104,7 @@ class LostPresenceTests(unittest.TestCase):
             f"<presence from='eve@example.org/alice'>{deep}</presence>",
             f"<presence>{deep}</presence>",
         ):
-            for make in ElementStream, FastElementStream:
+            for make in ElementStream, SkimmingElementStream:
                 for piece in 1 << 20, 1000:
                     peer = self.enter(make)
                     for start in range(0, len(text), piece):

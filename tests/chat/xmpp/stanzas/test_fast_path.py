@@ -12,9 +12,9 @@ from tests.chat.xmpp.harness import JID, PROPERTY, lowest, session
 from xbot.chat.xmpp.messages import Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stanzas import fast_path
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire.elements import ElementStream
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
 
@@ -91,7 +91,7 @@ class Ear:
         return room.caught_up
 
 
-class NotSkimming(FastElementStream):
+class NotSkimming(SkimmingElementStream):
     """Without the fast path on bytes: every stanza goes through the parser."""
 
     GlanceEvent = property(lambda self: None, lambda self, value: None)
@@ -121,7 +121,7 @@ class SameTests(unittest.TestCase):
         ]
         ears = [
             Ear(make, joined=joined, resumed=resumed)
-            for make in (FastElementStream, NotSkimming, ElementStream)
+            for make in (SkimmingElementStream, NotSkimming, ElementStream)
         ]
         for stanza in stanzas:
             for ear in ears:
@@ -137,7 +137,7 @@ class SameTests(unittest.TestCase):
 
     def test_every_pair(self):
         """A body and any two children, in any order, are heard alike."""
-        short, long = (Ear(make) for make in (FastElementStream, ElementStream))
+        short, long = (Ear(make) for make in (SkimmingElementStream, ElementStream))
         for one, other in product(CHILDREN, repeat=2):
             for content in f"<body>b</body>{one}{other}", f"{one}<body>b</body>{other}":
                 stanza = f"<message type='groupchat' from='{ROOM}/alice'>{content}</message>"
@@ -187,7 +187,7 @@ class SamePresenceTests(unittest.TestCase):
     def test_both_ways(self, seen, joined):
         """Whoever comes, changes or goes, all ways leave the room as they find it."""
         ears = [
-            Ear(make, joined=joined) for make in (FastElementStream, NotSkimming, ElementStream)
+            Ear(make, joined=joined) for make in (SkimmingElementStream, NotSkimming, ElementStream)
         ]
         for sender, kind, children in seen:
             content = "".join(
@@ -209,7 +209,7 @@ class SamePresenceTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """The presence of somebody who is there becomes no element; one of a stranger does."""
-        ear = Ear(FastElementStream)
+        ear = Ear(SkimmingElementStream)
         seen = []
         ear.peer.stream.addObserver("/presence", seen.append)
         ear.presence("dave", "<item role='participant'/>")
@@ -221,7 +221,7 @@ class SamePresenceTests(unittest.TestCase):
 class SubjectTests(unittest.TestCase):
     def test_both_ways(self):
         """What ends the history, and what does not, is the same both ways."""
-        ears = [Ear(make) for make in (FastElementStream, ElementStream)]
+        ears = [Ear(make) for make in (SkimmingElementStream, ElementStream)]
         ended = []
         for kind, sender, one, other in product(
             ("groupchat", "normal", "error"),
@@ -245,7 +245,7 @@ class SubjectTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """The subject of a room of ours becomes no element, nor does our own presence there."""
-        ear = Ear(FastElementStream, joined=False)
+        ear = Ear(SkimmingElementStream, joined=False)
         seen = []
         for path in "/message", "/presence":
             ear.peer.stream.addObserver(path, seen.append)
@@ -262,7 +262,7 @@ class ShortWayTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """What is plain becomes no element; what is not does."""
-        ear = Ear(FastElementStream)
+        ear = Ear(SkimmingElementStream)
         seen = []
         ear.peer.stream.addObserver("/message", seen.append)
         ear.peer.feed(self.PLAIN)
@@ -272,7 +272,7 @@ class ShortWayTests(unittest.TestCase):
 
     def test_a_mistake_of_ours(self):
         """An exception while a message is taken is one line in the log, and the stream goes on."""
-        ear = Ear(FastElementStream, raises=True)
+        ear = Ear(SkimmingElementStream, raises=True)
         for _ in range(2):
             ear.peer.feed(self.PLAIN)
         self.assertEqual(len(ear.messages), 2)
@@ -282,7 +282,7 @@ class ShortWayTests(unittest.TestCase):
     def test_held_until_safe(self):
         """A server that counts is told of a message when it is safe, on the short way too."""
         safe = Deferred()
-        ear = Ear(FastElementStream)
+        ear = Ear(SkimmingElementStream)
         ear.got_message = lambda message: safe
         ear.handler._got_message = lambda message: safe
         received = []
@@ -299,7 +299,7 @@ class ShortWayTests(unittest.TestCase):
 
     def test_nothing_after_the_end(self):
         """Once the stream ended, the rest of what came with it is not heard."""
-        ear = Ear(FastElementStream)
+        ear = Ear(SkimmingElementStream)
         ear.peer.feed(f"{self.PLAIN}<stream:error/>{self.PLAIN}")
         self.assertEqual(len(ear.messages), 1)
 

@@ -6,9 +6,8 @@ from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import HEADER, PROPERTY
 from tests.chat.xmpp.wire.test_fast_elements import GLANCES
-from xbot.chat.xmpp.stanzas.fast_path_bytes import ends_of_pieces, skim
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream, ends_of_pieces, skim
 from xbot.chat.xmpp.wire.elements import StreamViolation
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.nodes import NAME
 
 ROOM = "room@muc.example.org"
@@ -113,7 +112,7 @@ START = f"<message type='groupchat' from='{ROOM}/alice'"
 
 def parsed(data):
     """The nodes that the parser makes of these bytes; None if it refuses them."""
-    stream, nodes = FastElementStream(), []
+    stream, nodes = SkimmingElementStream(), []
     stream.DocumentStartEvent = lambda root: None
     stream.DocumentEndEvent = lambda: None
     stream.DroppedEvent = nodes.append

@@ -6,9 +6,9 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.wire import elements, ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.serialize import serialize
 
 INTACT = "<message id='next'><body>intact</body></message>"
@@ -367,7 +367,7 @@ class NamesTests(unittest.TestCase):
     """Bound on names: expat keeps every name as long as its parser lives."""
 
     def streams(self):
-        for make in ElementStream, FastElementStream:
+        for make in ElementStream, SkimmingElementStream:
             yield Sink(make())
 
     def named(self, number):

@@ -15,9 +15,9 @@ from xbot.chat.xmpp.stanzas.fast_path import (
     glance_at_presence,
     glance_at_subject,
 )
+from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.wire import elements, fast_elements, ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.nodes import NAME, element_of, full_name, split_name, text_of
 from xbot.chat.xmpp.wire.serialize import serialize
 
@@ -26,7 +26,7 @@ class FastViolationTests(test_elements.ViolationTests):
     """The same tests as for the reference stream."""
 
     def setUp(self):
-        self.patch(test_elements, "ElementStream", FastElementStream)
+        self.patch(test_elements, "ElementStream", SkimmingElementStream)
 
 
 class FastDroppedTests(test_elements.DroppedTests):
@@ -109,14 +109,14 @@ class SameTests(unittest.TestCase):
     def assert_same(self, data, size):
         data = data.encode() if isinstance(data, str) else data
         theirs = story(ElementStream(), data, size)
-        self.assertEqual(story(FastElementStream(), data, size), theirs, data[:500])
+        self.assertEqual(story(SkimmingElementStream(), data, size), theirs, data[:500])
         if b"r@c.x/" in data or COUNTED.encode() in data:
             skimmed, parsed = (
                 # Of two violations the parser may come to another one first.
                 [each if each[0] != "violation" else each[:1] for each in told]
                 for told in (
                     # No transport reads more at once.
-                    story(FastElementStream(), data, min(size, 65536), glances=glances)
+                    story(SkimmingElementStream(), data, min(size, 65536), glances=glances)
                     for glances in (True, None)
                 )
             )
@@ -182,7 +182,7 @@ class SameTests(unittest.TestCase):
         """Wherever in the data a stanza begins, its elements are counted."""
         large = wide(elements.MAX_ELEMENTS + 1)
         for before in INTACT, "<message/>", "<message><a/></message>" * 100:
-            sink = Sink(FastElementStream())
+            sink = Sink(SkimmingElementStream())
             for text in INTACT, before + large + INTACT:
                 sink.feed(text, 1 << 24)
             self.assertEqual(sink.dropped, ["too many elements"])
@@ -210,7 +210,7 @@ class SameTests(unittest.TestCase):
 
     def test_what_is_plain_is_never_parsed(self):
         """The parser sees what stands between, and whatever nobody took."""
-        stream, nodes, seen = FastElementStream(), [], []
+        stream, nodes, seen = SkimmingElementStream(), [], []
         stream.DocumentStartEvent = lambda root: None
         stream.NodeEvent = lambda node: nodes.append(split_name(node[NAME])[1]) or True
         stream.GlanceEvent = lambda glance: seen.append(glance) or True
@@ -230,25 +230,25 @@ class SameTests(unittest.TestCase):
         header = HEADER.replace("jabber:client", "jabber:server")
         self.assertNotEqual(header, HEADER)
         data = (header + INTACT + PLAIN + THERE).encode()
-        told = story(FastElementStream(), data, 16384, glances=True)
+        told = story(SkimmingElementStream(), data, 16384, glances=True)
         self.assertEqual([kind for kind, *_ in told], ["root", "stanza", "stanza", "stanza"])
 
     def test_prefixes(self):
         """Elements made of nodes do not keep prefixes, which nobody asks for."""
-        sink = Sink(FastElementStream())
+        sink = Sink(SkimmingElementStream())
         sink.feed("<p:a xmlns:p='urn:p'/>")
         self.assertEqual((sink.found[0].uri, sink.found[0].localPrefixes), ("urn:p", {}))
 
     def test_nothing_is_held_back(self):
         """What is there is delivered, though nothing more may ever come."""
-        sink = Sink(FastElementStream())
+        sink = Sink(SkimmingElementStream())
         for character in "<message><body>hi</body></message>":
             sink.feed(character)
         self.assertEqual(len(sink.found), 1)
 
     def test_what_was_taken_is_not_told(self):
         """A node that somebody took is not made an element; the next one may be."""
-        stream = FastElementStream()
+        stream = SkimmingElementStream()
         taken = []
         stream.NodeEvent = lambda node: taken.append(node) or split_name(node[NAME])[1] == "iq"
         told = story(stream, f"{HEADER}<iq a='1'>x<b/>&lt;</iq>{INTACT}".encode(), 4)
@@ -264,7 +264,7 @@ class SameTests(unittest.TestCase):
 
     def test_many_names(self):
         """Names and namespaces that strangers choose are not remembered without end."""
-        stream = FastElementStream()
+        stream = SkimmingElementStream()
         data = "".join(f"<message><a{n} xmlns='urn:{n}'/></message>" for n in range(3000))
         told = story(stream, (HEADER + data).encode(), 16384)
         self.assertEqual(len(told), 3001)

@@ -25,6 +25,7 @@ from xbot.chat.xmpp.stanzas.counts import Count
 from xbot.chat.xmpp.stanzas.fast_path import Glance, Sighting, Subject, sighting, subject_from
 from xbot.chat.xmpp.stanzas.occupants import make_occupant
 from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.fast_elements import FastElementStream, FastPath
 from xbot.model.errors import InvalidJid
 
 # No catastrophic backtracking (ReDoS): single characters are repeated possessively, and
@@ -256,3 +257,10 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
         "codes before",
         "codes after",
     )
+
+
+class SkimmingElementStream(FastElementStream):
+    """The parser of a stream with this fast path in front of it."""
+
+    def __init__(self) -> None:
+        super().__init__(FastPath(ends_of_pieces, skim))

@@ -32,14 +32,13 @@ from zope.interface import implementer
 from xbot.chat.xmpp.security.channel_binding import tls_connection
 from xbot.chat.xmpp.security.tls import explain
 from xbot.chat.xmpp.stanzas.counts import Count
-from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed
+from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed, SkimmingElementStream
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
 from xbot.chat.xmpp.stanzas.stanza import message_element
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, Cut, Ended, ProtocolViolation, StreamError
-from xbot.chat.xmpp.wire.fast_elements import FastElementStream
 from xbot.chat.xmpp.wire.nodes import NAME, Node, full_name
 from xbot.chat.xmpp.wire.quickack import QuickAck
 from xbot.chat.xmpp.wire.serialize import Unserializable, serialize, serialize_message, text_size
@@ -100,7 +99,7 @@ class Stream(XmlStream):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = FastElementStream,
+        make_elements: MakeElements = SkimmingElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(authenticator)
@@ -539,7 +538,7 @@ class StreamFactory(BootstrapMixin, Factory):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = FastElementStream,
+        make_elements: MakeElements = SkimmingElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()

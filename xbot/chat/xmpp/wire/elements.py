@@ -21,7 +21,6 @@ from xml.sax.saxutils import quoteattr
 
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.nodes import SEPARATOR, Node, full_name, split_name
 from xbot.chat.xmpp.wire.tag_limits import NotWellFormed, StanzaEnd, UnfinishedTag, unfinished_tag
@@ -98,7 +97,7 @@ class ElementStream:
     #: Never called by this one; see :class:`xbot.chat.xmpp.wire.fast_elements.FastElementStream`.
     NodeEvent: Callable[[Node], bool]
     ItemEvent: Callable[[Node, Node], bool]
-    GlanceEvent: Callable[[Skimmed], bool] | None
+    GlanceEvent: Callable[[Any], bool] | None
 
     def __init__(self) -> None:
         parser = _make_parser()

@@ -6,10 +6,9 @@ that is refused and dropped there is refused and dropped here, for the same reas
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed, ends_of_pieces, skim
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import (
     MAX_ATTRIBUTES,
@@ -29,6 +28,17 @@ _MAX_KNOWN = 1000
 _IN_PAYLOAD = 3
 
 
+class FastPath(NamedTuple):
+    """Reads plain stanzas off their bytes, so that the parser never sees them.
+
+    ``ends_of_pieces(data)`` tells where data can be cut, ``skim(data)`` what data begins
+    with and where that ends, or None for what is not plain.
+    """
+
+    ends_of_pieces: Callable[[bytes], Iterator[int]]
+    skim: Callable[[bytes], tuple[Any, int] | None]
+
+
 class FastElementStream(ElementStream):
     """``NodeEvent(node)`` tells whether it took the stanza; of others an element is made.
 
@@ -45,11 +55,12 @@ class FastElementStream(ElementStream):
     be large, and of data in which prefixes occur.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fast_path: FastPath | None = None) -> None:
         super().__init__()
+        self._fast_path = fast_path
         self.NodeEvent = lambda node: False
         self.ItemEvent = lambda stanza, item: False
-        self.GlanceEvent: Callable[[Skimmed], bool] | None = None
+        self.GlanceEvent: Callable[[Any], bool] | None = None
         # What is open: one list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
         self._open: list[Node] = []
@@ -68,9 +79,10 @@ class FastElementStream(ElementStream):
 
     def parse(self, data: bytes) -> None:
         taken = self.GlanceEvent
-        if taken is None:
+        if taken is None or self._fast_path is None:
             self._parse(data)
             return
+        ends_of_pieces, skim = self._fast_path
         start, may_skim = 0, self._may_skim()
         for end in ends_of_pieces(data):
             piece = data[start:end]

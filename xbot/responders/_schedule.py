@@ -1,9 +1,7 @@
 """Schedule: a cron expression of five fields, as in crontab(5), in a time zone."""
 
-import os
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
@@ -54,14 +52,3 @@ class Schedule:
         if soonest is None:
             raise ValueError("that is never")
         return soonest
-
-
-def local_zone() -> tzinfo:
-    """The machine's time zone: $TZ, else /etc/localtime, else UTC."""
-    try:
-        if name := os.environ.get("TZ", "").removeprefix(":"):
-            return ZoneInfo(name)
-        with open("/etc/localtime", "rb") as file:
-            return ZoneInfo.from_file(file, "local time")
-    except (OSError, ValueError):
-        return UTC

@@ -1,21 +1,33 @@
 """``jobs``: scheduled messages and commands. Needs ``allow`` in the ini."""
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
+
+from twisted.logger import Logger
 
 from xbot import Failed, Message, Misused, bot, brain, every, respond
 
 from ._job_clock import JobClock
 from ._kept_jobs import is_here, keep, kept
-from ._schedule import Schedule, local_zone
+from ._schedule import Schedule
+from ._time_zone import UnknownTimeZone, local_zone
 
 
 class Jobs:
     """The commands for jobs. ``timezone`` is that of the schedules, by default the machine's."""
 
+    _log = Logger()
+
     def __init__(self, *, timezone: ZoneInfo | None = None) -> None:
-        self._zone = timezone or local_zone()
+        self._zone = timezone or self._local_zone()
         self._clock = JobClock(self._zone)
+
+    def _local_zone(self) -> tzinfo:
+        try:
+            return local_zone()
+        except UnknownTimeZone as unknown:
+            self._log.warn("jobs count in UTC: {reason}", reason=str(unknown))
+            return UTC
 
     async def start(self) -> None:
         self._clock.begin()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs, globalLogPublisher
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import FakeEndpoint
@@ -164,6 +164,21 @@ class ReloadTests(ReloadCase):
         self.say("xbot: hello")
         self.assertEqual(self.answers(), [])
         self.assertEqual(self.bot.dispatcher.fates["answered"], 16)
+
+    def test_rooms_that_refused(self):
+        """SIGHUP has the bot ask a room again that refused it, and says so; no other room is."""
+        self.start(ACCOUNT, f"[room {ROOM}]\n[room b@muc.example.org]")
+        code = "<status code='110'/><status code='321'/>"
+        self.peer.feed(
+            f"<presence type='unavailable' from='{ROOM}/xbot'><x"
+            f" xmlns='http://jabber.org/protocol/muc#user'>{code}</x></presence>"
+        )
+        self.peer.stanzas()
+        with capturedLogs() as events:
+            self.successResultOf(self.reload(ACCOUNT, f"[room {ROOM}]\n[room b@muc.example.org]"))
+        self.assertEqual([each["to"] for each in self.peer.stanzas()], [f"{ROOM}/xbot"])
+        whys = [str(event["why"]) for event in events if "why" in event]
+        self.assertEqual(whys, ["the ini was read again"])
 
     def test_mistakes_change_nothing(self):
         """An ini with mistakes is refused with every one of them, and the bot goes on."""

@@ -112,6 +112,7 @@ class XmppNetwork:
         self.adapter.change(config.xmpp, config.bot.name)
         for room in (*plan.join, *plan.change):
             self.adapter.join(room)
+        self.adapter.rooms.retry_refused("the ini was read again")
 
     async def renew(self) -> None:
         """Reconnect with another account or endpoint. Messages in the outbox stay queued."""

@@ -22,6 +22,7 @@ from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.rooms import invited_rooms
 from xbot.chat.xmpp.rooms.invitations import NoInvitation, read_invitation
 from xbot.chat.xmpp.rooms.invited_rooms import MAX_ROOMS, Invited, InvitedRooms
+from xbot.chat.xmpp.rooms.room import State
 from xbot.chat.xmpp.stream.login import Account
 from xbot.chat.xmpp.wire import ns
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
@@ -321,6 +322,25 @@ class InvitationsTests(InvitationsCase):
             INI_ROOM, "<status code='110'/><status code='301'/>", "type='unavailable'", "bot"
         )
         self.assertIsNotNone(self.adapter.rooms.get(Jid.parse(INI_ROOM)))
+
+    def test_invited_to_an_ini_room_that_refused(self):
+        """A room of the ini that refused us is tried at once when it, or a friend, invites us."""
+        removal = "<status code='110'/><status code='321'/>"
+        for invitation, is_tried in (
+            (mediated(INI_ROOM, "bob@example.org"), True),
+            (direct(room=INI_ROOM), True),
+            (direct("bob@example.org/x", room=INI_ROOM), False),
+        ):
+            self.begin()
+            room = self.adapter.rooms.get(Jid.parse(INI_ROOM))
+            self.presence(INI_ROOM, "<status code='110'/>", nick="bot")
+            self.presence(INI_ROOM, removal, "type='unavailable'", "bot")
+            self.assertIs(room.state, State.REFUSED)
+            self.peer.feed(invitation)
+            self.assertEqual(room.state is State.JOINING, is_tried, invitation)
+            self.peer.feed(invitation)
+        self.assertEqual(self.remembered(), [])
+        self.assertEqual(len(self.logged("tried again")), 2)
 
     def test_flood(self):
         """A flood of invitations costs a counter, a bounded number of rooms, and few lines."""

@@ -7,8 +7,10 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import lowest, parse, shape
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 from xbot.chat.xmpp.rooms.room import (
+    FIRST_RARE_RETRY,
     FIRST_RETRY,
     JOIN_TIMEOUT,
+    LAST_RARE_RETRY,
     LAST_RETRY,
     MAX_NICKS,
     STAY,
@@ -77,6 +79,12 @@ class RoomTestCase(unittest.TestCase):
 
     def removed(self, *codes, more=""):
         self.gone(self.room.nick, SELF + "".join(f"<status code='{c}'/>" for c in codes) + more)
+
+    def assert_rarely(self, never):
+        """The room is tried again in a quarter of an hour, or never."""
+        waits = [each.getTime() - self.clock.seconds() for each in self.clock.getDelayedCalls()]
+        self.assertEqual(waits, [] if never else [FIRST_RARE_RETRY])
+        self.assertEqual(self.room.status.next_try is None, never)
 
     def assert_nothing_soon(self):
         """The room waits for nothing but a long silence."""
@@ -152,7 +160,7 @@ class JoiningTests(RoomTestCase):
         self.assertEqual(self.sent[-1]["to"], "room@muc.example.org/bot")
 
     def test_final_refusals(self):
-        """What only a person can change is not tried again, and says what it is."""
+        """What only a person can change says what it is, and is tried again rarely."""
         for condition, reason in {
             "forbidden": "banned",
             "registration-required": "members",
@@ -166,12 +174,39 @@ class JoiningTests(RoomTestCase):
             self.refuse(condition)
             self.assertIs(self.room.state, State.REFUSED, condition)
             self.assertIn(reason, self.room.reason)
-            self.assertEqual(self.clock.getDelayedCalls(), [])
+            self.assert_rarely(never=condition == "gone")
             self.presence("bot", SELF)
             self.assertIs(self.room.state, State.REFUSED)
             self.room.session_lost()
             self.room.enter()
             self.assertIs(self.room.state, State.JOINING)
+
+    def test_rare_retries(self):
+        """A refusal that only a person can change is asked about ever later, up to the bound."""
+        self.room.enter()
+        waits = []
+        for _ in range(7):
+            self.refuse("registration-required")
+            waits.append(self.wait())
+            self.assertIs(self.room.state, State.JOINING)
+        self.assertEqual(waits[:2], [FIRST_RARE_RETRY, 2 * FIRST_RARE_RETRY])
+        self.assertEqual(waits[-1], waits[-2])
+        self.assertLessEqual(waits[-1], LAST_RARE_RETRY)
+        self.presence("bot", SELF)
+        self.assertIs(self.room.state, State.JOINED)
+        self.removed("321")
+        self.assert_rarely(never=False)
+
+    def test_asked_again(self):
+        """A room that refused us is asked at once where a person has reason to; no other is."""
+        self.room.enter()
+        self.refuse("forbidden")
+        self.room.ask_again("invited")
+        self.assertIs(self.room.state, State.JOINING)
+        self.presence("bot", SELF)
+        self.sent.clear()
+        self.room.ask_again("invited")
+        self.assertEqual((self.room.state, self.sent), (State.JOINED, []))
 
     def test_other_refusals(self):
         """Any other refusal is tried again, ever later, up to the bound."""
@@ -231,7 +266,7 @@ class RemovalTests(RoomTestCase):
             self.assertEqual(self.room.reason, reason)
             self.assertEqual(len(self.room.occupants), 0)
             self.assertFalse(self.room.caught_up)
-            self.assertEqual(self.clock.getDelayedCalls(), [])
+            self.assert_rarely(never="destroyed" in reason)
 
     def test_for_now(self):
         """After any other removal we come back."""

@@ -192,6 +192,11 @@ class Invitations(Handler):
             inviter=str(invitation.inviter),
         )
         invited = Invited(invitation.room, invitation.inviter, invitation.password)
+        known = self._rooms.get(invitation.room)
+        if known is not None and known.jid not in self._invited:
+            # The ini's: it stays so, with the settings that it has there.
+            known.ask_again(f"invited by {invitation.inviter}")
+            return
         self._invited.add(invited)
         self._enter(invited)
 
@@ -208,6 +213,11 @@ class Invitations(Handler):
     def _reason_against(self, invitation: Invitation) -> str | None:
         """Why it is not accepted, in one word; None when it is."""
         inviter, service = invitation.inviter, invitation.room.domain
+        known = self._rooms.get(invitation.room)
+        has_refused = known is not None and known.state is State.REFUSED
+        if has_refused and invitation.is_mediated and invitation.room not in self._invited:
+            # The room itself says so, and the ini wants to be there: whoever asked for it.
+            return self._too_often(invitation)
         if invitation.is_mediated and inviter == invitation.room:
             # An anonymous room does not tell who it was.
             return "nick"
@@ -223,11 +233,15 @@ class Invitations(Handler):
             return "nick"
         if invitation.room in (self._account, inviter):
             return "no-room"
-        if self._rooms.get(invitation.room) is not None:
+        if known is not None and not has_refused:
             return "there-already"
-        if not self._invited.takes_from(inviter):
+        if known is None and not self._invited.takes_from(inviter):
             return "full"
-        return None if self._accepting.allows(str(invitation.room), str(inviter)) else "too-often"
+        return self._too_often(invitation)
+
+    def _too_often(self, invitation: Invitation) -> str | None:
+        room, inviter = str(invitation.room), str(invitation.inviter)
+        return None if self._accepting.allows(room, inviter) else "too-often"
 
     def _stays(self, invited: Invited) -> bool:
         return invited.is_ordered or self._is_welcome(invited.inviter)

@@ -10,13 +10,15 @@ from xbot.chat.xmpp.stanzas.presence import RoomPresence
 class Refusal(NamedTuple):
     """Why we are not in a room.
 
-    ``reason`` is text for people. ``is_final``: only a person can change it, so do not
-    retry. ``is_unexplained``: the room gave no reason.
+    ``reason`` is text for people. ``is_final``: only a person can change it, so retry
+    rarely. ``is_unexplained``: the room gave no reason. ``is_gone``: there is no such room
+    any more, and to join would make a new one, so do not retry.
     """
 
     reason: str
     is_final: bool = False
     is_unexplained: bool = False
+    is_gone: bool = False
 
 
 #: Error conditions of a refused join: XEP-0045 7.2.5 to 7.2.11, and RFC 6120 8.3.3.
@@ -26,7 +28,7 @@ _REFUSALS = {
     "not-authorized": Refusal("it needs a password: none is set, or it is wrong", True),
     "not-allowed": Refusal("it does not exist, and we may not create it", True),
     "jid-malformed": Refusal("it does not accept this nick", True),
-    "gone": Refusal("it is gone", True),
+    "gone": Refusal("it is gone", True, is_gone=True),
     "conflict": Refusal("each of our nicks is taken"),
     "not-acceptable": Refusal("refused: it accepts only another nick (not-acceptable)"),
     "item-not-found": Refusal("refused: it is not there, or not open yet (item-not-found)"),
@@ -62,7 +64,7 @@ def removal(presence: RoomPresence) -> Refusal:
     if presence.destroyed:
         # Reported, but not joined: a person can order that.
         where = f"; it moved to {presence.alternative}" if presence.alternative else ""
-        return Refusal(f"the room was destroyed{where}{said}", True)
+        return Refusal(f"the room was destroyed{where}{said}", True, is_gone=True)
     for code, exclusion in _REMOVALS.items():
         if code in presence.codes:
             return Refusal(exclusion.reason + said, exclusion.is_final)

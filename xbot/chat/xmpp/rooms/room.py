@@ -40,6 +40,9 @@ LEAVE_TIMEOUT = NICK_TIMEOUT = 10.0
 
 FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 
+#: The same after a refusal that only a person can change: who does so may not tell us.
+FIRST_RARE_RETRY, LAST_RARE_RETRY = 900.0, 4 * 3600.0
+
 #: Seconds in the room after which a removal is a new one, not the last one again.
 STAY = 60.0
 
@@ -48,7 +51,7 @@ MAX_NICKS = 5
 
 
 class State(Enum):
-    """Where a room is; ``REFUSED`` is left only by a new session or a person."""
+    """Where a room is; ``REFUSED`` is left by a new session, a person, or a rare retry."""
 
     ABSENT = "absent"
     JOINING = "joining"
@@ -138,6 +141,7 @@ class Room:
             around.ping_interval,
         )
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, around.uniform)
+        self._rare_backoff = Backoff(FIRST_RARE_RETRY, LAST_RARE_RETRY, around.uniform)
         self._nicks_tried = 0
         # Whether the room may count us in: we asked, and it said neither no nor goodbye.
         self._may_be_inside = False
@@ -149,7 +153,11 @@ class Room:
     @property
     def status(self) -> Status:
         """Where it is, since when and why, and when it does something by itself."""
-        alarms = {State.ABSENT: self._alarm.at, State.STALE: self._self_ping.next_try}
+        alarms = {
+            State.ABSENT: self._alarm.at,
+            State.REFUSED: self._alarm.at,
+            State.STALE: self._self_ping.next_try,
+        }
         return Status(self.state, self.since, self.reason, alarms.get(self.state))
 
     # What the owner tells.
@@ -160,6 +168,13 @@ class Room:
             return
         self._become(State.ABSENT, "waits for its turn")
         self._around.turns.ask(self, self._begin)
+
+    def ask_again(self, why: str) -> None:
+        """Ask to be let in after all: a person did something that may have changed it."""
+        if self.state is State.REFUSED:
+            self._rare_backoff.reset()
+            self._log.info("{room}: tried again: {why}", room=self.jid, why=why)
+            self.enter()
 
     def leave(self) -> None:
         """Leave for good."""
@@ -194,6 +209,7 @@ class Room:
         self._may_be_inside = self._returns = False
         self._become(State.ABSENT, "left" if was_leaving else "no connection")
         self._backoff.reset()
+        self._rare_backoff.reset()
         if was_leaving:
             self._around.left(self)
 
@@ -322,6 +338,7 @@ class Room:
     def _let_in(self, presence: RoomPresence) -> None:
         self._become(State.JOINED, f"as {self.nick!r}")
         self._joined_at = self._clock.seconds()
+        self._rare_backoff.reset()
         if "201" in presence.codes:
             self._around.send(default_configuration(self.jid))
         self._alarm.set(SUBJECT_TIMEOUT, self._catch_up)
@@ -412,8 +429,14 @@ class Room:
         self._stay_out(removal(presence))
 
     def _stay_out(self, exclusion: Refusal) -> None:
-        if exclusion.is_final:
+        if exclusion.is_gone:
             self._become(State.REFUSED, exclusion.reason)
+            self._around.refused(self)
+        elif exclusion.is_final:
+            delay = self._rare_backoff.next_delay()
+            outlook = f"; next try in {delay / 60:.0f} min"
+            self._become(State.REFUSED, exclusion.reason, outlook)
+            self._alarm.set(delay, self.enter)
             self._around.refused(self)
         else:
             # An older session of ours may have taken us along as it ended (see Bounces).

@@ -141,6 +141,12 @@ class Rooms(Handler):
         for room in list(self._all()):
             room.resumed()
 
+    def retry_refused(self, why: str) -> None:
+        """Ask the rooms that refused us once more."""
+        for room in list(self._rooms.values()):
+            if self._is_connected():
+                room.ask_again(why)
+
     # The short way of those who are there (xbot.chat.xmpp.stream.stream.Shortcut).
 
     def take(self, node: Node) -> bool:

@@ -52,7 +52,7 @@ A04 C   server   -        a nonce that does not go on where ours ends
 A05 C   server   -        one iteration; ten million
 A06 C   server   -        a challenge of a mebibyte; one challenge after the other
 A07 C   server   -        base64 that is none
-A08 X   server   test     not-authorized, again and again
+A08 X   server   test     not-authorized, again and again (where it never worked; else rare tries)
 A09 C   server   -        temporary-auth-failure, again and again
 A10 C   server   -        another account's JID bound, or none
 A11 C   server   -        jabber:iq:auth and nothing else
@@ -135,7 +135,7 @@ O09 O   operator test     the process told to end with 100 answers to say
 O10 O   operator -        a pid file that is stale, empty or somebody else's
 O11 O   server   test     the server restarts
 O12 X   server   test     another program takes our resource, again and again
-O13 X   server   test     the account is deleted
+O13 C   server   test     the account is deleted
 O14 O   owner    test     the room is destroyed, we are kicked or banned, only members may stay
 O15 O   operator -        the machine is suspended for a day, and is sent commands meanwhile
 """

@@ -117,6 +117,15 @@ class LoginTests(HostileCase):
             self.assertEqual(self.bots[-1].gave_up, [])
             bot = self.refused("not-authorized")
         self.exits(bot)
+        # An account that has logged in before is tried again, rarely, and never left.
+        remembered = DowngradeProtection(Path(self.mktemp()))
+        remembered.got_login(JID, Choice("SCRAM-SHA-1"))
+        bot, peer = self.offered(mechanisms("SCRAM-SHA-1"), remembered=remembered)
+        peer.lose()
+        for _ in range(5):
+            bot = self.refused("not-authorized")
+        self.assertEqual(bot.gave_up, [])
+        self.assertGreaterEqual(bot.adapter.connection.status.next_try - bot.clock.seconds(), 600)
 
     def test_A09(self):
         """A server whose user base is away for now is asked again, ever later, and never left."""

@@ -130,6 +130,7 @@ class XmppAdapter:
             gave_up,
             self._take_other_resource,
             settings.reconnect_max,
+            account.has_worked,
         )
         # After the connection, which sends away who comes too late.
         factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)

@@ -3,6 +3,7 @@
 from twisted.internet.address import HostnameAddress
 from twisted.internet.error import ConnectingCancelledError, ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import (
@@ -14,7 +15,14 @@ from tests.chat.xmpp.harness import (
     mechanisms,
     sasl,
 )
-from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT, LAST_RETRY, STABLE, Connection, State
+from xbot.chat.xmpp.stream.connection import (
+    CONNECT_TIMEOUT,
+    LAST_RETRY,
+    RARE_RETRY,
+    STABLE,
+    Connection,
+    State,
+)
 from xbot.chat.xmpp.stream.reconnect_policy import LOGIN_TRIES
 from xbot.chat.xmpp.wire.errors import LoginRefused, NegotiationTimeout
 
@@ -155,6 +163,23 @@ class ConnectionTests(unittest.TestCase):
             self.online().lose()
             self.wait()
         self.assertEqual(self.gave_up, [])
+
+    def test_credentials_that_have_worked(self):
+        """Credentials that have worked are tried for ever, with long pauses, and it is told."""
+        self.connection.start()
+        self.online().lose()
+        self.wait()
+        for _ in range(LOGIN_TRIES - 1):
+            self.refused()
+            self.wait()
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.refused()
+                self.assertGreaterEqual(self.wait(), RARE_RETRY)
+        told = [e for e in events if "has worked before" in e["log_format"]]
+        self.assertEqual(len(told), 3)
+        self.assertEqual(self.gave_up, [])
+        self.online()
 
     def test_not_final(self):
         """A refusal for now never makes us give up."""

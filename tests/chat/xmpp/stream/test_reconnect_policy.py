@@ -18,9 +18,9 @@ CONFLICT = StreamError("conflict", "")
 
 
 class VerdictsTests(unittest.TestCase):
-    def judge(self, *problems):
+    def judge(self, *problems, has_worked=False):
         """The verdicts on problems, one after the other; None stands for a login."""
-        verdicts, found = ReconnectPolicy(), []
+        verdicts, found = ReconnectPolicy(lambda: has_worked), []
         for problem in problems:
             if problem is None:
                 verdicts.got_session()
@@ -43,6 +43,13 @@ class VerdictsTests(unittest.TestCase):
         ):
             self.assertEqual(self.judge(*problems), expected, problems)
 
+    def test_what_has_worked(self):
+        """An account that has logged in before is no mistake of the ini: it is tried for ever."""
+        expected = ["RETRY", "RETRY", *["RETRY_RARELY"] * 7]
+        self.assertEqual(self.judge(*[REFUSED] * 9, has_worked=True), expected)
+        self.assertEqual(self.judge(None, *[REFUSED] * 9), expected)
+        self.assertEqual(self.judge(None, *[REFUSED] * 3, None, REFUSED)[-1], "RETRY")
+
     def test_everything_else_is_tried_again(self):
         """Nothing that may pass by itself is ever final."""
         for problem in (
@@ -55,4 +62,5 @@ class VerdictsTests(unittest.TestCase):
         """The table leaves no verdict without a use."""
         redirect = StreamError("see-other-host", "", "x")
         reached = {*self.judge(CONFLICT, CONFLICT), *self.judge(NOT_NOW, redirect)}
+        reached |= {*self.judge(None, *[REFUSED] * 3)}
         self.assertEqual(reached, {verdict.name for verdict in Verdict})

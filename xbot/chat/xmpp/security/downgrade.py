@@ -104,6 +104,13 @@ class DowngradeProtection:
         if best.rank and choice.mechanism == "PLAIN":
             raise Downgrade(self._words(best, "only PLAIN"))
 
+    def knows(self, jid: Jid) -> bool:
+        """Whether a login of ``jid`` is stored; False where the file cannot tell."""
+        try:
+            return str(jid.bare) in self._read()
+        except MemoryUnreadable:
+            return False
+
     def got_login(self, jid: Jid, choice: Choice) -> None:
         """Store a successful login of ``jid``, in which the server authenticated itself, too."""
         best = Best(choice.mechanism, choice.binding_type)

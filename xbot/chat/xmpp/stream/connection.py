@@ -24,6 +24,9 @@ from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation, Str
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 
+#: Delay after refused logins of an account that has worked: many servers count failures.
+RARE_RETRY = 600.0
+
 #: Seconds online after which the back-off is reset. They count from the login: counted
 #: from the TCP connection, a server that accepts and closes would be retried once a
 #: second for ever.
@@ -86,6 +89,7 @@ class Connection:
         gave_up: Callable[[ConnectionProblem], None],
         take_other_resource: Callable[[], None] = lambda: None,
         longest_wait: float = LAST_RETRY,
+        has_worked: Callable[[], bool] = lambda: False,
     ) -> None:
         self._endpoint = endpoint
         self._factory = factory
@@ -93,7 +97,7 @@ class Connection:
         self._gave_up = gave_up
         self._backoff = Backoff(FIRST_RETRY, longest_wait, uniform)
         self._take_other_resource = take_other_resource
-        self._policy = ReconnectPolicy()
+        self._policy = ReconnectPolicy(has_worked)
         self._may_retry_at_once = True
         self._stream: Stream | None = None
         self._attempt: Deferred[Any] | None = None
@@ -216,6 +220,12 @@ class Connection:
         at_once = was_online and broke and self._may_retry_at_once
         self._may_retry_at_once = False
         delay = 0.0 if at_once else self._backoff.next_delay()
+        if verdict is Verdict.RETRY_RARELY:
+            delay = max(delay, RARE_RETRY)
+            self._log.error(
+                "the server refuses a login that has worked before: a person has to look, if this"
+                " lasts"
+            )
         self._log.warn(
             "no connection: {problem}; next try in {delay:.1f} s",
             problem=str(problem),

@@ -63,6 +63,10 @@ class Account:
     remembered: DowngradeProtection | None = None
     salted_passwords: SaltedPasswords = field(factory=SaltedPasswords, repr=False, eq=False)
 
+    def has_worked(self) -> bool:
+        """Whether it is known that this account has logged in before."""
+        return self.remembered is not None and self.remembered.knows(self.jid)
+
     def __attrs_post_init__(self) -> None:
         if not self.jid.local:
             raise ValueError("an account's JID has a local part")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from attrs import define
@@ -22,6 +23,7 @@ class Verdict(Enum):
     RETRY = "try again after a growing delay"
     OTHER_RESOURCE = "log in under another resource"
     REDIRECT = "go where the server sends us"
+    RETRY_RARELY = "try again after a long delay"
     GIVE_UP = "only a person can help"
 
 
@@ -39,17 +41,24 @@ class ReconnectPolicy:
     ======================================  ==========================================
     problem                                 verdict
     ======================================  ==========================================
-    credentials refused                     retry; give up at the third time in a row
+    credentials refused                     retry; give up at the third time in a row,
+                                            but retry rarely where they have worked
     credentials refused for now             retry
     ``conflict``                            once another resource, then give up
     ``see-other-host``                      redirect, at once
     anything else: no answer, certificate,  retry
     protocol, time-out, the server's errors
     ======================================  ==========================================
+
+    ``has_worked()`` tells whether this account has logged in before, in another process.
+    What worked is no mistake of the ini: the server's account store may be starting, or
+    be restored.
     """
 
+    has_worked: Callable[[], bool] = lambda: False
     refusals: int = 0
     conflicts: int = 0
+    _has_had_session: bool = False
 
     def judge(self, problem: ConnectionProblem) -> Verdict:
         """Count ``problem`` and return the verdict."""
@@ -61,7 +70,10 @@ class ReconnectPolicy:
             return Verdict.OTHER_RESOURCE if self.conflicts <= CONFLICTS else Verdict.GIVE_UP
         if isinstance(problem, LoginRefused) and problem.final:
             self.refusals += 1
-            return Verdict.GIVE_UP if self.refusals >= LOGIN_TRIES else Verdict.RETRY
+            if self.refusals < LOGIN_TRIES:
+                return Verdict.RETRY
+            works = self._has_had_session or self.has_worked()
+            return Verdict.RETRY_RARELY if works else Verdict.GIVE_UP
         if not isinstance(problem, LoginRefused):
             self.refusals = 0
         return Verdict.RETRY
@@ -69,3 +81,4 @@ class ReconnectPolicy:
     def got_session(self) -> None:
         """A login succeeded: reset the count of refusals."""
         self.refusals = 0
+        self._has_had_session = True

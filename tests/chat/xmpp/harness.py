@@ -216,7 +216,9 @@ class Peer:
             self.stream.handshakeCompleted()
 
     def sent(self) -> str:
-        """What we wrote since the last call."""
+        """What we wrote since the last call, with what waits for the reactor's next turns."""
+        while self.stream._paced:
+            self.stream._clock.advance(0)
         text = self.transport.value().decode()
         self.transport.clear()
         return text

@@ -23,8 +23,9 @@ from xbot.chat.xmpp.rooms.room import State
 from xbot.chat.xmpp.stream import stream_management
 from xbot.chat.xmpp.stream.login import Account
 from xbot.chat.xmpp.stream.poison import PROMPTLY
+from xbot.chat.xmpp.stream.stream import TURN_BYTES
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation
+from xbot.chat.xmpp.wire.errors import ConnectionProblem, PingTimeout, ProtocolViolation
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
 from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
@@ -134,12 +135,90 @@ class ManagedCase(unittest.TestCase):
         self.assertIn("<resume ", peer.sent())
         peer.feed(f"<resumed xmlns='{NS}' previd='s1' h='{h}'/>")
 
+    def counted(self):
+        """The count with which the server acknowledges all that is under way."""
+        managed = self.adapter.managed
+        return managed._session.outbound._acknowledged + managed.unacknowledged
+
+    def all_sent(self, peer):
+        """The texts of all messages that leave, in as many turns of the reactor as that takes."""
+        found = []
+        while some := peer.sent():
+            found += [str(s.body) for s in parse_all(some) if s.name == "message"]
+            self.clock.advance(0)
+        return found
+
     def bodies(self, peer):
         """What we said since the last look, in order."""
         return [str(s.body) for s in parse_all(peer.sent()) if s.name == "message"]
 
 
 class ManagedTests(ManagedCase):
+    def test_window(self):
+        """With enough under way messages wait, and leave as the server acknowledges others."""
+        peer = self.log_in()
+        for number in range(120):
+            self.say(f"{number}")
+        seen = self.all_sent(peer)
+        self.assertEqual(len(seen), stream_management.WINDOW)
+        while len(seen) < 120:
+            before = len(seen)
+            self.acknowledge(peer, self.counted() - 10)
+            seen += self.all_sent(peer)
+            self.assertLessEqual(self.adapter.managed.unacknowledged, stream_management.WINDOW)
+            self.assertGreater(len(seen), before)
+        self.assertEqual(seen, [f"{number}" for number in range(120)])
+
+    def test_window_of_bytes(self):
+        """Large messages are sent one by one; what is under way is never much."""
+        peer = self.log_in()
+        for _ in range(6):
+            self.say("x" * 5000)
+        sizes = []
+        while waiting := len(self.outbox):
+            sizes.append(len(self.all_sent(peer)))
+            self.acknowledge(peer, self.counted())
+            self.assertLess(len(self.outbox), waiting)
+        self.assertEqual(sizes, [2, 2, 2])
+
+    def test_paced(self):
+        """Whole stanzas leave, about 2 KB in each turn of the reactor; nothing overtakes them."""
+        peer = self.log_in()
+        writes = []
+        self.patch(peer.transport, "write", writes.append)
+        for number in range(30):
+            self.say(f"{number:04}" * 60)
+        in_this_turn = sum(map(len, writes))
+        self.assertLessEqual(in_this_turn, TURN_BYTES)
+        writes.clear()
+        self.clock.advance(0)
+        self.assertGreater(len(writes), 2)
+        for data in writes:
+            self.assertLessEqual(len(data), TURN_BYTES)
+            self.assertEqual(data.count(b"<message"), data.count(b"</message>"))
+
+    def test_goodbye_behind_what_is_paced(self):
+        """What waits for its turn is written before the stream is closed."""
+        peer = self.log_in()
+        for _ in range(20):
+            self.say("x" * 300)
+        peer.stream.end(ConnectionProblem("test"))
+        text = peer.sent()
+        self.assertEqual(text.count("<message"), 20)
+        self.assertTrue(text.endswith("</stream:stream>"))
+
+    def test_a_resumed_stream_that_is_dead(self):
+        """A resumed stream on which nothing is acknowledged, and no ping answered, is given up."""
+        peer = self.log_in()
+        self.say("one")
+        peer = self.come_back(peer)
+        self.resumed(peer, 3)
+        self.assertTrue(self.adapter.managed.can_resume)
+        peer.stream.end(PingTimeout("no answer"), abort=True)
+        peer.lose()
+        self.assertFalse(self.adapter.managed.can_resume)
+        self.assertEqual(len(self.outbox), 1)
+
     def test_counts_what_came(self):
         """Each stanza after <enabled/> counts, and nothing else does."""
         peer = self.log_in()

@@ -6,6 +6,7 @@ one who negotiates, in turn, and one that nobody waits for ends the stream.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,9 @@ from xbot.model.message import Message
 
 #: Seconds that a peer has to finish a close that we began.
 CLOSE_TIMEOUT = 5.0
+
+#: Bytes that a managed stream writes in one turn of the reactor, or one stanza.
+TURN_BYTES = 2048
 
 #: Stanzas that may come between our resource and the end of the login.
 MAX_EARLY = 256
@@ -135,6 +139,10 @@ class Stream(XmlStream):
         self._unread = 0
         # What is written while data is read leaves together.
         self._gathered: list[bytes] | None = None
+        # What waits for the next turns of the reactor.
+        self._paced: deque[bytes] = deque()
+        self._turn_left = TURN_BYTES
+        self._pace_call: IDelayedCall | None = None
 
     def makeConnection(self, transport: Any) -> None:
         self._promptness = QuickAck(transport)
@@ -301,14 +309,58 @@ class Stream(XmlStream):
                 self.end(ConnectionProblem("the server does not read"), abort=True)
                 return
         if self._gathered is None:
-            self.transport.write(data)
+            self._write_paced([data])
         else:
             self._gathered.append(data)
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, None
         if gathered:
-            self.transport.write(b"".join(gathered))
+            self._write_paced(gathered)
+
+    def _write_paced(self, pieces: list[bytes]) -> None:
+        """Write whole stanzas; on a managed stream a few at a time.
+
+        A connection that is cut leaves the server with a part of a large write, and servers
+        lose sessions over that (docs/servers.md).
+        """
+        if self.managed is None:
+            self.transport.write(b"".join(pieces))
+            return
+        self._paced.extend(pieces)
+        self._write_some()
+
+    def _write_some(self) -> None:
+        """Write what still fits into this turn of the reactor; the rest waits for the next one."""
+        if self._lost:
+            self._paced.clear()
+        now: list[bytes] = []
+        while self._paced and (
+            len(self._paced[0]) <= self._turn_left or self._turn_left == TURN_BYTES
+        ):
+            piece = self._paced.popleft()
+            self._turn_left -= len(piece)
+            now.append(piece)
+        if now:
+            self.transport.write(b"".join(now))
+            if self._pace_call is None:
+                self._pace_call = self._clock.callLater(0, self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._pace_call = None
+        self._turn_left = TURN_BYTES
+        self._write_some()
+
+    def _write_all(self) -> None:
+        """Write what is paced, at once."""
+        self._flush()
+        if self._pace_call is not None:
+            self._pace_call.cancel()
+            self._pace_call = None
+        if self._paced:
+            pieces = b"".join(self._paced)
+            self._paced.clear()
+            self.transport.write(pieces)
 
     # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
 
@@ -483,7 +535,7 @@ class Stream(XmlStream):
             return
         if self._headerSent and not abort:
             self.write(b"</stream:stream>")
-        self._flush()
+        self._write_all()
         self.problem = problem
         self.shortcuts.clear()
         self.item_shortcut = None
@@ -505,6 +557,9 @@ class Stream(XmlStream):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
+        if self._pace_call is not None:
+            self._pace_call.cancel()
+            self._pace_call = None
         if self._abort_call is not None:
             self._abort_call.cancel()
             self._abort_call = None

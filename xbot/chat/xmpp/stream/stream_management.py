@@ -18,7 +18,7 @@ from xbot.chat.xmpp.stanzas.counts import Count, read_count, read_element
 from xbot.chat.xmpp.stream.ack_queue import BadAcknowledgement, Sent, Session
 from xbot.chat.xmpp.stream.poison import PROMPTLY, Suspects, is_suspicious
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation
+from xbot.chat.xmpp.wire.errors import ConnectionProblem, PingTimeout, ProtocolViolation
 from xbot.model.errors import NotConnected, Undeliverable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
@@ -27,6 +27,11 @@ _TRUE = ("true", "1")
 
 #: So many stanzas of ours under way, and the server is asked which it has.
 ASK_AFTER = 50
+
+#: Window: with so many stanzas, or bytes of them, unacknowledged, messages wait. A server
+#: that loses a session loses no more than these; fewer would leave the link idle.
+WINDOW = 50
+WINDOW_BYTES = 8 * 1024
 
 #: More than these, or than so many bytes of them, and it will never say.
 MAX_UNACKNOWLEDGED = 5_000
@@ -180,9 +185,13 @@ class StreamManagement:
     def will_send(self, message: Message) -> None:
         """This is next, if it may be: a suspect is sent by itself.
 
-        :raises NotConnected: when it has to wait for others, or for a suspect.
+        :raises NotConnected: when enough is under way, or when it has to wait for a suspect.
         :raises Undeliverable: when it ended as many streams as it may.
         """
+        if self._stream is not None and self._is_window_full():
+            # Its answer says when more may leave.
+            self._ask()
+            raise NotConnected(message.recipient, "enough is under way")
         if not self._suspects:
             return
         if self._suspects.has_convicted(message):
@@ -196,6 +205,14 @@ class StreamManagement:
         if self._alone is not None and (has_others or not is_suspect):
             self._ask(again=is_suspect)
             raise NotConnected(message.recipient, "what may have ended a stream is sent by itself")
+
+    def _is_window_full(self) -> bool:
+        """Back-pressure: whether so much is unacknowledged that no message is sent now."""
+        session = self._session
+        if session is None:
+            return False
+        under_way = session.outbound
+        return len(under_way) >= WINDOW or under_way.size >= WINDOW_BYTES
 
     def keeps(self, data: bytes, message: Message | None) -> bool:
         """Whether this stanza is written later, behind others that are."""
@@ -273,6 +290,9 @@ class StreamManagement:
             return
         if self._alone is not None and len(session.outbound) == self._unwritten:
             self._got_all()
+        self._ready()
+        if session is not self._session:
+            return
         if any(sent.token is not None for sent in session.outbound):
             self._ask()
 
@@ -281,6 +301,10 @@ class StreamManagement:
         if stream is self._stream:
             self._stream = None
             self._forget_alone()
+            if self._has_asked and stream.is_resumed and isinstance(stream.problem, PingTimeout):
+                # The server took the session, and says nothing on it: it may never again.
+                self.forget()
+                return
             is_prompt = not self._has_asked or self._clock.seconds() - self._asked_at <= PROMPTLY
             if is_prompt and is_suspicious(stream.problem):
                 self._suspicious = stream.problem

@@ -9,7 +9,14 @@ from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
 from xbot.web.answer import HTML, Answer
-from xbot.web.server import MAX_BODY, MAX_CONNECTIONS, MAX_SECONDS, Bounded, HttpServer
+from xbot.web.server import (
+    MAX_BODY,
+    MAX_CONNECTIONS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    Bounded,
+    HttpServer,
+)
 
 PEER = IPv4Address("TCP", "127.0.0.1", 40000)
 
@@ -34,11 +41,11 @@ class ServerCase(unittest.TestCase):
         }
         self.factory = Bounded(HttpServer(self.pages, self.hosts, self.clock), self.clock)
 
-    def connect(self):
-        protocol = self.factory.buildProtocol(PEER)
+    def connect(self, peer=PEER):
+        protocol = self.factory.buildProtocol(peer)
         if protocol is None:
             return None, None
-        transport = Transport(peerAddress=PEER)
+        transport = Transport(peerAddress=peer)
         protocol.makeConnection(transport)
         return protocol, transport
 
@@ -269,6 +276,25 @@ class BoundTests(ServerCase):
         self.assertEqual(self.connect(), (None, None))
         opened[0].connectionLost()
         self.assertIsNotNone(self.connect()[0])
+
+    def test_many_that_say_nothing(self):
+        """Who opens all connections and sends nothing gives one up for each that others need."""
+        for _ in range(MAX_CONNECTIONS - 1):
+            self.connect(IPv4Address("TCP", "192.0.2.1", 1))
+        patient = self.connect()[1]
+        self.clock.advance(MIN_SECONDS)
+        for _ in range(MAX_CONNECTIONS // 2):
+            self.assertEqual(self.get()[0], 200)
+            self.connect(IPv4Address("TCP", "192.0.2.1", 1))
+        self.assertFalse(patient.aborted)
+        self.assertLessEqual(len(self.factory.protocols), MAX_CONNECTIONS)
+
+    def test_bytes_in_headers(self):
+        """A header that is no UTF-8 is no internal error; a Host of such bytes is none of ours."""
+        for name in (b"X-Any", b"Host"):
+            more = b"Host: localhost\r\n" if name != b"Host" else b""
+            status, _, _ = self.ask(b"GET / HTTP/1.1\r\n" + more + name + b": \xff\xfe\r\n\r\n")
+            self.assertEqual(status, 421 if name == b"Host" else 200)
 
     def test_nothing_left(self):
         """When all connections are closed no timer is left."""

@@ -7,6 +7,7 @@ foreign web page could make a browser read the status.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from io import BytesIO
@@ -25,6 +26,9 @@ from xbot.web.posting import PostHandler, PostRequest
 
 #: Maximum number of open connections, and of seconds per connection.
 MAX_CONNECTIONS, MAX_SECONDS = 50, 30.0
+
+#: A connection is not closed for another one before it had so many seconds for its request.
+MIN_SECONDS = 2.0
 
 #: Maximum size of a request body, in bytes. A body is always read before the response is sent.
 MAX_BODY = 1 << 20
@@ -134,7 +138,9 @@ class HttpServer(HTTPFactory):
             return Answer.text(f"the body is too large: more than {MAX_BODY} bytes", 413)
         if request.has_chunks:
             return Answer.text("the Content-Length is missing", 411)
-        if not self._is_own_host(request.requestHeaders.getRawHeaders("host", [])):
+        # Asked for by bytes: Twisted would decode UTF-8, and a header may hold any bytes.
+        hosts = request.requestHeaders.getRawHeaders(b"host", [])
+        if not self._is_own_host([host.decode("latin-1") for host in hosts]):
             return Answer.text("the Host header names another host; see [http] hosts", 421)
         path = request.path.decode("latin-1")
         page = self._pages.get(path)
@@ -174,8 +180,12 @@ class _Limited(ProtocolWrapper):
     transport: Any
 
     _limit: IDelayedCall | None = None
+    began = 0.0
+    peer = ""
 
     def connectionMade(self) -> None:
+        self.began = self.factory.clock.seconds()
+        self.peer = str(getattr(self.transport.getPeer(), "host", ""))
         self._limit = self.factory.clock.callLater(MAX_SECONDS, self._got_limit)
         super().connectionMade()
 
@@ -191,7 +201,12 @@ class _Limited(ProtocolWrapper):
 
 
 class Bounded(WrappingFactory):
-    """Limits the number of connections of ``factory``, and the duration of each."""
+    """Limits the number of connections of ``factory``, and the duration of each.
+
+    At the limit a new connection takes the place of the oldest one of the host that has
+    most, if that is older than :data:`MIN_SECONDS`: who opens many and sends nothing does
+    not shut others out.
+    """
 
     noisy = False
     protocol = _Limited
@@ -201,6 +216,22 @@ class Bounded(WrappingFactory):
         self.clock = clock
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        if len(self.protocols) >= MAX_CONNECTIONS:
+        if len(self.protocols) >= MAX_CONNECTIONS and not self._make_room():
             return None
         return super().buildProtocol(addr)
+
+    def _make_room(self) -> bool:
+        counts = Counter(each.peer for each in self.protocols)
+        most = max(counts.values())
+        candidates = (each for each in self.protocols if counts[each.peer] == most)
+        oldest = min(candidates, key=lambda each: each.began)
+        if self.clock.seconds() - oldest.began < MIN_SECONDS:
+            return False
+        # It is counted until its end is told, which is not now.
+        del self.protocols[oldest]
+        oldest.transport.abortConnection()
+        return True
+
+    def unregisterProtocol(self, protocol: Any) -> None:
+        """Called at the end of a connection, also of one that gave its place away."""
+        self.protocols.pop(protocol, None)

@@ -217,6 +217,34 @@ class PrivateTests(PrivateCase):
         self.assert_dropped()
 
 
+class AffiliationTests(PrivateCase):
+    def affiliation(self, message):
+        return self.adapter.affiliation(message)
+
+    def test_of_now(self):
+        """It is what the room says now; "none" for one who left, "outcast" for one banned."""
+        self.enter(presence("alice", ALICE).replace("='none'", "='admin'"))
+        question = self.ask()
+        self.assertEqual((question.affiliation, self.affiliation(question)), ("admin", "admin"))
+        self.peer.feed(presence("alice", ALICE).replace("='none'", "='member'"))
+        self.assertEqual(self.affiliation(question), "member")
+        self.peer.feed(gone("alice", ALICE))
+        self.assertEqual(self.affiliation(question), "none")
+        self.peer.feed(presence("alice", EVE).replace("='none'", "='owner'"))
+        self.assertEqual(self.affiliation(question), "none")
+        self.peer.feed(presence("ally", ALICE).replace("='none'", "='owner'"))
+        self.assertEqual(self.affiliation(question), "owner")
+        self.peer.feed(gone("ally", ALICE).replace("='none'", "='outcast'"))
+        self.assertEqual(self.affiliation(question), "outcast")
+
+    def test_where_we_are_not(self):
+        """It is "none" in a room that we are not in."""
+        self.enter(presence("alice", ALICE).replace("='none'", "='admin'"))
+        question = self.ask()
+        self.peer.lose()
+        self.assertEqual(self.affiliation(question), "none")
+
+
 class ResumedTests(PrivateCase):
     def begin(self):
         self.peer.authenticate()

@@ -83,8 +83,8 @@ class Environment(NamedTuple):
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
     ``turns`` are those of the room's service. ``joined`` is called each time we
     can speak in the room, ``refused`` once it has refused us for good, and ``left``
-    once we are out of it as we wished. ``numbers`` are given to its occupants. While ``is_stale()``, what came lately is not
-    read yet, so that silence means nothing.
+    once we are out of it as we wished. ``numbers`` are given to its occupants. While
+    ``is_stale()``, what came lately is not read yet, so that silence means nothing.
     """
 
     send: Callable[[domish.Element], None]

@@ -134,6 +134,7 @@ class IdentityTests(HostileCase):
         self.refused(said("deploy", "mallory", kind="chat"))
         self.refused(said("deploy", "mallory", kind="normal"))
         # Of this one the room told nothing: another may have the nick by the time of the answer.
+        self.world.runs.clear()
         self.peer.feed(said("deploy", "nobody", kind="chat"))
         self.assertEqual((self.peer.stanzas(), self.world.runs), ([], []))
         self.assertEqual(self.world.outbox.counts["unreachable"], 1)

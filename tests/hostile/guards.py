@@ -14,7 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot.chat.xmpp import messages, ping
+from xbot.chat.xmpp import adapter, messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
 from xbot.chat.xmpp.stanzas import fast_path, fast_path_bytes, occupants, stanza
@@ -430,6 +430,27 @@ GUARDS = (
         "denials are told once",
         "engine.dispatch.test_dispatcher.AccessTests.test_denied_again_and_again",
         put(dispatcher.Cooldown, "allows", yes),
+    ),
+    Guard(
+        "a private answer is for the person who asked",
+        "chat.xmpp.test_private_messages.PrivateTests.test_another_has_the_nick",
+        put(adapter, "readdressed", lambda message, recipient, occupants: message),
+    ),
+    Guard(
+        "private answers wait on a resumed stream",
+        "chat.xmpp.test_private_messages.ResumedTests.test_what_waited",
+        put(
+            adapter.XmppAdapter,
+            "_readdressed",
+            lambda self, message, recipient, room: adapter.readdressed(
+                message, recipient, room.occupants
+            ),
+        ),
+    ),
+    Guard(
+        "rights of now",
+        "engine.dispatch.test_consent.RightsOfNowTests.test_who_asked",
+        put(dispatcher.Dispatcher, "_now", lambda self, message: message),
     ),
     # What is logged
     Guard(

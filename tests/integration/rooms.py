@@ -54,6 +54,36 @@ class RoomLifeContract(Listener):
         bot.start_and_join()
         return room, alice, bot
 
+    def test_private_answers(self) -> None:
+        """The person who asked in private is answered, not the next one with that nick."""
+        alice, bob, owner = self.person(), self.person("bob"), self.person("carol")
+        for whois in "anyone", "moderators":
+            room = self.room()
+            owner.create(room, whois=whois)
+            alice.join(room, "asker")
+            bot = self.bot(
+                [room], extra="[responder slow]\nmatch = slow\nrun = sh -c 'sleep 3; echo done'\n"
+            )
+            bot.start_and_join()
+            # Under another nick it is the same person.
+            alice.tell(f"{room}/xbot", "slow")
+            alice.appear(f"{room}/renamed")
+            alice.expect_presence(f"{room}/renamed", "available")
+            alice.expect(f"{room}/xbot", "done", "chat")
+            alice.tell(f"{room}/xbot", "slow")
+            owner.expect_presence(f"{room}/renamed", "available")
+            alice.appear(f"{room}/renamed", "unavailable")
+            owner.expect_presence(f"{room}/renamed", "unavailable")
+            bob.join(room, "renamed")
+            since = bot.now()
+            if whois == "anyone":
+                alice.expect(f"xbot@{self.server.domain}", "done", "chat")
+            else:
+                bot.await_log(f"dropped 1 messages to {room}: the person whom it is for", since)
+            self.check_answers(owner, room)
+            self.assertEqual([each for each in bob.messages if each.body == "done"], [])
+            bot.stop()
+
     def admin(self, person: Person, room: str, item: str) -> None:
         """Change somebody's role or affiliation."""
         person.request(room, f"<query xmlns='{_ADMIN}'><item {item}</item></query>")

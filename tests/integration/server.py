@@ -18,7 +18,12 @@ from tests.integration.process import DEADLINE, Process, read, wait_until
 DOMAIN = "xbot.test"
 
 #: The accounts: local part and password.
-ACCOUNTS = {"xbot": "correct horse; battery = %staple", "alice": "alice's", "bob": "bob's"}
+ACCOUNTS = {
+    "xbot": "correct horse; battery = %staple",
+    "alice": "alice's",
+    "bob": "bob's",
+    "carol": "carol's",
+}
 
 
 class Server:

@@ -51,6 +51,12 @@ class WhoTests(TestCase):
         self.assertFalse(access.allows(MALLORY))
         self.assertFalse(Access(deny=whom("mallory@example.org")).allows(STRANGER))
 
+    def test_banned(self) -> None:
+        """A person whom the room has banned may use nothing there, by no rule."""
+        banned = evolve(ALICE, affiliation="outcast")
+        for access in EVERYONE, Access(allow=whom("alice@example.org")):
+            self.assertEqual(access.objection(banned), "the room has banned alice@example.org")
+
     def test_objections(self) -> None:
         """What keeps somebody out is told in words, with who it is where that is known."""
         access = Access(allow=whom("@example.org"), deny=whom("mallory@example.org"))

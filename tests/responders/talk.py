@@ -66,6 +66,9 @@ class FakeAdapter:
     def leave(self, room: str) -> None:
         del self.rooms[room], self.ordered[room]
 
+    def affiliation(self, message: Message) -> str:
+        return message.affiliation
+
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
         return self.people.get((room, person))
 

@@ -118,6 +118,7 @@ class Assembly:
             wall_clock=wall_clock,
             ended=ended,
             measure=lambda: self.adapter.measure,
+            affiliation=lambda message: self.adapter.affiliation(message),
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
 

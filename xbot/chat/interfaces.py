@@ -63,6 +63,12 @@ class IAdapter(Interface):
     def occupant(room: str, person: str) -> tuple[str, str] | None:
         """(nick, affiliation) of ``person`` (real bare address) in ``room``; None if not there."""
 
+    def affiliation(message: Message) -> str:
+        """The affiliation (XEP-0045 5.2) that the sender of ``message`` has in its room now.
+
+        "none" when they are not there, "outcast" when the room banned them meanwhile.
+        """
+
     def leave(room: str) -> None:
         """Leave ``room`` (bare address) for good, and delete the stored invitation to it."""
 

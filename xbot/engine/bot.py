@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+from attrs import evolve
 from zope.interface import implementer
 
 from xbot.chat.interfaces import IAdapter
@@ -129,7 +130,7 @@ class EngineBot:
             kind = {"type": "chat"}
             return Message(person, self._address, text, kind, identity=person, key=key)
         nick, affiliation = self._adapter().occupant(room, person) or (None, "none")
-        return Message(
+        said = Message(
             f"{room}/{nick}" if nick else person,
             self._address,
             text,
@@ -140,6 +141,8 @@ class EngineBot:
             affiliation=affiliation,
             key=key,
         )
+        # The room may have banned a person who is not there.
+        return said if nick else evolve(said, affiliation=self._adapter().affiliation(said))
 
 
 def _room(text: str) -> Jid:

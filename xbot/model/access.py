@@ -42,7 +42,8 @@ class Access:
     """The access rules of one responder; by default everyone may use it everywhere.
 
     ``allow`` is None for everyone. ``deny`` takes precedence over it, and also
-    refuses senders whose identity is not known: ``deny`` might name any of them.
+    refuses senders whose identity is not known: ``deny`` might name any of them. A person
+    whom the room of the message has banned may use nothing there.
     ``rooms`` are bare addresses, None for all rooms. ``direct`` permits private
     messages.
     """
@@ -71,6 +72,9 @@ class Access:
     def objection(self, message: Message) -> str | None:
         """Why the sender of ``message`` may not use the responder; None if they may."""
         who = message.identity if identity_of(message) is not None else None
+        if message.affiliation == "outcast":
+            # Of its own room only: elsewhere the same person has another affiliation.
+            return f"the room has banned {who or 'the sender'}"
         if self.deny is not None:
             if who is None:
                 return "the sender's real address is hidden here, and deny might name it"

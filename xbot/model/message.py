@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import field, frozen
 
@@ -52,6 +52,17 @@ class AskedInThread(XbotError):
         )
 
 
+class Addressee(NamedTuple):
+    """The person to whom a private message through a room is addressed, whatever their nick is.
+
+    ``occupant`` and ``identity`` are those of the message that is answered; both None where
+    the room told neither.
+    """
+
+    occupant: str | None
+    identity: str | None
+
+
 #: Nobody is waited for any longer, in seconds.
 MAX_ASK = 3600.0
 
@@ -74,12 +85,14 @@ class Message:
     room history) and ``echo`` our own words come back; neither is obeyed.
     ``affiliation`` is the speaker's in ``room`` (``owner``, ``admin``,
     ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
-    where nothing is known. ``occupant`` is another one whenever somebody else has
-    the nick; None where nobody can tell. ``missed`` marks what was delayed because
+    where nothing is known. ``occupant`` is the speaker's for one stay in the room,
+    whatever the nick; None where nothing is known. ``missed`` marks what was delayed because
     we were away: said to us alone, and kept by our server until now, or read only
     after we stood still. ``key`` tells this message from every other, for good; with
     None it could not be recognised if it came again. ``hops`` is 0 for what was said;
     what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
+    ``addressee`` is set in an answer that goes to one occupant of ``room``: it must not
+    reach another person who has the nick by the time that it leaves.
     """
 
     sender: str
@@ -96,6 +109,7 @@ class Message:
     occupant: str | None = field(default=None, kw_only=True)
     hops: int = field(default=0, kw_only=True)
     missed: bool = field(default=False, kw_only=True)
+    addressee: Addressee | None = field(default=None, kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -123,6 +137,7 @@ class Message:
             occupant=self.occupant,
             hops=self.hops,
             missed=self.missed,
+            addressee=self.addressee,
             voice=voice,
         )
 
@@ -190,6 +205,9 @@ def reply_to(message: Message, text: str, *, id: str | None = None) -> Message:
     What was said in a room is answered to the room, what was said to the
     bot alone (directly or through a room) to its sender.
     """
-    recipient = message.room if message.is_public and message.room else message.sender
     payload = payload_of(message.payload.get("type"), id)
-    return Message(message.recipient, recipient, text, payload, message.room)
+    room = message.room
+    if room and not message.is_public:
+        addressee = Addressee(message.occupant, message.identity)
+        return Message(message.recipient, message.sender, text, payload, room, addressee=addressee)
+    return Message(message.recipient, room or message.sender, text, payload, room)

@@ -75,6 +75,9 @@ class FakeAdapter:
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
         return self.people.get((room, person))
 
+    def affiliation(self, message: Message) -> str:
+        return message.affiliation
+
     def leave(self, room: str) -> None:
         if self.rooms.pop(room, None) is not None:
             self.left.add(room)

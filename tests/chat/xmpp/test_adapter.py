@@ -89,11 +89,11 @@ class AdapterTests(unittest.TestCase):
         peer.feed(f"<message type='groupchat' id='1' from='{ROOM}/alice'>{BODY}</message>")
         (message,) = self.heard
         self.assertEqual(
-            evolve(message, key=None),
+            evolve(message, key=None, occupant=None),
             Message(
                 f"{ROOM}/alice", "xbot@example.org/given", "xbot: ping",
                 {"type": "groupchat", "id": "1"},
-                room=ROOM, nick="alice", identity="alice@example.org", occupant="1",
+                room=ROOM, nick="alice", identity="alice@example.org",
             ),
         )  # fmt: skip
         self.adapter.send(reply_to(message, "alice: pong"))

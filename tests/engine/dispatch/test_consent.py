@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 
 from tests.engine.dispatch.deploying import DeployCase
@@ -12,9 +13,11 @@ from xbot.api.decorators import respond
 from xbot.engine.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
 from xbot.engine.dispatch.consent import CONFIRM_WITHIN
 from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.dispatch.journal_gate import RECHECK_AFTER
 from xbot.model.access import Access, Whom
 from xbot.model.message import Message
 from xbot.model.people import People
+from xbot.runtime.failures import NoAnswer
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org", occupant="1", body="xbot: deploy web")
 YES = evolve(ALICE, body="yes")
@@ -453,3 +456,135 @@ class ApproveTests(ConsentCase):
         bot.got_message(person("bob", f"!approve {code}"))
         (event,) = self.logged(LogLevel.info)
         self.assertEqual((event["who"], event["responder"]), ("bob@example.org", "deploy"))
+
+
+ADMINS = Access(allow=Whom(affiliations=frozenset({"admin", "owner"})))
+ADMIN = evolve(ALICE, affiliation="admin")
+
+
+class RightsOfNowTests(ConsentCase):
+    """Rights are those of the moment in which it is done, not of the one in which it was asked."""
+
+    def admin(self, name: str, body: str) -> Message:
+        return person(name, body, affiliation="admin")
+
+    def code(self) -> str:
+        (found,) = re.findall(r"approve ([A-Z]{6}) within", "".join(self.said()))
+        return str(found)
+
+    def test_who_asked(self) -> None:
+        """It is not done for a person demoted, gone or banned since, however many approve."""
+        for affiliation in "member", "none", "outcast":
+            self.affiliations.clear()
+            bot = self.bot(approve=1, access=ADMINS)
+            bot.got_message(ADMIN)
+            code = self.code()
+            self.affiliations["alice"] = affiliation
+            bot.got_message(self.admin("bob", f"!approve {code}"))
+            counted, answer = self.said()
+            self.assertEqual((counted, self.ran), ("1 of 1 approve.", []))
+            self.assertIn('"deploy web" is not done', answer)
+        self.assertEqual(self.outcomes().count(("alice", "denied")), 3)
+
+    def test_banned_though_it_is_for_everyone(self) -> None:
+        """A person banned meanwhile has nothing done in that room, by no rule."""
+        for access in Access(), Access(allow=Whom(People.parse(["@example.org"]))):
+            self.affiliations.clear()
+            bot = self.bot(approve=1, access=access)
+            bot.got_message(ALICE)
+            code = self.code()
+            self.affiliations["alice"] = "outcast"
+            bot.got_message(person("bob", f"!approve {code}"))
+            self.assertIn("is not done", self.said()[-1])
+        self.assertEqual(self.ran, [])
+
+    def test_rights_by_address(self) -> None:
+        """A person who may use it by the real address may leave the room meanwhile."""
+        bot = self.bot(approve=1, access=Access(allow=Whom(People.parse(["@example.org"]))))
+        bot.got_message(ADMIN)
+        code = self.code()
+        self.affiliations["alice"] = "none"
+        bot.got_message(person("bob", f"!approve {code}"))
+        self.assertEqual(self.ran, ["web"])
+
+    def test_who_approved(self) -> None:
+        """An approval of a person who was demoted or left since does not count at the end."""
+        bot = self.bot(approve=2, access=ADMINS)
+        bot.got_message(ADMIN)
+        code = self.code()
+        bot.got_message(self.admin("bob", f"!approve {code}"))
+        self.affiliations["bob"] = "none"
+        bot.got_message(self.admin("carol", f"!approve {code}"))
+        self.assertEqual(self.said(), ["1 of 2 approve."] * 2)
+        self.assertEqual(self.ran, [])
+        bot.got_message(self.admin("dave", f"!approve {code}"))
+        self.assertEqual(self.ran, ["web"])
+
+    def test_confirm(self) -> None:
+        """A yes of a person who was demoted since does nothing."""
+        bot = self.bot(confirm=True, access=ADMINS)
+        bot.got_message(ADMIN)
+        self.said()
+        self.affiliations["alice"] = "member"
+        bot.got_message(evolve(ADMIN, body="yes", affiliation="member"))
+        self.assertIn("is not done", *self.said())
+        self.assertEqual(self.ran, [])
+
+    def test_a_wait_for_the_journal(self) -> None:
+        """A command that waited long for the journal is denied to a person demoted meanwhile."""
+        bot = self.bot(access=ADMINS)
+        for seconds, ran in (RECHECK_AFTER / 2, ["web"]), (RECHECK_AFTER, []):
+            self.affiliations.clear()
+            disk: Deferred[None] = Deferred()
+            accept = self.journal.accept
+            patch = self.patch(
+                self.journal,
+                "accept",
+                lambda *entry, disk=disk, accept=accept: disk.addCallback(lambda _: accept(*entry)),
+            )
+            bot.got_message(ADMIN)
+            self.affiliations["alice"] = "member"
+            self.clock.advance(seconds)
+            disk.callback(None)
+            patch.restore()
+            self.assertEqual(self.ran, ran)
+            self.ran.clear()
+        self.assertEqual(self.said()[-1], "deploy is not for you, alice.")
+
+    def test_an_answer_to_a_question(self) -> None:
+        """A run that asked something ends where the person who answers may not use it any more."""
+        went_on = []
+
+        @respond("deploy")
+        async def deploy(message: Message) -> str:
+            try:
+                answer = await message.ask("Which?")
+            except NoAnswer:
+                answer = message
+            went_on.append(answer.body)
+            return "done"
+
+        bot = self.dispatcher(evolve(responder(deploy), access=ADMINS))
+        bot.got_message(evolve(ADMIN, body="xbot: deploy"))
+        bot.got_message(evolve(ADMIN, body="web", affiliation="member"))
+        self.assertEqual(self.said(), ["Which?", "deploy is not for you, alice."])
+        self.assertEqual(went_on, [])
+        bot.got_message(evolve(ADMIN, body="xbot: deploy"))
+        bot.got_message(evolve(ADMIN, body="web"))
+        self.assertEqual((self.said(), went_on), (["Which?", "done"], ["web"]))
+
+    def test_more(self) -> None:
+        """The rest of a long answer is not for a person who may not use it any more."""
+
+        @respond("list")
+        def lines(message: Message) -> str:
+            return "\n".join(f"line {number} " + "x" * 200 for number in range(400))
+
+        bot = self.dispatcher(evolve(responder(lines), access=ADMINS))
+        more = evolve(ADMIN, body="xbot: more")
+        bot.got_message(evolve(ADMIN, body="xbot: list"))
+        self.assertIn("say more", self.said()[-1])
+        bot.got_message(evolve(more, affiliation="member"))
+        self.assertEqual(self.said(), [])
+        bot.got_message(more)
+        self.assertNotEqual(self.said(), [])

@@ -60,6 +60,8 @@ class DispatcherCase(TestCase):
         self.sent: list[Message] = []
         self.rooms: dict[str, frozenset[str] | None] = {}
         self.nick: str | None = "robo"
+        # Of now, by nick, where it is another one than the message's.
+        self.affiliations: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -76,6 +78,9 @@ class DispatcherCase(TestCase):
             journal=options.get("journal"),
             limits=options.get("limits"),
             measure=options.get("measure", lambda: UNBOUNDED),
+            affiliation=lambda message: self.affiliations.get(
+                message.nick or "", message.affiliation
+            ),
         )
 
     def said(self) -> list[str]:

@@ -56,6 +56,17 @@ class MissedTests(DeployCase):
         self.assertEqual((self.ran, bot.fates["delayed"]), ([], 1))
         self.assertEqual([e.outcome for e in self.journal.entries.values()], ["missed"])
 
+    def test_a_nick_that_changed_hands(self) -> None:
+        """What one occupant said in private is not told to the next one with that nick."""
+        first = evolve(IN_ROOM, payload={"type": "chat"}, occupant="1", identity=None)
+        second = evolve(first, body="deploy db", occupant="2", key="2")
+        bot = self.bot()
+        bot.got_message(first)
+        bot.got_message(second)
+        self.clock.advance(GATHER)
+        told = [(m.addressee and m.addressee.occupant, m.body) for m in self.sent]
+        self.assertEqual(told, [("1", f'"deploy web": {PLEASE}'), ("2", f'"deploy db": {PLEASE}')])
+
     def test_repeated(self) -> None:
         """What is then said again runs."""
         bot = self.bot()

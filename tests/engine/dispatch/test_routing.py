@@ -12,6 +12,7 @@ from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.routing import Routing
 from xbot.matching.guarded_search import Asked
 from xbot.matching.pattern import Pattern
+from xbot.model.access import Access, Whom
 from xbot.model.message import Message
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
@@ -131,6 +132,30 @@ class OrderTests(TestCase):
         self.assertEqual(self.sent[3:], ["slow !slow cc", "go !d"])
         self.assertIsNone(self.say(IN_ROOM, "!e"))
         self.assertEqual(self.sent[5:], ["go !e"])
+
+    def test_rights_of_now(self) -> None:
+        """What waited, for a pattern or behind it, is judged by the affiliation of now."""
+        admins = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        self.dispatcher = Dispatcher(
+            [
+                evolve(responder("slow", Pattern.match(f"slow {GUARDED}")), access=admins),
+                evolve(responder("go", Pattern.match("go")), access=admins),
+            ],
+            lambda message: self.sent.append(message.body),
+            Clock(),
+            name="xbot",
+            prefix="!",
+            nick_in=lambda room: None,
+            rooms={},
+            worker=self.worker,
+            affiliation=lambda message: "member",
+        )
+        admin = evolve(IN_ROOM, identity="alice@example.org", affiliation="admin")
+        self.say(admin, "!slow aa")
+        self.say(admin, "!go")
+        self.worker.answer()
+        refusals = ["slow is not for you, alice.", "go is not for you, alice."]
+        self.assertEqual(self.sent, refusals)
 
     def test_bound(self) -> None:
         """So many wait in a place, and no more; those beyond are counted."""

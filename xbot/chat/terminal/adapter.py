@@ -114,6 +114,10 @@ class ShellAdapter:
             return None
         return you.nick or Jid.parse(you.sender).local or you.sender, you.affiliation
 
+    def affiliation(self, message: Message) -> str:
+        """Yours, as it was: nobody changes it."""
+        return message.affiliation
+
     def leave(self, room: str) -> None:
         """The bot is not in ``room`` (a bare JID) any more."""
         if self._rooms.pop(room, None) is not None:

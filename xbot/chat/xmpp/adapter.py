@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -21,11 +22,12 @@ from xbot.chat.xmpp.ping import Ping
 from xbot.chat.xmpp.rooms.bounces import Bounces
 from xbot.chat.xmpp.rooms.invitations import Invitations
 from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
-from xbot.chat.xmpp.rooms.room import State
+from xbot.chat.xmpp.rooms.private_messages import readdressed
+from xbot.chat.xmpp.rooms.room import Room, State
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.roster import Session
 from xbot.chat.xmpp.security.sasl import InThread
-from xbot.chat.xmpp.stanzas.addresses import read_address
+from xbot.chat.xmpp.stanzas.addresses import Address, read_address
 from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, usual
 from xbot.chat.xmpp.stream.connection import Connection
@@ -48,6 +50,9 @@ from xbot.model.message import Message
 from xbot.model.size_limit import Measure
 from xbot.process.suspend_detection import Heartbeat
 from xbot.process.uptime import elapsed_clock
+
+#: Numbers of occupants. What waits in the outbox may outlast an adapter.
+_OCCUPANTS = itertools.count(1)
 
 
 @implementer(IAdapter)
@@ -147,6 +152,7 @@ class XmppAdapter:
             is_stale=self._is_stale,
             # What waits for it is asked for, and refused, as everything else is from now on.
             lost=lambda room: receipts.got_ready(room.address),
+            numbers=_OCCUPANTS,
         )
         self.ping = Ping(
             self.iq,
@@ -156,8 +162,11 @@ class XmppAdapter:
             timeout=settings.ping_timeout,
             freshness=self.freshness,
             look=self._heartbeat.look,
-            got_fresh=self.rooms.got_fresh,
+            got_fresh=self._got_fresh,
         )
+        # A stream that goes on with a session: who came and went meanwhile is told on it.
+        self._unread: Stream | None = None
+        self._is_asking = False
         self._messages = Messages(
             lambda: self.jid,
             account.jid.bare,
@@ -216,7 +225,8 @@ class XmppAdapter:
 
         :raises NotConnected: when there is no session, we are not in the room yet,
             or the server does not read.
-        :raises Unreachable: when the room refused us for good, or we left it.
+        :raises Unreachable: when the room refused us for good, or we left it; or when it is for
+            one occupant, who left and whose real address is not known.
         :raises TooLong: when the server does not take so much at once.
         :raises Undeliverable: when each stream on which it was sent ended over it.
         :raises InvalidJid: when the recipient is no address.
@@ -233,6 +243,8 @@ class XmppAdapter:
         stream = self._handlers.stream_to(message.recipient)
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
+        if room is not None and not message.is_public:
+            message = self._readdressed(message, recipient, room)
         self.managed.will_send(message)
         stream.send_message(message)
         if room is not None and message.is_public:
@@ -240,6 +252,30 @@ class XmppAdapter:
         if not self.managed.is_active:
             # Without acknowledgements, written is the most that can be known.
             self._receipts.got_delivered(message)
+
+    def _readdressed(self, message: Message, recipient: Address, room: Room) -> Message:
+        """A private message through a room, to where the person whom it is for is now."""
+        if self.freshness.is_stale:
+            raise NotConnected(recipient.jid, "who left the room meanwhile is not read yet")
+        if self._unread is not None and self._unread is self._handlers.xmlstream:
+            self._ask_for_unread(self._unread)
+            raise NotConnected(recipient.jid, "who left the room meanwhile is not read yet")
+        return readdressed(message, recipient, room.occupants)
+
+    def _ask_for_unread(self, stream: Stream) -> None:
+        """Ping the server: what it kept for us comes before the answer."""
+        if self._is_asking:
+            return
+        self._is_asking = True
+
+        def got_answer(_: object) -> None:
+            self._is_asking = False
+            if self._unread is stream:
+                # Without an answer, too: then the ping's own time limit ends the connection.
+                self._unread = None
+                self._receipts.got_ready()
+
+        self.ping.ask().addBoth(got_answer)
 
     def nick_in(self, room: str) -> str | None:
         """Our nick in ``room`` (a bare JID), or None when we are not in it."""
@@ -267,11 +303,19 @@ class XmppAdapter:
         known, identity = self.rooms.get(Jid.parse(room)), str(Jid.parse(person))
         if known is None or known.state is not State.JOINED:
             return None
-        for nick in known.occupants:
-            occupant = known.occupants.get(nick)
-            if occupant is not None and occupant.identity == identity:
-                return nick, occupant.affiliation
-        return None
+        nick = known.occupants.nick_of_person(identity)
+        occupant = None if nick is None else known.occupants.get(nick)
+        return None if nick is None or occupant is None else (nick, occupant.affiliation)
+
+    def affiliation(self, message: Message) -> str:
+        """The affiliation that the sender of ``message`` has in its room now; "none" if not there.
+
+        It is "outcast" for a person whom the room banned meanwhile.
+        """
+        known = None if message.room is None else self.rooms.at(message.room)
+        if known is None or known.state is not State.JOINED:
+            return "none"
+        return known.occupants.affiliation_of(message.occupant, message.identity)
 
     def leave(self, room: str) -> None:
         """Leave ``room`` (a bare JID) and do not come back; an invitation to it is forgotten."""
@@ -307,6 +351,11 @@ class XmppAdapter:
             self.freshness.begin()
             self._heartbeat.start()
 
+    def _got_fresh(self) -> None:
+        self.rooms.got_fresh()
+        # Private messages through rooms waited for it.
+        self._receipts.got_ready()
+
     def _is_stale(self) -> bool:
         # A timer may ring before anything else after a stop.
         self._heartbeat.look()
@@ -315,5 +364,7 @@ class XmppAdapter:
     def _got_login(self, stream: Stream) -> None:
         self.jid = stream.authenticator.jid
         self.measure = usual(stream.max_stanza)
+        self._unread = stream if stream.is_resumed else None
+        self._is_asking = False
         how = "resumed the session of" if stream.is_resumed else "logged in as"
         self._log.info("{how} {jid}", how=how, jid=str(self.jid))

@@ -55,13 +55,13 @@ class NotApproved(XbotError):
 
 @define(eq=False, repr=False)
 class _Request:
-    """``asked`` is what is to be approved; ``approvers`` are real addresses."""
+    """``asked`` is what is to be approved; ``approvers`` are what was said, by real addresses."""
 
     responder: Responder
     asked: Message
     done: Deferred[None]
     limit: IDelayedCall | None = None
-    approvers: set[str] = field(factory=set)
+    approvers: dict[str, Message] = field(factory=dict)
 
 
 class Approvals:
@@ -69,7 +69,8 @@ class Approvals:
 
     ``may_use(responder, message)`` tells whether the responder's rules allow
     whoever said this there. Each approval goes to ``got_approval``, with the
-    responder's name; what others have to hear goes to ``say``.
+    responder's name; what others have to hear goes to ``say``. ``now`` gives a message with
+    its sender's affiliation of now: who approved is asked for again at the end.
     """
 
     _log = Logger()
@@ -81,7 +82,9 @@ class Approvals:
         got_approval: Callable[[Message, str], None],
         say: Callable[[Message], None],
         new_code: Callable[[], str] = new_code,
+        now: Callable[[Message], Message] = lambda message: message,
     ) -> None:
+        self._now = now
         self._clock = clock
         self._may_use = may_use
         self._got_approval = got_approval
@@ -153,10 +156,8 @@ class Approvals:
                 responder=responder.name,
             )
             return "That does not count outside a conversation; say it again as a chat message."
-        # Whatever somebody is in another room counts for nothing in this one.
-        here = message if message.room == asked.room else evolve(message, affiliation="none")
         who = identity_of(message)
-        if who is None or not self._may_use(responder, here):
+        if who is None or not self._may_approve(request, message):
             self._log.warn(
                 "{sender} may not approve {responder}",
                 sender=message.sender,
@@ -169,7 +170,7 @@ class Approvals:
             return "You approved it already."
         # On record first: one that cannot be is none.
         self._got_approval(message, responder.name)
-        request.approvers.add(str(who))
+        request.approvers[str(who)] = message
         self._log.info(
             "{who} approves {responder} for {sender}",
             who=str(who),
@@ -181,6 +182,10 @@ class Approvals:
 
     def _approved(self, code: str, request: _Request, message: Message) -> None:
         """One more agreed; everyone who has to know is told before anything is done."""
+        # Those who may not use it any more, or are not there as what they were, do not count.
+        for who, said in list(request.approvers.items()):
+            if not self._may_approve(request, self._now(said)):
+                del request.approvers[who]
         count, needed = len(request.approvers), request.responder.approve
         text = f"{count} of {needed} approve."
         answer, told = reply_to(message, text), reply_to(request.asked, text)
@@ -190,6 +195,12 @@ class Approvals:
         if count >= needed:
             self._take(code)
             request.done.callback(None)
+
+    def _may_approve(self, request: _Request, message: Message) -> bool:
+        # Whatever somebody is in another room counts for nothing in this one.
+        is_here = message.room == request.asked.room
+        here = message if is_here else evolve(message, affiliation="none")
+        return self._may_use(request.responder, here)
 
     def _is_late(self, request: _Request) -> bool:
         return request.limit is not None and request.limit.getTime() <= self._clock.seconds()

@@ -43,7 +43,7 @@ from xbot.model.journal_entry import APPROVED, MISSED
 from xbot.model.message import Message, reply_to
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.failures import Failed
-from xbot.runtime.responder import Chosen, Responder
+from xbot.runtime.responder import Chosen, Responder, Route
 from xbot.state.interfaces import IJournal
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Dispatcher:
     one nothing is journalled. ``worker`` runs the patterns that may take long; a
     message waits for it, and so does what is said after it in the same place,
     while the others go on. ``ended`` is told each run that is over, and ``measure``
-    tells how long one message may be now.
+    tells how long one message may be now. ``affiliation`` gives the affiliation that the
+    sender of a message has in its room now: what waited is judged by that.
 
     ``fates`` counts what became of things. Messages: ``dispatched``,
     ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
@@ -103,6 +104,7 @@ class Dispatcher:
         wall_clock: Callable[[], float] = time.time,
         ended: Callable[[Run], object] = lambda run: None,
         measure: Callable[[], Measure] = lambda: UNBOUNDED,
+        affiliation: Callable[[Message], str] = lambda message: message.affiliation,
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
@@ -116,16 +118,31 @@ class Dispatcher:
         self._rooms = rooms
         self._wall_clock = wall_clock
         self._limits = limits
-        self._more = Paging(clock)
+        self._affiliation = affiliation
+        self._more = Paging(clock, self._may_read)
         self._questions = Questions(clock)
         self._runs = Runs(
-            clock, self._say, self._got_end, self._more.keep, self._questions.ask, measure
+            clock,
+            self._say,
+            self._got_end,
+            self._more.keep,
+            self._questions.ask,
+            measure,
+            self._may_go_on,
         )
         self._ended = ended
-        self._accepting = JournalGate(journal, self._runs) if journal is not None else None
-        self._approvals = Approvals(clock, self._may_use, self._got_approval, self._say)
+        self._accepting: JournalGate | None = None
+        if journal is not None:
+            self.got_journal(journal)
+        self._approvals = Approvals(
+            clock, self._may_use, self._got_approval, self._say, now=self._now
+        )
         self._consent = Consent(
-            self._questions, self._approvals, self._say, self._command, self._may_use
+            self._questions,
+            self._approvals,
+            self._say,
+            self._command,
+            lambda responder, message: self._may_use(responder, self._now(message)),
         )
         self._denials = Cooldown(clock, most=MAX_DENIALS)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
@@ -180,7 +197,9 @@ class Dispatcher:
             if message.missed and not self._in_order.is_full(place):
                 self._in_order.deal(place, lambda: self._deal(message, place, self._missed.got))
             return self._answer(message, [], reason)
-        return self._in_order.deal(place, lambda: self._deal(message, place, self._answer))
+        return self._in_order.deal(
+            place, lambda: self._deal(self._now(message), place, self._answer)
+        )
 
     def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
         chosen = [] if self._is_stopped else self._choose(message, self._choosing)
@@ -189,7 +208,7 @@ class Dispatcher:
             return got_chosen(message, chosen)
         go_on = self._in_order.wait(place)
         safe: Deferred[None] = Deferred()
-        chosen.addCallback(lambda chosen: pass_on(got_chosen(message, chosen), safe))
+        chosen.addCallback(lambda chosen: pass_on(got_chosen(self._now(message), chosen), safe))
         chosen.addErrback(lambda failure: self._log.failure("cannot choose", failure))
         chosen.addCallback(lambda _: go_on())
         return safe
@@ -246,7 +265,7 @@ class Dispatcher:
 
     def got_journal(self, journal: IJournal) -> None:
         """There was none; from now on there is, for good."""
-        self._accepting = JournalGate(journal, self._runs)
+        self._accepting = JournalGate(journal, self._runs, self._may_start)
 
     @property
     def is_asking(self) -> bool:
@@ -422,6 +441,28 @@ class Dispatcher:
         is_here = is_there and self.answers_at(responder, message)
         # It is asked about what has effects only.
         return is_here and may_have_effects(message) and responder.access.allows(message)
+
+    def _now(self, message: Message) -> Message:
+        """What waited, with the affiliation that its sender has in the room now."""
+        if message.room is None:
+            return message
+        affiliation = self._affiliation(message)
+        if affiliation == message.affiliation:
+            return message
+        return evolve(message, affiliation=affiliation)
+
+    def _may_start(self, run: Run) -> bool:
+        """Whether a run that waited for the journal is still for its sender."""
+        return run.route.for_everyone or run.responder.access.allows(self._now(run.message))
+
+    def _may_go_on(self, run: Run, answer: Message) -> bool:
+        """Whether a run that asked something is for the person who answers, as they are now."""
+        return run.route.for_everyone or run.responder.access.allows(answer)
+
+    def _may_read(self, responder: Responder, route: Route, message: Message) -> bool:
+        """Whether the rest of an answer is still for its reader, by the rules as they are now."""
+        current = next((each for each in self.responders if each.name == responder.name), None)
+        return current is not None and (route.for_everyone or current.access.allows(message))
 
     def _is_new(self, message: Message, chosen: Chosen) -> Deferred[bool]:
         """Whether nothing is known of a command that came too late; from now on it is.

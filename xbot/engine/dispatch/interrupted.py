@@ -56,10 +56,10 @@ def reports(
         named, others = there[:MAX_NAMED], there[MAX_NAMED:]
         for entry in named:
             text = _text(entry, now, command_of(entry.message))
-            yield Report(reply_to(entry.message, text), (entry,))
+            yield Report(_report(entry, text), (entry,))
         if others:
             text = f"... and {len(others)} more"
-            yield Report(reply_to(others[0].message, text), tuple(others))
+            yield Report(_report(others[0], text), tuple(others))
 
 
 def tell(
@@ -83,6 +83,11 @@ def tell(
 
 def _leave_to_next() -> None:
     """Nobody was told: the next process tells."""
+
+
+def _report(entry: Entry, text: str) -> Message:
+    # The journal knows no occupants. What is told to a nick names nothing that was said.
+    return evolve(reply_to(entry.message, text), addressee=None)
 
 
 def _readdressed(entry: Entry) -> Entry:

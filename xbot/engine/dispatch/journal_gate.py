@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.engine.dispatch.runs import Run, Runs
+from xbot.model.access import refusal
 from xbot.model.journal_entry import (
     INTERRUPTED,
     LAPSED,
@@ -23,15 +24,27 @@ from xbot.state.interfaces import IJournal
 #: Seconds that a command waits for the journal's disk before it is refused.
 ACCEPT_TIMEOUT = 30.0
 
+#: Seconds of such a wait after which the sender's rights are checked again.
+RECHECK_AFTER = 1.0
+
 
 class JournalGate:
-    """Starts the runs that ``journal`` accepts, and journals their outcomes."""
+    """Starts the runs that ``journal`` accepts, and journals their outcomes.
+
+    ``may_start`` checks the sender's rights again for a run that waited long for it.
+    """
 
     _log = Logger()
 
-    def __init__(self, journal: IJournal, runs: Runs) -> None:
+    def __init__(
+        self,
+        journal: IJournal,
+        runs: Runs,
+        may_start: Callable[[Run], bool] = lambda run: True,
+    ) -> None:
         self._journal = journal
         self._runs = runs
+        self._may_start = may_start
 
     def begin(self, run: Run) -> Deferred[None]:
         """Start ``run`` if the journal accepts it; fires, and never fails, once that is decided.
@@ -39,6 +52,7 @@ class JournalGate:
         By then the message is durable, or the sender was told that it does not run.
         """
         decided: Deferred[None] = Deferred()
+        began = self._runs.clock.seconds()
 
         def too_late(run: Run) -> None:
             self._refuse(run, "it takes too long")
@@ -46,7 +60,7 @@ class JournalGate:
 
         def decide(result: int | Failure | None) -> None:
             try:
-                self._got_answer(result, run)
+                self._got_answer(result, run, self._runs.clock.seconds() - began)
             finally:
                 if not decided.called:
                     decided.callback(None)
@@ -140,7 +154,7 @@ class JournalGate:
         else:
             self._log.failure("a mistake in the journal", failure)
 
-    def _got_answer(self, result: int | Failure | None, run: Run) -> None:
+    def _got_answer(self, result: int | Failure | None, run: Run, waited: float) -> None:
         if isinstance(result, int):
             run.entry = result
         if run.fate is not None:
@@ -155,6 +169,13 @@ class JournalGate:
                 self._refuse(run, str(error))
         elif result is None:
             self._runs.end(run, "duplicate")
+        elif waited >= RECHECK_AFTER and not self._may_start(run):
+            self._log.warn(
+                "denied {responder} to {sender}, after a wait for the journal",
+                responder=run.responder.name,
+                sender=run.message.sender,
+            )
+            self._runs.end(run, "denied", refusal(run.responder.name, run.message))
         else:
             self._runs.start(run)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults
@@ -59,20 +60,21 @@ class Missed:
         self._command_of = command_of
         self._is_new = is_new
         self._told = Cooldown(clock, PERIOD, MAX_PEOPLE)
-        # By whom an answer reaches: what was said to the bot alone must not be told in a room.
-        self._late: dict[str, _Late] = {}
+        # By whom an answer reaches: what was said to the bot alone must not be told in a room,
+        # nor to another occupant who has the nick since.
+        self._late: dict[_Reader, _Late] = {}
 
     def got(self, message: Message, chosen: Sequence[Chosen]) -> None:
         """This came too late; ``chosen`` would have answered it."""
         if message.echo or not chosen or not _is_command(message, chosen[0]):
             return
-        to = _to(message)
-        late = self._late.get(to)
+        reader = _reader(message)
+        late = self._late.get(reader)
         if late is None:
-            if not self._told.allows(to, domain_of(to)):
+            if not self._told.allows(" ".join(reader), domain_of(reader.address)):
                 return
-            timer = self._clock.callLater(GATHER, self._got_all, to)
-            late = self._late[to] = _Late(timer)
+            timer = self._clock.callLater(GATHER, self._got_all, reader)
+            late = self._late[reader] = _Late(timer)
         if len(late.named) < MAX_NAMED:
             late.named.append((message, chosen[0]))
         else:
@@ -84,10 +86,10 @@ class Missed:
             late.timer.cancel()
         self._late.clear()
 
-    def _got_all(self, to: str) -> None:
-        late = self._late.pop(to)
+    def _got_all(self, reader: _Reader) -> None:
+        late = self._late.pop(reader)
         known = gatherResults([self._is_new(message, chosen) for message, chosen in late.named])
-        known.addCallback(self._tell, to, late)
+        known.addCallback(self._tell, reader.address, late)
         known.addErrback(lambda failure: self._log.failure("a mistake in what was missed", failure))
 
     def _tell(self, are_new: list[bool], to: str, late: _Late) -> None:
@@ -114,11 +116,19 @@ class Missed:
         )
 
 
-def _to(message: Message) -> str:
-    """Who reads the answer to it: everyone in a room, one occupant, or one person."""
+class _Reader(NamedTuple):
+    """Who reads an answer: everyone in a room, one occupant (by the number, too), or one person."""
+
+    address: str
+    occupant: str = ""
+
+
+def _reader(message: Message) -> _Reader:
     if message.room is None:
-        return message.identity or message.sender
-    return message.room if message.is_public else message.sender
+        return _Reader(message.identity or message.sender)
+    if message.is_public:
+        return _Reader(message.room)
+    return _Reader(message.sender, message.occupant or "")
 
 
 def _is_command(message: Message, chosen: Chosen) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
@@ -25,19 +25,29 @@ MAX_KEPT = 200
 _SAID = re.compile(r"more[.!]*", re.IGNORECASE)
 
 
+MayRead = Callable[[Responder, Route, Message], bool]
+"""Whether the answer of this responder's route is for the sender of the message."""
+
+
 class _Kept(NamedTuple):
     until: float
     pages: tuple[str, ...]
+    responder: Responder
+    route: Route
 
 
 class Paging:
     """Keeps pages for people, each in the place where they asked; the oldest go first.
 
     Where there are too many, that is the oldest of the room, or domain, that has most.
+    Pages are given only to a person whom ``may_read`` allows the answer at that time.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, may_read: MayRead = lambda responder, route, message: True
+    ) -> None:
         self._clock = clock
+        self._may_read = may_read
         # In the order of their times.
         self._kept: OrderedDict[Person, _Kept] = OrderedDict()
         route = Route(Pattern.match("more"), self._answer, usage="more", effect=False)
@@ -46,8 +56,10 @@ class Paging:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, message: Message, pages: Sequence[str]) -> str:
-        """Keep ``pages`` for whoever said ``message``; gives what to tell them."""
+    def keep(
+        self, message: Message, pages: Sequence[str], responder: Responder, route: Route
+    ) -> str:
+        """Keep ``pages`` of an answer for whoever said ``message``; gives what to tell them."""
         person = person_of(message)
         self._kept.pop(person, None)
         self._forget_old()
@@ -57,7 +69,7 @@ class Paging:
         elif len(self._kept) >= MAX_KEPT:
             ((fullest, _),) = Counter(each.share for each in self._kept).most_common(1)
             del self._kept[next(each for each in self._kept if each.share == fullest)]
-        self._kept[person] = _Kept(self._clock.seconds() + KEPT_FOR, tuple(pages))
+        self._kept[person] = _Kept(self._clock.seconds() + KEPT_FOR, tuple(pages), responder, route)
         return f"[more: {len(pages)} page{'s' * (len(pages) > 1)}; say more]"
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
@@ -65,14 +77,17 @@ class Paging:
         if not self._kept or text is None or not _SAID.fullmatch(text):
             return None
         self._forget_old()
-        return self._chosen if person_of(message) in self._kept else None
+        kept = self._kept.get(person_of(message))
+        if kept is None or not self._may_read(kept.responder, kept.route, message):
+            return None
+        return self._chosen
 
     def _answer(self, message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
         kept = self._kept.pop(person_of(message), None)
         if kept is None:
             return succeed(Answers())
         now, later = kept.pages[:MAX_PAGES], kept.pages[MAX_PAGES:]
-        offer = (self.keep(message, later),) if later else ()
+        offer = (self.keep(message, later, kept.responder, kept.route),) if later else ()
         return succeed(Answers((*now, *offer)))
 
     def _forget_old(self) -> None:

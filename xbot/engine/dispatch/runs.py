@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import Factory, define, evolve, field
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.engine.dispatch.held_answers import HeldAnswers
 from xbot.engine.dispatch.output import Output
+from xbot.model.access import refusal
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
@@ -96,7 +97,8 @@ class Runs:
     is too long goes to ``keep``, with the message that was answered; it gives
     what to say about that. ``ask`` gives what the person who said a message says
     next there.
-    ``measure`` tells how long one message may be now.
+    ``measure`` tells how long one message may be now. ``may_go_on`` tells whether a run is
+    still for the person who answers its question.
     ``clock`` is a reactor's: it keeps the time limits, and brings what is said
     in threads.
     """
@@ -108,10 +110,12 @@ class Runs:
         clock: Any,
         say: Callable[[Message], object],
         got_end: Callable[[Run], None],
-        keep: Callable[[Message, Sequence[str]], str],
+        keep: Callable[[Message, Sequence[str], Responder, Route], str],
         ask: Callable[[Message, float], Deferred[Message]],
         measure: Callable[[], Measure] = lambda: UNBOUNDED,
+        may_go_on: Callable[[Run, Message], bool] = lambda run, answer: True,
     ) -> None:
+        self._may_go_on = may_go_on
         self.clock = clock
         self._say = say
         self._got_end = got_end
@@ -278,8 +282,18 @@ class Runs:
                 run._limit = self.clock.callLater(max(0.0, run._left), self._got_limit, run)
         if isinstance(word, Failure):
             return word
+        if run.fate is None and not self._may_go_on(run, word):
+            return self._deny(run, word)
         run.output.got_word()
         return evolve(word, voice=_Voice(self, run))
+
+    def _deny(self, run: Run, answer: Message) -> Failure:
+        """The person who was asked may not use it any more: it ends here."""
+        name = run.responder.name
+        self._log.warn("denied {responder} to {sender}", responder=name, sender=answer.sender)
+        self.end(run, "denied", refusal(name, answer))
+        # Not NoAnswer: code that goes on without an answer must not go on here.
+        return Failure(CancelledError())
 
     def _withdraw(self, run: Run) -> None:
         """What was asked is of no matter any more."""
@@ -298,7 +312,7 @@ class Runs:
         """Tell of the pages that are kept."""
         kept, run.output.kept = run.output.kept, []
         say = self._say if run._held is None else run._held.say
-        say(reply_to(run.message, self._keep(run.message, kept)))
+        say(reply_to(run.message, self._keep(run.message, kept, run.responder, run.route)))
 
     def speak(self, run: Run, message: Message) -> None:
         """Say something of a run's while it lasts, or as much of it as is said at once."""

@@ -3,7 +3,7 @@
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import parse
-from xbot.chat.xmpp.stanzas.occupants import Occupant, Occupants
+from xbot.chat.xmpp.stanzas.occupants import MAX_OUTCASTS, Occupant, Occupants
 from xbot.chat.xmpp.stanzas.presence import MAX_REASON, RoomPresence, read_presence
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
@@ -17,7 +17,7 @@ def read(content, kind="", nick="alice"):
 
 class OccupantsTests(unittest.TestCase):
     def test_a_nick_that_changes_hands(self):
-        """A number is one occupant's, and nobody has it after that one: leaving, renaming, all."""
+        """A number is one occupant's for one stay, and nobody has it after that one."""
         occupants = Occupants()
         seen = []
 
@@ -35,13 +35,63 @@ class OccupantsTests(unittest.TestCase):
         occupants.keep("b", ALICE)
         look("b")
         occupants.rename("b", "a")
-        look()
+        self.assertEqual(occupants.number("a"), seen[2])
         self.assertIsNone(occupants.number("b"))
         occupants.clear()
         self.assertIsNone(occupants.number("a"))
         occupants.keep("a", ALICE)
         look()
-        self.assertEqual(len(set(seen)), 5)
+        self.assertEqual(len(set(seen)), 4)
+
+    def test_a_new_nick(self):
+        """A number leads to its occupant under each nick, until that one leaves."""
+        occupants = Occupants()
+        occupants.keep("a", Occupant("visitor"))
+        number = occupants.number("a")
+        occupants.rename("a", "b")
+        occupants.keep("a", Occupant("visitor"))
+        self.assertEqual(occupants.nick_of(number), "b")
+        self.assertNotEqual(occupants.number("a"), number)
+        occupants.forget("b")
+        self.assertIsNone(occupants.nick_of(number))
+        self.assertIsNone(occupants.nick_of(None))
+
+    def test_another_person_without_a_goodbye(self):
+        """A nick that one presence gives to another address is another occupant."""
+        occupants = Occupants()
+        occupants.keep("a", ALICE)
+        number = occupants.number("a")
+        occupants.keep("a", Occupant("moderator", "owner", "alice@example.org/phone"))
+        self.assertEqual(occupants.number("a"), number)
+        occupants.keep("a", Occupant("visitor", "none", "eve@example.org/pda"))
+        self.assertNotEqual(occupants.number("a"), number)
+        self.assertIsNone(occupants.nick_of(number))
+
+    def test_affiliation_of_now(self):
+        """It is that of the occupant, or of the person; "none" if gone, "outcast" if banned."""
+        occupants = Occupants()
+        occupants.keep("a", ALICE)
+        number = occupants.number("a")
+        self.assertEqual(occupants.affiliation_of(number, None), "owner")
+        occupants.keep("a", Occupant("participant", "member", ALICE.address))
+        self.assertEqual(occupants.affiliation_of(number, None), "member")
+        occupants.forget("a")
+        self.assertEqual(occupants.affiliation_of(number, ALICE.identity), "none")
+        occupants.keep("b", Occupant("participant", "admin", ALICE.address))
+        self.assertEqual(occupants.affiliation_of(number, ALICE.identity), "admin")
+        self.assertEqual(occupants.affiliation_of(number, None), "none")
+        occupants.forget("b")
+        occupants.ban(ALICE.identity)
+        occupants.ban(None)
+        self.assertEqual(occupants.affiliation_of(number, ALICE.identity), "outcast")
+
+    def test_bans_are_bounded(self):
+        """Of the banned the oldest are forgotten first."""
+        occupants = Occupants()
+        for number in range(MAX_OUTCASTS + 1):
+            occupants.ban(f"{number}@example.org")
+        told = [occupants.affiliation_of(None, f"{n}@example.org") for n in (0, 1, MAX_OUTCASTS)]
+        self.assertEqual(told, ["none", "outcast", "outcast"])
 
 
 class PresenceTests(unittest.TestCase):

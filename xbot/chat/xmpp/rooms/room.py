@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -83,8 +83,8 @@ class Environment(NamedTuple):
     ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
     ``turns`` are those of the room's service. ``joined`` is called each time we
     can speak in the room, ``refused`` once it has refused us for good, and ``left``
-    once we are out of it as we wished. While ``is_stale()``, what came lately is not
-    read yet, so that silence means nothing.
+    once we are out of it as we wished. ``numbers`` are given to its occupants. While
+    ``is_stale()``, what came lately is not read yet, so that silence means nothing.
     """
 
     send: Callable[[domish.Element], None]
@@ -98,6 +98,7 @@ class Environment(NamedTuple):
     left: Callable[[Room], None] = lambda room: None
     is_stale: Callable[[], bool] = lambda: False
     refused: Callable[[Room], None] = lambda room: None
+    numbers: Iterator[int] | None = None
 
     def hears(self) -> bool:
         """Whether what comes is read when it comes."""
@@ -127,7 +128,7 @@ class Room:
         self.since: float = around.clock.seconds()
         self.nick = settings.nick
         self.caught_up = False
-        self.occupants = Occupants()
+        self.occupants = Occupants(around.numbers)
         self._around = around
         self._clock = around.clock
         self._alarm = StreamTimer(around.clock, around.hears)
@@ -364,6 +365,8 @@ class Room:
             self.occupants.rename(nick, new)
         else:
             self.occupants.forget(nick)
+            if presence.occupant.affiliation == "outcast":
+                self.occupants.ban(presence.occupant.identity)
         if nick == self.settings.nick:
             self._ask_for_our_nick()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -58,8 +58,12 @@ class Rooms(Handler):
         bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
         is_stale: Callable[[], bool] = lambda: False,
         lost: Callable[[Room], None] = lambda room: None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         super().__init__()
+        # One counter for all rooms: one that is left and entered anew gives no old number
+        # to another person.
+        self._numbers = count(1) if numbers is None else numbers
         self._is_stale = is_stale
         self._iq = iq
         self._clock = clock
@@ -249,6 +253,7 @@ class Rooms(Handler):
             self._left,
             self._is_stale,
             self._lost,
+            self._numbers,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, around)
         return room

@@ -7,7 +7,7 @@ are tickets that never wrap.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -98,6 +98,15 @@ class Outbound(Generic[T]):
     def drop_first(self) -> None:
         """The oldest is not to be sent again: the peer has not handled it, and will not."""
         self.size -= len(self._unacknowledged.popleft().data)
+
+    def take(self, is_taken: Callable[[T], bool]) -> list[T]:
+        """Remove the tokens that ``is_taken``; as for :meth:`drop_first`, none was handled."""
+        taken = [sent for sent in self if sent.token is not None and is_taken(sent.token)]
+        if taken:
+            ours = {id(sent) for sent in taken}
+            self._unacknowledged = deque(sent for sent in self if id(sent) not in ours)
+            self.size -= sum(len(sent.data) for sent in taken)
+        return [sent.token for sent in taken if sent.token is not None]
 
     def acknowledged(self, h: int) -> list[Sent[T]]:
         """The peer has handled ``h`` in all; gives those that this frees.

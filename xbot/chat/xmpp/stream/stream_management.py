@@ -154,6 +154,10 @@ class StreamManagement:
             # The last one delivered was all that we stayed for.
             return True
         self._blame(session, is_exact=True)
+        # By now another person may have the nick that these were sent to.
+        private = session.outbound.take(lambda message: message.addressee is not None)
+        if private:
+            self._returned(private)
         self._attach(stream)
         first = session.outbound.first()
         if first is not None and self._suspects.has_sent(first):

@@ -63,7 +63,6 @@ class Ping(Handler):
         self._call: IDelayedCall | None = None
         self.round_trip: float | None = None
         self.deadline: float | None = None
-        iq.answer("get", ns.PING, "ping", lambda request: None)
 
     def connectionInitialized(self) -> None:
         self._call = self._clock.callLater(self._interval, self._ask_again)

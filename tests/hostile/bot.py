@@ -333,7 +333,11 @@ class Bot:
                 and only == [ns.STANZA_ERRORS]
             )
         if kind == "result":
-            return set(attributes) <= {"to"} and inner in ([], [(ns.DISCO_INFO, "query")])
+            return set(attributes) <= {"to"} and inner in (
+                [],
+                [(ns.DISCO_INFO, "query")],
+                [(ns.VERSION, "query")],
+            )
         return identity is not None and inner in (
             [(ns.ROSTER, "query")],
             [(ns.BIND, "bind")],

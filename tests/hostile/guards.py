@@ -14,13 +14,14 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
-from xbot.chat.xmpp import adapter, messages, ping
+from xbot.chat.xmpp import adapter, disco, messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
 from xbot.chat.xmpp.stanzas import fast_path, fast_path_bytes, occupants, stanza
 from xbot.chat.xmpp.stream import (
     endpoints,
     freshness,
+    handlers,
     iq,
     login,
     reconnect_policy,
@@ -28,7 +29,7 @@ from xbot.chat.xmpp.stream import (
     stream,
     stream_management,
 )
-from xbot.chat.xmpp.wire import elements, fast_elements, nodes, serialize
+from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, serialize
 from xbot.engine import outbox
 from xbot.engine.dispatch import dispatcher, filters, journal_gate, output, runs
 from xbot.logs import record, repeats
@@ -419,6 +420,16 @@ GUARDS = (
         "so long an id that is answered",
         "chat.xmpp.stream.test_iq.DroppedTests.test_too_long_to_answer",
         put(iq, "MAX_ECHOED", MUCH),
+    ),
+    Guard(
+        "so long a node that is repeated",
+        "chat.xmpp.test_disco.AnswersTests.test_huge_node",
+        put(disco, "MAX_NODE", MUCH),
+    ),
+    Guard(
+        "what a handler of wokkel's asks cannot be guessed",
+        "chat.xmpp.stream.test_handlers.RequestTests.test_not_guessed",
+        put(handlers.Handlers, "request", _wokkel.StreamManager.request),
     ),
     Guard("so long an id that is kept", _LONG, bound("MAX_ID", MUCH, (messages, stanza))),
     Guard(

@@ -132,13 +132,19 @@ class LoadTests(HostileCase):
         # as long as a test runs.
         self.patch(globalLogPublisher, "_observers", [])
         kept = len(bot.taps[-1].pieces)
+        requests = (
+            f"<ping xmlns='{ns.PING}'/>",
+            f"<query xmlns='{ns.VERSION}'/>",
+            f"<query xmlns='{ns.DISCO_INFO}' node='NODE'/>",
+        )
 
         def flood(first, last):
             for n in range(first, last):
                 jid = f"stranger{n}@s{n}.example/{n}"
+                request = requests[n % 3].replace("NODE", jid)
                 peer.feed(
                     told("hello", jid)
-                    + f"<iq type='get' id='{n}' from='{jid}'><ping xmlns='{ns.PING}'/></iq>"
+                    + f"<iq type='get' id='{n}' from='{jid}'>{request}</iq>"
                     + f"<presence from='{jid}'/><presence type='subscribe' from='{jid}'/>"
                     + f"{start}n{n}'/>{start}n{n}' type='unavailable'/>"
                 )

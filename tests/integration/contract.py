@@ -26,6 +26,8 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
 from tests.integration.server import ACCOUNTS, Server, free_port, shared
 from tests.leaks import forms
+from xbot import __version__
+from xbot.chat.xmpp.wire import ns
 from xbot.engine.dispatch.output import PAGE
 from xbot.model.markup import pages
 
@@ -246,6 +248,32 @@ class AnswerContract(Scene):
             alice.say(room, text)
             for page in pages(text, PAGE):
                 alice.expect(f"{room}/xbot", page)
+
+    def test_tells_what_it_is(self) -> None:
+        """A client, in the room or outside, learns that it is a bot, which one, and its features.
+
+        What those say, ping and version, is answered.
+        """
+        room, alice = self.room(), self.person()
+        alice.create(room)
+        bot = self.bot([room])
+        bot.start_and_join()
+        logged_in = re.search(r"logged in as (\S+/\S+)", bot.text())
+        assert logged_in is not None
+        for address in (f"{room}/xbot", logged_in[1]):
+            disco = alice.ask(address, f"<query xmlns='{ns.DISCO_INFO}' node='n'/>")[0]
+            self.assertEqual(
+                (disco.tag, disco.attrib), (f"{{{ns.DISCO_INFO}}}query", {"node": "n"})
+            )
+            identity, *features = disco
+            self.assertEqual(identity.attrib, {"category": "client", "type": "bot", "name": "xbot"})
+            self.assertLessEqual({ns.PING, ns.VERSION}, {f.attrib["var"] for f in features})
+            self.assertEqual(list(alice.ask(address, f"<ping xmlns='{ns.PING}'/>")), [])
+            version = alice.ask(address, f"<query xmlns='{ns.VERSION}'/>")[0]
+            self.assertEqual(
+                [(child.tag, child.text) for child in version],
+                [(f"{{{ns.VERSION}}}name", "xbot"), (f"{{{ns.VERSION}}}version", __version__)],
+            )
 
     def test_a_program_answers(self) -> None:
         """``run`` starts the program without a shell, and its output is the answer."""

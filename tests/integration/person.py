@@ -114,6 +114,11 @@ class Person:
         """Ask ``to`` to do what the XML of ``payload`` says; returns once it is done."""
         self._do(self._request(to, ElementTree.fromstring(payload)))
 
+    def ask(self, to: str, payload: str) -> ElementTree.Element:
+        """The result's iq that answers the XML of ``payload``, asked by an iq of type get."""
+        answer: ElementTree.Element = self._do(self._ask(to, ElementTree.fromstring(payload)))
+        return answer
+
     def appear(self, to: str, kind: str | None = None) -> None:
         """Send a presence to one JID: an occupant's, to be called so, or to leave."""
 
@@ -212,6 +217,13 @@ class Person:
     async def _request(self, to: str, payload: ElementTree.Element) -> None:
         iq = self._client.make_iq_set(sub=payload, ito=to)
         await iq.send(timeout=DEADLINE)
+
+    async def _ask(self, to: str, payload: ElementTree.Element) -> ElementTree.Element:
+        iq = self._client.make_iq(ito=slixmpp.JID(to), itype="get")
+        iq.append(payload)
+        answer = await iq.send(timeout=DEADLINE)
+        xml: ElementTree.Element = answer.xml
+        return xml
 
     def _got_message(self, stanza: Any) -> None:
         heard = Heard(

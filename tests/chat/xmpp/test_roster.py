@@ -1,24 +1,24 @@
-"""Roster, initial presence and service discovery."""
+"""Roster and initial presence of a session."""
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, session, shape
-from xbot.chat.xmpp import roster as session_module
-from xbot.chat.xmpp.roster import FEATURES, Session
+from xbot.chat.xmpp import roster as roster_module
+from xbot.chat.xmpp.roster import Roster
 from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stream.iq import IQ_TIMEOUT, Iq
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.elements import MAX_ELEMENTS, ElementStream
 
 
-class SessionTests(unittest.TestCase):
+class RosterTests(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
         iq = Iq(lambda: JID, self.clock)
-        self.session = Session(iq)
-        self.peer = session(iq, self.session, clock=self.clock)
+        self.roster = Roster(iq)
+        self.peer = session(iq, self.roster, clock=self.clock)
         self.sent = self.peer.stanzas()
 
     def test_begins(self):
@@ -41,19 +41,19 @@ class SessionTests(unittest.TestCase):
         for content, contacts in table.items():
             self.setUp()
             self.peer.feed(f"<iq type='result' id='{self.sent[0]['id']}'>{content}</iq>")
-            self.assertEqual(self.session.contacts, contacts)
+            self.assertEqual(self.roster.contacts, contacts)
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_large_roster(self):
         """Of a roster that is too large the operator hears."""
-        self.patch(session_module, "MAX_CONTACTS", 3)
+        self.patch(roster_module, "MAX_CONTACTS", 3)
         items = "".join(f"<item jid='a{n}@b'/>" for n in range(5))
         with capturedLogs() as logged:
             self.peer.feed(
                 f"<iq type='result' id='{self.sent[0]['id']}'>"
                 f"<query xmlns='jabber:iq:roster'>{items}</query></iq>"
             )
-        self.assertEqual(len(self.session.contacts), 3)
+        self.assertEqual(len(self.roster.contacts), 3)
         warned = [event for event in logged if event["log_level"] is LogLevel.warn]
         self.assertEqual([event["most"] for event in warned], [3])
 
@@ -64,14 +64,14 @@ class SessionTests(unittest.TestCase):
         reply = f"<iq type='result' id='{{}}'><query xmlns='jabber:iq:roster'>{items}</query></iq>"
         for make_elements in SkimmingElementStream, ElementStream:
             iq = Iq(lambda: JID, self.clock)
-            self.session = Session(iq)
-            self.peer = session(iq, self.session, clock=self.clock, make_elements=make_elements)
+            self.roster = Roster(iq)
+            self.peer = session(iq, self.roster, clock=self.clock, make_elements=make_elements)
             data = reply.format(self.peer.stanzas()[0]["id"])
             self.peer.feed(reply.format("guessed"))
             for start in range(0, len(data), 5000):
-                self.assertIsNone(self.session.contacts)
+                self.assertIsNone(self.roster.contacts)
                 self.peer.feed(data[start : start + 5000])
-            self.assertEqual(self.session.contacts, dict.fromkeys(jids, "none"))
+            self.assertEqual(self.roster.contacts, dict.fromkeys(jids, "none"))
 
     def test_roster_pushes(self):
         """The server's pushes are taken and answered; anyone else's change nothing."""
@@ -83,14 +83,14 @@ class SessionTests(unittest.TestCase):
         for sender in ("from='mallory@example.org'", "from='xbot@example.org.evil'", "from='@'"):
             self.peer.feed(push.format(sender, "both"))
             self.assertEqual(self.peer.stanza()["type"], "error", sender)
-            self.assertEqual(self.session.contacts, {}, sender)
+            self.assertEqual(self.roster.contacts, {}, sender)
         for sender in ("", f"from='{JID.bare}'"):
             self.peer.feed(push.format(sender, "both"))
             self.assertEqual(self.peer.stanza()["type"], "result", sender)
-            self.assertEqual(self.session.contacts, {"a@b": "both"}, sender)
+            self.assertEqual(self.roster.contacts, {"a@b": "both"}, sender)
             self.peer.feed(push.format(sender, "remove"))
             self.peer.sent()
-            self.assertEqual(self.session.contacts, {}, sender)
+            self.assertEqual(self.roster.contacts, {}, sender)
 
     def test_no_roster(self):
         """A roster that is refused, never comes, or is cut off costs nothing."""
@@ -101,18 +101,6 @@ class SessionTests(unittest.TestCase):
         self.assertIsNone(self.peer.stream.problem)
         self.setUp()
         self.peer.lose()
-        self.assertIsNone(self.session.contacts)
+        self.assertIsNone(self.roster.contacts)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])
-
-    def test_disco_info(self):
-        """We say that we are a bot, and what we speak."""
-        self.peer.feed(
-            "<iq type='get' id='1' from='a@example.org'>"
-            "<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
-        )
-        query = self.peer.stanza().firstChildElement()
-        self.assertEqual((query.uri, query.name), (ns.DISCO_INFO, "query"))
-        identity, *features = query.elements()
-        self.assertEqual(identity.attributes, {"category": "client", "type": "bot", "name": "xbot"})
-        self.assertEqual([feature["var"] for feature in features], list(FEATURES))

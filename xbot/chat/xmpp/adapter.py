@@ -17,6 +17,7 @@ from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVEN
 from zope.interface import implementer
 
 from xbot.chat.interfaces import IAdapter, IReceipts
+from xbot.chat.xmpp.disco import Answers
 from xbot.chat.xmpp.messages import GotMessage, Ignores, Messages
 from xbot.chat.xmpp.ping import Ping
 from xbot.chat.xmpp.rooms.bounces import Bounces
@@ -25,7 +26,7 @@ from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
 from xbot.chat.xmpp.rooms.private_messages import readdressed
 from xbot.chat.xmpp.rooms.room import Room, State
 from xbot.chat.xmpp.rooms.rooms import Rooms
-from xbot.chat.xmpp.roster import Session
+from xbot.chat.xmpp.roster import Roster
 from xbot.chat.xmpp.security.sasl import InThread
 from xbot.chat.xmpp.stanzas.addresses import Address, read_address
 from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
@@ -178,8 +179,9 @@ class XmppAdapter:
             self.freshness,
         )
         self.dropped = self._messages.dropped
-        session = Session(self.iq)
-        self.subscriptions = Subscriptions(settings, lambda: session.contacts, clock)
+        self._answers = Answers(self.iq)
+        roster = Roster(self.iq)
+        self.subscriptions = Subscriptions(settings, lambda: roster.contacts, clock)
         self.invitations = Invitations(
             settings,
             nick,
@@ -192,7 +194,7 @@ class XmppAdapter:
         for handler in (
             self.iq,
             self._messages,
-            session,
+            roster,
             self.ping,
             self.subscriptions,
             self.rooms,

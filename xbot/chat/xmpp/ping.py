@@ -1,6 +1,10 @@
-"""XMPP Ping, both ways: the server is asked whether it lives, and so are we (XEP-0199).
+"""Keep-alive: ping the server, and abort the connection when it does not answer (XEP-0199).
 
 The same pings prove that what is read is fresh (:mod:`~xbot.chat.xmpp.stream.freshness`).
+Pings from others are answered in :mod:`~xbot.chat.xmpp.disco`.
+
+COMPAT: wokkel's PingClientProtocol is not used. Its ids can be guessed, any sender may
+answer, it has no time-out of its own, and all errors but one count as no answer.
 """
 
 from __future__ import annotations
@@ -20,21 +24,21 @@ from xbot.chat.xmpp.stream.iq import Iq, IqRefused, IqTimeout
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import PingTimeout
 
-#: Seconds by which the end of a wait may be late. If it is later, nobody looked meanwhile.
+#: Maximum delay of a time-out in seconds. If it fires later, the process stood still.
 MAX_LAG = 1.0
 
 
 class Ping(Handler):
     """Pings the server every ``interval`` seconds of a session.
 
-    No answer within ``timeout`` seconds, and the connection is dead: it is
-    aborted. Any answer is life, even an error (XEP-0199, section 4.2).
-    ``round_trip`` is the last one's, in seconds. By ``deadline`` there was an
-    answer, or the session is over.
+    Without an answer within ``timeout`` seconds, the connection is aborted. An error is
+    an answer, too (XEP-0199, section 4.2). ``round_trip`` is the duration of the last
+    ping, in seconds. By ``deadline`` (clock seconds) a ping was answered, or the session
+    has ended.
 
-    ``freshness`` is told of the pings; while it is stale, one is under way. ``look`` gives
-    the time of its clock, and finds out before whether the process stood still.
-    ``got_fresh`` is called when what is read is fresh again.
+    ``freshness`` is told of each ping; while it is stale, a ping is in flight. ``look``
+    returns the time of its clock, and checks first whether the process stood still.
+    ``got_fresh`` is called when the input is fresh again.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -63,13 +67,12 @@ class Ping(Handler):
         self._call: IDelayedCall | None = None
         self.round_trip: float | None = None
         self.deadline: float | None = None
-        iq.answer("get", ns.PING, "ping", lambda request: None)
 
     def connectionInitialized(self) -> None:
         self._call = self._clock.callLater(self._interval, self._ask_again)
 
     def observe(self) -> None:
-        # On a stream that goes on with a session too: what was asked is asked again.
+        # Also on a resumed session: a ping in flight was lost with the old stream.
         self._set_deadline()
         if self._freshness.is_stale:
             # The process stood still during the login.
@@ -83,7 +86,7 @@ class Ping(Handler):
         self.deadline = None
 
     def change(self, interval: float, timeout: float) -> None:
-        """From now on with other times."""
+        """Set another interval and time-out, in seconds."""
         self._interval = interval
         self._timeout = timeout
         if self._call is not None:
@@ -91,7 +94,7 @@ class Ping(Handler):
             self._set_deadline()
 
     def got_data(self) -> None:
-        """Something was read, and is about to be dealt with: how old may it be?"""
+        """Data was read and is not handled yet: ping if it may be old."""
         stuck = self._freshness.stuck_for(self._look())
         if stuck:
             self._log.warn(
@@ -109,9 +112,10 @@ class Ping(Handler):
         self._prove()
 
     def ask(self) -> Deferred[float]:
-        """Ping the server now; fires with the seconds until its answer, whatever it was.
+        """Ping the server now; fires with the round-trip time in seconds.
 
-        Fails with :class:`~xbot.chat.xmpp.stream.iq.IqTimeout`, or with what ended the connection.
+        Fails with :class:`~xbot.chat.xmpp.stream.iq.IqTimeout`, or the problem that ended the
+        connection.
         """
         began, sent = self._clock.seconds(), self._look()
         self._freshness.asked(sent)
@@ -130,7 +134,7 @@ class Ping(Handler):
                 self._log.info("what is said from now on is obeyed again")
                 self._got_fresh()
             elif self._freshness.is_stale and not self._freshness.is_asked:
-                # It took too long itself.
+                # This ping took too long to prove anything.
                 self._prove()
             return round_trip
 
@@ -146,7 +150,7 @@ class Ping(Handler):
             self._ask_or_end()
 
     def _prove(self) -> None:
-        """Have the server show that what follows is fresh; without a session, the next one does."""
+        """Ping at once to prove that later input is fresh; without a session, do nothing."""
         if self.xmlstream is not None:
             self._set_deadline()
             self._ask_or_end()
@@ -159,7 +163,7 @@ class Ping(Handler):
             if stream is None:
                 return
             if not is_again and self._clock.seconds() - due > MAX_LAG:
-                # We stood still: the answer may be there, and wait to be read.
+                # The process stood still: the answer may wait in the socket.
                 self._look()
                 if not self._freshness.is_asked:
                     self._set_deadline()
@@ -171,5 +175,5 @@ class Ping(Handler):
             )
 
         answer = self.ask().addErrback(got_silence)
-        # What else can fail it is the end of the connection, which others tell.
+        # Any other failure is the end of the connection, which is reported elsewhere.
         answer.addErrback(lambda _: None)

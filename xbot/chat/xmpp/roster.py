@@ -1,4 +1,4 @@
-"""Roster, initial presence and service discovery of a session (RFC 6121, XEP-0030)."""
+"""Roster and initial presence of a session (RFC 6121)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ MAX_JID = 3071
 _QUERY = full_name(ns.ROSTER, "query")
 _ITEM = full_name(ns.ROSTER, "item")
 
-FEATURES = (ns.DISCO_INFO, ns.MUC, ns.CONFERENCE, ns.PING)
 
-
-class Session(Handler):
-    """At the start of a session: fetches the roster and sends initial presence.
+class Roster(Handler):
+    """Roster handler: fetches it at the start of a session, then sends initial presence.
 
     ``contacts`` maps JIDs to subscriptions; it is None until the roster arrived.
     """
@@ -41,7 +39,6 @@ class Session(Handler):
         # The items of a large roster that arrived before its end.
         self._partial: dict[str, str] = {}
         iq.answer("set", ns.ROSTER, "query", self._got_push)
-        iq.answer("get", ns.DISCO_INFO, "query", self._disco_info)
 
     def connectionInitialized(self) -> None:
         self._partial = {}
@@ -73,14 +70,6 @@ class Session(Handler):
     def _got_no_roster(self, failure: Failure) -> None:
         failure.trap(IqRefused, ConnectionProblem)
         self._log.info("no roster: {reason}", reason=failure.getErrorMessage())
-
-    def _disco_info(self, iq: domish.Element) -> domish.Element:
-        answer = domish.Element((ns.DISCO_INFO, "query"))
-        identity = {"category": "client", "type": "bot", "name": "xbot"}
-        answer.addElement("identity").attributes.update(identity)
-        for feature in FEATURES:
-            answer.addElement("feature")["var"] = feature
-        return answer
 
 
 def _items(iq: Node) -> list[Node]:

@@ -1,4 +1,4 @@
-"""Who wants to see our presence, and what becomes of it (RFC 6121, section 3.1)."""
+"""Presence subscriptions: answer requests to see our presence (RFC 6121, section 3.1)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from xbot.model.jid import Jid
 
 
 class Subscriptions(Handler):
-    """Answers ``subscribe`` as the settings say; the other three types need no answer.
+    """Answers ``subscribe`` by the settings; the other three types need no answer.
 
-    An answer goes to the bare JID alone and holds nothing of the request; each
-    sender gets one a minute at most. ``counts`` tells what became of the
-    requests: ``accepted``, ``refused``, ``unanswered`` (a person, or a later
-    session, decides) and ``too-often``. ``contacts`` gives the JIDs of our
-    roster, or None while it is not known.
+    The answer goes to the bare JID and repeats nothing of the request. Rate limit: one
+    answer per sender and minute. ``counts`` counts the requests by outcome: ``accepted``,
+    ``refused``, ``unanswered`` (a person or a later session decides) and ``too-often``.
+    ``contacts`` returns the JIDs of our roster, or None while it is not known.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -46,7 +45,7 @@ class Subscriptions(Handler):
         self.watch("presence", self.got_presence)
 
     def got_presence(self, stanza: domish.Element) -> None:
-        """A presence arrived: perhaps somebody asks to see ours."""
+        """Handle a presence; only subscription requests are answered."""
         if stanza.getAttribute("type") != "subscribe":
             return
         try:
@@ -75,11 +74,11 @@ class Subscriptions(Handler):
         try:
             self.send(reply)
         except NotConnected:
-            # RFC 6121 3.1.3: the server tells the request again at the next login.
+            # RFC 6121 3.1.3: the server delivers the request again at the next login.
             self._log.debug("a subscription was not answered: the connection is closing")
 
     def _answer_to(self, sender: Jid) -> str | None:
-        """``subscribed``, ``unsubscribed``, or None: nothing is said now."""
+        """The type of the answer: ``subscribed`` or ``unsubscribed``; None for no answer now."""
         rule = self.settings.subscriptions
         if rule == "accept" or self.settings.subscribers.includes(sender):
             return "subscribed"
@@ -89,6 +88,6 @@ class Subscriptions(Handler):
             contacts = self._contacts()
             if contacts is None:
                 return None
-            # RFC 6121 2.1.2.2: the server keeps out of it who merely asks.
+            # RFC 6121 2.1.2.2: a request alone does not put its sender into the roster.
             return "subscribed" if str(sender) in contacts else "unsubscribed"
         return "unsubscribed"

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from twisted.python import compat
 from twisted.trial import unittest
+from twisted.words.protocols.jabber import jid
 
 import xbot
 import xbot.chat.xmpp.wire._wokkel
+from tests.chat.xmpp.harness import parse
 
 #: Faults of wokkel's tests, not of wokkel: nothing else is tolerated.
 FAULTY = {
@@ -70,3 +72,38 @@ class DoorTests(unittest.TestCase):
         with xbot.chat.xmpp.wire._wokkel.legacy_twisted():
             from twisted.python.compat import nativeString
         self.assertIs(nativeString, compat.nativeString)
+
+    def test_lazy(self):
+        """Each module is imported when it is first used, through the door; no other name is."""
+        # In a process of its own: here, other tests have used them.
+        code = (
+            "import sys; from xbot.chat.xmpp.wire import _wokkel\n"
+            "print(*(name for name in _wokkel.LAZY if 'wokkel.' + name in sys.modules))\n"
+            "print(*(getattr(_wokkel, name).__name__ for name in _wokkel.LAZY))\n"
+            "print(_wokkel.disco is _wokkel.disco, 'twisted.python.constants' in sys.modules)\n"
+        )
+        root = str(Path(xbot.__file__).parent.parent)
+        told = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+            env={**os.environ, "PYTHONPATH": root},
+        ).stdout.splitlines()
+        names = " ".join(f"wokkel.{name}" for name in xbot.chat.xmpp.wire._wokkel.LAZY)
+        self.assertEqual(told, ["", names, "True False"])
+        with self.assertRaises(AttributeError):
+            _ = xbot.chat.xmpp.wire._wokkel.client
+
+    def test_publish_subscribe(self):
+        """The classes of publish-subscribe come through the door, and read what they write."""
+        pubsub = xbot.chat.xmpp.wire._wokkel.pubsub
+        item = pubsub.Item("one", parse("<entry xmlns='urn:entry'/>"))
+        self.assertEqual((item.name, item["id"], item.entry.uri), ("item", "one", "urn:entry"))
+        subscription = pubsub.Subscription("node", jid.JID("a@example.org"), "subscribed")
+        read = pubsub.Subscription.fromElement(subscription.toElement())
+        self.assertEqual(
+            (read.nodeIdentifier, read.subscriber.full(), read.state),
+            ("node", "a@example.org", "subscribed"),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xbot.chat.xmpp.stanzas import status_codes
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
 
 
@@ -44,12 +45,12 @@ _REFUSALS = {
 #: Status codes of a removal (XEP-0045 15.6.2). A ban, a failure or a shutdown may carry
 #: the code of a kick, too: the first of these that is present counts.
 _REMOVALS = {
-    "301": Refusal("we were banned", True),
-    "321": Refusal("we are no longer a member", True),
-    "322": Refusal("it is now for members only", True),
-    "332": Refusal("the room service shuts down"),
-    "333": Refusal("the service had a problem"),
-    "307": Refusal("we were kicked"),
+    status_codes.BANNED: Refusal("we were banned", True),
+    status_codes.REMOVED_AFFILIATION: Refusal("we are no longer a member", True),
+    status_codes.REMOVED_MEMBERSHIP: Refusal("it is now for members only", True),
+    status_codes.REMOVED_SHUTDOWN: Refusal("the room service shuts down"),
+    status_codes.REMOVED_ERROR: Refusal("the service had a problem"),
+    status_codes.KICKED: Refusal("we were kicked"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire import _wokkel, ns
 from xbot.config.settings import Secret
 from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
@@ -12,14 +12,15 @@ from xbot.model.random_ids import new_ident
 
 def join_presence(address: Jid, password: Secret | None) -> domish.Element:
     """The presence that joins a room as the occupant ``address`` (XEP-0045, 7.2)."""
-    presence = nick_presence(address)
-    x = presence.addElement((ns.MUC, "x"))
-    if password is not None:
-        x.addElement("password", content=password.reveal())
+    join = _wokkel.muc.BasicPresence()
     # XEP-0045 7.2.14: no history; some older services know only maxchars.
-    history = x.addElement("history")
-    history["maxchars"] = "0"
-    history["maxstanzas"] = "0"
+    join.history = _wokkel.muc.HistoryOptions(maxChars=0, maxStanzas=0)
+    if password is not None:
+        join.password = password.reveal()
+    presence: domish.Element = join.toElement()
+    # wokkel leaves the namespace to the stream.
+    presence.uri = presence.defaultUri = ns.CLIENT
+    presence["to"] = str(address)
     return presence
 
 
@@ -44,6 +45,6 @@ def default_configuration(room: Jid) -> domish.Element:
     iq["to"] = str(room)
     # The answer is ignored: presence tells when the room is open.
     iq["id"] = new_ident()
-    form = iq.addElement((ns.MUC_OWNER, "query")).addElement((ns.DATA_FORM, "x"))
-    form["type"] = "submit"
+    form = _wokkel.data_form.Form("submit")
+    iq.addElement((ns.MUC_OWNER, "query")).addChild(form.toElement())
     return iq

@@ -22,6 +22,7 @@ from xbot.chat.xmpp.rooms.requests import (
 from xbot.chat.xmpp.rooms.self_ping import Ask, SelfPing, Standing
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
+from xbot.chat.xmpp.stanzas.status_codes import ROOM_CREATED
 from xbot.chat.xmpp.stream.stream_timer import StreamTimer
 from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
@@ -340,7 +341,7 @@ class Room:
         self._become(State.JOINED, f"as {self.nick!r}")
         self._joined_at = self._clock.seconds()
         self._rare_backoff.reset()
-        if "201" in presence.codes:
+        if ROOM_CREATED in presence.codes:
             self._around.send(default_configuration(self.jid))
         self._alarm.set(SUBJECT_TIMEOUT, self._catch_up)
         self._self_ping.start()

@@ -8,6 +8,7 @@ from twisted.words.xish import domish
 
 from xbot.chat.xmpp.stanzas.occupants import NOBODY, Occupant, make_occupant
 from xbot.chat.xmpp.stanzas.stanza import child, error_condition
+from xbot.chat.xmpp.stanzas.status_codes import NEW_NICK, SELF_PRESENCE
 from xbot.chat.xmpp.wire import ns
 
 #: Maximum length of a reason or an address that others wrote, in characters; cut beyond.
@@ -36,12 +37,12 @@ class RoomPresence(NamedTuple):
     @property
     def is_self(self) -> bool:
         """Whether it is self-presence: only status code 110 says so."""
-        return "110" in self.codes
+        return SELF_PRESENCE in self.codes
 
     @property
     def is_rename(self) -> bool:
         """Whether the occupant changes its nick (XEP-0045, section 7.6)."""
-        return "303" in self.codes and not self.available
+        return NEW_NICK in self.codes and not self.available
 
 
 def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | None:
@@ -72,7 +73,7 @@ def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | No
         available,
         codes=codes,
         occupant=make_occupant(item.getAttribute) if item is not None else NOBODY,
-        new_nick=item.getAttribute("nick") if item is not None and "303" in codes else None,
+        new_nick=item.getAttribute("nick") if item is not None and NEW_NICK in codes else None,
         destroyed=destroy is not None,
         alternative=(destroy.getAttribute("jid") or "")[:MAX_REASON] or None
         if destroy is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
@@ -14,6 +15,7 @@ from xbot.chat.xmpp.stream.stream import Stream
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire._wokkel import StreamManager, XMPPHandler
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
+from xbot.chat.xmpp.wire.nodes import Node, element_of
 from xbot.model.errors import NotConnected
 
 
@@ -45,6 +47,10 @@ class _Named(XPathQuery):
         return bool(elem.name == self.queryStr)
 
 
+SendRequest = Callable[[str, str | None, domish.Element], Deferred[Node]]
+"""Sends an iq of this type to this JID with this payload; fires with the result."""
+
+
 class Handlers(StreamManager):  # type: ignore[misc]
     """wokkel's StreamManager with isolated handlers and no offline queue.
 
@@ -53,12 +59,13 @@ class Handlers(StreamManager):  # type: ignore[misc]
     are joined; IQ replies are matched by an id that can be guessed. Here each call is
     guarded, a handler that fails to start ends the stream (to reconnect is better than
     to run without a handler), nothing is queued, and requests go through
-    :class:`xbot.chat.xmpp.stream.iq.Iq`.
+    :class:`xbot.chat.xmpp.stream.iq.Iq`, which sets ``send_request`` to its own.
 
     ``managed`` tells, when a stream ends, whether its session can be resumed.
     """
 
     xmlstream: Stream | None
+    send_request: SendRequest | None = None
 
     _log = Logger("xbot.chat.xmpp")
 
@@ -128,6 +135,19 @@ class Handlers(StreamManager):  # type: ignore[misc]
         :raises xbot.model.errors.NotConnected: when there is no session.
         """
         self.stream_to(obj.getAttribute("to", "the server")).send(obj)
+
+    def request(self, request: Any) -> Deferred[domish.Element]:
+        """Send a ``wokkel.generic.Request``; fires with the result's iq.
+
+        What a wokkel handler asks comes here (``XMPPHandler.request``). Fails as
+        :meth:`xbot.chat.xmpp.stream.iq.Iq.request` does, never with wokkel's errors.
+        """
+        iq = request.toElement()
+        payload = iq.firstChildElement()
+        if self.send_request is None or payload is None:
+            return fail(NotConnected(iq.getAttribute("to", "the server"), "no request is possible"))
+        # The id of wokkel's, which can be guessed, is left behind.
+        return self.send_request(iq["type"], iq.getAttribute("to"), payload).addCallback(element_of)
 
     def stream_to(self, recipient: str) -> Stream:
         """The stream of the session; ``recipient`` goes into the error.

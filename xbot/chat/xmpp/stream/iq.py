@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.stanzas.stanza import error_condition, error_reply, reply_to
-from xbot.chat.xmpp.stream.handlers import Handler
+from xbot.chat.xmpp.stream.handlers import Handler, Handlers
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, full_name, node_of
@@ -80,6 +80,10 @@ class Iq(Handler):
         self._pending: dict[str, _Pending] = {}
         self._answerers: dict[tuple[str, str, str], Answerer] = {}
         self.dropped: Counter[str] = Counter()
+
+    def setHandlerParent(self, parent: Handlers) -> None:
+        super().setHandlerParent(parent)
+        parent.send_request = self.request
 
     def answer(self, kind: str, uri: str, name: str, answerer: Answerer) -> None:
         """Register ``answerer`` for requests of this ``kind`` ("get", "set") with this payload."""

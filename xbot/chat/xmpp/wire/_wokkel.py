@@ -5,6 +5,9 @@ COMPAT: wokkel 18.0.0, its last release, imports names that Twisted dropped in
 ``twisted.python.constants``. While wokkel is imported, stand-ins for both are
 in ``sys.modules``; afterwards both are restored. Twisted itself is never
 changed. Can go when a wokkel is released that imports on today's Twisted.
+
+What a bot needs only once it is in a room, or is asked something, is imported when it is
+first used: ``_wokkel.disco`` imports ``wokkel.disco``.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import constantly
 from twisted.python import compat
@@ -52,9 +57,25 @@ def legacy_twisted() -> Iterator[None]:
 
 
 with legacy_twisted():
+    from wokkel.iwokkel import IDisco
     from wokkel.subprotocols import StreamManager, XMPPHandler
 
+#: Modules of wokkel that are imported when they are first used.
+LAZY = ("data_form", "disco", "generic", "muc", "ping", "pubsub")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with legacy_twisted():
+        module = import_module(f"wokkel.{name}")
+    # From now on it is found without this function.
+    globals()[name] = module
+    return module
+
+
 __all__ = [
+    "IDisco",
     "StreamManager",
     "XMPPHandler",
     "legacy_twisted",

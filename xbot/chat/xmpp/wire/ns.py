@@ -14,6 +14,7 @@ MUC_USER = "http://jabber.org/protocol/muc#user"
 CONFERENCE = "jabber:x:conference"  # XEP-0249
 MUC_OWNER = "http://jabber.org/protocol/muc#owner"
 DATA_FORM = "jabber:x:data"  # XEP-0004
+VERSION = "jabber:iq:version"  # XEP-0092
 LEGACY_DELAY = "jabber:x:delay"  # XEP-0091
 CHAT_STATES = "http://jabber.org/protocol/chatstates"  # XEP-0085
 SM = "urn:xmpp:sm:3"  # XEP-0198

@@ -241,7 +241,11 @@ class LoadTests(HostileCase):
         script = (
             f"trap '' TERM; sleep 600 & echo $$ $! >{pids}; while :; do echo {'x' * 1000}; done"
         )
-        result = run_program(["/bin/sh", "-c", script], threading.Event(), 100_000)
+        cancelled = threading.Event()
+        timer = threading.Timer(0.5, cancelled.set)
+        timer.start()
+        self.addCleanup(timer.join)
+        result = run_program(["/bin/sh", "-c", script], cancelled, 100_000)
         self.assertTrue(result.truncated)
         self.assertEqual(len(result.output), 100_000)
         deadline = time.monotonic() + 5

@@ -76,8 +76,8 @@ class _Voice:
     def say(self, message: Message) -> None:
         if threading.get_ident() == self._home:
             self._runs.speak(self._run, message)
-        elif self._brought <= MAX_ANSWERS:
-            self._brought += bool(message.body.strip())
+        elif self._brought <= MAX_ANSWERS and message.body.strip():
+            self._brought += 1
             self._runs.clock.callFromThread(self._runs.speak, self._run, message)
         else:
             # Nobody can end a thread. It neither fills the reactor's queue nor takes its time.
@@ -195,6 +195,13 @@ class Runs:
             self._say(reply_to(run.message, text))
         if run.output.kept and fate != "cancelled":
             self._offer(run)
+        if run.output.cut:
+            self._log.warn(
+                "{responder} said more to {sender} than is shown: {cut}",
+                responder=run.responder.name,
+                sender=run.message.sender,
+                cut=run.output.cut,
+            )
         self._got_end(run)
         if run._asked:
             self._withdraw(run)
@@ -226,6 +233,7 @@ class Runs:
             self._log.debug("{responder} came too late", responder=run.responder.name)
             return
         answers = Answers(failure=result) if isinstance(result, Failure) else result
+        run.output.cut = answers.cut or run.output.cut
         for text in answers.said:
             self.speak(run, reply_to(run.message, text))
         if run._held is None or run._held.is_empty:

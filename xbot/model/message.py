@@ -80,6 +80,9 @@ class Message:
     after we stood still. ``key`` tells this message from every other, for good; with
     None it could not be recognised if it came again. ``hops`` is 0 for what was said;
     what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
+    ``authors`` are the other people who chose its words, each as a message from the same
+    place, or None for one who is not known: what has effects is for those whom its
+    responder allows, all of them.
     """
 
     sender: str
@@ -96,6 +99,7 @@ class Message:
     occupant: str | None = field(default=None, kw_only=True)
     hops: int = field(default=0, kw_only=True)
     missed: bool = field(default=False, kw_only=True)
+    authors: tuple[Message | None, ...] = field(default=(), kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -123,6 +127,7 @@ class Message:
             occupant=self.occupant,
             hops=self.hops,
             missed=self.missed,
+            authors=self.authors,
             voice=voice,
         )
 

@@ -36,7 +36,7 @@ class Run:
     ``entry`` is its number in the journal, if it has one; ``noted`` fires with it
     where that was asked for before it may run, which it waits for while ``is_waiting``:
     with 0 if it could not be noted, None if it was before. ``began`` is the
-    clock's time when its responder was called.
+    clock's time when its responder was called. ``notice`` is said before that.
     """
 
     responder: Responder
@@ -48,6 +48,7 @@ class Run:
     began: float | None = None
     noted: Deferred[int | None] | None = None
     is_waiting: bool = False
+    notice: str = ""
     output: Output = field(
         init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
@@ -136,6 +137,8 @@ class Runs:
 
     def start(self, run: Run) -> None:
         """Call the responder; its time limit begins now."""
+        if run.notice:
+            self._say(reply_to(run.message, run.notice))
         fill = run.route.fill
         if fill is not None and run.responder.scope is None:
             self._answer_at_once(run, fill)

@@ -53,6 +53,8 @@ def call_of_program(
         try:
             said = answer_of(settings.name, result)
         except Failed:
+            if not result.cut:
+                raise
             return Answers(failure=Failure(), cut=result.cut)
         return evolve(collect(said), cut=result.cut)
 

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
 from xbot.runtime.environment import Environment
+from xbot.runtime.failures import Failed
 from xbot.testing.brain import MemoryBrain
 
 #: Seconds of real time after which a function that can be cancelled is cancelled in a test.
@@ -42,8 +43,9 @@ def in_this_thread(
 
     def check(result: Any) -> Any:
         timer.cancel()
-        return fail(TimeoutError(f"not over after {MAX_REAL:g} s")) if is_late.is_set() else result
+        return fail(Failed(late, late)) if is_late.is_set() else result
 
+    late = f"It did not finish within {MAX_REAL:g} s of real time."
     timer = threading.Timer(MAX_REAL, got_limit)
     timer.daemon = True
     timer.start()

@@ -2,8 +2,9 @@
 
 from attrs import evolve
 
-from tests.responders.talk import ALICE, BOB, Talk, bundled, only
+from tests.responders.talk import ALICE, BOB, ROOM, Talk, bundled, only
 from xbot.config.settings import ResponderSettings
+from xbot.model.access import Access, Whom
 from xbot.responders import alias
 
 DEPLOY = ResponderSettings(
@@ -41,6 +42,67 @@ class AliasTests(Talk):
         self.assertEqual(self.say("ship web", BOB), ["deploy is not for you, bob."])
         self.assertIn("I cannot see here who you are", self.say("ship web", None)[0])
         self.assertEqual(self.say("ship web"), ["web for alice"])
+
+    def test_author_may_not(self) -> None:
+        """Who may not deploy does not have it done by others: not by an alias, nor by a chain."""
+        self.end()
+        self.begin(DEPLOY, bundled("alias", only(ALICE, BOB)))
+        self.say("alias add st = deploy prod", BOB)
+        self.say("alias add ship = deploy")
+        self.say("alias add innocent = ship prod", BOB)
+        refused = (
+            '"deploy prod" is not run: the person who chose these words may not use deploy here.'
+            " Say it in full if you mean it."
+        )
+        for text in ("st", "innocent"):
+            for room in (ROOM, None):
+                self.clock.advance(3600)
+                self.assertEqual(self.say(text, room=room), [refused])
+        self.assertEqual(self.say("ship prod"), ["prod for alice"])
+
+    def test_named_before_it_runs(self) -> None:
+        """What others chose is named whole before it runs; the same with one's own words is not."""
+        self.end()
+        deploy = evolve(DEPLOY, access=only(ALICE, BOB))
+        self.begin(deploy, bundled("alias"))
+        self.say(f"alias add st = deploy {'x' * 300}")
+        self.assertEqual(
+            self.say("st now", BOB),
+            [f'This runs "deploy {"x" * 300} now".', f"{'x' * 300} now for bob"],
+        )
+        self.assertEqual(self.say("st"), [f"{'x' * 300} for alice"])
+        self.end()
+        self.begin(evolve(deploy, confirm=True), bundled("alias"))
+        (question,) = self.say("st", BOB)
+        self.assertIn("sure?", question)
+
+    def test_room_as_it_is(self) -> None:
+        """The author's rights are those of the moment in which the alias is used."""
+        self.end()
+        admins = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        self.begin(evolve(DEPLOY, access=admins), bundled("alias"))
+        self.say("alias add st = deploy web")
+        self.adapter.people[ROOM, ALICE] = ("alice", "admin")
+        done = ['This runs "deploy web".', "web for bob"]
+        self.assertEqual(self.say("st", BOB, affiliation="admin"), done)
+        for people in ({(ROOM, ALICE): ("alice", "member")}, {}):
+            self.adapter.people = people
+            self.clock.advance(3600)
+            (answer,) = self.say("st", BOB, affiliation="admin")
+            self.assertIn("may not use deploy here", answer)
+
+    def test_without_author(self) -> None:
+        """One of before authors, or of a hidden one, runs what has no effects; renewed, all."""
+        kept = self.brain.namespace("alias")
+        kept["ship"], kept["p"] = ["ship", "deploy web"], ["p", "ping"]
+        self.assertEqual(self.say("p", BOB), ["pong"])
+        (answer,) = self.say("ship")
+        self.assertIn('"deploy web" is not run: it is not known who chose these words', answer)
+        self.assertIn("added again", answer)
+        self.assertIn("p = ping (by an unknown author", self.say("alias list")[0])
+        self.say("alias add ship = deploy web")
+        self.assertEqual(self.say("ship"), ["web for alice"])
+        self.assertIn("ship = deploy web", self.say("alias list")[0].splitlines())
 
     def test_hides_nothing(self) -> None:
         """Commands go before aliases of the same name."""

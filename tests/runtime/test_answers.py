@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,28 +60,50 @@ class CollectTests(TestCase):
             assert answers.failure is not None
             self.assertIsInstance(answers.failure.value, (error, RuntimeError))
 
-    def test_endless(self) -> None:
-        """An endless iterator is cut with a mark, and closed."""
-        closed = []
+    def test_too_many(self) -> None:
+        """An iterator is read to its end; the mark that it is cut stands on the first page."""
+        done = []
 
         def generator() -> Iterator[str]:
-            try:
-                yield from map(str, itertools.count())
-            finally:
-                closed.append(True)
+            yield from map(str, range(1000))
+            done.append(True)
 
-        endless = generator()
-        said = self.said(endless)
-        self.assertEqual(len(said), MAX_ANSWERS)
-        self.assertEqual(said[-1], "9\n[cut after 10 messages]")
-        self.assertEqual(closed, [True])
-        self.assertEqual(self.said(itertools.repeat("")), [])
+        for result in (generator(), list(map(str, range(1000)))):
+            answers = collect(result)
+            self.assertEqual(len(answers.said), MAX_ANSWERS)
+            self.assertEqual(answers.said[0], "[cut after 10 messages]\n0")
+            self.assertEqual(answers.said[1:], tuple(map(str, range(1, 10))))
+            self.assertEqual(answers.cut, "only the first 10 messages")
+        self.assertEqual(done, [True])
+        exact = collect([*map(str, range(10)), " "])
+        self.assertEqual((exact.said[0], exact.cut), ("0", ""))
+
+    def test_endless(self) -> None:
+        """An endless iterator, also of blanks, is read until it is over, and closed."""
+        closed = []
+        is_over = threading.Event()
+
+        def generator(value: str) -> Iterator[str]:
+            try:
+                for number in itertools.count():
+                    if number == 500:
+                        is_over.set()
+                    yield value
+            finally:
+                closed.append(value)
+
+        for value, count in (("x", MAX_ANSWERS), ("", 0)):
+            is_over.clear()
+            self.assertEqual(len(collect(generator(value), is_over).said), count)
+        self.assertEqual(closed, ["x", ""])
 
     def test_long(self) -> None:
-        """A megabyte is cut with a mark."""
-        (text,) = self.said("x" * 2**20)
+        """A megabyte is cut, with a mark on its first page."""
+        answers = collect("x" * 2**20)
+        (text,) = answers.said
         self.assertEqual(len(text), MAX_LENGTH)
-        self.assertTrue(text.endswith("x\n[cut at 65,536 characters]"))
+        self.assertTrue(text.startswith("[cut at 65,536 characters]\nx"))
+        self.assertEqual(answers.cut, "only the first 65,536 characters")
 
     def test_control_characters(self) -> None:
         """What no stanza can hold is the adapter's business, and passes."""

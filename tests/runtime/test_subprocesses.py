@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from xbot.runtime.failures import Failed
@@ -54,11 +55,23 @@ class RunProgramTests(TestCase):
             with self.assertRaises(CannotRun):
                 run_program(argv, threading.Event())
 
-    def test_flood(self) -> None:
-        """A program that floods is killed at the limit, and no half character is kept."""
-        result = self.run_shell("while :; do printf 'ä€'; done", 1001)
+    def test_prints_too_much(self) -> None:
+        """A program that prints too much runs to its end; no half character is kept."""
+        done = Path(self.mktemp()).absolute()
+        flood = "head -c 3000000 /dev/zero | sed 's/\\x0/ä€/g'"
+        result = self.run_shell(f"{flood}; touch {done}; exit 4", 1001)
+        self.assertTrue(done.exists())
         self.assertTrue(result.truncated)
-        self.assertEqual(result.output, "ä€" * 200)
+        self.assertEqual((result.output, result.status), ("ä€" * 200, 4))
+        self.assertEqual((result.limit, result.size), (1001, 15_000_000))
+        self.assertEqual(result.cut, "only the first 1,001 of 15,000,000 bytes")
+
+    def test_endless_flood(self) -> None:
+        """One that floods without end is ended by its time-out, and its output is bounded."""
+        result, took = self.cancel_soon("while :; do echo flood; done")
+        self.assertEqual((result.status, len(result.output)), (-signal.SIGTERM, 16384))
+        self.assertTrue(result.truncated)
+        self.assertLess(took, 2)
 
     def test_flood_of_errors(self) -> None:
         """Errors are read to the end and kept to a limit."""
@@ -151,9 +164,14 @@ class AnswerTests(TestCase):
         self.assertEqual(caught.exception.answer, "```\na\nb\n```\nx failed (exit status 3).")
 
     def test_cut(self) -> None:
-        """Output that was cut says so."""
-        answer = answer_of("x", ProgramResult("abc", -9, truncated=True))
-        self.assertEqual(answer, "abc\n[output cut at 16 KiB]")
+        """Output that was cut says so first, and so does a failure, which is none the less."""
+        cut = ProgramResult("a\nb", 0, truncated=True, size=30_000, limit=16_384)
+        mark = "[only the first 16,384 of 30,000 bytes]"
+        self.assertEqual(answer_of("x", cut), f"{mark}\n```\na\nb\n```")
+        with self.assertRaises(Failed) as caught:
+            answer_of("x", evolve(cut, status=3))
+        first = f"x failed (exit status 3).\n{mark}\n```"
+        self.assertTrue(caught.exception.answer.startswith(first))
 
     def test_failure(self) -> None:
         """A failure is told with what there was of output; the log gets the errors."""

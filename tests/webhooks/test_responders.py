@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.test_door import JSON, ROOM, FalseSpool
@@ -85,6 +87,25 @@ class TakenTests(ResponderCase):
         self.assertEqual(self.post({})[0], 202)
         self.assertEqual(self.spool.kept[0][2], "[orders] one\n  two")
         self.assertEqual(self.around.said[0].body, "look")
+
+    def test_says_too_much(self) -> None:
+        """An iterator with too much to say is read to its end, and the log tells of the cut."""
+        done: list[bool] = []
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+
+        def steps() -> Iterator[str]:
+            yield from map(str, range(50))
+            done.append(True)
+
+        self.load(webhook("orders")(lambda payload, headers: steps()))
+        self.assertEqual(self.post({})[0], 202)
+        self.assertEqual(done, [True])
+        self.assertIn("[cut after 10 messages]", self.spool.kept[0][2])
+        told = [formatEvent(each) for each in events]
+        cut = "shop said more about the post to orders than is shown: only the first 10 messages"
+        self.assertEqual(told.count(cut), 1)
 
     def test_nothing(self) -> None:
         """A function that returns nothing says nothing."""

@@ -66,16 +66,24 @@ class BotProxy:
         """Whether ``person`` (a real bare address) may use this responder now, in ``room``."""
         return _bot_for("bot.allows").allows(current("bot.allows").name, person, room)
 
-    def obey(self, message: Message, text: str) -> None:
+    def obey(
+        self, message: Message, text: str, *, author: str | None = None, effects: bool = True
+    ) -> None:
         """Run ``text`` as a command by the sender of ``message``, in the same place.
 
         Access rules and rate limits apply as if the sender had said ``text`` to the bot.
+        ``author`` is the person (a real bare address) who chose ``text``, if that is another
+        one: a command with effects then runs only if that person, too, may use it there now,
+        and the answer begins by naming it. Without ``effects`` no such command runs.
         Each text is run once per message. It counts towards the rate limit of ``say``.
 
         :raises Failed: when three such commands have called each other in a chain.
         """
         the_bot = _bot_for("bot.obey")
-        current("bot.obey").obey(the_bot.obey, message, text)
+        authors: tuple[str | None, ...] = () if author is None else (author,)
+        if not effects:
+            authors = (None,)
+        current("bot.obey").obey(the_bot.obey, message, text, authors)
 
     def obey_as(self, person: str, text: str, *, room: str | None = None, key: str) -> None:
         """Run ``text`` as a command by ``person``, now, in ``room`` or in private.

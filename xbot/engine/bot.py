@@ -112,8 +112,18 @@ class EngineBot:
             for each in dispatcher.responders
         )
 
-    def obey(self, message: Message, text: str) -> None:
-        """Answer ``text`` as if the sender of ``message`` had said it to the bot instead."""
+    def obey(self, message: Message, text: str, authors: Sequence[str | None] = ()) -> None:
+        """Answer ``text`` as if the sender of ``message`` had said it to the bot instead.
+
+        ``authors`` are the other people who chose ``text``, in the room as it is now.
+        """
+        others = tuple(
+            self._said_by(author, text, message.room) if author is not None else None
+            for author in authors
+            if author is None or author != message.identity
+        )
+        if others:
+            message = evolve(message, authors=message.authors + others)
         self._dispatcher().obey(message, text)
 
     def obey_as(self, person: str, text: str, room: str | None, key: str) -> None:

@@ -28,6 +28,9 @@ REFUSED = "refused"
 #: Outcome: the command was sent while the bot was offline.
 MISSED = "missed"
 
+#: Added to an outcome (``answered, cut``): the command said more than is shown.
+CUT = "cut"
+
 #: Outcome of an entry that records an approval of another person's command.
 APPROVED = "approved"
 

@@ -93,6 +93,9 @@ class Message:
     what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
     ``addressee`` is set in an answer that goes to one occupant of ``room``: it must not
     reach another person who has the nick by the time that it leaves.
+    ``authors`` are the other people who chose its words, each as a message from the same
+    place, or None for one who is not known: what has effects is for those whom its
+    responder allows, all of them.
     """
 
     sender: str
@@ -110,6 +113,7 @@ class Message:
     hops: int = field(default=0, kw_only=True)
     missed: bool = field(default=False, kw_only=True)
     addressee: Addressee | None = field(default=None, kw_only=True)
+    authors: tuple[Message | None, ...] = field(default=(), kw_only=True)
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -138,6 +142,7 @@ class Message:
             hops=self.hops,
             missed=self.missed,
             addressee=self.addressee,
+            authors=self.authors,
             voice=voice,
         )
 

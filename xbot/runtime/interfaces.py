@@ -41,8 +41,12 @@ class IBot(Interface):
     def allows(responder: str, person: str, room: str | None) -> bool:
         """Whether ``person`` may now use the responder called ``responder`` in ``room``."""
 
-    def obey(message: Message, text: str) -> None:
-        """Run ``text`` as a command by the sender of ``message``, in the same place."""
+    def obey(message: Message, text: str, authors: Sequence[str | None]) -> None:
+        """Run ``text`` as a command by the sender of ``message``, in the same place.
+
+        ``authors`` are the other people who chose ``text``, None for one who is not known:
+        a command with effects runs only if all of them may use it there.
+        """
 
     def obey_as(person: str, text: str, room: str | None, key: str) -> None:
         """Run ``text`` as a command by ``person``, now. Idempotent: once per ``key``."""

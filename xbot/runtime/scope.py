@@ -27,7 +27,7 @@ from xbot.matching.pattern import Kind
 from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
 from xbot.model.message import Message
-from xbot.runtime.answers import Answers, cut
+from xbot.runtime.answers import MAX_LENGTH, TOO_LONG, Answers, cut
 from xbot.runtime.call_types import Call, TakesPost, Work
 from xbot.runtime.environment import Environment
 from xbot.runtime.failures import Failed
@@ -155,6 +155,13 @@ class Scope:
             return
         environment = self._environment
         self._count()
+        if len(text) > MAX_LENGTH:
+            self._log.warn(
+                "{responder} said more to {recipient} than is shown: {cut}",
+                responder=self.name,
+                recipient=str(jid),
+                cut=TOO_LONG,
+            )
         bare = str(jid.bare)
         room = bare if environment.is_room(bare) else None
         kind = "groupchat" if room and not jid.resource else "chat"
@@ -278,6 +285,7 @@ class Scope:
                 return fail(Unloaded(self.name))
             answers = maybeDeferred(self.run, take, payload, headers)
             answers.addTimeout(self._limit, self._environment.clock)
+            answers.addCallback(self._got_posted, name)
             self._under_way += 1
             return answers.addBoth(self._got_end)
 
@@ -360,6 +368,16 @@ class Scope:
     async def _within(self, limit: float, function: Callable[[], object]) -> None:
         done: Deferred[Any] = maybeDeferred(self.run, _awaitable, function)
         await done.addTimeout(limit, self._environment.clock)
+
+    def _got_posted(self, answers: Answers, name: str) -> Answers:
+        if answers.cut:
+            self._log.warn(
+                "{responder} said more about the post to {webhook} than is shown: {cut}",
+                responder=self.name,
+                webhook=name,
+                cut=answers.cut,
+            )
+        return answers
 
     def _got_end(self, result: T) -> T:
         self._under_way -= 1

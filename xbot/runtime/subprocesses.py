@@ -1,7 +1,8 @@
 """Run a child program, capture its output, and kill its whole process group afterwards.
 
-Blocking: call it in a thread. A descendant that leaves the process group is not
-killed, but does not delay us either.
+Blocking: call it in a thread. Output beyond a limit is read and discarded: a limit on
+what is shown does not stop what is done. A descendant that leaves the process group is
+not killed, but does not delay us either.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ POLL = 0.05
 GRACE = 1.0
 DRAIN = 0.2
 
+#: Seconds between two reads of output that is discarded, so that a flood does not take
+#: the interpreter's lock from the reactor. A pipe holds 64 KiB, so this is 64 MB/s.
+PACE = 0.001
+
 #: Maximum size of the stderr that is kept for the log, in bytes.
 ERRORS_LIMIT = 2048
 
@@ -46,12 +51,24 @@ class CannotRun(XbotError):
 
 @frozen
 class ProgramResult:
-    """Output and exit status of a program; a negative ``status`` is minus the signal's number."""
+    """Output and exit status of a program; a negative ``status`` is minus the signal's number.
+
+    It printed ``size`` bytes; if ``truncated``, ``output`` holds the first ``limit`` of them.
+    """
 
     output: str
     status: int
     truncated: bool = False
     errors: str = ""
+    size: int = field(default=0, eq=False)
+    limit: int = field(default=0, eq=False)
+
+    @property
+    def cut(self) -> str:
+        """What is not shown, for the log and the person; empty if everything is."""
+        if not self.truncated:
+            return ""
+        return f"only the first {self.limit:,} of {self.size:,} bytes"
 
 
 def run_program(
@@ -60,8 +77,9 @@ def run_program(
     limit_bytes: int = 16384,
     cwd: Path | None = None,
 ) -> ProgramResult:
-    """Run ``argv`` (no shell) until it ends, ``cancelled`` is set, or it wrote ``limit_bytes``.
+    """Run ``argv`` (no shell) until it ends or ``cancelled`` is set.
 
+    The first ``limit_bytes`` of its output are kept, the rest is read and discarded.
     Raises :class:`CannotRun`. The whole process group gets SIGKILL in every case;
     after a cancellation SIGTERM first.
     """
@@ -73,7 +91,7 @@ def run_program(
         with process.stdout, process.stderr, selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ, output)
             selector.register(process.stderr, selectors.EVENT_READ, errors)
-            _follow(process.pid, selector, cancelled, output)
+            _follow(process.pid, selector, cancelled)
             if cancelled.is_set():
                 _terminate(process.pid)
     finally:
@@ -81,24 +99,29 @@ def run_program(
         # its PID.
         _signal_group(process.pid, signal.SIGKILL)
         status = process.wait()
-    return ProgramResult(output.text(), status, output.is_over, errors.text())
+    return ProgramResult(
+        output.text(), status, output.is_over, errors.text(), output.size, limit_bytes
+    )
 
 
-def answer_of(name: str, result: ProgramResult, limit_bytes: int = 16384) -> str:
+def answer_of(name: str, result: ProgramResult) -> str:
     """The answer of the responder ``name`` for ``result``; raises :class:`Failed` on a failure.
 
-    Several lines of output become a code block.
+    Several lines of output become a code block. That it is cut, and that the program failed,
+    then stands before it: on the first page.
     """
     output = result.output.rstrip("\r\n")
     if "\n" in output:
         output = code(output)
     if result.truncated:
-        return f"{output}\n[output cut at {limit_bytes // 1024} KiB]"
+        output = f"[{result.cut}]\n{output}"
     if result.status == 0:
         return output if output.strip() else f"{name}: done"
     how = f"exit status {result.status}" if result.status > 0 else _signal_name(-result.status)
     answer = f"{name} failed ({how})."
-    if output.strip():
+    if result.truncated:
+        answer = f"{answer}\n{output}"
+    elif output.strip():
         answer = f"{output}\n{answer}"
     raise Failed(
         answer,
@@ -113,15 +136,20 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 @define
 class _Capture:
-    """The first ``limit`` bytes of a pipe."""
+    """The first ``limit`` of the ``size`` bytes that were read from a pipe."""
 
     limit: int
-    is_over: bool = False
+    size: int = 0
     _kept: bytearray = field(factory=bytearray)
 
     def add(self, data: bytes) -> None:
-        self.is_over = self.is_over or len(self._kept) + len(data) > self.limit
+        self.size += len(data)
         self._kept += data[: self.limit - len(self._kept)]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether bytes were discarded."""
+        return self.size > self.limit
 
     def text(self) -> str:
         # If the output was cut, drop an incomplete character at its end.
@@ -146,12 +174,10 @@ def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
         raise CannotRun(argv[0], reason(error)) from error
 
 
-def _follow(
-    pid: int, selector: selectors.BaseSelector, cancelled: threading.Event, output: _Capture
-) -> None:
-    """Read until the program ended and its pipes are empty, or a limit is reached."""
+def _follow(pid: int, selector: selectors.BaseSelector, cancelled: threading.Event) -> None:
+    """Read until the program has ended and its pipes are empty, or ``cancelled`` is set."""
     drained_at: float | None = None
-    while not cancelled.is_set() and not output.is_over:
+    while not cancelled.is_set():
         if drained_at is None and _has_ended(pid):
             drained_at = time.monotonic() + DRAIN
         is_open = bool(selector.get_map())
@@ -164,6 +190,8 @@ def _follow(
             data = os.read(key.fd, 65536)
             if data:
                 key.data.add(data)
+                if key.data.is_over:
+                    time.sleep(PACE)
             else:
                 selector.unregister(key.fileobj)
 

@@ -143,12 +143,14 @@ class BadResponderTests(TestCase):
         await self.in_thread.wind_down()
 
     def test_who_says_too_much(self) -> None:
-        """Of a megabyte there is a beginning, and how to get some more."""
+        """Of a megabyte there is a beginning, which says so, more of it, and a line in the log."""
         self.say("megabyte")
         *pages, offer = self.said()
+        self.assertTrue(pages[0].startswith(f"[cut at {MAX_LENGTH:,} characters]"))
         self.assertLessEqual(len("".join(pages)), MAX_LENGTH)
         self.assertIn("more", offer)
-        self.assertEqual(self.complaints(), [])
+        (complaint,) = self.complaints()
+        self.assertEqual(complaint["cut"], f"only the first {MAX_LENGTH:,} characters")
         self.check_others()
 
     async def test_a_flood(self) -> None:

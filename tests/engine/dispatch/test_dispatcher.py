@@ -49,7 +49,7 @@ def responder(
 ) -> Responder:
     declared = [each for _, several in declared_by(function) for each in several]
     patterns = [each.pattern for each in declared] or [Pattern.match("go")]
-    call = call_of(function, patterns, in_thread)
+    call = call_of(function, patterns, in_thread, clock=Clock())
     routes = tuple(Route(pattern, call) for pattern in patterns)
     return Responder(function.__name__.replace("_", "-"), routes, timeout=timeout)
 

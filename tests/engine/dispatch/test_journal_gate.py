@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from attrs import evolve
@@ -16,6 +16,7 @@ from xbot.config.settings import MAX_RUNS
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.journal_gate import ACCEPT_TIMEOUT
 from xbot.model.message import Message
+from xbot.runtime.answers import MAX_LENGTH
 from xbot.runtime.responder import Responder
 from xbot.testing.journal import MemoryJournal
 
@@ -126,6 +127,58 @@ class OrderTests(JournalledCase):
         for number in range(MAX_RUNS + 1):
             dispatcher.got_message(self.message(sender=f"{ROOM}/{number}", identity=None))
         self.assertEqual(self.outcomes(), [None] * MAX_RUNS + ["busy"])
+
+    def test_cut(self) -> None:
+        """What says more than is shown runs to its end; the log and the journal say that it is cut.
+
+        So it is with what is yielded, replied, and returned in one piece or in many.
+        """
+        done: list[str] = []
+
+        async def yields(message: Message) -> AsyncIterator[str]:
+            for number in range(50):
+                yield str(number)
+            done.append("yields")
+
+        def yields_in_thread(message: Message) -> Iterator[str]:
+            for number in range(50):
+                yield str(number)
+            done.append("yields_in_thread")
+
+        async def replies(message: Message) -> None:
+            for number in range(50):
+                message.reply(str(number))
+            done.append("replies")
+
+        async def returns(message: Message) -> list[str]:
+            return list(map(str, range(50)))
+
+        async def at_length(message: Message) -> list[str]:
+            return ["x" * MAX_LENGTH, "y"]
+
+        async def in_full(message: Message) -> list[str]:
+            return list(map(str, range(10)))
+
+        for function, mark, place in (
+            (yields, "[cut after 10 messages]", -1),
+            (yields_in_thread, "[cut after 10 messages]", -1),
+            (replies, "[cut after 10 messages]", -1),
+            (returns, "[cut after 10 messages]\n0", 0),
+            (at_length, "[cut at 65,536 characters]", 3),
+        ):
+            self.sent.clear()
+            self.events.clear()
+            self.dispatcher(responder(function)).got_message(self.message())
+            self.clock.advance(0)
+            self.assertEqual(self.sent[place].body, mark, function)
+            self.assertEqual(
+                self.journal.entries[max(self.journal.entries)].outcome, "answered, cut"
+            )
+            (line,) = self.logged(LogLevel.warn)
+            self.assertTrue(line["cut"].startswith("only the first "), function)
+        self.assertEqual(done, ["yields", "yields_in_thread", "replies"])
+        self.dispatcher(responder(in_full)).got_message(self.message())
+        self.assertEqual(self.journal.entries[max(self.journal.entries)].outcome, "answered")
 
     def test_idle(self) -> None:
         """What waits for the disk is under way."""

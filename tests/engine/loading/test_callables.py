@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import defer, reactor
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from xbot.engine.loading.callables import BadSignature, call_of, work_of
@@ -82,7 +84,7 @@ class RunTests(TestCase):
         pattern: str = "(?P<a>.*)(?P<b>.*)",
         in_thread: Any = None,
     ) -> Answers:
-        run = call_of(function, [Pattern.match(pattern)], in_thread or Counted())
+        run = call_of(function, [Pattern.match(pattern)], in_thread or Counted(), clock=Clock())
         return self.successResultOf(run(MESSAGE, groups or {}))
 
     def test_on_the_reactor(self) -> None:
@@ -118,7 +120,7 @@ class RunTests(TestCase):
             seen.append(threading.get_ident())
             return message.body
 
-        run = call_of(function, [], InThread(reactor))
+        run = call_of(function, [], InThread(reactor), clock=Clock())
         self.assertEqual(await run(MESSAGE, {}), Answers(("ping",)))
         self.assertNotEqual(seen, [threading.get_ident()])
 
@@ -143,7 +145,7 @@ class RunTests(TestCase):
         self.assertEqual(self.run_it(takes_int, {"a": "3", "b": "4"}).said, ("(3, 4)",))
         self.assertEqual(self.run_it(takes_int, {}).said, ("(0, None)",))
         ran.clear()
-        call = call_of(takes_int, [Pattern.match("(?P<a>.*)")], Counted())
+        call = call_of(takes_int, [Pattern.match("(?P<a>.*)")], Counted(), clock=Clock())
         failure = self.failureResultOf(call(MESSAGE, {"a": "three"}), Misused)
         self.assertEqual(str(failure.value), "A is no whole number")
         self.assertEqual(ran, [])
@@ -154,10 +156,10 @@ class RunTests(TestCase):
         def takes_bytes(message: NobodyKnows, a: bytes = b"", c: bytes = b"") -> None:  # type: ignore[name-defined]  # noqa: F821
             ...
 
-        call_of(takes_bytes, [Pattern.match("x")], Counted())
+        call_of(takes_bytes, [Pattern.match("x")], Counted(), clock=Clock())
         for pattern in ("(?P<a>x)", "(?P<c>x)"):
             with self.assertRaises(BadSignature) as caught:
-                call_of(takes_bytes, [Pattern.match(pattern)], Counted())
+                call_of(takes_bytes, [Pattern.match(pattern)], Counted(), clock=Clock())
             self.assertIn("can become a value of type bytes", str(caught.exception))
 
     def test_failures(self) -> None:
@@ -175,7 +177,7 @@ class RunTests(TestCase):
                 await succeed(None)
                 raise error
 
-            run = call_of(raises_later, [], Counted())
+            run = call_of(raises_later, [], Counted(), clock=Clock())
             self.failureResultOf(run(MESSAGE, {}))
 
     def test_bad_signatures(self) -> None:
@@ -195,13 +197,13 @@ class RunTests(TestCase):
                 self.run_it(function)
             self.assertIn(reason, str(caught.exception))
         for function in (lambda *args: None, lambda m, a, b: None, lambda m, c=1, *, d=2: None):
-            call_of(function, [Pattern.match("(?P<a>.)(?P<b>.)")], Counted())
+            call_of(function, [Pattern.match("(?P<a>.)(?P<b>.)")], Counted(), clock=Clock())
 
     def test_group_of_every_pattern(self) -> None:
         """A parameter without default needs its group in every pattern."""
         patterns = [Pattern.match("(?P<a>x)"), Pattern.match("y")]
         with self.assertRaises(BadSignature):
-            call_of(lambda message, a: None, patterns, Counted())
+            call_of(lambda message, a: None, patterns, Counted(), clock=Clock())
 
 
 class Voice:
@@ -219,9 +221,10 @@ class GeneratorTests(TestCase):
         self.voice = Voice()
         self.message = evolve(MESSAGE, voice=self.voice)
         self.threads = Counted()
+        self.clock = Clock()
 
     def run_it(self, function: Callable[..., object]) -> Deferred[Answers]:
-        return call_of(function, [], self.threads)(self.message, {})
+        return call_of(function, [], self.threads, clock=self.clock)(self.message, {})
 
     def test_kinds(self) -> None:
         """What is yielded is said at once: blocking ones in a thread, others on the reactor."""
@@ -261,13 +264,35 @@ class GeneratorTests(TestCase):
             self.assertEqual((said, self.threads.count), (["a", "b"], threads), function)
             said.clear()
 
-    def test_bounded(self) -> None:
-        """One that never ends is closed after as much as a run may say, blank or not."""
+    def test_goes_on(self) -> None:
+        """One that yields more than may be said goes on to its end; the rest is not kept."""
+        done: list[str] = []
+
+        def many(message: Message) -> Iterator[str]:
+            for number in range(1000):
+                yield str(number)
+            done.append("plain")
+
+        async def many_later(message: Message) -> AsyncIterator[str]:
+            for number in range(50):
+                yield str(number)
+            done.append("asynchronous")
+
+        for function in (many, many_later):
+            self.assertIsNone(self.successResultOf(self.run_it(function)).failure)
+        self.assertEqual(done, ["plain", "asynchronous"])
+        self.assertEqual(self.voice.said[: MAX_ANSWERS + 2], [*map(str, range(11)), "0"])
+
+    def test_endless(self) -> None:
+        """One that never ends, blank or not, is closed at the run's time-out."""
         closed = []
+        is_over: list[Callable[[], None]] = []
 
         def endless(message: Message) -> Iterator[str]:
             try:
-                while True:
+                for number in itertools.count():
+                    if number == 5000:
+                        is_over[0]()
                     yield ""
             finally:
                 closed.append("plain")
@@ -279,11 +304,19 @@ class GeneratorTests(TestCase):
             finally:
                 closed.append("asynchronous")
 
-        for function in (endless, endless_later):
-            self.successResultOf(self.run_it(function))
-            self.assertEqual(len(self.voice.said), MAX_ANSWERS + 1)
-            self.assertEqual(self.voice.said[-1], f"[cut after {MAX_ANSWERS} messages]")
-            self.voice.said.clear()
+        def in_thread(function: Any, /, *args: Any, cancel: Any = None) -> Any:
+            is_over.append(cancel)
+            return defer.maybeDeferred(function, *args)
+
+        run = call_of(endless, [], in_thread, clock=self.clock)(self.message, {})
+        self.assertIsNone(self.successResultOf(run).failure)
+        self.assertEqual((self.voice.said, closed), ([], ["plain"]))
+        run = self.run_it(endless_later)
+        for _ in range(10):
+            # The reactor has its turns meanwhile.
+            self.assertNoResult(run)
+            self.clock.advance(1)
+        run.addErrback(lambda _: None).cancel()
         self.assertEqual(closed, ["plain", "asynchronous"])
 
     def test_failures(self) -> None:
@@ -338,7 +371,7 @@ class GeneratorTests(TestCase):
             return defer.maybeDeferred(function, *args)
 
         self.voice.said.clear()
-        self.successResultOf(call_of(goes_on, [], in_thread)(self.message, {}))
+        self.successResultOf(call_of(goes_on, [], in_thread, clock=Clock())(self.message, {}))
         self.assertEqual((self.voice.said, ended), (["a"], ["asynchronous", "plain"]))
 
 

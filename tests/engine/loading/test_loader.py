@@ -103,6 +103,21 @@ class RunTests(LoaderCase):
         (responder,) = load(ResponderSettings("r", match="(?P<x>.*)", run=("/bin/echo", "{x}")))
         self.failureResultOf(responder.routes[0].call(MESSAGE, {"x": "a\0b"}), CannotRun)
 
+    def test_prints_too_much(self) -> None:
+        """A program that prints too much does its work; the cut is told, also if it fails."""
+        done = Path(self.mktemp()).absolute()
+        for status in (0, 3):
+            script = f"head -c 100000 /dev/zero | tr '\\0' x; touch {done}; exit {status}"
+            run = ("/bin/sh", "-c", script)
+            (responder,) = load(ResponderSettings("r", match="x", run=run))
+            answers = self.successResultOf(responder.routes[0].call(MESSAGE, {}))
+            self.assertTrue(done.exists())
+            done.unlink()
+            self.assertEqual(answers.cut, "only the first 16,384 of 100,000 bytes")
+            text = answers.said[0] if status == 0 else answers.failure.value.answer
+            first = "r failed (exit status 3).\n" if status else ""
+            self.assertTrue(text.startswith(f"{first}[{answers.cut}]\nxxx"))
+
     async def test_cancelled(self) -> None:
         """Cancelling the run ends the program."""
         in_thread = InThread(reactor)

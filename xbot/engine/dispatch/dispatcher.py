@@ -57,6 +57,9 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 MAX_DENIALS = 200
 
 
+#: A command of other people's words is named with this many characters before it runs.
+MAX_NAMED = 1000
+
 #: Something may be said instead of something that was said instead of ..., and so on so often.
 MAX_HOPS = 3
 
@@ -381,6 +384,13 @@ class Dispatcher:
                 " as a chat message.",
             )
             return None
+        if run.message.authors and run.route.effect and not run.route.for_everyone:
+            if (objection := self._objection_of_authors(run)) is not None:
+                self._deny(run, objection)
+                return None
+            if not self._consent.is_needed(run) and run.route.kind != "hear":
+                # Whoever is asked to consent reads it in the question.
+                run.notice = f"This runs {self._quoted(run)}."
         over = self._limits.over_of(run.responder) if self._limits is not None else None
         if over is not None:
             self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
@@ -393,6 +403,29 @@ class Dispatcher:
             consent.addCallbacks(lambda _: self._run(run), self._got_no_consent, errbackArgs=(run,))
             return None
         return self._run(run)
+
+    def _objection_of_authors(self, run: Run) -> str | None:
+        """Why it does not run though the sender may use it; None if its authors may, too.
+
+        Otherwise a person who may not use a responder has others run it (confused deputy).
+        """
+        name = run.responder.name
+        for author in run.message.authors:
+            if author is None:
+                return (
+                    f"{self._quoted(run)} is not run: it is not known who chose these words, and"
+                    f" {name} has effects. They have to be added again by a person who may use it."
+                )
+            if not self._may_use(run.responder, author):
+                return (
+                    f"{self._quoted(run)} is not run: the person who chose these words may not"
+                    f" use {name} here. Say it in full if you mean it."
+                )
+        return None
+
+    def _quoted(self, run: Run) -> str:
+        # All of it: what is not shown could be what matters.
+        return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
     def _run(self, run: Run) -> Deferred[None] | None:
         if self._accepting is not None and run.route.effect:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.model.access import refusal
 from xbot.model.journal_entry import (
+    CUT,
     INTERRUPTED,
     LAPSED,
     REFUSED,
@@ -144,7 +145,8 @@ class JournalGate:
         if run.entry is not None:
             # A clean stop cancels the run; for the sender that is an interruption.
             stopped = LAPSED if run.is_waiting else INTERRUPTED
-            outcome = stopped if run.fate == "cancelled" else str(run.fate)
+            ended = f"{run.fate}, {CUT}" if run.output.cut else str(run.fate)
+            outcome = stopped if run.fate == "cancelled" else ended
             self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
 
     def got_problem(self, failure: Failure) -> None:

@@ -6,7 +6,7 @@ from attrs import define, field
 
 from xbot.model.markup import pages
 from xbot.model.size_limit import UNBOUNDED, Measure
-from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH, cut
+from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH, TOO_MANY, cut
 
 #: No message is longer, in characters.
 PAGE = 2000
@@ -23,12 +23,14 @@ class Output:
     """How much a run has said.
 
     ``limit`` is how much it may say in all, in characters. ``count`` are its
-    answers, and ``kept`` the pages that it did not say.
+    answers, and ``kept`` the pages that it did not say. ``cut`` says what of it is not
+    shown at all; empty if nothing is left out.
     """
 
     limit: int = MAX_LENGTH
     count: int = 0
     kept: list[str] = field(factory=list)
+    cut: str = ""
     _length: int = 0
     _further: int = 0
 
@@ -37,16 +39,33 @@ class Output:
 
         Each fits into ``measure``, as one message of the chat service.
         """
-        if not text.strip() or self.count > MAX_ANSWERS or self._length >= self.limit:
+        if not text.strip() or self.count > MAX_ANSWERS:
             return []
+        if self._length >= self.limit:
+            return self._full()
         self.count += 1
         if self.count > MAX_ANSWERS:
+            self.cut = TOO_MANY
             return [f"[cut after {MAX_ANSWERS} messages]"]
-        text = cut(text, max(_MARK, self.limit - self._length))
+        room = max(_MARK, self.limit - self._length)
+        if len(text) > room:
+            self.cut = self._too_long
+            text = cut(text, room)
         self._length += len(text)
         found = pages(text, PAGE, measure)
         # Nearly always it is one.
         return found if len(found) == 1 and not self.kept else self._begun(found)
+
+    @property
+    def _too_long(self) -> str:
+        return f"only the first {self.limit:,} characters"
+
+    def _full(self) -> list[str]:
+        """The mark that no more is shown, unless there is one."""
+        if self.cut:
+            return []
+        self.cut = self._too_long
+        return [f"[cut at {self.limit:,} characters]"]
 
     def got_word(self) -> None:
         """Whoever is answered said something more, and may be told more."""

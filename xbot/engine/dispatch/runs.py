@@ -37,7 +37,7 @@ class Run:
     ``entry`` is its number in the journal, if it has one; ``noted`` fires with it
     where that was asked for before it may run, which it waits for while ``is_waiting``:
     with 0 if it could not be noted, None if it was before. ``began`` is the
-    clock's time when its responder was called.
+    clock's time when its responder was called. ``notice`` is said before that.
     """
 
     responder: Responder
@@ -49,6 +49,7 @@ class Run:
     began: float | None = None
     noted: Deferred[int | None] | None = None
     is_waiting: bool = False
+    notice: str = ""
     output: Output = field(
         init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
@@ -77,8 +78,8 @@ class _Voice:
     def say(self, message: Message) -> None:
         if threading.get_ident() == self._home:
             self._runs.speak(self._run, message)
-        elif self._brought <= MAX_ANSWERS:
-            self._brought += bool(message.body.strip())
+        elif self._brought <= MAX_ANSWERS and message.body.strip():
+            self._brought += 1
             self._runs.clock.callFromThread(self._runs.speak, self._run, message)
         else:
             # Nobody can end a thread. It neither fills the reactor's queue nor takes its time.
@@ -140,6 +141,8 @@ class Runs:
 
     def start(self, run: Run) -> None:
         """Call the responder; its time limit begins now."""
+        if run.notice:
+            self._say(reply_to(run.message, run.notice))
         fill = run.route.fill
         if fill is not None and run.responder.scope is None:
             self._answer_at_once(run, fill)
@@ -199,6 +202,13 @@ class Runs:
             self._say(reply_to(run.message, text))
         if run.output.kept and fate != "cancelled":
             self._offer(run)
+        if run.output.cut:
+            self._log.warn(
+                "{responder} said more to {sender} than is shown: {cut}",
+                responder=run.responder.name,
+                sender=run.message.sender,
+                cut=run.output.cut,
+            )
         self._got_end(run)
         if run._asked:
             self._withdraw(run)
@@ -230,6 +240,7 @@ class Runs:
             self._log.debug("{responder} came too late", responder=run.responder.name)
             return
         answers = Answers(failure=result) if isinstance(result, Failure) else result
+        run.output.cut = answers.cut or run.output.cut
         for text in answers.said:
             self.speak(run, reply_to(run.message, text))
         if run._held is None or run._held.is_empty:

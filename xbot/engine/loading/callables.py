@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, get_origin
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from xbot.engine.loading.conversions import Convert, UnknownAnnotation
@@ -36,6 +37,8 @@ def call_of(
     patterns: Sequence[Pattern | None],
     in_thread: RunsInThread,
     own: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    clock: IReactorTime,
 ) -> Call:
     """Adapt a Python callable to a route's :class:`Call`; :class:`BadSignature` if it cannot be.
 
@@ -43,7 +46,7 @@ def call_of(
     converted as its annotations say, and with ``own``. A group that does not convert
     fails with :class:`~xbot.runtime.failures.Misused`. Coroutine functions,
     ``inlineCallbacks`` and functions annotated to return a Deferred run on the
-    reactor; everything else may block, and runs in a thread.
+    reactor; everything else may block, and runs in a thread. ``clock`` paces async generators.
     """
     accepts = _accepted_groups(function, patterns, own)
     converts = _converters(function, accepts)
@@ -72,7 +75,7 @@ def call_of(
         if isinstance(result, Answers):
             return result
         if isinstance(result, AsyncIterator):
-            return await say_each_async(message, result)
+            return await say_each_async(message, result, clock)
         if isinstance(result, Iterator):
             is_over = threading.Event()
             return await in_thread(spoken, message, result, is_over, cancel=is_over.set)

@@ -112,7 +112,7 @@ def _declared(
     declared = []
     for function, several in found:
         found_by = [each.pattern for each in several]
-        call = call_of(function, found_by, surroundings.in_thread, own)
+        call = call_of(function, found_by, surroundings.in_thread, own, clock=surroundings.clock)
         doc = _summary(function if inspect.isroutine(function) else type(function))
         for each in several:
             declared.append((call, each if each.help is not None else evolve(each, help=doc)))

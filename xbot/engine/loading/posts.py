@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,7 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
         raise BadSignature(f"{name} is called with a payload and headers: {error}") from error
     on_reactor = runs_on_reactor(function)
     # One object for all calls: the thread pool counts runs by its identity.
-    in_its_thread = partial(_call, function)
+    in_its_thread, read = partial(_call, function), partial(collect)
 
     async def run(payload: dict[str, Any], headers: Mapping[str, str]) -> Answers:
         result: object
@@ -34,7 +35,13 @@ def post_of(function: Callable[..., object], in_thread: RunsInThread) -> TakesPo
             result = function(payload, headers)
         else:
             result = (await in_thread(in_its_thread, payload, headers)).value
-        return collect(await result if inspect.isawaitable(result) else result)
+        if inspect.isawaitable(result):
+            result = await result
+        if isinstance(result, Iterator):
+            # It may block, and is read to its end, or until the time-out.
+            is_over = threading.Event()
+            return await in_thread(read, result, is_over, cancel=is_over.set)
+        return collect(result)
 
     return lambda payload, headers: in_steps(function, run(payload, headers))
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from xbot.config.settings import ResponderSettings
 from xbot.engine.loading.mistakes import Mistakes
@@ -17,6 +19,7 @@ from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
 from xbot.runtime.answers import Answers, collect
 from xbot.runtime.call_types import Call, Fill
+from xbot.runtime.failures import Failed
 from xbot.text.template import FACTS, Template
 
 if TYPE_CHECKING:
@@ -47,7 +50,13 @@ def call_of_program(
     def answer(result: ProgramResult) -> Answers:
         if result.status == 0 and result.errors:
             _log.debug("{responder}: {errors}", responder=settings.name, errors=result.errors)
-        return collect(answer_of(settings.name, result))
+        try:
+            said = answer_of(settings.name, result)
+        except Failed:
+            if not result.cut:
+                raise
+            return Answers(failure=Failure(), cut=result.cut)
+        return evolve(collect(said), cut=result.cut)
 
     def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
         values = _values(message, groups)

@@ -1,4 +1,4 @@
-"""A bot but for its chat service: all between an adapter and the responders, put together."""
+"""Assembly: wires outbox, dispatcher, responders and journal together behind one adapter."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from xbot.state.interfaces import IBrain, IJournal
 
 
 class Prepared(NamedTuple):
-    """What another configuration needs, made and started, but not at work yet.
+    """A new configuration with its responders loaded and started, but not in use yet.
 
-    ``new_journal`` is the first that there is, and None where it needs none, or has it.
+    ``new_journal`` is set only if this configuration is the first that needs a journal.
     """
 
     config: Config
@@ -40,17 +40,17 @@ class Prepared(NamedTuple):
 
 
 class Assembly:
-    """The bot of ``config``, over whatever ``adapter`` it is given before it begins.
+    """The engine of a bot with the configuration ``config``; set ``adapter`` before :meth:`begin`.
 
-    The adapter gives its messages to the ``dispatcher``, and tells the ``outbox``
-    what became of others; another one may follow it.
+    The adapter passes incoming messages to the ``dispatcher`` and receipts to the
+    ``outbox``. A new adapter may replace it later.
 
-    Making this loads the responders, and raises
-    :class:`~xbot.model.errors.InvalidConfig` with what is wrong with them. Once one of
-    them has effects, ``make_journal`` makes the journal, whose entries are kept
-    for so many seconds. ``clock`` is a reactor's. ``overview`` tells how the whole
-    bot is, if somebody knows more than the adapter does, and ``ended`` is told
-    each run that is over.
+    The constructor loads the responders, and raises
+    :class:`~xbot.model.errors.InvalidConfig` with their mistakes. If one of them has
+    effects, ``make_journal(keep)`` makes the journal, which keeps its entries for ``keep``
+    seconds. ``clock`` is a reactor. ``overview`` returns the status of the whole bot;
+    by default it is made from what the adapter knows. ``ended`` is called with each
+    finished run.
     """
 
     adapter: IAdapter
@@ -121,15 +121,15 @@ class Assembly:
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
 
-    # Its life
+    # Start and stop
 
     async def start(self) -> None:
-        """All of the beginning, for who has nothing to do in between."""
+        """:meth:`open` and :meth:`begin` in one call."""
         await self.open()
         self.begin()
 
     async def open(self) -> None:
-        """Open what is kept."""
+        """Open the journal and the brain."""
         if self.journal is not None:
             await self.journal.open()
         await self._brain.open()
@@ -140,39 +140,39 @@ class Assembly:
         self.adapter.start()
 
     async def stop(self) -> None:
-        """All of the end, for who has nothing to do in between."""
+        """The whole shutdown in one call."""
         self.dispatcher.stop()
         await self.close_responders()
         await self.adapter.stop()
         await self.close()
 
     async def close_responders(self) -> None:
-        """End them, who may say something yet."""
+        """Stop the responders; they may still send messages while they stop."""
         await within(
             self._clock, CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time"
         )
 
     async def drain(self, seconds: float) -> None:
-        """Give what waits to be said so much time to leave."""
+        """Wait until the outbox is empty, for at most ``seconds``."""
         await within(self._clock, seconds, self.outbox.drained(), "not all was said in time")
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Stop the outbox, and close the journal and the brain."""
         self.outbox.stop()
         if self.journal is not None:
             await self.journal.close()
         await self._brain.close()
 
-    # Another configuration
+    # Reload
 
     async def prepare(self, config: Config) -> Prepared:
-        """Make everything that can fail; nothing changes before :meth:`take_over`.
+        """Do every step of a reload that can fail; nothing changes before :meth:`take_over`.
 
-        :raises InvalidConfig: with what is wrong with its responders.
-        :raises UnusableJournal: when it needs one that cannot be used.
+        :raises InvalidConfig: with the mistakes in the responders of ``config``.
+        :raises UnusableJournal: when ``config`` needs a journal and it cannot be used.
         """
         new_journal = None
-        # What fails leaves the old modules where they were.
+        # After a failure the old modules are still the imported ones.
         with fresh_modules(modules_of(config.responders)):
             responders = load_responders(config.responders, self._surroundings)
             try:
@@ -187,13 +187,13 @@ class Assembly:
         return Prepared(config, responders, new_journal)
 
     async def discard(self, prepared: Prepared) -> None:
-        """This was prepared for nothing."""
+        """Undo :meth:`prepare`, when the reload does not go ahead."""
         self._lives.discard(prepared.responders)
         if prepared.new_journal is not None:
             await prepared.new_journal.close()
 
     def take_over(self, prepared: Prepared) -> None:
-        """From now on this, all in one turn of the reactor: no message comes in between."""
+        """Switch to the prepared configuration, in one reactor turn: no message comes between."""
         config = prepared.config
         self.config = config
         self.rooms, self.responders = rooms_of(config), prepared.responders
@@ -212,7 +212,7 @@ class Assembly:
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
         self._lives.take_over(self.responders)
 
-    # For those who have something said
+    # For webhooks and the control socket
 
     def offer(
         self,
@@ -221,9 +221,10 @@ class Assembly:
         failed: Callable[[], None],
         dropped: Callable[[], None] | None = None,
     ) -> bool:
-        """Say ``message`` and tell what becomes of it, if the outbox has room; gives whether.
+        """Queue ``message`` if the outbox has room for it; return whether it was queued.
 
-        Who gives ``dropped`` keeps it, and may offer it again.
+        Then one of the callbacks is called in the end, as by :meth:`Outbox.put`. A caller
+        that gives ``dropped`` keeps its own copy, and may offer it again.
         """
         if not self.outbox.has_room_for(message):
             return False
@@ -231,7 +232,7 @@ class Assembly:
         return True
 
     def taker(self, webhook: str) -> TakesPost | None:
-        """What takes the posts of the webhook of this name, which is left to a responder."""
+        """The responder function that takes the posts to the webhook of this name, if any."""
         scopes = (each.scope for each in self.responders if each.scope is not None)
         return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
 
@@ -254,5 +255,5 @@ class Assembly:
 
 
 def rooms_of(config: Config) -> Rooms:
-    """What may answer where."""
+    """For each room of the ini, the names of the responders allowed there."""
     return {str(room.jid): room.responders for room in config.rooms}

@@ -1,4 +1,4 @@
-"""The whole bot, put together from its configuration, as one Twisted service."""
+"""BotService: the whole bot of one configuration as a Twisted service."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 
 
 class BotService(Service):
-    """One bot. ``gave_up(reason)`` is called when only a person can help.
+    """One bot. ``gave_up(reason)`` is called when the bot cannot go on without an operator.
 
-    Making it loads the responders, and raises
-    :class:`~xbot.model.errors.InvalidConfig` with what is wrong; nothing is
-    connected, and nothing listens, before :meth:`startService`. ``load`` reads
-    the ini again, for :meth:`reload`. ``trace`` sees what goes over the wire.
-    ``got_phase`` and ``got_config``, which may be set, are told of each ``phase``
-    and of another configuration; ``say``, too, which lets scripts say something.
+    The constructor loads the responders, and raises
+    :class:`~xbot.model.errors.InvalidConfig` with the mistakes; nothing connects or
+    listens before :meth:`startService`. ``load`` reads the ini again, for
+    :meth:`reload`. ``trace`` logs the traffic on the wire. Optional attributes:
+    ``got_phase`` is called with each new ``phase``, ``got_config`` with each reloaded
+    configuration, and ``say`` is the control socket's server.
     """
 
     _log = Logger("xbot")
@@ -88,7 +88,7 @@ class BotService(Service):
             wall_clock=wall_clock,
             ended=self._got_run,
         )
-        # They are the same for as long as the bot lives.
+        # These stay the same objects across reloads.
         self.brain = self._machine.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
@@ -112,36 +112,36 @@ class BotService(Service):
 
     @property
     def config(self) -> Config:
-        """What holds now."""
+        """The current configuration."""
         return self._assembly.config
 
     @property
     def journal(self) -> IJournal | None:
-        """None for as long as nothing had effects."""
+        """The journal; None while no responder has had effects."""
         return self._assembly.journal
 
     def startService(self) -> None:
-        """Begin: the embedded server first, where there is one."""
+        """Start the bot; with ``server = embedded``, the embedded server first."""
         super().startService()
         started = Deferred.fromCoroutine(self._start())
         started.addErrback(self._cannot_start)
 
     def stopService(self) -> Deferred[None]:
-        """End the runs under way, say goodbye, and close what is open."""
+        """End the runs under way, send what is queued, log out, and close all files."""
         super().stopService()
         self._become(Phase.STOPPING)
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[None]:
-        """Read the ini again and go on with it; what is wrong with it changes nothing.
+        """Read the ini again and apply it; an invalid ini is logged and changes nothing.
 
-        Asked for while one is under way, one more follows it. Fires, and never
-        fails, when nothing is left to do.
+        Requests during a reload coalesce into one more reload. The Deferred fires, and
+        never fails, when the reload is done.
         """
         return self._reloading.ask()
 
     def overview(self) -> Overview:
-        """How the bot is at this moment."""
+        """The status of the bot now."""
         now = self._reactor.seconds()
         return Overview(
             self.phase,
@@ -161,7 +161,7 @@ class BotService(Service):
         )
 
     def for_scripts(self) -> SayBot:
-        """What ``xbot say`` and ``xbot status`` can ask for."""
+        """What the control socket (``xbot say``, ``xbot status``) can ask of the bot."""
 
         def hindrance(jid: Jid) -> str:
             if not self.network.is_connected:
@@ -191,7 +191,7 @@ class BotService(Service):
         self._assembly.adapter = adapter
 
     def remarks(self) -> list[Problem]:
-        """What is no mistake in the ini, but hardly meant."""
+        """Warnings about the ini: valid, but probably not what its author meant."""
         responders, settings = self._assembly.responders, self.config.responders
         return [
             *self.config.warnings,
@@ -212,7 +212,7 @@ class BotService(Service):
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:
-        # A reload that ends late does not bring us back to life.
+        # A reload that ends during the shutdown must not set the phase back to RUNNING.
         if self.phase is not Phase.STOPPING:
             self.phase = phase
             self.got_phase(phase)
@@ -225,7 +225,7 @@ class BotService(Service):
         if self.say is not None:
             self.say.start()
         self._assembly.begin()
-        # Not awaited: it waits for a disk that fails.
+        # Not awaited: while the disk fails, it would not return.
         self.dispatcher.report_interrupted(self.outbox.put)
         self._reloading.begin()
         self._become(Phase.RUNNING)
@@ -241,7 +241,7 @@ class BotService(Service):
         self._machine.guarded_search.stop()
         await self.serving.stop()
         await self._assembly.close_responders()
-        # While the link is down too: it may come back in time.
+        # Also while disconnected: the connection may come back in time.
         await self._assembly.drain(DRAIN_TIMEOUT)
         if (lost := len(self.outbox) - self.outbox.kept) > 0:
             self._log.error("{count} answers are lost", count=lost)
@@ -288,7 +288,7 @@ class BotService(Service):
             self.dispatcher.report_interrupted(self.outbox.put)
 
     async def _prepare(self) -> tuple[Plan, Prepared]:
-        """Everything that can fail, before anything changes."""
+        """Do every step that can fail, before anything changes."""
         from xbot.config.reload_plan import plan as plan_between
 
         path = self.config.path

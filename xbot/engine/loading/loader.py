@@ -1,4 +1,4 @@
-"""From the responders' settings to responders, with every mistake in them reported at once."""
+"""Loader: make responders from their settings, and report all mistakes at once."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ def load_responders(
     *,
     bundled: bool = True,
 ) -> tuple[Responder, ...]:
-    """The responders of ``settings`` in their order, then the bundled ones not replaced by name.
+    """Load the responders of ``settings`` in their order, then the bundled ones.
 
-    Of the bundled ones those come whose section says so, and those that need none.
+    A bundled responder is loaded if the ini has a section for it or it needs none, unless
+    another responder has its name.
 
-    Imports what ``use`` names: anew within :func:`~xbot.engine.loading.reimport.fresh_modules`
-    of :func:`modules_of`. Raises :class:`~xbot.model.errors.InvalidConfig` with every
-    mistake. Whoever loads them starts their scopes, begins them, and closes them
-    in the end.
+    Imports the modules that ``use`` names; within
+    :func:`~xbot.engine.loading.reimport.fresh_modules` of :func:`modules_of` they are
+    imported anew. The caller starts, begins and closes the scopes (see
+    :class:`~xbot.engine.loading.lifecycle.Lifecycle`).
+
+    :raises xbot.model.errors.InvalidConfig: with all mistakes.
     """
     loaded: list[Responder] = []
     problems: list[Problem] = []
@@ -50,7 +53,7 @@ def load_responders(
 
 
 def _in_turn(settings: Sequence[ResponderSettings], bundled: bool) -> list[ResponderSettings]:
-    """All that are to be loaded, the bundled ones last."""
+    """The settings of all responders to load, the bundled ones last."""
     named = {each.name: each for each in settings}
     own: list[ResponderSettings] = []
     rest: list[ResponderSettings] = []
@@ -70,14 +73,14 @@ def modules_of(settings: Sequence[ResponderSettings]) -> set[str]:
 
 
 def close_all(responders: Sequence[Responder]) -> None:
-    """Undo what loading these has done; nobody waits for it."""
+    """Close the scopes of these responders, without waiting for it."""
     for responder in responders:
         if responder.scope is not None:
             responder.scope.close()
 
 
 def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
-    """That something is wrong with ``option`` of this responder."""
+    """A Problem with ``option`` of this responder."""
     line = settings.lines.get(option, settings.line)
     if option == "use" and settings.file is not None:
         option = ""

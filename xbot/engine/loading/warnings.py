@@ -110,7 +110,7 @@ def unasked(
         problem(
             by_name[responder.name],
             option,
-            "nobody is asked: nothing of it has effects (effect = yes says that it has)",
+            "has no use here: no command of this responder has effects (effect = yes marks them)",
         )
         for responder in responders
         if responder.name in by_name and not any(route.effect for route in responder.routes)

@@ -21,7 +21,7 @@ from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import run_program
 from xbot.testing import journal
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 #: Number of strangers who write to the bot; the environment can set more.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
@@ -30,7 +30,7 @@ STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
 def misbehaving():
     """The misbehaving responders, loaded as from an ini."""
     settings = ResponderSettings("odd", use="tests.hostile.misbehaving:Misbehaving", timeout=30.0)
-    return load_responders([settings], Around().surroundings(), bundled=False)
+    return load_responders([settings], FakeEnvironment().environment(), bundled=False)
 
 
 class LoadTests(HostileCase):

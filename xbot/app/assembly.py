@@ -75,7 +75,7 @@ class Assembly:
         self._make_journal = make_journal
         self._began = clock.seconds()
         address = str(config.xmpp.jid)
-        self._surroundings = Environment(
+        self._environment = Environment(
             clock,
             in_thread,
             lambda message: self.outbox.put(message),
@@ -94,8 +94,8 @@ class Assembly:
                 wall_clock=wall_clock,
             ),
         )
-        self.responders = load_responders(config.responders, self._surroundings)
-        self._lives = Lifecycle(self.responders)
+        self.responders = load_responders(config.responders, self._environment)
+        self._lifecycle = Lifecycle(self.responders)
         self.journal = self._journal_for(config, self.responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(
@@ -136,7 +136,7 @@ class Assembly:
 
     def begin(self) -> None:
         """Start the responders and the adapter."""
-        self._lives.start()
+        self._lifecycle.start()
         self.adapter.start()
 
     async def stop(self) -> None:
@@ -149,7 +149,7 @@ class Assembly:
     async def close_responders(self) -> None:
         """Stop the responders; they may still send messages while they stop."""
         await within(
-            self._clock, CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time"
+            self._clock, CLOSE_TIMEOUT, self._lifecycle.close(), "a responder did not stop in time"
         )
 
     async def drain(self, seconds: float) -> None:
@@ -174,13 +174,13 @@ class Assembly:
         new_journal = None
         # After a failure the old modules are still the imported ones.
         with fresh_modules(modules_of(config.responders)):
-            responders = load_responders(config.responders, self._surroundings)
+            responders = load_responders(config.responders, self._environment)
             try:
                 if self.journal is None:
                     new_journal = self._journal_for(config, responders)
                     if new_journal is not None:
                         await new_journal.open()
-                await self._lives.prepare(responders, config.responders)
+                await self._lifecycle.prepare(responders, config.responders)
             except BaseException:
                 await self.discard(Prepared(config, responders, new_journal))
                 raise
@@ -188,7 +188,7 @@ class Assembly:
 
     async def discard(self, prepared: Prepared) -> None:
         """Undo :meth:`prepare`, when the reload does not go ahead."""
-        self._lives.discard(prepared.responders)
+        self._lifecycle.discard(prepared.responders)
         if prepared.new_journal is not None:
             await prepared.new_journal.close()
 
@@ -210,7 +210,7 @@ class Assembly:
             rooms=self.rooms,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
-        self._lives.take_over(self.responders)
+        self._lifecycle.take_over(self.responders)
 
     # For webhooks and the control socket
 

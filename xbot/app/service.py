@@ -21,8 +21,7 @@ from xbot.app.status_report import command, skill
 from xbot.chat.interfaces import IAdapter, INetwork, NetworkEnvironment
 from xbot.config import line_of, load
 from xbot.config.settings import Config
-from xbot.control.server import Bot as SayBot
-from xbot.control.server import SayServer
+from xbot.control.server import BotCalls, SayServer
 from xbot.engine.dispatch.runs import Run
 from xbot.engine.loading.warnings import (
     out_of_reach,
@@ -75,21 +74,21 @@ class BotService(Service):
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._reloading = ReloadQueue(reactor, self._reload_in_public)
-        self._machine = Resources(reactor, config.bot.state)
+        self._reload_queue = ReloadQueue(reactor, self._reload_in_public)
+        self._resources = Resources(reactor, config.bot.state)
         self._assembly = Assembly(
             config,
             reactor,
-            in_thread=self._machine.in_thread,
-            brain=self._machine.brain,
-            make_journal=self._machine.make_journal,
-            worker=self._machine.guarded_search,
+            in_thread=self._resources.in_thread,
+            brain=self._resources.brain,
+            make_journal=self._resources.make_journal,
+            worker=self._resources.guarded_search,
             overview=self.overview,
             wall_clock=wall_clock,
             ended=self._got_run,
         )
         # These stay the same objects across reloads.
-        self.brain = self._machine.brain
+        self.brain = self._resources.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
         self.network: INetwork = make_network(
@@ -107,7 +106,7 @@ class BotService(Service):
             ),
             trace,
         )
-        self.serving = HttpServices(self._assembly, reactor, self.overview, wall_clock)
+        self.http = HttpServices(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
 
     @property
@@ -138,7 +137,7 @@ class BotService(Service):
         Requests during a reload coalesce into one more reload. The Deferred fires, and
         never fails, when the reload is done.
         """
-        return self._reloading.ask()
+        return self._reload_queue.ask()
 
     def overview(self) -> Overview:
         """The status of the bot now."""
@@ -157,10 +156,10 @@ class BotService(Service):
             skills=tuple(map(skill, self._assembly.responders)),
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
-            posts=self.serving.posts,
+            posts=self.http.posts,
         )
 
-    def for_scripts(self) -> SayBot:
+    def for_scripts(self) -> BotCalls:
         """What the control socket (``xbot say``, ``xbot status``) can ask of the bot."""
 
         def hindrance(jid: Jid) -> str:
@@ -172,7 +171,7 @@ class BotService(Service):
             overview = self.overview()
             return overview.is_ready, overview.in_words()
 
-        return SayBot(
+        return BotCalls(
             lambda jid: bool(self.network.knows_room(str(jid))),
             self._assembly.offer,
             hindrance,
@@ -182,7 +181,7 @@ class BotService(Service):
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())
         self.recent.commands.append(done)
-        self.serving.got_command(done)
+        self.http.got_command(done)
 
     def _got_change(self, state: str, problem: str | None) -> None:
         self.recent.changes.append(Change(self._wall_clock(), state, problem))
@@ -221,13 +220,13 @@ class BotService(Service):
         self._warn()
         await self.network.start()
         await self._assembly.open()
-        await self.serving.start()
+        await self.http.start()
         if self.say is not None:
             self.say.start()
         self._assembly.begin()
         # Not awaited: while the disk fails, it would not return.
         self.dispatcher.report_interrupted(self.outbox.put)
-        self._reloading.begin()
+        self._reload_queue.begin()
         self._become(Phase.RUNNING)
 
     def _cannot_start(self, failure: Failure) -> None:
@@ -236,10 +235,10 @@ class BotService(Service):
         self._gave_up(f"cannot start: {failure.getErrorMessage()}")
 
     async def _stop(self) -> None:
-        self._reloading.end()
+        self._reload_queue.end()
         self.dispatcher.stop()
-        self._machine.guarded_search.stop()
-        await self.serving.stop()
+        self._resources.guarded_search.stop()
+        await self.http.stop()
         await self._assembly.close_responders()
         # Also while disconnected: the connection may come back in time.
         await self._assembly.drain(DRAIN_TIMEOUT)
@@ -248,9 +247,9 @@ class BotService(Service):
         if self.say is not None:
             await self.say.stop()
         await self.network.stop()
-        await self._machine.wind_down()
+        await self._resources.wind_down()
         await self._assembly.close()
-        await self.serving.close()
+        await self.http.close()
         await self.network.close()
 
     # Reloading
@@ -283,7 +282,7 @@ class BotService(Service):
             await self.network.renew()
         else:
             self.network.change(plan)
-        await self.serving.change()
+        await self.http.change()
         if prepared.new_journal is not None:
             self.dispatcher.report_interrupted(self.outbox.put)
 

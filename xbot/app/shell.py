@@ -145,14 +145,14 @@ class Shell:
         self._name = settings.bot.name
         self._prefix = settings.bot.prefix
         self._reactor = reactor
-        self._machine = Resources(reactor, state)
+        self._resources = Resources(reactor, state)
         self._assembly = Assembly(
             settings.without_rates(),
             reactor,
-            in_thread=self._machine.in_thread,
-            brain=self._machine.brain,
-            make_journal=self._machine.make_journal,
-            worker=self._machine.guarded_search,
+            in_thread=self._resources.in_thread,
+            brain=self._resources.brain,
+            make_journal=self._resources.make_journal,
+            worker=self._resources.guarded_search,
         )
         self._adapter = ShellAdapter(
             self._assembly.dispatcher.got_message,
@@ -181,9 +181,9 @@ class Shell:
 
     async def stop(self) -> None:
         """End the runs under way, and close the state files."""
-        self._machine.guarded_search.stop()
+        self._resources.guarded_search.stop()
         await self._assembly.stop()
-        if not await self._machine.wind_down():
+        if not await self._resources.wind_down():
             sys.stderr.write("a program did not end in time\n")
 
     async def say(self, text: str) -> None:

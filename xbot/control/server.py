@@ -33,7 +33,7 @@ from xbot.web.listener import Listener
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
 
 
-class Bot(NamedTuple):
+class BotCalls(NamedTuple):
     """The calls into the bot that the control socket needs.
 
     - ``knows(room)``: whether the bot is meant to be in the room.
@@ -57,7 +57,7 @@ class SayServer:
 
     _log = Logger("xbot.control")
 
-    def __init__(self, state: Path, bot: Bot, reactor: Any) -> None:
+    def __init__(self, state: Path, bot: BotCalls, reactor: Any) -> None:
         self._state = state
         where = Listen(path=state / SOCKET_NAME)
         self._factory = SayFactory(bot, reactor)
@@ -84,7 +84,7 @@ class SayFactory(Factory):
 
     noisy = False
 
-    def __init__(self, bot: Bot, clock: Any, uptime: Callable[[], float] = uptime) -> None:
+    def __init__(self, bot: BotCalls, clock: Any, uptime: Callable[[], float] = uptime) -> None:
         self.bot = bot
         self.clock = clock
         self.uptime = uptime
@@ -113,7 +113,7 @@ class SayProtocol(LineOnlyReceiver):
 
     _log = Logger("xbot.control")
 
-    def __init__(self, bot: Bot, clock: Any) -> None:
+    def __init__(self, bot: BotCalls, clock: Any) -> None:
         self._bot = bot
         self._clock = clock
         self._limit: IDelayedCall | None = None

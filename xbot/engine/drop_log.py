@@ -18,7 +18,7 @@ MAX_LINES = 50
 OTHERS = "other places"
 
 
-class Drops:
+class DropLog:
     """Counts dropped messages, and logs the counts at most every :data:`PERIOD` seconds."""
 
     def __init__(self, log: Logger, clock: Any) -> None:

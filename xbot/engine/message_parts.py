@@ -16,7 +16,7 @@ MAX_PARTS = 10
 #: The end of the last part if the text was cut.
 MARK = f"[cut after {MAX_PARTS} messages]"
 
-Told = Callable[[], None]
+Callback = Callable[[], None]
 
 
 def parts_of(message: Message, measure: Measure) -> tuple[list[Message], int]:
@@ -42,15 +42,15 @@ def parts_of(message: Message, measure: Measure) -> tuple[list[Message], int]:
     return [evolve(message, body=body).with_id(id) for body, id in parts], lost
 
 
-class Whole:
+class PartsReceipt:
     """Joins the receipts of ``count`` parts: delivered after all of them, else failed once."""
 
     def __init__(
         self,
         count: int,
-        delivered: Told | None,
-        failed: Told | None,
-        dropped: Told | None = None,
+        delivered: Callback | None,
+        failed: Callback | None,
+        dropped: Callback | None = None,
     ) -> None:
         self._left = count
         self._delivered = delivered
@@ -71,7 +71,7 @@ class Whole:
         """One part was dropped, though it could be sent again."""
         self._end(self._dropped)
 
-    def _end(self, told: Told | None) -> None:
+    def _end(self, told: Callback | None) -> None:
         self._delivered = self._failed = self._dropped = None
         if told is not None:
             told()

@@ -17,9 +17,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.chat.interfaces import IReceipts
-from xbot.engine.drop_log import Drops
-from xbot.engine.message_parts import Whole, parts_of
-from xbot.engine.waiting_queue import Waiting
+from xbot.engine.drop_log import DropLog
+from xbot.engine.message_parts import PartsReceipt, parts_of
+from xbot.engine.waiting_queue import WaitingQueue
 from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
@@ -38,8 +38,8 @@ MAX_AGE, AGE_CHECK = 3600.0, 60.0
 OVERHEAD = 200
 
 
-Told = Callable[[], None]
-NOBODY = (None, None)
+Callback = Callable[[], None]
+NO_CALLBACKS = (None, None)
 
 
 @implementer(IReceipts)
@@ -52,7 +52,7 @@ class Outbox:
     keep their order, and a place that is offline does not delay the others.
 
     A place may use its share of the limits; above it, its oldest message is dropped. If the
-    whole outbox is full, the oldest message of the fullest queue is dropped. A message
+    receipt outbox is full, the oldest message of the fullest queue is dropped. A message
     is also dropped after :data:`MAX_AGE` in the queue. Each dropped message is counted and
     logged, and reported to its callback, or to ``lost(message)`` if it has none.
 
@@ -78,16 +78,16 @@ class Outbox:
         self._bytes = 0
         self._clock = Clock() if clock is None else clock
         self._lost = lost
-        self._drops = Drops(self._log, self._clock)
+        self._drop_log = DropLog(self._log, self._clock)
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, WaitingQueue] = {}
         # The ids of the waiting messages that came back (bounced).
         self._bounced: set[str] = set()
         # By id: the callbacks ``delivered`` and ``failed``.
-        self._told: dict[str, tuple[Told | None, Told | None]] = {}
+        self._callbacks: dict[str, tuple[Callback | None, Callback | None]] = {}
         # By id: the callback ``dropped`` of callers that keep their own copy.
-        self._kept: dict[str, Told] = {}
+        self._kept: dict[str, Callback] = {}
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
@@ -109,9 +109,9 @@ class Outbox:
     def put(
         self,
         message: Message,
-        delivered: Told | None = None,
-        failed: Told | None = None,
-        dropped: Told | None = None,
+        delivered: Callback | None = None,
+        failed: Callback | None = None,
+        dropped: Callback | None = None,
     ) -> None:
         """Send ``message`` as soon as possible; ``delivered`` is called once it has arrived.
 
@@ -126,7 +126,7 @@ class Outbox:
         weight = _weight(message)
         place = _place(message)
         if delivered is not None or failed is not None:
-            self._told[message.payload["id"]] = delivered, failed
+            self._callbacks[message.payload["id"]] = delivered, failed
         if dropped is not None:
             self._kept[message.payload["id"]] = dropped
         self._messages += 1
@@ -157,7 +157,7 @@ class Outbox:
         """The receipt of ``message`` came; forget it."""
         self.counts["delivered"] += 1
         self._forget(message)
-        delivered, _ = self._told.pop(message.payload["id"], NOBODY)
+        delivered, _ = self._callbacks.pop(message.payload["id"], NO_CALLBACKS)
         if self._kept:
             self._kept.pop(message.payload["id"], None)
         if delivered is not None:
@@ -196,12 +196,12 @@ class Outbox:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._drops.stop()
+        self._drop_log.stop()
 
     def _fits(self, weight: int) -> bool:
         return self._bytes + weight <= self._max_bytes and self._messages < self._max_messages
 
-    def _fits_there(self, waiting: Waiting, weight: int) -> bool:
+    def _fits_there(self, waiting: WaitingQueue, weight: int) -> bool:
         """Whether one more message is within the share of a place; a single one always is."""
         return (
             len(waiting) * SHARE < self._max_messages
@@ -230,10 +230,10 @@ class Outbox:
         waiting = self._waiting[place]
         return max(len(waiting) / self._max_messages, waiting.size / self._max_bytes)
 
-    def _waiting_at(self, place: str) -> Waiting:
+    def _waiting_at(self, place: str) -> WaitingQueue:
         waiting = self._waiting.get(place)
         if waiting is None:
-            waiting = self._waiting[place] = Waiting(_weight, self._clock.seconds)
+            waiting = self._waiting[place] = WaitingQueue(_weight, self._clock.seconds)
             self._watch_age()
         return waiting
 
@@ -249,7 +249,7 @@ class Outbox:
         if self._waiting:
             self._watch_age()
 
-    def _drop_old(self, place: str, waiting: Waiting, oldest: float) -> None:
+    def _drop_old(self, place: str, waiting: WaitingQueue, oldest: float) -> None:
         at = 0
         while at < len(waiting) and waiting.since_of(at) <= oldest:
             message = waiting[at]
@@ -266,7 +266,7 @@ class Outbox:
         self._end_waiting(place, waiting, message)
         self._drop(message, place, "overflow", reason)
 
-    def _end_waiting(self, place: str, waiting: Waiting, message: Message) -> None:
+    def _end_waiting(self, place: str, waiting: WaitingQueue, message: Message) -> None:
         self._bounced.discard(message.payload["id"])
         if not waiting:
             self._waiting.pop(place, None)
@@ -274,14 +274,14 @@ class Outbox:
     def _drop(self, message: Message, place: str, fate: str, reason: str) -> None:
         """Drop ``message``: count and log it, and call its callback."""
         self.counts[fate] += 1
-        self._drops.add(place, reason)
+        self._drop_log.add(place, reason)
         self._fail(message, self._kept.pop(message.payload["id"], None))
 
-    def _fail(self, message: Message, dropped: Told | None = None) -> None:
+    def _fail(self, message: Message, dropped: Callback | None = None) -> None:
         """Forget ``message``, and call ``dropped``, or its ``failed`` callback, or ``lost``."""
         self._forget(message)
         self._kept.pop(message.payload["id"], None)
-        _, failed = self._told.pop(message.payload["id"], NOBODY)
+        _, failed = self._callbacks.pop(message.payload["id"], NO_CALLBACKS)
         told = dropped or failed
         if told is not None:
             told()
@@ -337,15 +337,15 @@ class Outbox:
                 count=len(parts),
             )
         id = message.payload["id"]
-        told, dropped = self._told.pop(id, NOBODY), self._kept.pop(id, None)
-        whole = Whole(len(parts), *told, dropped)
+        told, dropped = self._callbacks.pop(id, NO_CALLBACKS), self._kept.pop(id, None)
+        receipt = PartsReceipt(len(parts), *told, dropped)
         for part in parts:
             self._messages += 1
             self._bytes += _weight(part)
-            if told != NOBODY:
-                self._told[part.payload["id"]] = whole.got_delivered, whole.got_failed
+            if told != NO_CALLBACKS:
+                self._callbacks[part.payload["id"]] = receipt.got_delivered, receipt.got_failed
             if dropped is not None:
-                self._kept[part.payload["id"]] = whole.got_dropped
+                self._kept[part.payload["id"]] = receipt.got_dropped
         self._forget(message)
         waiting = self._waiting.get(place)
         if waiting is None:

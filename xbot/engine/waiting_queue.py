@@ -9,7 +9,7 @@ from typing import Any
 from xbot.model.message import Message
 
 
-class Waiting(deque[Message]):
+class WaitingQueue(deque[Message]):
     """A deque of messages. ``weigh(message)`` gives its size, ``seconds()`` the time.
 
     A message inserted before others counts as old as the one behind it.

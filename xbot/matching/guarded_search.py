@@ -39,7 +39,7 @@ RunInThread = Callable[[Callable[[Search], Search], Search], Deferred[Search]]
 """Calls a function with its argument in a thread; fails if no thread is free."""
 
 
-class Asked(NamedTuple):
+class OwnedPattern(NamedTuple):
     """A pattern, and the name of its owner for the log."""
 
     pattern: Pattern
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 @define(eq=False, repr=False)
 class _Request:
     text: str
-    asked: Sequence[Asked]
+    asked: Sequence[OwnedPattern]
     done: Deferred[list[Groups]]
     deadline: IDelayedCall | None = None
     #: Indexes into ``asked`` of the patterns that are tried.
@@ -89,7 +89,7 @@ class GuardedSearch:
         self._breaker = Breaker()
         self._is_stopped = False
 
-    def find(self, text: str, asked: Sequence[Asked]) -> Deferred[list[Groups]]:
+    def find(self, text: str, asked: Sequence[OwnedPattern]) -> Deferred[list[Groups]]:
         """Search ``text`` for each pattern; fires with the groups of each match, else None.
 
         None also for a pattern that timed out, came after the total time limit, or is
@@ -194,7 +194,7 @@ class GuardedSearch:
         is_allowed = self._breaker.allows(pattern, self._clock.seconds())
         return not is_allowed or pattern in self._stuck.values()
 
-    def _switch_off(self, asked: Asked) -> None:
+    def _switch_off(self, asked: OwnedPattern) -> None:
         self.counts["misread"] += 1
         self._breaker.switch_off(asked.pattern)
         self._log.error(
@@ -204,7 +204,7 @@ class GuardedSearch:
             pattern=asked.pattern.regex.pattern,
         )
 
-    def _blame(self, culprit: Asked, length: int) -> None:
+    def _blame(self, culprit: OwnedPattern, length: int) -> None:
         self.counts["timed-out"] += 1
         self._log.warn(
             "{responder}: its pattern {pattern} took too long on a text of {length} characters",

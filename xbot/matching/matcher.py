@@ -8,13 +8,13 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from xbot.matching.cost import BUDGET
-from xbot.matching.guarded_search import Asked
+from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.prefilter import Prefilter
 from xbot.matching.prefixes import Prefixes
 from xbot.matching.regex_search import Groups
 from xbot.matching.required_literals import beginnings, folded, is_plain, required
-from xbot.matching.strategy import Strategy, way_of
+from xbot.matching.strategy import Strategy, strategy_of
 
 K = TypeVar("K", bound=Hashable)
 
@@ -29,7 +29,7 @@ class Found(NamedTuple, Generic[K]):
 class FindsGuarded(Protocol):
     """The interface of :class:`~xbot.matching.guarded_search.GuardedSearch`."""
 
-    def find(self, text: str, asked: list[Asked]) -> Deferred[list[Groups]]:
+    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[list[Groups]]:
         """Fires with the groups of each pattern, or None; never fails."""
 
 
@@ -51,18 +51,18 @@ class Matcher(Generic[K]):
     ) -> None:
         self._worker = worker
         self._owner = owner
-        self._entries = [(key, way_of(pattern)) for key, pattern in patterns]
+        self._entries = [(key, strategy_of(pattern)) for key, pattern in patterns]
         #: Number of patterns that the worker runs on long texts.
-        self.guarded = sum(way.name == "guarded" for _, way in self._entries)
+        self.guarded = sum(strategy.name == "guarded" for _, strategy in self._entries)
         if self.guarded:
             # Imported now, and not with the first message; most bots do not need it.
             import regex  # noqa: F401
         self._commands = Prefixes(
-            (number, beginnings(way.tree), is_plain(way.tree))
-            for number, way in self._of_kind("match")
+            (number, beginnings(strategy.tree), is_plain(strategy.tree))
+            for number, strategy in self._of_kind("match")
         )
         self._heard = Prefilter(
-            (number, required(way.tree)) for number, way in self._of_kind("hear")
+            (number, required(strategy.tree)) for number, strategy in self._of_kind("hear")
         )
 
     def commands(self, addressed: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
@@ -86,9 +86,9 @@ class Matcher(Generic[K]):
         )
 
     def _of_kind(self, kind: Literal["match", "hear"]) -> Iterator[tuple[int, Strategy]]:
-        for number, (_, way) in enumerate(self._entries):
-            if way.pattern.kind == kind:
-                yield number, way
+        for number, (_, strategy) in enumerate(self._entries):
+            if strategy.pattern.kind == kind:
+                yield number, strategy
 
     def _find(
         self, candidates: Iterable[int], text: str
@@ -99,22 +99,22 @@ class Matcher(Generic[K]):
         sure: set[K] = set()
         length, budget = len(text), BUDGET
         for number in candidates:
-            key, way = self._entries[number]
+            key, strategy = self._entries[number]
             if key in sure:
                 continue
             if self._worker is not None:
-                bound = way.bound(length)
+                bound = strategy.bound(length)
                 if bound > budget:
-                    guarded.append((len(found), key, way))
+                    guarded.append((len(found), key, strategy))
                     continue
                 budget -= bound
-            groups = way.pattern.find(text)
+            groups = strategy.pattern.find(text)
             if groups is not None:
                 sure.add(key)
                 found.append(Found(key, groups))
         if not guarded or self._worker is None:
             return found
-        asked = [Asked(way.pattern, self._owner(key)) for _, key, way in guarded]
+        asked = [OwnedPattern(strategy.pattern, self._owner(key)) for _, key, strategy in guarded]
         return self._worker.find(text, asked).addCallback(_merged, found, guarded)
 
 

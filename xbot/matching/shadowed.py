@@ -13,7 +13,7 @@ from attrs import frozen
 
 from xbot.matching.matcher import Matcher
 from xbot.matching.pattern import Pattern
-from xbot.matching.strategy import way_of
+from xbot.matching.strategy import strategy_of
 from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Special, parts
 from xbot.matching.tree import Sequence as InSequence
 
@@ -49,7 +49,7 @@ def taken(
     known = [
         (number, key, pattern, example)
         for number, (key, pattern, example) in enumerate(patterns)
-        if pattern.kind == "match" and way_of(pattern).quick_length >= MAX_LENGTH
+        if pattern.kind == "match" and strategy_of(pattern).quick_length >= MAX_LENGTH
     ]
     matcher = Matcher((number, pattern) for number, _, pattern, _ in known)
     found = []
@@ -83,7 +83,7 @@ def _earlier(
 
 def samples(pattern: Pattern, example: str | None = None) -> list[str]:
     """Various sample texts that the pattern matches; none if they cannot be generated."""
-    tree = way_of(pattern).tree
+    tree = strategy_of(pattern).tree
     most = max((len(each.branches) for each in parts(tree) if isinstance(each, Either)), default=0)
     if most > MAX_SAMPLES or any(isinstance(each, Special) for each in parts(tree)):
         return []
@@ -91,7 +91,7 @@ def samples(pattern: Pattern, example: str | None = None) -> list[str]:
     # A command is stripped before it is matched.
     said = [text for text in made if text == text.strip()]
     texts = dict.fromkeys([*([example] if example else []), *said])
-    if max(map(len, texts), default=0) > min(MAX_LENGTH, way_of(pattern).quick_length):
+    if max(map(len, texts), default=0) > min(MAX_LENGTH, strategy_of(pattern).quick_length):
         return []
     fitting = [text for text in texts if pattern.find(text) is not None]
     # If a sample does not match, we have not understood the pattern.

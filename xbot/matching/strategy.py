@@ -71,6 +71,6 @@ class Strategy:
 
 
 @lru_cache(16384)
-def way_of(pattern: Pattern) -> Strategy:
+def strategy_of(pattern: Pattern) -> Strategy:
     """The Strategy of a pattern; cached, because a reload has mostly the same patterns."""
     return Strategy(pattern)

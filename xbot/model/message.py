@@ -177,7 +177,7 @@ class Message:
         if not isinstance(text, str):
             raise TypeError(f"asked with {type(text).__name__}")
         if not 0 < timeout <= MAX_ASK:
-            raise ValueError(f"nobody waits {timeout} s; up to {MAX_ASK:g} s are possible")
+            raise ValueError(f"timeout is {timeout} s, and not above 0 and at most {MAX_ASK:g} s")
         if self._voice is None:
             raise NobodyListens()
         return self._voice.ask(reply_to(self, text), timeout)

@@ -23,7 +23,7 @@ from xbot.runtime.responder import Responder
 
 def load_responders(
     settings: Sequence[ResponderSettings],
-    surroundings: Environment,
+    environment: Environment,
     *,
     bundled: bool = True,
 ) -> tuple[Responder, ...]:
@@ -43,7 +43,7 @@ def load_responders(
     problems: list[Problem] = []
     for each in _in_turn(settings, bundled):
         try:
-            loaded.append(_load(each, surroundings))
+            loaded.append(_load(each, environment))
         except Mistakes as wrong:
             problems += [problem(each, *mistake) for mistake in wrong.mistakes]
     if problems:
@@ -87,15 +87,15 @@ def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
     return Problem(settings.path, line, f"responder {settings.name}", option, reason)
 
 
-def _load(settings: ResponderSettings, surroundings: Environment) -> Responder:
+def _load(settings: ResponderSettings, environment: Environment) -> Responder:
     at_once = settings.runs if settings.runs > MAX_RUNS else None
-    in_thread = partial(surroundings.in_thread, at_once=at_once, owner=settings.name)
-    surroundings = evolve(surroundings, in_thread=in_thread)
+    in_thread = partial(environment.in_thread, at_once=at_once, owner=settings.name)
+    environment = evolve(environment, in_thread=in_thread)
     if settings.use is not None or settings.file is not None:
-        return responder_of_code(settings, surroundings)
+        return responder_of_code(settings, environment)
     patterns = patterns_of(settings)
     if settings.run is not None:
-        call = call_of_program(settings, patterns, surroundings.in_thread)
+        call = call_of_program(settings, patterns, environment.in_thread)
         return responder_of(settings, [(call, Declared(pattern)) for pattern in patterns])
     fill = fill_of_reply(settings, patterns)
     return responder_of(

@@ -9,7 +9,7 @@ from xbot.config.scripts import operators
 from xbot.config.settings import Config, ResponderSettings
 from xbot.engine.dispatch.filters import Rooms
 from xbot.engine.loading.loader import problem
-from xbot.matching.strategy import way_of
+from xbot.matching.strategy import strategy_of
 from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
 from xbot.runtime.responder import Responder, Route
@@ -28,14 +28,14 @@ def slow_patterns(
             responder,
             by_name,
             route.kind,
-            f"{danger}, may take long; a text of more than {max(way.quick_length, 0)} characters"
-            " is given up after 50 ms",
+            f"{danger}, may take long; a text of more than {max(strategy.quick_length, 0)}"
+            " characters is given up after 50 ms",
         )
         for responder in responders
         for route in responder.routes
         if route.pattern is not None
-        for way in (way_of(route.pattern),)
-        for danger in way.dangers()
+        for strategy in (strategy_of(route.pattern),)
+        for danger in strategy.dangers()
     ]
 
 

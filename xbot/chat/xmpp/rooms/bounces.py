@@ -22,7 +22,7 @@ _NOT_IN_ROOM = "not-acceptable"
 
 
 class Bounces:
-    """Passes each bounced message to ``say_again``; a message that bounces twice is lost."""
+    """Passes bounced messages to ``say_again``, deduplicated: a second bounce is a loss."""
 
     _log = Logger("xbot.chat.xmpp.rooms.bounces")
 

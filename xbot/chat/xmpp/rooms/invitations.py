@@ -58,7 +58,7 @@ def read_invitation(stanza: domish.Element) -> Invitation | None:
 
     Reason, thread and continuation are meant for people, and are ignored.
 
-    :raises NoInvitation: when the invitation is invalid, whoever sent it.
+    :raises NoInvitation: when the invitation is invalid for every inviter.
     """
     users = list(stanza.elements(ns.MUC_USER, "x"))
     invites = [invite for x in users for invite in x.elements(ns.MUC_USER, "invite")]

@@ -74,11 +74,11 @@ class Status(NamedTuple):
     next_try: float | None = None
 
 
-class Environment(NamedTuple):
+class RoomEnvironment(NamedTuple):
     """Dependencies of a room.
 
     ``send`` drops stanzas that cannot be sent now, ``ping`` pings an occupant, and
-    ``turns`` is the join queue of the room's service. ``joined(room)`` is called each
+    ``join_queue`` is that of the room's service. ``joined(room)`` is called each
     time we can speak in the room, ``refused(room)`` when it has refused us for good, and
     ``left(room)`` when we have left on purpose. While ``is_stale()``, recent stanzas are
     not read yet, so that silence means nothing.
@@ -88,7 +88,7 @@ class Environment(NamedTuple):
     ping: Ask
     clock: Any
     uniform: Callable[[float, float], float]
-    turns: JoinQueue
+    join_queue: JoinQueue
     is_connected: Callable[[], bool] = lambda: True
     ping_interval: Callable[[], float] = lambda: 300.0
     joined: Callable[[Room], None] = lambda room: None
@@ -113,30 +113,30 @@ class Room:
 
     _log = Logger("xbot.chat.xmpp.rooms")
 
-    def __init__(self, settings: RoomSettings, around: Environment) -> None:
+    def __init__(self, settings: RoomSettings, environment: RoomEnvironment) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
         #: The JID as text, as in the messages from this room.
         self.address = str(settings.jid)
         self.state = State.ABSENT
         self.reason = "not joined yet"
-        self.since: float = around.clock.seconds()
+        self.since: float = environment.clock.seconds()
         self.nick = settings.nick
         self.caught_up = False
         self.occupants = Occupants()
-        self._around = around
-        self._clock = around.clock
-        self._alarm = StreamTimer(around.clock, around.hears)
+        self._environment = environment
+        self._clock = environment.clock
+        self._timer = StreamTimer(environment.clock, environment.hears)
         self._self_ping = SelfPing(
-            around.ping,
+            environment.ping,
             self._address,
             self._got_self_ping,
-            around.clock,
-            StreamTimer(around.clock, around.hears),
-            around.uniform,
-            around.ping_interval,
+            environment.clock,
+            StreamTimer(environment.clock, environment.hears),
+            environment.uniform,
+            environment.ping_interval,
         )
-        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, around.uniform)
+        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, environment.uniform)
         self._nicks_tried = 0
         # Whether the room may have us as an occupant: we asked to join, and it neither
         # refused nor removed us.
@@ -149,8 +149,8 @@ class Room:
     @property
     def status(self) -> Status:
         """State, since when, reason, and the time of the next attempt."""
-        alarms = {State.ABSENT: self._alarm.at, State.STALE: self._self_ping.next_try}
-        return Status(self.state, self.since, self.reason, alarms.get(self.state))
+        due = {State.ABSENT: self._timer.at, State.STALE: self._self_ping.next_try}
+        return Status(self.state, self.since, self.reason, due.get(self.state))
 
     # Events from the owner.
 
@@ -159,7 +159,7 @@ class Room:
         if self.state not in (State.ABSENT, State.REFUSED):
             return
         self._become(State.ABSENT, "waits for its turn")
-        self._around.turns.ask(self, self._begin)
+        self._environment.join_queue.ask(self, self._begin)
 
     def leave(self) -> None:
         """Leave for good."""
@@ -185,7 +185,7 @@ class Room:
         elif self.state in _INSIDE:
             if settings.nick != before.nick:
                 self._ask_for_our_nick()
-        elif not self._around.turns.is_waiting(self):
+        elif not self._environment.join_queue.is_waiting(self):
             self.enter()
 
     def session_lost(self) -> None:
@@ -195,11 +195,11 @@ class Room:
         self._become(State.ABSENT, "left" if was_leaving else "no connection")
         self._backoff.reset()
         if was_leaving:
-            self._around.left(self)
+            self._environment.left(self)
 
     def resumed(self) -> None:
         """The session was resumed on another stream."""
-        self._alarm.resumed()
+        self._timer.resumed()
         self._self_ping.resumed()
 
     def heard(self) -> None:
@@ -253,8 +253,8 @@ class Room:
     # Joining.
 
     def _begin(self) -> None:
-        if not self._around.is_connected():
-            self._alarm.set(0.0, self._begin)
+        if not self._environment.is_connected():
+            self._timer.set(0.0, self._begin)
             return
         self._nicks_tried = 0
         self._join(self.jid.with_resource(self.settings.nick))
@@ -265,15 +265,15 @@ class Room:
         self.nick = address.resource
         self._may_be_inside = True
         self._asked_at = self._clock.seconds()
-        self._alarm.set(JOIN_TIMEOUT, self._got_silence)
-        self._around.send(join_presence(address, self.settings.password))
+        self._timer.set(JOIN_TIMEOUT, self._got_silence)
+        self._environment.send(join_presence(address, self.settings.password))
 
     def _got_silence(self) -> None:
         # A large room needs time to send its occupants.
         last = max(self._asked_at, min(self._self_ping.heard_at, self._asked_at + JOIN_LONGEST))
         rest = last + JOIN_TIMEOUT - self._clock.seconds()
         if rest > 0:
-            self._alarm.set(rest, self._got_silence)
+            self._timer.set(rest, self._got_silence)
         else:
             self._retry(f"no answer within {JOIN_TIMEOUT:g} s")
 
@@ -323,16 +323,16 @@ class Room:
         self._become(State.JOINED, f"as {self.nick!r}")
         self._joined_at = self._clock.seconds()
         if "201" in presence.codes:
-            self._around.send(default_configuration(self.jid))
-        self._alarm.set(SUBJECT_TIMEOUT, self._catch_up)
+            self._environment.send(default_configuration(self.jid))
+        self._timer.set(SUBJECT_TIMEOUT, self._catch_up)
         self._self_ping.start()
-        self._around.joined(self)
+        self._environment.joined(self)
         # The holder of our nick may have left while we joined with another nick.
         if self._nicks_tried and self.occupants.get(self.settings.nick) is None:
             self._ask_for_our_nick()
 
     def _catch_up(self) -> None:
-        self._alarm.stop()
+        self._timer.stop()
         self.caught_up = True
         self._log.debug("{room}: caught up, listening", room=self.jid)
         waiting, self._waiting = self._waiting, []
@@ -378,7 +378,7 @@ class Room:
         """Request the nick of the settings; if the room refuses it we keep the current one."""
         if self.state in _INSIDE and self.nick != self.settings.nick and not self._is_renaming:
             self._renaming_until = self._clock.seconds() + NICK_TIMEOUT
-            self._around.send(nick_presence(self.jid.with_resource(self.settings.nick)))
+            self._environment.send(nick_presence(self.jid.with_resource(self.settings.nick)))
 
     @property
     def _is_renaming(self) -> bool:
@@ -400,7 +400,7 @@ class Room:
 
     def _revive(self, reason: str) -> None:
         self._become(State.JOINED, reason)
-        self._around.joined(self)
+        self._environment.joined(self)
 
     # Leaving.
 
@@ -414,7 +414,7 @@ class Room:
     def _stay_out(self, exclusion: Refusal) -> None:
         if exclusion.is_final:
             self._become(State.REFUSED, exclusion.reason)
-            self._around.refused(self)
+            self._environment.refused(self)
         else:
             # The end of an older session of ours may have removed us, too (see Bounces).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)
@@ -425,14 +425,14 @@ class Room:
         delay = self._backoff.next_delay()
         outlook = "at once" if at_once else f"in {delay:.0f} s"
         self._become(State.ABSENT, reason, f"; next try {outlook}")
-        self._alarm.set(0.0 if at_once else delay, self.enter)
+        self._timer.set(0.0 if at_once else delay, self.enter)
 
     def _say_goodbye(self) -> None:
-        if not self._around.is_connected():
-            self._alarm.set(0.0, self._say_goodbye)
+        if not self._environment.is_connected():
+            self._timer.set(0.0, self._say_goodbye)
             return
-        self._around.send(leave_presence(self.jid.with_resource(self.nick)))
-        self._alarm.set(LEAVE_TIMEOUT, self._got_out)
+        self._environment.send(leave_presence(self.jid.with_resource(self.nick)))
+        self._timer.set(LEAVE_TIMEOUT, self._got_out)
 
     def _got_out(self) -> None:
         self._may_be_inside = False
@@ -441,7 +441,7 @@ class Room:
         if returns:
             self.enter()
         else:
-            self._around.left(self)
+            self._environment.left(self)
 
     def _become(self, state: State, reason: str, outlook: str = "") -> None:
         """Enter ``state``. All transitions go through here, so that old state is cleaned up."""
@@ -462,11 +462,11 @@ class Room:
         self.reason = reason
         if stays_inside:
             return
-        self._alarm.stop()
+        self._timer.stop()
         self.caught_up = False
         if state not in _INSIDE:
             # Not cleared on JOINED: occupants sent before our self-presence belong to this join.
             self.occupants.clear()
             self._self_ping.stop()
         if state is not State.JOINING:
-            self._around.turns.end(self, answered=state in _ANSWERS)
+            self._environment.join_queue.end(self, answered=state in _ANSWERS)

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
-from xbot.chat.xmpp.rooms.room import Environment, Room, State
+from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
 from xbot.chat.xmpp.stanzas.fast_path import (
     PRESENCE,
     Sighting,
@@ -73,7 +73,7 @@ class Rooms(Handler):
         # By the text of the bare JID, for a fast look-up from each stanza.
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[str, Room] = {}
-        self._turns: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
+        self._join_queues: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
         for settings in rooms:
             self._add(settings)
 
@@ -131,8 +131,8 @@ class Rooms(Handler):
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._in_session = False
-        for turns in self._turns.values():
-            turns.clear()
+        for queue in self._join_queues.values():
+            queue.clear()
         for room in list(self._all()):
             room.session_lost()
 
@@ -231,12 +231,12 @@ class Rooms(Handler):
         return chain(self._rooms.values(), self._leaving.values())
 
     def _add(self, settings: RoomSettings) -> Room:
-        around = Environment(
+        environment = RoomEnvironment(
             self._send_if_connected,
             self._ping,
             self._clock,
             self._uniform,
-            self._turns[settings.jid.domain],
+            self._join_queues[settings.jid.domain],
             self._is_connected,
             lambda: self.ping_interval,
             self._joined,
@@ -244,7 +244,7 @@ class Rooms(Handler):
             self._is_stale,
             self._lost,
         )
-        room = self._rooms[str(settings.jid)] = Room(settings, around)
+        room = self._rooms[str(settings.jid)] = Room(settings, environment)
         return room
 
     def _left(self, room: Room) -> None:

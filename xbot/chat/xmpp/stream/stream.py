@@ -138,7 +138,7 @@ class Stream(XmlStream):
         self._gathered: list[bytes] | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        self._promptness = QuickAck(transport)
+        self._quickack = QuickAck(transport)
         super().makeConnection(transport)
 
     # For the login.
@@ -352,7 +352,7 @@ class Stream(XmlStream):
             self.end(ProtocolViolation(f"the server sent {violation}"))
         finally:
             self._flush()
-        self._promptness.got_data()
+        self._quickack.got_data()
 
     def onDocumentStart(self, rootElement: domish.Element) -> None:
         root = rootElement
@@ -371,12 +371,12 @@ class Stream(XmlStream):
 
     def _got_node(self, node: Node) -> bool:
         """Try the fast path for a stanza; returns whether it was taken."""
-        return self._shorten(self.shortcuts.get(node[NAME]), node)
+        return self._take_shortcut(self.shortcuts.get(node[NAME]), node)
 
     def _got_glance(self, seen: Skimmed) -> bool:
         if type(seen) is Count:
             return self._got_count(seen)
-        return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+        return self._take_shortcut(self.glance_shortcuts.get(type(seen)), seen)
 
     def _got_count(self, count: Count) -> bool:
         if self.problem is not None:
@@ -398,7 +398,9 @@ class Stream(XmlStream):
             self._log.failure("a part of a stanza could not be taken")
             return True
 
-    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed) -> bool:
+    def _take_shortcut(
+        self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed
+    ) -> bool:
         if shortcut is None:
             # After the end, stanzas are discarded.
             return self.problem is not None

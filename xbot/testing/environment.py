@@ -35,8 +35,8 @@ class ThreadlessClock(Clock):
 
 
 @define(eq=False)
-class Around:
-    """The parts of an :class:`Environment` for a test; :meth:`surroundings` makes it.
+class FakeEnvironment:
+    """The parts of an :class:`Environment` for a test; :meth:`environment` makes it.
 
     ``said`` collects the messages of the responder, ``rooms`` are bare addresses.
     ``saving``, if set, is called instead of the brain's ``flushed``.
@@ -49,7 +49,7 @@ class Around:
     rooms: set[str] = field(factory=set)
     saving: Callable[[], Deferred[None]] | None = None
 
-    def surroundings(self) -> Environment:
+    def environment(self) -> Environment:
         """The Environment, for :func:`xbot.engine.loading.loader.load_responders`."""
         return Environment(
             self.clock,

@@ -287,7 +287,7 @@ class OutboxTests(unittest.TestCase):
 
 
 class ShareTests(unittest.TestCase):
-    """One place cannot use up what others need."""
+    """Fair shares: one place cannot use up the queue space of others."""
 
     def setUp(self) -> None:
         self.clock = Clock()

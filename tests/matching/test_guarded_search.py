@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.guarded_search` promises, whatever becomes of its thread."""
+"""Tests of :mod:`xbot.matching.guarded_search`, also with threads that get stuck."""
 
 from typing import Any
 

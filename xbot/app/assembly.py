@@ -154,7 +154,9 @@ class Assembly:
 
     async def drain(self, seconds: float) -> None:
         """Wait until the outbox is empty, for at most ``seconds``."""
-        await within(self._clock, seconds, self.outbox.drained(), "not all was said in time")
+        await within(
+            self._clock, seconds, self.outbox.drained(), "not all messages were sent in time"
+        )
 
     async def close(self) -> None:
         """Stop the outbox, and close the journal and the brain."""

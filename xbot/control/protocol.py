@@ -98,7 +98,7 @@ class Request:
         if not 0 <= timeout <= MAX_TIMEOUT:
             raise BadRequest(f"the timeout is not between 0 and {MAX_TIMEOUT:g} s")
         if isinstance(until, bool) or not isinstance(until, int | float | None):
-            raise BadRequest("the time of giving up is no number")
+            raise BadRequest("the deadline (until) is no number")
         return cls(jid, text, float(timeout), until)
 
 

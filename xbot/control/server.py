@@ -147,10 +147,12 @@ class SayProtocol(LineOnlyReceiver):
             return
         if request.until is not None and request.until < self.factory.uptime():
             # The request waited in the socket while the daemon was suspended.
-            self._log.info("asked too long ago to say something in {room}", room=str(request.room))
+            self._log.info(
+                "refused a request to send to {room}: it waited too long", room=str(request.room)
+            )
             self.answer(Reply(Result.REFUSED, "that was asked too long ago"))
             return
-        self._log.info("told to say something in {room}", room=str(request.room))
+        self._log.info("requested to send a message to {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},
                           room=str(request.room))  # fmt: skip
         if not self._bot.put(message, self._got_delivered, lambda: self._got_failed(request.room)):

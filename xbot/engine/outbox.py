@@ -311,7 +311,7 @@ class Outbox:
             self._log.debug("given up: {reason}", reason=str(reason))
             self._give_up(message, "refused")
         except Exception:
-            self._log.failure("cannot say something to {place}", place=place)
+            self._log.failure("cannot send a message to {place}", place=place)
             self._give_up(message, "failed")
         return True
 
@@ -324,14 +324,13 @@ class Outbox:
         try:
             parts, lost = parts_of(message, too_long.measure)
         except ValueError:
-            self._log.error("not said: {reason}", reason=str(too_long))
+            self._log.error("message not sent: {reason}", reason=str(too_long))
             self._give_up(message, "failed")
             return
         if lost:
             self.counts["cut"] += 1
             self._log.warn(
-                "cut what was to be said to {recipient}: {lost} characters do not fit into"
-                " {count} messages",
+                "cut a message to {recipient}: {lost} characters do not fit into {count} messages",
                 recipient=message.recipient,
                 lost=lost,
                 count=len(parts),

@@ -142,7 +142,7 @@ class GuardedSearch:
             self.counts["refused"] += 1
             self._log.failure("a text was not searched for patterns", outcome)
         if self._stuck.pop(request, None) is not None:
-            self._log.info("a search for a pattern that was given up has ended after all")
+            self._log.info("a stuck search for a pattern has ended after all")
         if request is not self._busy:
             return
         self._busy = None

@@ -99,5 +99,5 @@ class Undeliverable(XbotError):
     """The message cannot be sent: each time it was sent, the server ended the stream."""
 
     def __init__(self, recipient: object) -> None:
-        super().__init__(f"what is to be said to {recipient} ends each stream")
+        super().__init__(f"a message to {recipient} ends each stream")
         self.recipient = recipient

@@ -56,7 +56,7 @@ class Bounces:
             return
         message, known[id] = known[id], None
         if message is None:
-            self._log.warn("lost: {room} sent back twice what was said there", room=room)
+            self._log.warn("{room} returned a message a second time: it is lost", room=room)
             return
-        self._log.info("{room} sent back what was said there: it is said again", room=room)
+        self._log.info("{room} returned a message: sending it again", room=room)
         self._say_again(message)

@@ -150,7 +150,7 @@ class Invitations(Handler):
             raise TooManyRooms(MAX_ROOMS)
         nick = room.nick if room.nick != self._nick else None
         self._invited.add(Invited(room.jid, by, room.password, nick, is_ordered=True))
-        self._log.info("{room}: {by} ordered us there", room=str(room.jid), by=str(by))
+        self._log.info("{room}: joining by order of {by}", room=str(room.jid), by=str(by))
         self._rooms.join(room)
 
     def leave(self, room: Jid) -> bool:

@@ -395,7 +395,7 @@ class Stream(XmlStream):
         try:
             return shortcut is not None and shortcut(stanza, item)
         except Exception:
-            self._log.failure("a part of a stanza could not be taken")
+            self._log.failure("internal error in handling a part of a stanza")
             return True
 
     def _take_shortcut(
@@ -409,7 +409,7 @@ class Stream(XmlStream):
                 return False
         except Exception:
             # Same as for observers: an exception is logged, and the stanza counts.
-            self._log.failure("a stanza could not be taken")
+            self._log.failure("internal error in handling a stanza")
         self._count()
         return True
 

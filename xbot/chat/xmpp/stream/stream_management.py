@@ -202,7 +202,9 @@ class StreamManagement:
             self._begin_alone()
         if self._alone is not None and (has_others or not is_suspect):
             self._ask(again=is_suspect)
-            raise NotConnected(message.recipient, "what may have ended a stream is sent by itself")
+            raise NotConnected(
+                message.recipient, "a stanza that may have ended a stream is sent alone"
+            )
 
     def keeps(self, data: bytes, message: Message | None) -> bool:
         """Queue a stanza behind others that wait for a suspect; False if none wait."""
@@ -358,7 +360,7 @@ class StreamManagement:
             )
             return
         self._log.error(
-            "dropped what was to be said to {recipient} ({size} bytes, id {id}): each stream"
+            "dropped a message to {recipient} ({size} bytes, id {id}): each stream"
             " ended when it was sent",
             recipient=message.recipient,
             size=len(sent.data),

@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall, deferLater, react
 from twisted.logger import globalLogBeginner
 
 from xbot.matching import breaker
-from xbot.matching.guarded_search import Asked, GuardedSearch
+from xbot.matching.guarded_search import GuardedSearch, OwnedPattern
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.strategy import Strategy
 from xbot.process.threads import InThread
@@ -84,13 +84,13 @@ async def each(turns: ReactorTurns) -> None:
     for source in PATTERNS:
         pattern = Pattern.hear(source)
         guarded = GuardedSearch(reactor, InThread(reactor))
-        await guarded.find("x", [Asked(pattern, "")])
+        await guarded.find("x", [OwnedPattern(pattern, "")])
         wall, used, longest = 0.0, 0.0, 0.0
         for text in TEXTS:
             await deferLater(reactor, 0.01, lambda: None)
             turns.reset()
             start, cpu = time.perf_counter(), time.process_time()
-            await guarded.find(text, [Asked(pattern, "")])
+            await guarded.find(text, [OwnedPattern(pattern, "")])
             wall = max(wall, time.perf_counter() - start)
             used = max(used, time.process_time() - cpu)
             longest = max(longest, turns.longest)
@@ -103,7 +103,7 @@ async def each(turns: ReactorTurns) -> None:
 async def together(turns: ReactorTurns, seconds: float) -> None:
     """All patterns at once."""
     guarded = GuardedSearch(reactor, InThread(reactor))
-    asked = [Asked(Pattern.hear(source), "") for source in PATTERNS]
+    asked = [OwnedPattern(Pattern.hear(source), "") for source in PATTERNS]
     waiting: list[Deferred[Any]] = []
     turns.reset()
     cpu = time.process_time()

@@ -23,7 +23,7 @@ from xbot.config.settings import ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 
 class ConfigurationTests(unittest.TestCase):
@@ -146,9 +146,9 @@ class ExamplesTests(unittest.TestCase):
             for option, each in section.options.items()
             if option not in common
         }
-        around = Around()
+        around = FakeEnvironment()
         settings = ResponderSettings(name, file=path, settings=options)
-        [responder] = load_responders([settings], around.surroundings(), bundled=False)
+        [responder] = load_responders([settings], around.environment(), bundled=False)
         self.successResultOf(responder.scope.start())
         responder.scope.begin()
         sent: list[Message] = []

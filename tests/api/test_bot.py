@@ -6,7 +6,7 @@ from tests.responders.talk import ALICE, ROOM, Talk
 from xbot import bot
 from xbot.model.message import Message
 from xbot.runtime.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message(f"{ROOM}/alice", "xbot@example.org", "x", {"type": "groupchat"}, room=ROOM)
 
@@ -22,7 +22,7 @@ class WhereTests(Talk):
     def test_outside(self) -> None:
         """Where no responder's code runs, or no bot is, there is nobody to ask."""
         self.assertRaises(OutsideResponder, bot.overview)
-        lonely = Scope("tea", Around().surroundings())
+        lonely = Scope("tea", FakeEnvironment().environment())
         self.assertRaises(OutsideResponder, lonely.run, bot.overview)
 
     def test_in_a_thread(self) -> None:

@@ -495,7 +495,7 @@ class WebhookTests(ReloadCase):
     def post(self, name, body=b'{"a": "b"}'):
         headers = {"content-type": "application/json"}
         posted = PostRequest(f"/webhook/{name}", headers, body)
-        return self.successResultOf(self.bot.serving.webhooks.post(posted)).status
+        return self.successResultOf(self.bot.http.webhooks.post(posted)).status
 
     def test_they_come_and_go(self):
         """The webhooks are those of the ini after a reload, and say what was posted."""

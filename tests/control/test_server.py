@@ -5,7 +5,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
 from xbot.control.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
-from xbot.control.server import MAX_CONNECTIONS, PATIENCE, Bot, SayFactory
+from xbot.control.server import MAX_CONNECTIONS, PATIENCE, BotCalls, SayFactory
 from xbot.model.jid import Jid
 
 ROOM = Jid.parse("ops@rooms.example")
@@ -17,7 +17,7 @@ class ServerTests(unittest.TestCase):
         self.said = []
         self.has_room, self.hindrance, self.is_broken = True, "", False
         self.status = True, "in 1 of 1 rooms"
-        bot = Bot(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
+        bot = BotCalls(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
                   lambda: self.status)  # fmt: skip
         self.factory = SayFactory(bot, self.clock, lambda: 1000 + self.clock.seconds())
 
@@ -81,7 +81,9 @@ class ServerTests(unittest.TestCase):
     def test_delivered_at_once(self):
         """A server that acknowledges nothing has what was written."""
         self.put = lambda message, delivered, failed: delivered() or True
-        self.factory.bot = Bot(lambda room: True, self.put, lambda room: "", lambda: self.status)
+        self.factory.bot = BotCalls(
+            lambda room: True, self.put, lambda room: "", lambda: self.status
+        )
         self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

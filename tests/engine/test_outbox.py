@@ -287,7 +287,7 @@ class OutboxTests(unittest.TestCase):
 
 
 class ShareTests(unittest.TestCase):
-    """One place cannot use up what others need."""
+    """Fair shares: one place cannot use up the queue space of others."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -519,7 +519,7 @@ class ShareTests(unittest.TestCase):
         self.assertEqual(ends, Counter(f"{number}" for number in range(puts)))
         for numbers in delivered.values():
             self.assertEqual(numbers, sorted(numbers))
-        self.assertEqual((len(outbox), outbox._bytes, outbox._told), (0, 0, {}))
+        self.assertEqual((len(outbox), outbox._bytes, outbox._callbacks), (0, 0, {}))
         self.successResultOf(outbox.drained())
         clock.advance(PERIOD + AGE_CHECK)
         clock.advance(PERIOD)

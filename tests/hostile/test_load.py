@@ -20,8 +20,8 @@ from xbot.engine.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import run_program
-from xbot.testing import journal, surroundings
-from xbot.testing.surroundings import Around
+from xbot.testing import environment, journal
+from xbot.testing.environment import FakeEnvironment
 
 #: Number of strangers who write to the bot; the environment can set more.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
@@ -30,7 +30,7 @@ STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
 def misbehaving():
     """The misbehaving responders, loaded as from an ini."""
     settings = ResponderSettings("odd", use="tests.hostile.misbehaving:Misbehaving", timeout=30.0)
-    return load_responders([settings], Around().surroundings(), bundled=False)
+    return load_responders([settings], FakeEnvironment().environment(), bundled=False)
 
 
 class LoadTests(HostileCase):
@@ -222,7 +222,7 @@ class LoadTests(HostileCase):
         bot = self.bot(responders=misbehaving())
         peer = bot.online()
         # It never ends: here real time ends it, in the daemon its time-out.
-        self.patch(surroundings, "MAX_REAL", 0.2)
+        self.patch(environment, "MAX_REAL", 0.2)
         peer.feed(said("bot: many"))
         *answers, end = self.bodies(peer)
         self.assertLessEqual(len(answers), MAX_ANSWERS + 1)

@@ -146,7 +146,7 @@ class OutageContract(ProxyScene):
         self.assertLess(time.monotonic() - began, 10)
         alice.expect_presence(f"{room}/xbot", "unavailable")
         self.assertEqual(sorted(done_in(alice, room)), [0, 1, 2], bot.text())
-        self.assertNotIn("not all was said in time", bot.text())
+        self.assertNotIn("not all messages were sent in time", bot.text())
 
     def begin_waiting(self) -> tuple[Proxy, str, Person, Daemon]:
         """Three commands are under way, and answer when they may."""
@@ -342,7 +342,7 @@ class KillContract(ProxyScene):
         # Of more than five at once some are only counted. What a room sent back, because with an
         # older session it took us out, is said again, unless we are killed before that.
         sent_back = sum(
-            life.rpartition(": joined: ")[2].count("it is said again")
+            life.rpartition(": joined: ")[2].count("sending it again")
             for life in bot.text().split(" starting up.")
         )
         self.assertLessEqual(len(interrupted - set(told)), more + sent_back)

@@ -44,7 +44,7 @@ class SizeContract(Scene):
         alice.say(room, "xbot: more")
         self.catch_up(alice, room)
         self.assertNotIn("no connection", bot.text())
-        self.assertIn("cut what was to be said to", bot.text())
+        self.assertIn("cut a message to", bot.text())
 
 
 class PoisonContract(Scene):
@@ -66,5 +66,5 @@ class PoisonContract(Scene):
         self.catch_up(alice, room)
         for text in ("echo before", "echo after"):
             alice.expect(f"{room}/xbot", text)
-        self.assertEqual(bot.text().count("dropped what was to be said to"), 1)
+        self.assertEqual(bot.text().count("dropped a message to"), 1)
         self.assertEqual(bot.text().count("no connection: "), 2)

@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.guarded_search` promises, whatever becomes of its thread."""
+"""Tests of :mod:`xbot.matching.guarded_search`, also with threads that get stuck."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from twisted.trial.unittest import TestCase
 
 from tests.matching.threads import FakeThreads
 from xbot.matching import breaker, guarded_search, regex_search
-from xbot.matching.guarded_search import Asked, GuardedSearch
+from xbot.matching.guarded_search import GuardedSearch, OwnedPattern
 from xbot.matching.pattern import Pattern
 from xbot.matching.regex_search import Unreadable
 
-EVIL = Asked(Pattern.match(r"(a*)*\1b"), "evil")
-GOOD = Asked(Pattern.hear(r"(?P<x>.)(?!c)"), "good")
+EVIL = OwnedPattern(Pattern.match(r"(a*)*\1b"), "evil")
+GOOD = OwnedPattern(Pattern.hear(r"(?P<x>.)(?!c)"), "good")
 
 
 class GuardedSearchCase(TestCase):
@@ -26,7 +26,7 @@ class GuardedSearchCase(TestCase):
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
 
-    def find(self, *asked: Asked, text: str = "ab") -> list[Any]:
+    def find(self, *asked: OwnedPattern, text: str = "ab") -> list[Any]:
         """The list that will hold the answer."""
         answers: list[Any] = []
         self.guarded.find(text, asked).addCallback(answers.append)
@@ -138,7 +138,9 @@ class StuckTests(GuardedSearchCase):
 
     def test_one_after_another(self) -> None:
         """Where several do not end no text is searched at all, until one of them does."""
-        others = [Asked(Pattern.hear(f"(a*)*{n}"), str(n)) for n in range(guarded_search.MAX_STUCK)]
+        others = [
+            OwnedPattern(Pattern.hear(f"(a*)*{n}"), str(n)) for n in range(guarded_search.MAX_STUCK)
+        ]
         for each in others[:-1]:
             self.find(each)
             self.clock.advance(guarded_search.PATIENCE)
@@ -165,7 +167,7 @@ class BoundsTests(GuardedSearchCase):
         """Who waits behind others waits no longer than the longest wait."""
         self.patch(guarded_search, "MAX_STUCK", 100)
         waiting = [
-            self.find(Asked(Pattern.hear(f"(a*)*{n}"), "evil"))
+            self.find(OwnedPattern(Pattern.hear(f"(a*)*{n}"), "evil"))
             for n in range(guarded_search.MAX_WAITING)
         ]
         for _ in range(round(guarded_search.MAX_WAIT)):

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
 from tests.matching.patterns import patterns, texts
-from xbot.matching.guarded_search import Asked
+from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 
@@ -23,7 +23,7 @@ class HereAndNow:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def find(self, text: str, asked: list[Asked]) -> Deferred[list[dict[str, str] | None]]:
+    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[list[dict[str, str] | None]]:
         self.asked += [each.owner for each in asked]
         return succeed([each.pattern.find(text) for each in asked])
 

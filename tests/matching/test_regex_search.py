@@ -1,4 +1,4 @@
-"""What :mod:`xbot.matching.regex_search` promises, with real threads."""
+"""Tests of :mod:`xbot.matching.regex_search`, with real threads."""
 
 import time
 import unicodedata

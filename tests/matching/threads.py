@@ -1,4 +1,4 @@
-"""A thread for searches as tests want it: it works when it is told to, and may never come back."""
+"""A fake thread for searches: it runs when the test tells it to, or gets stuck."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from xbot.matching.regex_search import Search
 
 
 class FakeThreads:
-    """All that was given to a thread, oldest first."""
+    """The functions given to threads, oldest first."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Search, Callable[[Search], Search], Deferred[Search]]] = []

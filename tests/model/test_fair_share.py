@@ -1,4 +1,4 @@
-"""Fair shares: whatever some take, there is something left for others."""
+"""Tests of :mod:`xbot.model.fair_share`: some is always left for users who hold little."""
 
 from hypothesis import given
 from hypothesis import strategies as st

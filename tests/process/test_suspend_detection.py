@@ -1,4 +1,4 @@
-"""What :mod:`xbot.process.suspend_detection` promises."""
+"""Tests of :mod:`xbot.process.suspend_detection`."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

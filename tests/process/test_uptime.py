@@ -1,4 +1,4 @@
-"""What :mod:`xbot.process.uptime` promises."""
+"""Tests of :mod:`xbot.process.uptime`."""
 
 import time
 

@@ -21,8 +21,8 @@ from xbot.model.people import People
 from xbot.model.status import Link, Overview, Phase, Place
 from xbot.runtime.environment import Environment
 from xbot.testing.brain import MemoryBrain
+from xbot.testing.environment import ThreadlessClock, in_this_thread
 from xbot.testing.journal import MemoryJournal
-from xbot.testing.surroundings import ThreadlessClock, in_this_thread
 
 ROOM = "ops@rooms.example.org"
 BOT = "xbot@example.org/bot"
@@ -108,7 +108,7 @@ class Talk(TestCase):
             nick=lambda: "xbot",
             wall_clock=lambda: self.now,
         )
-        surroundings = Environment(
+        environment = Environment(
             self.clock,
             in_this_thread,
             self.sent.append,
@@ -118,7 +118,7 @@ class Talk(TestCase):
             BOT,
             itself,
         )
-        responders = load_responders(settings, surroundings)
+        responders = load_responders(settings, environment)
         self.lives = Lifecycle(responders)
         self.dispatcher = Dispatcher(
             responders,

@@ -30,7 +30,7 @@ from xbot.runtime.scope import (
     State,
     Unloaded,
 )
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 ROOM = "ops@rooms.example"
@@ -39,10 +39,10 @@ LIMIT = 30.0
 
 class ScopeCase(TestCase):
     def setUp(self) -> None:
-        self.around = Around()
+        self.around = FakeEnvironment()
         self.around.rooms.add(ROOM)
         self.clock = self.around.clock
-        self.scope = Scope("tea", self.around.surroundings(), LIMIT)
+        self.scope = Scope("tea", self.around.environment(), LIMIT)
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -116,9 +116,9 @@ class SayTests(ScopeCase):
     async def test_from_a_thread(self) -> None:
         """In a thread it is the same responder, and the reactor's thread says it."""
         threads: list[int] = []
-        around = Around(reactor, InThread(reactor))  # type: ignore[arg-type]
-        surroundings = around.surroundings()
-        scope = Scope("tea", surroundings)
+        around = FakeEnvironment(reactor, InThread(reactor))  # type: ignore[arg-type]
+        environment = around.environment()
+        scope = Scope("tea", environment)
         spoken: Deferred[None] = Deferred()
 
         def put(message: Message) -> None:
@@ -126,7 +126,7 @@ class SayTests(ScopeCase):
             spoken.callback(None)
 
         self.patch(around, "said", type("Said", (), {"append": staticmethod(put)})())
-        scope._environment = around.surroundings()
+        scope._environment = around.environment()
         await scope.run(scope._environment.in_thread, say, ROOM, "hi")
         await spoken
         self.assertEqual(threads, [threading.get_ident()])
@@ -135,7 +135,7 @@ class SayTests(ScopeCase):
 class ContextTests(ScopeCase):
     def test_two_at_once(self) -> None:
         """Coroutines that wait for each other's turns keep to their own responder."""
-        other = Scope("coffee", self.around.surroundings())
+        other = Scope("coffee", self.around.environment())
         turns: list[Deferred[None]] = []
 
         async def work(message: Message, groups: Mapping[str, str]) -> Answers:

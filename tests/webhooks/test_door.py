@@ -18,7 +18,7 @@ from tests.webhooks.test_payload import anything
 from xbot.config.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
 from xbot.model.token_bucket import Rate
 from xbot.web.posting import PostRequest
-from xbot.webhooks.door import READERS, STATUSES, Door, read
+from xbot.webhooks.door import READERS, STATUSES, WebhookEndpoint, read
 from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits
 from xbot.webhooks.payload import Part, WrongPayload
 
@@ -54,7 +54,7 @@ class DoorCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.spool = FalseSpool()
-        self.door = Door(self.spool, self.clock)  # type: ignore[arg-type]
+        self.door = WebhookEndpoint(self.spool, self.clock)  # type: ignore[arg-type]
         self.successResultOf(self.door.change([GITHUB, OPEN]))
 
     def post(self, body: bytes, path: str = OPEN.path, **headers: str) -> tuple[int, str]:

@@ -17,20 +17,20 @@ from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSe
 from xbot.engine.loading import code
 from xbot.engine.loading.mistakes import Mistakes
 from xbot.runtime.responder import Responder
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 from xbot.web.posting import PostRequest
-from xbot.webhooks.door import Door
+from xbot.webhooks.door import WebhookEndpoint
 
 HOOK = WebhookSettings("orders", "/webhook/orders", (ROOM,), RESPONDER, Secret("hunter2"))
 
 
 class ResponderCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.around = Around()
+        self.around = FakeEnvironment()
         self.around.rooms.add(ROOM)
         self.spool = FalseSpool()
         self.responders: list[Responder] = []
-        self.door = Door(self.spool, self.around.clock, self.taker)  # type: ignore[arg-type]
+        self.door = WebhookEndpoint(self.spool, self.around.clock, self.taker)  # type: ignore[arg-type]
         self.successResultOf(self.door.change([HOOK]))
 
     def taker(self, name: str) -> Any:
@@ -41,7 +41,7 @@ class ResponderCase(SynchronousTestCase):
         """The responder of this code, started."""
         self.patch(code, "find", lambda settings: [target])
         settings = ResponderSettings("shop", use="shop", timeout=20.0)
-        loaded = code.responder_of_code(settings, self.around.surroundings())
+        loaded = code.responder_of_code(settings, self.around.environment())
         self.responders = [loaded]
         assert loaded.scope is not None
         self.successResultOf(loaded.scope.start())

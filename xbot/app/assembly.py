@@ -1,4 +1,4 @@
-"""A bot but for its chat service: all between an adapter and the responders, put together."""
+"""Assembly: wires outbox, dispatcher, responders and journal together behind one adapter."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from xbot.state.interfaces import IBrain, IJournal
 
 
 class Prepared(NamedTuple):
-    """What another configuration needs, made and started, but not at work yet.
+    """A new configuration with its responders loaded and started, but not in use yet.
 
-    ``new_journal`` is the first that there is, and None where it needs none, or has it.
+    ``new_journal`` is set only if this configuration is the first that needs a journal.
     """
 
     config: Config
@@ -40,17 +40,17 @@ class Prepared(NamedTuple):
 
 
 class Assembly:
-    """The bot of ``config``, over whatever ``adapter`` it is given before it begins.
+    """The engine of a bot with the configuration ``config``; set ``adapter`` before :meth:`begin`.
 
-    The adapter gives its messages to the ``dispatcher``, and tells the ``outbox``
-    what became of others; another one may follow it.
+    The adapter passes incoming messages to the ``dispatcher`` and receipts to the
+    ``outbox``. A new adapter may replace it later.
 
-    Making this loads the responders, and raises
-    :class:`~xbot.model.errors.InvalidConfig` with what is wrong with them. Once one of
-    them has effects, ``make_journal`` makes the journal, whose entries are kept
-    for so many seconds. ``clock`` is a reactor's. ``overview`` tells how the whole
-    bot is, if somebody knows more than the adapter does, and ``ended`` is told
-    each run that is over.
+    The constructor loads the responders, and raises
+    :class:`~xbot.model.errors.InvalidConfig` with their mistakes. If one of them has
+    effects, ``make_journal(keep)`` makes the journal, which keeps its entries for ``keep``
+    seconds. ``clock`` is a reactor. ``overview`` returns the status of the whole bot;
+    by default it is made from what the adapter knows. ``ended`` is called with each
+    finished run.
     """
 
     adapter: IAdapter
@@ -75,7 +75,7 @@ class Assembly:
         self._make_journal = make_journal
         self._began = clock.seconds()
         address = str(config.xmpp.jid)
-        self._surroundings = Environment(
+        self._environment = Environment(
             clock,
             in_thread,
             lambda message: self.outbox.put(message),
@@ -94,8 +94,8 @@ class Assembly:
                 wall_clock=wall_clock,
             ),
         )
-        self.responders = load_responders(config.responders, self._surroundings)
-        self._lives = Lifecycle(self.responders)
+        self.responders = load_responders(config.responders, self._environment)
+        self._lifecycle = Lifecycle(self.responders)
         self.journal = self._journal_for(config, self.responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(
@@ -122,79 +122,81 @@ class Assembly:
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
 
-    # Its life
+    # Start and stop
 
     async def start(self) -> None:
-        """All of the beginning, for who has nothing to do in between."""
+        """:meth:`open` and :meth:`begin` in one call."""
         await self.open()
         self.begin()
 
     async def open(self) -> None:
-        """Open what is kept."""
+        """Open the journal and the brain."""
         if self.journal is not None:
             await self.journal.open()
         await self._brain.open()
 
     def begin(self) -> None:
         """Start the responders and the adapter."""
-        self._lives.start()
+        self._lifecycle.start()
         self.adapter.start()
 
     async def stop(self) -> None:
-        """All of the end, for who has nothing to do in between."""
+        """The whole shutdown in one call."""
         self.dispatcher.stop()
         await self.close_responders()
         await self.adapter.stop()
         await self.close()
 
     async def close_responders(self) -> None:
-        """End them, who may say something yet."""
+        """Stop the responders; they may still send messages while they stop."""
         await within(
-            self._clock, CLOSE_TIMEOUT, self._lives.close(), "a responder did not stop in time"
+            self._clock, CLOSE_TIMEOUT, self._lifecycle.close(), "a responder did not stop in time"
         )
 
     async def drain(self, seconds: float) -> None:
-        """Give what waits to be said so much time to leave."""
-        await within(self._clock, seconds, self.outbox.drained(), "not all was said in time")
+        """Wait until the outbox is empty, for at most ``seconds``."""
+        await within(
+            self._clock, seconds, self.outbox.drained(), "not all messages were sent in time"
+        )
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Stop the outbox, and close the journal and the brain."""
         self.outbox.stop()
         if self.journal is not None:
             await self.journal.close()
         await self._brain.close()
 
-    # Another configuration
+    # Reload
 
     async def prepare(self, config: Config) -> Prepared:
-        """Make everything that can fail; nothing changes before :meth:`take_over`.
+        """Do every step of a reload that can fail; nothing changes before :meth:`take_over`.
 
-        :raises InvalidConfig: with what is wrong with its responders.
-        :raises UnusableJournal: when it needs one that cannot be used.
+        :raises InvalidConfig: with the mistakes in the responders of ``config``.
+        :raises UnusableJournal: when ``config`` needs a journal and it cannot be used.
         """
         new_journal = None
-        # What fails leaves the old modules where they were.
+        # After a failure the old modules are still the imported ones.
         with fresh_modules(modules_of(config.responders)):
-            responders = load_responders(config.responders, self._surroundings)
+            responders = load_responders(config.responders, self._environment)
             try:
                 if self.journal is None:
                     new_journal = self._journal_for(config, responders)
                     if new_journal is not None:
                         await new_journal.open()
-                await self._lives.prepare(responders, config.responders)
+                await self._lifecycle.prepare(responders, config.responders)
             except BaseException:
                 await self.discard(Prepared(config, responders, new_journal))
                 raise
         return Prepared(config, responders, new_journal)
 
     async def discard(self, prepared: Prepared) -> None:
-        """This was prepared for nothing."""
-        self._lives.discard(prepared.responders)
+        """Undo :meth:`prepare`, when the reload does not go ahead."""
+        self._lifecycle.discard(prepared.responders)
         if prepared.new_journal is not None:
             await prepared.new_journal.close()
 
     def take_over(self, prepared: Prepared) -> None:
-        """From now on this, all in one turn of the reactor: no message comes in between."""
+        """Switch to the prepared configuration, in one reactor turn: no message comes between."""
         config = prepared.config
         self.config = config
         self.rooms, self.responders = rooms_of(config), prepared.responders
@@ -211,9 +213,9 @@ class Assembly:
             rooms=self.rooms,
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
-        self._lives.take_over(self.responders)
+        self._lifecycle.take_over(self.responders)
 
-    # For those who have something said
+    # For webhooks and the control socket
 
     def offer(
         self,
@@ -222,9 +224,10 @@ class Assembly:
         failed: Callable[[], None],
         dropped: Callable[[], None] | None = None,
     ) -> bool:
-        """Say ``message`` and tell what becomes of it, if the outbox has room; gives whether.
+        """Queue ``message`` if the outbox has room for it; return whether it was queued.
 
-        Who gives ``dropped`` keeps it, and may offer it again.
+        Then one of the callbacks is called in the end, as by :meth:`Outbox.put`. A caller
+        that gives ``dropped`` keeps its own copy, and may offer it again.
         """
         if not self.outbox.has_room_for(message):
             return False
@@ -232,7 +235,7 @@ class Assembly:
         return True
 
     def taker(self, webhook: str) -> TakesPost | None:
-        """What takes the posts of the webhook of this name, which is left to a responder."""
+        """The responder function that takes the posts to the webhook of this name, if any."""
         scopes = (each.scope for each in self.responders if each.scope is not None)
         return next((scope.posts[webhook] for scope in scopes if webhook in scope.posts), None)
 
@@ -255,5 +258,5 @@ class Assembly:
 
 
 def rooms_of(config: Config) -> Rooms:
-    """What may answer where."""
+    """For each room of the ini, the names of the responders allowed there."""
     return {str(room.jid): room.responders for room in config.rooms}

@@ -15,7 +15,7 @@ from xbot.model.status import Overview, Posts
 
 if TYPE_CHECKING:
     from xbot.web.service import StatusServer
-    from xbot.webhooks.door import Door
+    from xbot.webhooks.door import WebhookEndpoint
 
 
 class HttpServices:
@@ -39,7 +39,7 @@ class HttpServices:
         self._wall_clock = wall_clock
         self._is_running = False
         #: None until the ini first has an ``[http]`` section.
-        self.webhooks: Door | None = None
+        self.webhooks: WebhookEndpoint | None = None
         self._server = self._make(assembly.config)
 
     async def start(self) -> None:
@@ -105,13 +105,13 @@ class HttpServices:
         from xbot.web.service import StatusServer
 
         if self.webhooks is None:
-            self.webhooks = self._door(config)
+            self.webhooks = self._webhook_endpoint(config)
         return StatusServer(
             config.http, self._overview, self._reactor, self._wall_clock, self.webhooks
         )
 
-    def _door(self, config: Config) -> Door:
-        from xbot.webhooks.door import Door
+    def _webhook_endpoint(self, config: Config) -> WebhookEndpoint:
+        from xbot.webhooks.door import WebhookEndpoint
         from xbot.webhooks.file import FILE_NAME
         from xbot.webhooks.spool import Spool
 
@@ -122,4 +122,4 @@ class HttpServices:
             self._reactor,
             wall_clock=self._wall_clock,
         )
-        return Door(spool, self._reactor, self._assembly.taker)
+        return WebhookEndpoint(spool, self._reactor, self._assembly.taker)

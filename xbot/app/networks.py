@@ -1,4 +1,4 @@
-"""The chat networks of an ini: one for each account that it names (today that is one)."""
+"""Chat networks of an ini: one for each account in it (today only one is possible)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from xbot.chat.xmpp.network import XmppNetwork
 
 
 def make_network(reactor: Any, environment: NetworkEnvironment, trace: Any = None) -> XmppNetwork:
-    """The network of the ini of now; ``trace`` sees what goes over the wire.
+    """Make the chat network of the current ini; ``trace`` logs the traffic on the wire.
 
-    :raises xbot.model.errors.InvalidConfig: for bad files of the account.
+    :raises xbot.model.errors.InvalidConfig: for unusable files of the account.
     """
     return XmppNetwork(reactor, environment, trace)

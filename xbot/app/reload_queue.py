@@ -63,11 +63,11 @@ class ReloadQueue:
         self._is_at_work = True
         asked = self._take()
         work = Deferred.fromCoroutine(self._work())
-        work.addErrback(self._got_surprise)
+        work.addErrback(self._got_bug)
         work.addCallback(lambda _: self._got_end(asked))
 
-    def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the reload", failure)
+    def _got_bug(self, failure: Failure) -> None:
+        self._log.failure("internal error in the reload", failure)
 
     def _got_end(self, asked: list[Deferred[None]]) -> None:
         self._is_at_work = False

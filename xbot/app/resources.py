@@ -1,4 +1,4 @@
-"""What a bot has of its machine: threads, the one for slow patterns, the files of its state."""
+"""Resources of one bot: thread pools, the regex search with a time limit, and the state files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xbot.state.interfaces import IJournal
 
 
 class Resources:
-    """Of one bot, whose files are in the folder ``state``. Making it starts and opens nothing."""
+    """Threads and state files (in the folder ``state``) of one bot; nothing is opened yet."""
 
     def __init__(self, reactor: Any, state: Path) -> None:
         self._reactor = reactor
@@ -25,15 +25,15 @@ class Resources:
         self.brain = Brain(state / BRAIN_NAME, reactor)
 
     def make_journal(self, keep: float) -> IJournal:
-        """The journal, whose entries are kept for so many seconds."""
-        # A bot that has no effects needs none of it, nor SQLite.
+        """Make the journal; it keeps entries for ``keep`` seconds."""
+        # Imported late: a bot without effects needs neither the journal nor SQLite.
         from xbot.state.journal.file import FILE_NAME as JOURNAL_NAME
         from xbot.state.journal.journal import Journal
 
         return Journal(self._state / JOURNAL_NAME, self._reactor, keep=keep)
 
     async def wind_down(self) -> bool:
-        """End the programs that run in threads; gives whether they did in time."""
+        """Wait for the cancelled programs in threads; return whether they ended in time."""
         ending = self.in_thread.wind_down()
         return await within(
             self._reactor, WIND_DOWN_TIMEOUT, ending, "a program did not end in time"

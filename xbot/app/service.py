@@ -1,4 +1,4 @@
-"""The whole bot, put together from its configuration, as one Twisted service."""
+"""BotService: the whole bot of one configuration as a Twisted service."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from xbot.app.status_report import command, skill
 from xbot.chat.interfaces import IAdapter, INetwork, NetworkEnvironment
 from xbot.config import line_of, load
 from xbot.config.settings import Config
-from xbot.control.server import Bot as SayBot
-from xbot.control.server import SayServer
+from xbot.control.server import BotCalls, SayServer
 from xbot.engine.dispatch.runs import Run
 from xbot.engine.loading.warnings import (
     out_of_reach,
@@ -45,14 +44,14 @@ if TYPE_CHECKING:
 
 
 class BotService(Service):
-    """One bot. ``gave_up(reason)`` is called when only a person can help.
+    """One bot. ``gave_up(reason)`` is called when the bot cannot go on without an operator.
 
-    Making it loads the responders, and raises
-    :class:`~xbot.model.errors.InvalidConfig` with what is wrong; nothing is
-    connected, and nothing listens, before :meth:`startService`. ``load`` reads
-    the ini again, for :meth:`reload`. ``trace`` sees what goes over the wire.
-    ``got_phase`` and ``got_config``, which may be set, are told of each ``phase``
-    and of another configuration; ``say``, too, which lets scripts say something.
+    The constructor loads the responders, and raises
+    :class:`~xbot.model.errors.InvalidConfig` with the mistakes; nothing connects or
+    listens before :meth:`startService`. ``load`` reads the ini again, for
+    :meth:`reload`. ``trace`` logs the traffic on the wire. Optional attributes:
+    ``got_phase`` is called with each new ``phase``, ``got_config`` with each reloaded
+    configuration, and ``say`` is the control socket's server.
     """
 
     _log = Logger("xbot")
@@ -75,21 +74,21 @@ class BotService(Service):
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._reloading = ReloadQueue(reactor, self._reload_in_public)
-        self._machine = Resources(reactor, config.bot.state)
+        self._reload_queue = ReloadQueue(reactor, self._reload_in_public)
+        self._resources = Resources(reactor, config.bot.state)
         self._assembly = Assembly(
             config,
             reactor,
-            in_thread=self._machine.in_thread,
-            brain=self._machine.brain,
-            make_journal=self._machine.make_journal,
-            worker=self._machine.guarded_search,
+            in_thread=self._resources.in_thread,
+            brain=self._resources.brain,
+            make_journal=self._resources.make_journal,
+            worker=self._resources.guarded_search,
             overview=self.overview,
             wall_clock=wall_clock,
             ended=self._got_run,
         )
-        # They are the same for as long as the bot lives.
-        self.brain = self._machine.brain
+        # These stay the same objects across reloads.
+        self.brain = self._resources.brain
         self.outbox = self._assembly.outbox
         self.dispatcher = self._assembly.dispatcher
         self.network: INetwork = make_network(
@@ -107,41 +106,41 @@ class BotService(Service):
             ),
             trace,
         )
-        self.serving = HttpServices(self._assembly, reactor, self.overview, wall_clock)
+        self.http = HttpServices(self._assembly, reactor, self.overview, wall_clock)
         self.say: SayServer | None = None
 
     @property
     def config(self) -> Config:
-        """What holds now."""
+        """The current configuration."""
         return self._assembly.config
 
     @property
     def journal(self) -> IJournal | None:
-        """None for as long as nothing had effects."""
+        """The journal; None while no responder has had effects."""
         return self._assembly.journal
 
     def startService(self) -> None:
-        """Begin: the embedded server first, where there is one."""
+        """Start the bot; with ``server = embedded``, the embedded server first."""
         super().startService()
         started = Deferred.fromCoroutine(self._start())
         started.addErrback(self._cannot_start)
 
     def stopService(self) -> Deferred[None]:
-        """End the runs under way, say goodbye, and close what is open."""
+        """End the runs under way, send what is queued, log out, and close all files."""
         super().stopService()
         self._become(Phase.STOPPING)
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> Deferred[None]:
-        """Read the ini again and go on with it; what is wrong with it changes nothing.
+        """Read the ini again and apply it; an invalid ini is logged and changes nothing.
 
-        Asked for while one is under way, one more follows it. Fires, and never
-        fails, when nothing is left to do.
+        Requests during a reload coalesce into one more reload. The Deferred fires, and
+        never fails, when the reload is done.
         """
-        return self._reloading.ask()
+        return self._reload_queue.ask()
 
     def overview(self) -> Overview:
-        """How the bot is at this moment."""
+        """The status of the bot now."""
         now = self._reactor.seconds()
         return Overview(
             self.phase,
@@ -157,11 +156,11 @@ class BotService(Service):
             skills=tuple(map(skill, self._assembly.responders)),
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
-            posts=self.serving.posts,
+            posts=self.http.posts,
         )
 
-    def for_scripts(self) -> SayBot:
-        """What ``xbot say`` and ``xbot status`` can ask for."""
+    def for_scripts(self) -> BotCalls:
+        """What the control socket (``xbot say``, ``xbot status``) can ask of the bot."""
 
         def hindrance(jid: Jid) -> str:
             if not self.network.is_connected:
@@ -172,7 +171,7 @@ class BotService(Service):
             overview = self.overview()
             return overview.is_ready, overview.in_words()
 
-        return SayBot(
+        return BotCalls(
             lambda jid: bool(self.network.knows_room(str(jid))),
             self._assembly.offer,
             hindrance,
@@ -182,7 +181,7 @@ class BotService(Service):
     def _got_run(self, run: Run) -> None:
         done = command(run, self._wall_clock(), self._reactor.seconds())
         self.recent.commands.append(done)
-        self.serving.got_command(done)
+        self.http.got_command(done)
 
     def _got_change(self, state: str, problem: str | None) -> None:
         self.recent.changes.append(Change(self._wall_clock(), state, problem))
@@ -191,7 +190,7 @@ class BotService(Service):
         self._assembly.adapter = adapter
 
     def remarks(self) -> list[Problem]:
-        """What is no mistake in the ini, but hardly meant."""
+        """Warnings about the ini: valid, but probably not what its author meant."""
         responders, settings = self._assembly.responders, self.config.responders
         return [
             *self.config.warnings,
@@ -212,7 +211,7 @@ class BotService(Service):
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:
-        # A reload that ends late does not bring us back to life.
+        # A reload that ends during the shutdown must not set the phase back to RUNNING.
         if self.phase is not Phase.STOPPING:
             self.phase = phase
             self.got_phase(phase)
@@ -221,13 +220,13 @@ class BotService(Service):
         self._warn()
         await self.network.start()
         await self._assembly.open()
-        await self.serving.start()
+        await self.http.start()
         if self.say is not None:
             self.say.start()
         self._assembly.begin()
-        # Not awaited: it waits for a disk that fails.
+        # Not awaited: while the disk fails, it would not return.
         self.dispatcher.report_interrupted(self.outbox.put)
-        self._reloading.begin()
+        self._reload_queue.begin()
         self._become(Phase.RUNNING)
 
     def _cannot_start(self, failure: Failure) -> None:
@@ -236,21 +235,21 @@ class BotService(Service):
         self._gave_up(f"cannot start: {failure.getErrorMessage()}")
 
     async def _stop(self) -> None:
-        self._reloading.end()
+        self._reload_queue.end()
         self.dispatcher.stop()
-        self._machine.guarded_search.stop()
-        await self.serving.stop()
+        self._resources.guarded_search.stop()
+        await self.http.stop()
         await self._assembly.close_responders()
-        # While the link is down too: it may come back in time.
+        # Also while disconnected: the connection may come back in time.
         await self._assembly.drain(DRAIN_TIMEOUT)
         if (lost := len(self.outbox) - self.outbox.kept) > 0:
             self._log.error("{count} answers are lost", count=lost)
         if self.say is not None:
             await self.say.stop()
         await self.network.stop()
-        await self._machine.wind_down()
+        await self._resources.wind_down()
         await self._assembly.close()
-        await self.serving.close()
+        await self.http.close()
         await self.network.close()
 
     # Reloading
@@ -283,12 +282,12 @@ class BotService(Service):
             await self.network.renew()
         else:
             self.network.change(plan)
-        await self.serving.change()
+        await self.http.change()
         if prepared.new_journal is not None:
             self.dispatcher.report_interrupted(self.outbox.put)
 
     async def _prepare(self) -> tuple[Plan, Prepared]:
-        """Everything that can fail, before anything changes."""
+        """Do every step that can fail, before anything changes."""
         from xbot.config.reload_plan import plan as plan_between
 
         path = self.config.path

@@ -1,4 +1,4 @@
-"""The bot of an ini and you, in one terminal: what ``xbot shell`` does."""
+"""``xbot shell``: talk to the bot of an ini in a terminal, without a server."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ What responders do, they do. Try: help (Tab completes, Ctrl-D ends)
 
 
 def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False) -> int:
-    """Talk on this process's standard input and output, to its end; gives the exit status.
+    """Run the shell on standard input and output until end of input; return the exit status.
 
-    Journal and brain are in the folder ``kept``, or, without one, in one that
-    is removed in the end.
+    Journal and brain are in the folder ``kept``, or, if it is None, in a temporary folder.
     """
     level = LogLevel.debug if verbose else LogLevel.error
     observer = FilteringLogObserver(
@@ -69,7 +68,7 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
         talking = Deferred.fromCoroutine(talk(reactor))
 
         def interrupt() -> Deferred[None]:
-            # Else the terminal would be left as it is while somebody writes.
+            # Without this the terminal would keep the settings of readline.
             talking.cancel()
             return talking
 
@@ -90,11 +89,11 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
 
 
 class NotAnsweredInTime(Exception):
-    """Something was said that was not answered in time."""
+    """A line from the input was not answered in time."""
 
 
 async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
-    """On this process's standard input and output, to the end of the input."""
+    """Run ``shell`` on standard input and output until the end of the input."""
     await shell.start()
     try:
         if os.isatty(0) and os.isatty(1):
@@ -109,7 +108,7 @@ async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
 
 
 async def _talk_at_terminal(shell: Shell, reactor: Any, kept: Path | None) -> None:
-    # Not every Python has readline, and nobody else needs it.
+    # Imported here: not every Python has readline, and only this function needs it.
     from xbot.chat.terminal.prompt import Prompt
 
     def say(line: str) -> Deferred[None]:
@@ -130,30 +129,30 @@ async def _talk_at_terminal(shell: Shell, reactor: Any, kept: Path | None) -> No
 
 
 def _own_folder() -> Path:
-    """Where the history is when no state folder is named."""
+    """The folder of the history file if no state folder is given."""
     base = os.environ.get("XDG_STATE_HOME")
     return Path(base) / "xbot" if base else Path.home() / ".local/state/xbot"
 
 
 class Shell:
-    """The bot of an ini, and ``you``. What it says goes to ``write``, in whole lines."""
+    """The bot of an ini with the user ``you``. Its messages go to ``write``, in whole lines."""
 
     def __init__(self, reactor: Any, settings: Config, you: You, state: Path) -> None:
         self.you = you
         self.write = self._write
-        # Fires once somebody is asked something.
+        # Fires when the bot asks the user a question.
         self._asked: Deferred[None] = Deferred()
         self._name = settings.bot.name
         self._prefix = settings.bot.prefix
         self._reactor = reactor
-        self._machine = Resources(reactor, state)
+        self._resources = Resources(reactor, state)
         self._assembly = Assembly(
             settings.without_rates(),
             reactor,
-            in_thread=self._machine.in_thread,
-            brain=self._machine.brain,
-            make_journal=self._machine.make_journal,
-            worker=self._machine.guarded_search,
+            in_thread=self._resources.in_thread,
+            brain=self._resources.brain,
+            make_journal=self._resources.make_journal,
+            worker=self._resources.guarded_search,
         )
         self._adapter = ShellAdapter(
             self._assembly.dispatcher.got_message,
@@ -168,27 +167,27 @@ class Shell:
 
     @property
     def you_are(self) -> str:
-        """What you are called."""
+        """The user's nick, or the local part of their JID."""
         return self.you.nick or self.you.sender.partition("@")[0]
 
     def welcome(self, state: str) -> str:
-        """What somebody at a terminal is told first; ``state``: what becomes of what is kept."""
+        """The greeting at a terminal; ``state`` says what becomes of journal and brain."""
         where = f" in {self.you.room}" if self.you.room else ""
         return safe(WELCOME.format(jid=self.you.sender, where=where, name=self._name, state=state))
 
     async def start(self) -> None:
-        """Fires once it can be talked to."""
+        """Start the bot; returns when it can be talked to."""
         await self._assembly.start()
 
     async def stop(self) -> None:
-        """End what runs, and close what is open."""
-        self._machine.guarded_search.stop()
+        """End the runs under way, and close the state files."""
+        self._resources.guarded_search.stop()
         await self._assembly.stop()
-        if not await self._machine.wind_down():
+        if not await self._resources.wind_down():
             sys.stderr.write("a program did not end in time\n")
 
     async def say(self, text: str) -> None:
-        """Say ``text``; returns once it is answered, or answered by a question."""
+        """Send ``text`` to the bot; returns once it has answered or asked a question."""
         decided = self._adapter.say(text)
         if decided is not None:
             await decided
@@ -201,7 +200,7 @@ class Shell:
         await waiting.addTimeout(ANSWER_TIMEOUT, self._reactor)
 
     def completions(self, line: str) -> list[str]:
-        """What ``line`` may become."""
+        """Tab completions of ``line``."""
         usages = [
             route.usage
             for responder in self._assembly.responders

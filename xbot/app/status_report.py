@@ -1,4 +1,4 @@
-"""Status report of the whole bot: what its parts tell, as one :class:`Overview`."""
+"""Status report: convert responders and finished runs into the values of an Overview."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xbot.runtime.responder import Responder
 
 
 def skill(responder: Responder) -> Skill:
-    """What people may know of a responder: its first command stands for all."""
+    """The status entry of a responder, with the usage and help of its first command."""
     route = next((route for route in responder.routes if route.usage), responder.routes[0])
     return Skill(responder.name, route.usage, route.help, responder.has_effects)
 
 
 def command(run: Run, when: float, now: float) -> Command:
-    """A run that is over, ``when`` being the time of day and ``now`` the clock's."""
+    """The status entry of a finished run; ``when``: seconds since 1970, ``now``: reactor time."""
     message = run.message
     return Command(
         when,

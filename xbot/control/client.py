@@ -1,4 +1,4 @@
-"""The other end: asks the daemon, and waits."""
+"""Control socket client: send one request to the daemon and wait for the reply. Blocking."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from xbot.control.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Req
 from xbot.model.errors import XbotError, reason
 from xbot.process.uptime import uptime
 
-#: Seconds that the daemon has besides those of the request.
+#: Seconds added to the time-out of the request, for the daemon's own work.
 GRACE = 10.0
 
 
 class NotRunning(XbotError):
-    """No daemon answers there: it does not run, or has another state folder, or another user."""
+    """No daemon answers: it is not running, or has another state folder, or another user."""
 
 
 def ask(state: Path, request: Request) -> Reply:
-    """What came of ``request``, by the daemon with this state folder.
+    """Send ``request`` to the daemon with this state folder; return its reply.
 
-    :raises NotRunning: when there is none.
+    :raises NotRunning: when no daemon answers.
     """
-    # What is taken later is answered after we have given up.
+    # A deadline: a request taken after it would be answered after we have given up.
     request = evolve(request, until=uptime() + GRACE)
     return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
 
 
 def ask_status(state: Path) -> Reply:
-    """How the bot with this state folder is; ready, not ready, or lost.
+    """Ask the daemon with this state folder for its status: ready, not ready, or lost.
 
-    :raises NotRunning: when there is none.
+    :raises NotRunning: when no daemon answers.
     """
     return _exchange(state / SOCKET_NAME, STATUS_LINE, GRACE)
 

@@ -1,4 +1,4 @@
-"""What is said over the socket: one line of JSON each way. Pure."""
+"""Control socket protocol: one line of JSON in each direction. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from xbot.model.jid import Jid
 #: The socket's name in the state folder.
 SOCKET_NAME = "say.sock"
 
-#: Nothing longer is said, in characters: what a responder may say at once.
+#: Maximum length of a text, in characters: the same limit as for a responder's answer.
 MAX_TEXT = 10_000
 
-#: No line is longer, in bytes: each character can be an escape of twelve.
+#: Maximum length of a line, in bytes: JSON may escape a character as twelve bytes.
 MAX_LINE = 12 * MAX_TEXT + 8192
 
-#: The longest wait for an acknowledgement, in seconds.
+#: Maximum wait for the server's acknowledgement, in seconds.
 MAX_TIMEOUT = 3600.0
 
 
 class Result(Enum):
-    """What came of it."""
+    """Result of a request."""
 
     DELIVERED = "delivered"
     QUEUED = "queued"
@@ -34,21 +34,21 @@ class Result(Enum):
     NOT_READY = "not ready"
 
 
-#: The other thing that can be asked: how the bot is.
+#: The second kind of request: the bot's status.
 STATUS_LINE = b'{"ask": "status"}\n'
 
 
 class BadRequest(XbotError, ValueError):
-    """A line that asks for nothing that can be said. Whoever wrote it must correct it."""
+    """An invalid request; the message says why. The sender must correct it."""
 
 
 @frozen
 class Request:
-    """``text`` is to be said in ``room``; whether it was is waited for so many seconds.
+    """A request to send ``text`` to ``room``, and wait up to ``timeout`` seconds for its receipt.
 
-    ``until`` is the machine's uptime (:func:`xbot.process.uptime.uptime`) up to which it may be
-    taken, if that is told: later, whoever asks is gone before the answer, and believes
-    that it was not said.
+    ``until`` is a deadline for accepting the request, as the machine's uptime
+    (:func:`xbot.process.uptime.uptime`): after it the client has gone, and has reported
+    that the text was not sent. None: no deadline.
     """
 
     room: Jid
@@ -57,7 +57,7 @@ class Request:
     until: float | None = None
 
     def line(self) -> bytes:
-        """As it is sent."""
+        """The request as a line of JSON."""
         asked = {
             "room": str(self.room),
             "text": self.text,
@@ -68,7 +68,7 @@ class Request:
 
     @classmethod
     def parse(cls, line: bytes) -> Request:
-        """What ``line`` asks for; :class:`BadRequest` with what is wrong."""
+        """Parse ``line``, or raise :class:`BadRequest`."""
         try:
             asked = json.loads(line)
         except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ class Request:
 
     @classmethod
     def of(cls, room: object, text: object, timeout: object, until: object = None) -> Request:
-        """The request with these parts; :class:`BadRequest` with what is wrong."""
+        """Make a request from unchecked parts, or raise :class:`BadRequest`."""
         if not isinstance(room, str):
             raise BadRequest("the room is missing")
         try:
@@ -92,29 +92,29 @@ class Request:
             raise BadRequest("there is nothing to say")
         if len(text) > MAX_TEXT:
             raise BadRequest(f"that is too long: more than {MAX_TEXT} characters")
-        # A bool is an int, too.
+        # bool is a subclass of int.
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise BadRequest("the timeout is no number")
         if not 0 <= timeout <= MAX_TIMEOUT:
             raise BadRequest(f"the timeout is not between 0 and {MAX_TIMEOUT:g} s")
         if isinstance(until, bool) or not isinstance(until, int | float | None):
-            raise BadRequest("the time of giving up is no number")
+            raise BadRequest("the deadline (until) is no number")
         return cls(jid, text, float(timeout), until)
 
 
 @frozen
 class Reply:
-    """What came of a request, and why in words."""
+    """The result of a request, and the reason in words."""
 
     result: Result
     reason: str = ""
 
     def line(self) -> bytes:
-        """As it is sent."""
+        """The reply as a line of JSON."""
         return json.dumps({"result": self.result.value, "reason": self.reason}).encode() + b"\n"
 
     @classmethod
     def parse(cls, line: bytes) -> Reply:
-        """What ``line`` tells; ValueError when it is none."""
+        """Parse ``line``, or raise ValueError, KeyError or TypeError."""
         told = json.loads(line)
         return cls(Result(told["result"]), str(told["reason"]))

@@ -1,4 +1,4 @@
-"""The daemon's end: takes what is to be said, and tells when the server has it."""
+"""Control socket server: accepts ``xbot say`` and ``xbot status`` requests in the daemon."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from xbot.model.message import Message
 from xbot.process.uptime import uptime
 from xbot.web.listener import Listener
 
-#: So many may wait at once, and so many seconds have they to say what they want.
+#: Maximum number of open connections, and the time-out for a request to arrive, in seconds.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
 
 
-class Bot(NamedTuple):
-    """What a bot can be asked to do.
+class BotCalls(NamedTuple):
+    """The calls into the bot that the control socket needs.
 
-    ``knows`` tells whether a room is one of ours, ``put`` takes a message for
-    good or not, and calls its second argument once the server has it, or the
-    third if it cannot be said, ``hindrance`` says why nothing can be said in a
-    room now, or nothing, and ``status`` whether people in all rooms can use it,
-    and how it is in words.
+    - ``knows(room)``: whether the bot is meant to be in the room.
+    - ``put(message, delivered, failed)``: queue the message; returns whether it was queued.
+      Later ``delivered`` is called once the server has it, or ``failed`` if it cannot be sent.
+    - ``hindrance(room)``: why nothing can be sent to the room now; empty if it can.
+    - ``status()``: whether the bot is ready in all rooms, and its status in words.
     """
 
     knows: Callable[[Jid], bool]
@@ -50,21 +50,21 @@ class Bot(NamedTuple):
 
 
 class SayServer:
-    """Listens in the folder ``state`` between :meth:`start` and :meth:`stop`.
+    """Listens on a Unix socket in the folder ``state``.
 
     Only the bot's own user (and root) can connect.
     """
 
     _log = Logger("xbot.control")
 
-    def __init__(self, state: Path, bot: Bot, reactor: Any) -> None:
+    def __init__(self, state: Path, bot: BotCalls, reactor: Any) -> None:
         self._state = state
         where = Listen(path=state / SOCKET_NAME)
         self._factory = SayFactory(bot, reactor)
         self._listening = Listener(where, self._factory, reactor, mode=0o600)
 
     def start(self) -> None:
-        """Let people in."""
+        """Start listening."""
         try:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -74,17 +74,17 @@ class SayServer:
         self._listening.start()
 
     def stop(self) -> Deferred[Any]:
-        """Tell those who wait that they wait in vain; fires when nobody can connect."""
+        """Answer the waiting clients that the bot stops; fires when the socket is closed."""
         self._factory.stop()
         return self._listening.stop()
 
 
 class SayFactory(Factory):
-    """Makes a :class:`SayProtocol` for each who connects."""
+    """Makes a :class:`SayProtocol` for each connection, up to :data:`MAX_CONNECTIONS`."""
 
     noisy = False
 
-    def __init__(self, bot: Bot, clock: Any, uptime: Callable[[], float] = uptime) -> None:
+    def __init__(self, bot: BotCalls, clock: Any, uptime: Callable[[], float] = uptime) -> None:
         self.bot = bot
         self.clock = clock
         self.uptime = uptime
@@ -98,13 +98,13 @@ class SayFactory(Factory):
         return saying
 
     def stop(self) -> None:
-        """No more will be delivered."""
+        """Answer all waiting clients: their messages will not be delivered any more."""
         for saying in list(self.open):
             saying.answer(Reply(Result.LOST, "the bot stops"))
 
 
 class SayProtocol(LineOnlyReceiver):
-    """One request, and its answer."""
+    """One connection: one request and its reply."""
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_LINE
@@ -113,7 +113,7 @@ class SayProtocol(LineOnlyReceiver):
 
     _log = Logger("xbot.control")
 
-    def __init__(self, bot: Bot, clock: Any) -> None:
+    def __init__(self, bot: BotCalls, clock: Any) -> None:
         self._bot = bot
         self._clock = clock
         self._limit: IDelayedCall | None = None
@@ -121,14 +121,14 @@ class SayProtocol(LineOnlyReceiver):
         self._is_over = False
 
     def connectionMade(self) -> None:
-        """Somebody is there, and has some time to say what they want."""
+        """Start the time-out for the request."""
         self.factory.open.add(self)
         self._limit = self._clock.callLater(
             PATIENCE, self.answer, Reply(Result.REFUSED, "nothing was asked in time")
         )
 
     def lineReceived(self, line: bytes) -> None:
-        """The request; what comes after it is nobody's."""
+        """Handle the request; further lines are ignored."""
         if self._has_asked:
             return
         self._has_asked = True
@@ -146,11 +146,13 @@ class SayProtocol(LineOnlyReceiver):
             self.answer(Reply(Result.REFUSED, f"{request.room} is no room of this bot"))
             return
         if request.until is not None and request.until < self.factory.uptime():
-            # It lay in the socket while we stood still.
-            self._log.info("asked too long ago to say something in {room}", room=str(request.room))
+            # The request waited in the socket while the daemon was suspended.
+            self._log.info(
+                "refused a request to send to {room}: it waited too long", room=str(request.room)
+            )
             self.answer(Reply(Result.REFUSED, "that was asked too long ago"))
             return
-        self._log.info("told to say something in {room}", room=str(request.room))
+        self._log.info("requested to send a message to {room}", room=str(request.room))
         message = Message("", str(request.room), request.text, {"type": "groupchat"},
                           room=str(request.room))  # fmt: skip
         if not self._bot.put(message, self._got_delivered, lambda: self._got_failed(request.room)):
@@ -159,17 +161,17 @@ class SayProtocol(LineOnlyReceiver):
             self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Nobody has that much to say."""
+        """Refuse a line longer than ``MAX_LINE``."""
         self.answer(Reply(Result.REFUSED, "that is too long"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Whoever asked is gone; what was taken is said all the same."""
+        """The client has gone; a message that was queued is still sent."""
         self._is_over = True
         self._stop_clock()
         self.factory.open.discard(self)
 
     def answer(self, reply: Reply) -> None:
-        """Tell what came of it, once."""
+        """Send the reply and close; only the first reply is sent."""
         if not self._is_over:
             self._is_over = True
             self._stop_clock()

@@ -1,4 +1,4 @@
-"""Rate-limited log of dropped messages: one line for each place and reason, with their number."""
+"""Rate-limited log of dropped messages: a rate limit of one line per place and reason."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-#: Seconds until the first line, so that it has the number of those that went together; and
-#: between one round of lines and the next.
+#: Seconds: the delay of the first line, so that it counts messages dropped together, and
+#: the interval between two rounds of lines.
 GATHER, PERIOD = 1.0, 60.0
 
-#: A round has no more lines; what other places lost is told in one.
+#: Maximum number of lines in a round; the drops of further places share one line.
 MAX_LINES = 50
 
 OTHERS = "other places"
 
 
-class Drops:
-    """Counts what is dropped, and tells ``log`` about it, not too often. ``clock`` is a reactor."""
+class DropLog:
+    """Counts dropped messages, and logs the counts at most every :data:`PERIOD` seconds."""
 
     def __init__(self, log: Logger, clock: Any) -> None:
         self._log = log
         self._clock = clock
-        # By place and reason.
+        # Number of dropped messages by place and reason.
         self._counts: Counter[tuple[str, str]] = Counter()
         self._timer: IDelayedCall | None = None
         self._told_at = float("-inf")
         self._is_stopped = False
 
     def add(self, place: str, reason: str) -> None:
-        """One message to this place was dropped."""
+        """Count one message to ``place`` that was dropped."""
         key = place, reason
         if key not in self._counts and len(self._counts) >= MAX_LINES:
             key = OTHERS, "of various reasons"
@@ -43,7 +43,7 @@ class Drops:
             self._timer = self._clock.callLater(wait, self._tell)
 
     def stop(self) -> None:
-        """Tell the rest now, and what comes yet at once."""
+        """Log the pending counts now, and later drops at once."""
         self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Message splitting: what does not fit into one message is said in a few, and told of as one."""
+"""Message splitting: send a long text as several messages with one common receipt."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from xbot.model.markup import pages
 from xbot.model.message import Message
 from xbot.model.size_limit import Measure
 
-#: Nothing is said in more messages. A run says no more of its own, either.
+#: Maximum number of parts of a message; a run may send as many messages of its own.
 MAX_PARTS = 10
 
-#: What the last of them ends with where something is missing.
+#: The end of the last part if the text was cut.
 MARK = f"[cut after {MAX_PARTS} messages]"
 
-Told = Callable[[], None]
+Callback = Callable[[], None]
 
 
 def parts_of(message: Message, measure: Measure) -> tuple[list[Message], int]:
-    """What says ``message`` in pieces that fit, and how many characters are left out.
+    """Split ``message`` into parts that fit; return them, and the number of characters cut off.
 
-    The first has its id, and the others what is made of it: said again, they are the same.
+    The first part keeps the message's id, and the others derive theirs from it: a second
+    split gives the same ids.
 
-    :raises ValueError: when hardly anything fits.
+    :raises ValueError: when ``measure`` is too small for a page.
     """
     found = [page for page in pages(message.body, measure.most, measure) if page.strip()]
     lost = sum(map(len, found[MAX_PARTS - 1 :]))
@@ -41,15 +42,15 @@ def parts_of(message: Message, measure: Measure) -> tuple[list[Message], int]:
     return [evolve(message, body=body).with_id(id) for body, id in parts], lost
 
 
-class Whole:
-    """Tells what became of ``count`` parts: that the last arrived, or, once, that one did not."""
+class PartsReceipt:
+    """Joins the receipts of ``count`` parts: delivered after all of them, else failed once."""
 
     def __init__(
         self,
         count: int,
-        delivered: Told | None,
-        failed: Told | None,
-        dropped: Told | None = None,
+        delivered: Callback | None,
+        failed: Callback | None,
+        dropped: Callback | None = None,
     ) -> None:
         self._left = count
         self._delivered = delivered
@@ -57,20 +58,20 @@ class Whole:
         self._dropped = dropped
 
     def got_delivered(self) -> None:
-        """One arrived."""
+        """One part arrived."""
         self._left -= 1
         if self._left == 0:
             self._end(self._delivered)
 
     def got_failed(self) -> None:
-        """One never will."""
+        """One part can never arrive."""
         self._end(self._failed)
 
     def got_dropped(self) -> None:
-        """One was dropped, with nothing wrong with it."""
+        """One part was dropped, though it could be sent again."""
         self._end(self._dropped)
 
-    def _end(self, told: Told | None) -> None:
+    def _end(self, told: Callback | None) -> None:
         self._delivered = self._failed = self._dropped = None
         if told is not None:
             told()

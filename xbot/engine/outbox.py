@@ -1,4 +1,8 @@
-"""The outbox: bounded fair queues, where what is said waits for link, room and receipt."""
+"""Outbox: bounded fair FIFO queues, one per place, for messages that wait to be sent.
+
+Messages wait for the connection, for the room, and for the server's receipt. Back-pressure:
+:meth:`Outbox.has_room_for`.
+"""
 
 from __future__ import annotations
 
@@ -13,44 +17,46 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.chat.interfaces import IReceipts
-from xbot.engine.drop_log import Drops
-from xbot.engine.message_parts import Whole, parts_of
-from xbot.engine.waiting_queue import Waiting
+from xbot.engine.drop_log import DropLog
+from xbot.engine.message_parts import PartsReceipt, parts_of
+from xbot.engine.waiting_queue import WaitingQueue
 from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
 
+#: Maximum number of messages, and their maximum total size in bytes.
 MAX_MESSAGES = 2000
 MAX_BYTES = 4 * 1024 * 1024
 
-#: What waits for one place has no more than this part of both.
+#: One place may use 1/SHARE of both limits.
 SHARE = 2
 
-#: Seconds after which what waits is of no use any more, and how often that is looked at.
+#: Seconds: maximum time in the queue, and the interval of the check for it.
 MAX_AGE, AGE_CHECK = 3600.0, 60.0
 
-#: What a message weighs besides its text.
+#: Size of a message besides its text, in bytes.
 OVERHEAD = 200
 
 
-Told = Callable[[], None]
-NOBODY = (None, None)
+Callback = Callable[[], None]
+NO_CALLBACKS = (None, None)
 
 
 @implementer(IReceipts)
 class Outbox:
-    """Keeps messages until the adapter says that they arrived; bounded by count and bytes.
+    """Keeps messages until the adapter reports their receipt; bounded by count and bytes.
 
-    ``send`` is the adapter's: it raises :class:`~xbot.model.errors.NotConnected` for
-    what cannot leave now, which then waits, in order, for :meth:`got_ready`, and
-    :class:`~xbot.model.errors.Unreachable` for what is of no use to keep. What one
-    place (a room, a person) is told keeps its order; one that is not there holds
-    nobody up, and has a share of the bounds: what waits there longest yields to what
-    is new there, and, where all is full, to what is said elsewhere. What waited
-    for :data:`MAX_AGE` is dropped, too. All that is dropped is counted, logged,
-    and told to who said it; ``lost(message)`` is told it where nobody asked to be.
+    ``send`` is the adapter's. If it raises :class:`~xbot.model.errors.NotConnected`, the
+    message waits for :meth:`got_ready`; if :class:`~xbot.model.errors.Unreachable`, it is
+    dropped. Each place (a room, a person) has a queue of its own, so messages to one place
+    keep their order, and a place that is offline does not delay the others.
 
-    ``clock`` is a reactor's, and has to be :meth:`stopped <stop>`; without one time stands still.
+    A place may use its share of the limits; above it, its oldest message is dropped. If the
+    receipt outbox is full, the oldest message of the fullest queue is dropped. A message
+    is also dropped after :data:`MAX_AGE` in the queue. Each dropped message is counted and
+    logged, and reported to its callback, or to ``lost(message)`` if it has none.
+
+    ``clock`` is a reactor; :meth:`stop` cancels its timers. Without it, no message ages.
     """
 
     _log = Logger("xbot.engine.outbox")
@@ -72,29 +78,29 @@ class Outbox:
         self._bytes = 0
         self._clock = Clock() if clock is None else clock
         self._lost = lost
-        self._drops = Drops(self._log, self._clock)
+        self._drop_log = DropLog(self._log, self._clock)
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
-        self._waiting: dict[str, Waiting] = {}
-        # The ids of those that wait because they came back.
+        self._waiting: dict[str, WaitingQueue] = {}
+        # The ids of the waiting messages that came back (bounced).
         self._bounced: set[str] = set()
-        # By id: who is told that it arrived, and that it never will.
-        self._told: dict[str, tuple[Told | None, Told | None]] = {}
-        # By id, of those who keep it themselves: who is told that it has to be said again.
-        self._kept: dict[str, Told] = {}
+        # By id: the callbacks ``delivered`` and ``failed``.
+        self._callbacks: dict[str, tuple[Callback | None, Callback | None]] = {}
+        # By id: the callback ``dropped`` of callers that keep their own copy.
+        self._kept: dict[str, Callback] = {}
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
-        """How many messages wait or are under way."""
+        """The number of messages that wait or are under way."""
         return self._messages
 
     @property
     def kept(self) -> int:
-        """How many of them are kept elsewhere, too, by who said them."""
+        """The number of them of which the caller keeps a copy."""
         return len(self._kept)
 
     def has_room_for(self, message: Message) -> bool:
-        """Whether :meth:`put` would keep it, and nothing that is said in the same place yields."""
+        """Whether :meth:`put` would queue it without dropping another message to the same place."""
         weight, waiting = _weight(message), self._waiting.get(_place(message))
         if waiting and not self._fits_there(waiting, weight):
             return False
@@ -103,25 +109,24 @@ class Outbox:
     def put(
         self,
         message: Message,
-        delivered: Told | None = None,
-        failed: Told | None = None,
-        dropped: Told | None = None,
+        delivered: Callback | None = None,
+        failed: Callback | None = None,
+        dropped: Callback | None = None,
     ) -> None:
-        """Say this as soon as it can be said; ``delivered`` is called once it has arrived.
+        """Send ``message`` as soon as possible; ``delivered`` is called once it has arrived.
 
-        ``failed`` is called instead, perhaps at once, if the adapter cannot say
-        it at all, or if it is dropped; it puts nothing in here before it has returned.
-        ``dropped`` is for who keeps it and has it said again: it is called in the
-        place of ``failed`` where nothing is wrong with the message, which does not
-        grow too old then.
+        ``failed`` is called instead, perhaps before this returns, if the message cannot
+        be sent or is dropped; it must not call :meth:`put` itself. ``dropped`` is for a
+        caller that keeps a copy and can offer it again: it is called instead of
+        ``failed`` when the message itself is valid. Such a message does not grow too old.
         """
-        # The id stays the same if it has to be sent again.
+        # The id stays the same when the message is sent again, so that it can be deduplicated.
         if "id" not in message.payload:
             message = message.with_id(new_ident())
         weight = _weight(message)
         place = _place(message)
         if delivered is not None or failed is not None:
-            self._told[message.payload["id"]] = delivered, failed
+            self._callbacks[message.payload["id"]] = delivered, failed
         if dropped is not None:
             self._kept[message.payload["id"]] = dropped
         self._messages += 1
@@ -134,41 +139,41 @@ class Outbox:
             return
         waiting = self._waiting.get(place)
         if waiting is not None:
-            # Nothing overtakes what waits.
+            # FIFO: queue it behind the waiting messages.
             waiting.append(message)
             self._flush(place)
         elif not self._leaves(message, place):
             self._waiting_at(place).append(message)
 
     def got_ready(self, place: str | None = None) -> None:
-        """What waits for this place (a bare address; None: for any) may leave now, or never will.
+        """Try to send what waits for ``place`` (a bare address; None: all places).
 
-        The adapter tells which of both when it is given it.
+        The adapter accepts or refuses each message when it is given it.
         """
         for name in list(self._waiting) if place is None else [place]:
             self._flush(name)
 
     def got_delivered(self, message: Message) -> None:
-        """The other side has it; it is forgotten here."""
+        """The receipt of ``message`` came; forget it."""
         self.counts["delivered"] += 1
         self._forget(message)
-        delivered, _ = self._told.pop(message.payload["id"], NOBODY)
+        delivered, _ = self._callbacks.pop(message.payload["id"], NO_CALLBACKS)
         if self._kept:
             self._kept.pop(message.payload["id"], None)
         if delivered is not None:
             delivered()
 
     def got_refused(self, message: Message) -> None:
-        """It can never be said: it is forgotten here."""
+        """``message`` can never be sent; forget it."""
         self._give_up(message, "refused")
 
     def got_returned(self, messages: Sequence[Message]) -> None:
-        """These left and may not have arrived: they wait again, before all others."""
+        """These were sent and may not have arrived: queue them again, before all others."""
         for message in reversed(messages):
             self._waiting_at(_place(message)).appendleft(message)
 
     def got_bounced(self, message: Message) -> None:
-        """It came back: it waits again, behind what came back before it."""
+        """``message`` bounced: queue it again, behind those that bounced before it."""
         self.counts["bounced"] += 1
         self._messages += 1
         self._bytes += _weight(message)
@@ -178,7 +183,7 @@ class Outbox:
         self._bounced.add(message.payload["id"])
 
     def drained(self) -> Deferred[None]:
-        """Fires once nothing waits and nothing is under way."""
+        """Fires once no message waits or is under way."""
         if not self._messages:
             return succeed(None)
         draining: Deferred[None] = Deferred()
@@ -186,33 +191,33 @@ class Outbox:
         return draining
 
     def stop(self) -> None:
-        """Nothing grows too old any more; what was dropped and not told yet is told."""
+        """Stop the age check, and log the drops that are not logged yet."""
         self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._drops.stop()
+        self._drop_log.stop()
 
     def _fits(self, weight: int) -> bool:
         return self._bytes + weight <= self._max_bytes and self._messages < self._max_messages
 
-    def _fits_there(self, waiting: Waiting, weight: int) -> bool:
-        """Whether one more is within the share of a place. (One alone always is.)"""
+    def _fits_there(self, waiting: WaitingQueue, weight: int) -> bool:
+        """Whether one more message is within the share of a place; a single one always is."""
         return (
             len(waiting) * SHARE < self._max_messages
             and (waiting.size + weight) * SHARE <= self._max_bytes
         )
 
     def _make_room_there(self, place: str, weight: int) -> None:
-        """Have one more within the share of a place: the oldest there yield."""
+        """Drop the oldest messages to ``place`` until one more is within its share."""
         waiting = self._waiting[place]
         while waiting and not self._fits_there(waiting, weight):
             self._drop_first(place, "too much waits there")
 
     def _make_room(self) -> bool:
-        """Have all within the bounds: the oldest yield, where most waits; whether it could be.
+        """Drop the oldest of the fullest queues until all is within the limits.
 
-        It cannot where all is on its way, and nothing waits.
+        Returns False if that is impossible, because all messages are under way.
         """
         while self._messages > self._max_messages or self._bytes > self._max_bytes:
             fullest = max(self._waiting, key=self._fullness, default=None)
@@ -225,10 +230,10 @@ class Outbox:
         waiting = self._waiting[place]
         return max(len(waiting) / self._max_messages, waiting.size / self._max_bytes)
 
-    def _waiting_at(self, place: str) -> Waiting:
+    def _waiting_at(self, place: str) -> WaitingQueue:
         waiting = self._waiting.get(place)
         if waiting is None:
-            waiting = self._waiting[place] = Waiting(_weight, self._clock.seconds)
+            waiting = self._waiting[place] = WaitingQueue(_weight, self._clock.seconds)
             self._watch_age()
         return waiting
 
@@ -244,7 +249,7 @@ class Outbox:
         if self._waiting:
             self._watch_age()
 
-    def _drop_old(self, place: str, waiting: Waiting, oldest: float) -> None:
+    def _drop_old(self, place: str, waiting: WaitingQueue, oldest: float) -> None:
         at = 0
         while at < len(waiting) and waiting.since_of(at) <= oldest:
             message = waiting[at]
@@ -261,22 +266,22 @@ class Outbox:
         self._end_waiting(place, waiting, message)
         self._drop(message, place, "overflow", reason)
 
-    def _end_waiting(self, place: str, waiting: Waiting, message: Message) -> None:
+    def _end_waiting(self, place: str, waiting: WaitingQueue, message: Message) -> None:
         self._bounced.discard(message.payload["id"])
         if not waiting:
             self._waiting.pop(place, None)
 
     def _drop(self, message: Message, place: str, fate: str, reason: str) -> None:
-        """It is not said: count and log it, and tell who said it."""
+        """Drop ``message``: count and log it, and call its callback."""
         self.counts[fate] += 1
-        self._drops.add(place, reason)
+        self._drop_log.add(place, reason)
         self._fail(message, self._kept.pop(message.payload["id"], None))
 
-    def _fail(self, message: Message, dropped: Told | None = None) -> None:
-        """Forget it, and tell who said it, or who is told in their place."""
+    def _fail(self, message: Message, dropped: Callback | None = None) -> None:
+        """Forget ``message``, and call ``dropped``, or its ``failed`` callback, or ``lost``."""
         self._forget(message)
         self._kept.pop(message.payload["id"], None)
-        _, failed = self._told.pop(message.payload["id"], NOBODY)
+        _, failed = self._callbacks.pop(message.payload["id"], NO_CALLBACKS)
         told = dropped or failed
         if told is not None:
             told()
@@ -292,7 +297,7 @@ class Outbox:
         self._waiting.pop(place, None)
 
     def _leaves(self, message: Message, place: str) -> bool:
-        """Send it; whether it need not wait any more."""
+        """Try to send ``message``; return False if it has to wait."""
         try:
             self._send(message)
         except Unreachable as reason:
@@ -306,40 +311,40 @@ class Outbox:
             self._log.debug("given up: {reason}", reason=str(reason))
             self._give_up(message, "refused")
         except Exception:
-            self._log.failure("cannot say something to {place}", place=place)
+            self._log.failure("cannot send a message to {place}", place=place)
             self._give_up(message, "failed")
         return True
 
     def _split(self, message: Message, place: str, too_long: TooLong) -> None:
-        """Parts that fit take its place, behind it where it waits; what flushes that flushes them.
+        """Replace a message that is too long by parts that fit.
 
-        Where nothing waited, they are flushed here.
+        If the message waits in a queue, they are inserted behind it, and the caller's flush
+        sends them. Otherwise they are queued and flushed here.
         """
         try:
             parts, lost = parts_of(message, too_long.measure)
         except ValueError:
-            self._log.error("not said: {reason}", reason=str(too_long))
+            self._log.error("message not sent: {reason}", reason=str(too_long))
             self._give_up(message, "failed")
             return
         if lost:
             self.counts["cut"] += 1
             self._log.warn(
-                "cut what was to be said to {recipient}: {lost} characters do not fit into"
-                " {count} messages",
+                "cut a message to {recipient}: {lost} characters do not fit into {count} messages",
                 recipient=message.recipient,
                 lost=lost,
                 count=len(parts),
             )
         id = message.payload["id"]
-        told, dropped = self._told.pop(id, NOBODY), self._kept.pop(id, None)
-        whole = Whole(len(parts), *told, dropped)
+        told, dropped = self._callbacks.pop(id, NO_CALLBACKS), self._kept.pop(id, None)
+        receipt = PartsReceipt(len(parts), *told, dropped)
         for part in parts:
             self._messages += 1
             self._bytes += _weight(part)
-            if told != NOBODY:
-                self._told[part.payload["id"]] = whole.got_delivered, whole.got_failed
+            if told != NO_CALLBACKS:
+                self._callbacks[part.payload["id"]] = receipt.got_delivered, receipt.got_failed
             if dropped is not None:
-                self._kept[part.payload["id"]] = whole.got_dropped
+                self._kept[part.payload["id"]] = receipt.got_dropped
         self._forget(message)
         waiting = self._waiting.get(place)
         if waiting is None:
@@ -365,11 +370,10 @@ class Outbox:
 
 
 def _place(message: Message) -> str:
-    """Where it is said: what is said privately through a room waits for the room too."""
+    """The key of its queue: a private message through a room waits for the room, too."""
     return message.room or message.recipient
 
 
 def _weight(message: Message) -> int:
-    # Characters are counted four bytes each, which no text exceeds, so that
-    # nothing is encoded only to be weighed.
+    # Each character counts as four bytes, the maximum of UTF-8: encoding would cost more.
     return OVERHEAD + 4 * len(message.body)

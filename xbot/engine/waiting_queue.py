@@ -1,4 +1,4 @@
-"""A queue that knows its size in bytes and the age of its head: what waits for one place."""
+"""FIFO queue of the messages to one place, with its size in bytes and the age of each message."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from xbot.model.message import Message
 
 
-class Waiting(deque[Message]):
-    """Messages in their order. ``weigh`` tells what one weighs, ``seconds`` the time.
+class WaitingQueue(deque[Message]):
+    """A deque of messages. ``weigh(message)`` gives its size, ``seconds()`` the time.
 
-    What is put before others counts as old as those: it was said before them.
+    A message inserted before others counts as old as the one behind it.
     """
 
     def __init__(self, weigh: Callable[[Message], int], seconds: Callable[[], float]) -> None:
@@ -20,23 +20,23 @@ class Waiting(deque[Message]):
         self.size = 0
         self._weigh = weigh
         self._seconds = seconds
-        # Of each message, in their order.
+        # When each message was queued, in the same order.
         self._since: deque[float] = deque()
 
     def since_of(self, index: int) -> float:
-        """Since when the one at this index waits."""
+        """When the message at ``index`` was queued."""
         return self._since[index]
 
     def append(self, message: Message) -> None:
-        """Behind all others."""
+        """Put ``message`` at the end."""
         self.insert(len(self), message)
 
     def appendleft(self, message: Message) -> None:
-        """Before all others."""
+        """Put ``message`` at the front."""
         self.insert(0, message)
 
     def insert(self, index: int, message: Message) -> None:
-        """Before the one that has this index."""
+        """Put ``message`` before the one at ``index``."""
         is_last = index >= len(self)
         since = self._seconds() if is_last else self._since[index]
         super().insert(index, message)
@@ -44,14 +44,14 @@ class Waiting(deque[Message]):
         self.size += self._weigh(message)
 
     def popleft(self) -> Message:
-        """Take the first one."""
+        """Remove and return the first message."""
         message = super().popleft()
         self._since.popleft()
         self.size -= self._weigh(message)
         return message
 
     def __delitem__(self, index: Any) -> None:
-        """Take one out of the middle."""
+        """Remove the message at ``index``."""
         message = self[index]
         super().__delitem__(index)
         del self._since[index]

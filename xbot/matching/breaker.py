@@ -1,17 +1,17 @@
-"""A circuit breaker: patterns that took too long several times are not tried for a while. Pure."""
+"""Circuit breaker for slow patterns: after several time-outs a pattern is paused. Pure."""
 
 from __future__ import annotations
 
 from xbot.matching.pattern import Pattern
 
-#: A pattern that takes too long so often within so many seconds is not tried for as many more.
+#: After STRIKES time-outs within MEMORY seconds, a pattern is paused for ASIDE seconds.
 STRIKES = 3
 MEMORY = 600.0
 ASIDE = 300.0
 
 
 class Breaker:
-    """Counts for each pattern how often it took too long; ``now`` is seconds of any clock."""
+    """Counts the time-outs of each pattern; ``now`` is seconds of any monotonic clock."""
 
     def __init__(self) -> None:
         self._strikes: dict[Pattern, list[float]] = {}
@@ -22,7 +22,7 @@ class Breaker:
         return self._aside.get(pattern, 0.0) <= now
 
     def strike(self, pattern: Pattern, now: float) -> bool:
-        """It took too long; gives whether that was once too often."""
+        """Count a time-out of ``pattern``; returns whether it is paused now."""
         self._forget(now)
         strikes = self._strikes.setdefault(pattern, [])
         strikes.append(now)
@@ -33,7 +33,7 @@ class Breaker:
         return True
 
     def switch_off(self, pattern: Pattern) -> None:
-        """It is never tried again."""
+        """Pause ``pattern`` for ever."""
         self._aside[pattern] = float("inf")
 
     def _forget(self, now: float) -> None:

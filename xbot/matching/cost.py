@@ -1,4 +1,4 @@
-"""What a backtracking search may cost at worst: enough to tell the harmless patterns."""
+"""Worst-case cost of a backtracking search: an upper bound to find patterns safe from ReDoS."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from xbot.matching.tree import (
     is_nullable,
 )
 
-#: Steps, of 2 to 20 ns, which no text may lead to. What takes no more holds nobody up.
+#: Maximum number of steps (2 to 20 ns each) of a harmless pattern, on any text.
 HARMLESS = 500_000
 
-#: All patterns together that are tried on one text at once: 4 to 40 ms.
+#: Maximum number of steps of all patterns together on one text in the reactor: 4 to 40 ms.
 BUDGET = 2_000_000
 
-#: Where longer texts lead to more, so many are left to the short ones: several patterns may be so.
+#: Maximum number of steps on short texts, for a pattern that is not harmless. Lower than
+#: HARMLESS, because several such patterns may be tried on one text.
 QUICK = 200_000
 
-#: More steps than this are not told apart.
+#: Cap: higher numbers of steps are not distinguished.
 ENDLESS = 10**12
 
 
 class _Cost(NamedTuple):
-    """Bounds: in how many ways it can match at one place, and the steps of trying them all."""
+    """Upper bounds: the number of ways to match at one place, and the steps to try them all."""
 
     ways: int
     steps: int
 
 
 def steps(kind: Literal["match", "hear"], tree: Node, length: int) -> int:
-    """How many re takes at most with any text of this length, or a shorter one."""
+    """Upper bound of the steps of re on texts up to this length."""
     once = _cost(tree, length).steps
     if kind == "match":
         return once
-    # From every place anew. One that is bound to the start fails in its first step.
+    # A search tries each place. A pattern with ^ fails at all others in its first step.
     return once + length if _is_at_start(tree) else once * (length + 1)
 
 
@@ -66,20 +67,20 @@ def _cost(node: Node, length: int) -> _Cost:
             return _of_repeat(node, length)
         case Special(construct, inner, takes_text):
             costs = [_cost(each, length) for each in inner]
-            # A backreference compares as much text as there is.
+            # A backreference may compare the whole text.
             steps = sum(each.steps + 1 for each in costs) + (length if takes_text else 0)
             if construct == "a condition on a group":
                 return _capped(sum(each.ways for each in costs) + 1, steps)
-            # What is inside is not tried again once it matched.
-            return _capped(1, steps) if inner or construct == "a backreference" else _NOBODY_KNOWS
+            # Atomic: the inner pattern is not tried again once it has matched.
+            return _capped(1, steps) if inner or construct == "a backreference" else _UNKNOWN
 
 
-_NOBODY_KNOWS = _Cost(ENDLESS, ENDLESS)
+_UNKNOWN = _Cost(ENDLESS, ENDLESS)
 
 
 def _of_sequence(items: tuple[Node, ...], length: int) -> _Cost:
     ways, steps = 1, 1
-    # From how many of the ways the next item can go on at all, where that is known.
+    # The number of ways from which the next item can go on, if known.
     open_ways: int | None = None
     for item, following in zip(items, (*items[1:], None), strict=False):
         each = _cost(item, length)
@@ -88,7 +89,7 @@ def _of_sequence(items: tuple[Node, ...], length: int) -> _Cost:
             steps += ways * each.steps
             ways *= each.ways
         else:
-            # The others end in the first step, or leave it out.
+            # The other ways fail in their first step, or skip an optional item.
             steps += ways + open_ways * each.steps
             ways = open_ways * each.ways + (ways if is_nullable(item) else 0)
         open_ways = before if following is not None and _is_ended_by(item, following) else None
@@ -96,9 +97,10 @@ def _of_sequence(items: tuple[Node, ...], length: int) -> _Cost:
 
 
 def _is_ended_by(item: Node, following: Node) -> bool:
-    """Whether ``item`` repeats what ``following`` cannot begin with: ``[a-z]+-``, ``[a-z]+(-x)?``.
+    """Whether ``item`` repeats characters that ``following`` cannot begin with.
 
-    Wherever the repeat began, ``following`` can only begin where it cannot go on.
+    Examples: ``[a-z]+-``, ``[a-z]+(-x)?``. Then ``following`` can begin at one place only,
+    where the repeat ends.
     """
     repeat = item.item if isinstance(item, Group) else item
     if not isinstance(repeat, Repeat) or not isinstance(repeat.item, Chars):
@@ -108,7 +110,7 @@ def _is_ended_by(item: Node, following: Node) -> bool:
         if isinstance(following, Sequence) and following.items:
             following = following.items[0]
     sign = following.literal if isinstance(following, Chars) else None
-    # Of letters there are others that count as the same.
+    # No letters: they match in other cases, too.
     return (
         sign is not None
         and sign.isascii()
@@ -123,7 +125,7 @@ def _of_repeat(node: Repeat, length: int) -> _Cost:
     if not may_be_empty:
         most = length if node.most is None else min(node.most, length)
     elif node.most is None:
-        # Turns that have to be may all be empty, and one more.
+        # All required turns may be empty, plus one more.
         most = max(node.least, length) + 1
     else:
         most = node.most

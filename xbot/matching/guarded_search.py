@@ -1,7 +1,8 @@
-"""A bounded queue and a circuit breaker before searches that may take long.
+"""ReDoS protection: slow patterns run in a thread, behind a bounded queue and a circuit breaker.
 
-One text at a time is searched in a thread (:mod:`xbot.matching.regex_search`), which gives up
-by itself. One that does not is left alone, and another thread goes on without its pattern.
+One text at a time is searched in a thread (:mod:`xbot.matching.regex_search`), which has a
+time limit of its own. A thread that exceeds it is abandoned, and another thread goes on
+without its pattern.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ from xbot.matching.breaker import ASIDE, STRIKES, Breaker
 from xbot.matching.pattern import Pattern
 from xbot.matching.regex_search import Groups, Search
 
-#: Seconds after which a thread that has not given up by itself never will: the longest that a
-#: text may take is a quarter of a second, but the machine may be busy.
+#: Seconds after which a search counts as stuck. Its own limit is a quarter of a second, but
+#: the machine may be busy.
 PATIENCE = 2.0
 
-#: Seconds within which everybody has an answer, whatever becomes of the thread.
+#: Maximum time in seconds until :meth:`GuardedSearch.find` has a result.
 MAX_WAIT = 10.0
 
-#: Texts that wait at once, beyond the one that is searched.
+#: Maximum number of waiting texts, besides the one that is searched.
 MAX_WAITING = 32
 
-#: Threads that did not come back, before no text is searched until one of them does.
+#: Maximum number of stuck threads; with that many, no text is searched until one returns.
 MAX_STUCK = 3
 
 RunInThread = Callable[[Callable[[Search], Search], Search], Deferred[Search]]
-"""Calls a function with its argument in a thread; fails where there is no thread to be had."""
+"""Calls a function with its argument in a thread; fails if no thread is free."""
 
 
-class Asked(NamedTuple):
-    """A pattern, and whose it is: for the log."""
+class OwnedPattern(NamedTuple):
+    """A pattern, and the name of its owner for the log."""
 
     pattern: Pattern
     owner: str
@@ -48,19 +49,19 @@ class Asked(NamedTuple):
 @define(eq=False, repr=False)
 class _Request:
     text: str
-    asked: Sequence[Asked]
+    asked: Sequence[OwnedPattern]
     done: Deferred[list[Groups]]
     deadline: IDelayedCall | None = None
-    #: Those of the asked that are tried, by their places, once it is this text's turn.
+    #: Indexes into ``asked`` of the patterns that are tried.
     tried: Sequence[int] = ()
     search: Search | None = None
 
     def end(self) -> None:
-        """Answer. What was not tried did not fit."""
+        """Fire ``done``. A pattern that was not tried counts as not matching."""
         if self.deadline is not None and self.deadline.active():
             self.deadline.cancel()
         answers: list[Groups] = [None] * len(self.asked)
-        # A thread that is stuck may have found some.
+        # A stuck thread may have finished the patterns before the stuck one.
         found = self.search.found if self.search is not None else []
         for place, groups in zip(self.tried, found, strict=False):
             answers[place] = groups
@@ -70,9 +71,9 @@ class _Request:
 class GuardedSearch:
     """Runs patterns on texts by ``in_thread``, one text after the other.
 
-    ``counts``: ``timed-out`` patterns, those ``set-aside``, those ``stuck`` (their search
-    went on all the same), those ``misread`` (which ``regex`` does not take), and ``refused``
-    texts (too many wait, or there is no thread).
+    ``counts``: patterns that ``timed-out``, were ``set-aside`` (paused), got ``stuck`` (the
+    search did not end) or were ``misread`` (``regex`` cannot compile them), and ``refused``
+    texts (the queue is full, or no thread is free).
     """
 
     _log = Logger()
@@ -83,16 +84,16 @@ class GuardedSearch:
         self._in_thread = in_thread
         self._busy: _Request | None = None
         self._waiting: deque[_Request] = deque()
-        #: Whose thread did not come back, and with which pattern.
+        #: Requests whose thread is stuck, with the pattern to blame.
         self._stuck: dict[_Request, Pattern] = {}
         self._breaker = Breaker()
         self._is_stopped = False
 
-    def find(self, text: str, asked: Sequence[Asked]) -> Deferred[list[Groups]]:
-        """For each pattern what :meth:`Pattern.find` says of ``text``, which is not too long.
+    def find(self, text: str, asked: Sequence[OwnedPattern]) -> Deferred[list[Groups]]:
+        """Search ``text`` for each pattern; fires with the groups of each match, else None.
 
-        None for each that took too long, stood after several that did, or is set
-        aside. Fires within :data:`MAX_WAIT`, and never fails.
+        None also for a pattern that timed out, came after the total time limit, or is
+        paused. Fires within :data:`MAX_WAIT`, and never fails.
         """
         if all(self._is_aside(each.pattern) for each in asked):
             return succeed([None] * len(asked))
@@ -108,14 +109,14 @@ class GuardedSearch:
         return request.done
 
     def stop(self) -> None:
-        """Answer everybody, and search no more; a thread ends with the process."""
+        """Answer all requests, and search no more; a running thread ends with the process."""
         self._is_stopped = True
         busy, self._busy = self._busy, None
         if busy is not None:
             busy.end()
         self._end_waiting()
 
-    # What happens
+    # The queue
 
     def _go_on(self) -> None:
         while self._busy is None and self._waiting:
@@ -124,7 +125,7 @@ class GuardedSearch:
                 return
             request = self._waiting.popleft()
             patterns = [each.pattern for each in request.asked]
-            # Since it was asked others may have been set aside.
+            # More patterns may have been paused since the request came.
             request.tried = [n for n, each in enumerate(patterns) if not self._is_aside(each)]
             if not request.tried:
                 request.end()
@@ -141,7 +142,7 @@ class GuardedSearch:
             self.counts["refused"] += 1
             self._log.failure("a text was not searched for patterns", outcome)
         if self._stuck.pop(request, None) is not None:
-            self._log.info("a search for a pattern that was given up has ended after all")
+            self._log.info("a stuck search for a pattern has ended after all")
         if request is not self._busy:
             return
         self._busy = None
@@ -165,7 +166,7 @@ class GuardedSearch:
         request, self._busy = self._busy, None
         assert request is not None
         assert request.search is not None
-        # As many were tried before the one that it is at.
+        # ``found`` has a result for each pattern before the stuck one.
         at = min(len(request.search.found), len(request.tried) - 1)
         culprit = request.asked[request.tried[at]]
         self.counts["stuck"] += 1
@@ -187,13 +188,13 @@ class GuardedSearch:
         for request in waiting:
             request.end()
 
-    # Patterns that took too long
+    # Slow patterns
 
     def _is_aside(self, pattern: Pattern) -> bool:
         is_allowed = self._breaker.allows(pattern, self._clock.seconds())
         return not is_allowed or pattern in self._stuck.values()
 
-    def _switch_off(self, asked: Asked) -> None:
+    def _switch_off(self, asked: OwnedPattern) -> None:
         self.counts["misread"] += 1
         self._breaker.switch_off(asked.pattern)
         self._log.error(
@@ -203,7 +204,7 @@ class GuardedSearch:
             pattern=asked.pattern.regex.pattern,
         )
 
-    def _blame(self, culprit: Asked, length: int) -> None:
+    def _blame(self, culprit: OwnedPattern, length: int) -> None:
         self.counts["timed-out"] += 1
         self._log.warn(
             "{responder}: its pattern {pattern} took too long on a text of {length} characters",

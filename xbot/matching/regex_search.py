@@ -1,8 +1,8 @@
-"""A regular expression search with a time limit, which lets other threads run meanwhile.
+"""Regular expression search with a time limit (ReDoS protection), by the package ``regex``.
 
-The package ``regex`` reads patterns almost as :mod:`re` does. What it would read otherwise is
-escaped before; where its tables of characters are of another Unicode the two may differ
-(docs/design/patterns.md).
+It releases the GIL while it searches. ``regex`` has almost the syntax of :mod:`re`; the
+differences are escaped before. Where the two have tables of different Unicode versions, their
+results may differ (docs/design/patterns.md).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from attrs import define, field
 
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 
-#: Seconds of the process's CPU that a pattern may take on a text.
+#: Time limit of one pattern on one text, in seconds of the process's CPU time.
 LIMIT = 0.05
 
-#: Once all patterns together took so many, the others are not tried on that text.
+#: Time limit of all patterns on one text, in seconds; the rest are not tried.
 LIMIT_OF_ALL = 0.2
 
 Groups = dict[str, str] | None
-"""The named groups that took part; None where the text does not fit."""
+"""The named groups of a match; None if the text does not match."""
 
 _FLAGS = ("IGNORECASE", "MULTILINE", "DOTALL", "VERBOSE", "ASCII", "UNICODE")
 
-# What is taken as it is comes first: escapes, comments, and repeats.
+# The first alternatives stay as they are: escapes, comments, and repeats.
 _TOKENS = (
     r"\\N\{{[^}}]*\}}|\\.|\(\?\#[^)]*\){comments}|\{{\d*,\d*\}}|\{{\d+\}}"
     r"|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<brace>\{{)"
@@ -40,20 +40,20 @@ _IN_SET = re.compile(r"\\.|(?P<bracket>\[)", re.DOTALL)
 
 @define(eq=False)
 class Search:
-    """Patterns to try on a text, and what came of it so far."""
+    """Patterns to try on a text, and the results so far."""
 
     text: str
     patterns: Sequence[Pattern]
-    #: For each pattern that was tried, in order.
+    #: The result of each pattern that was tried, in order.
     found: list[Groups] = field(factory=list)
-    #: The places of those that took too long.
+    #: Indexes of the patterns that timed out.
     too_long: list[int] = field(factory=list)
-    #: The places of those that ``regex`` does not understand.
+    #: Indexes of the patterns that ``regex`` cannot compile.
     misread: list[int] = field(factory=list)
 
 
 def run(search: Search, cpu: Callable[[], float] = process_time) -> Search:
-    """Try the patterns; meant for a thread, where the GIL is free while ``regex`` searches."""
+    """Try all patterns; call it in a thread, since ``regex`` releases the GIL."""
     end = cpu() + LIMIT_OF_ALL
     for place, pattern in enumerate(search.patterns):
         groups: Groups = None
@@ -69,17 +69,17 @@ def run(search: Search, cpu: Callable[[], float] = process_time) -> Search:
 
 
 class Unreadable(Exception):
-    """``regex`` does not take the pattern, though :mod:`re` does."""
+    """``regex`` cannot compile the pattern, though :mod:`re` can."""
 
 
 def find(pattern: Pattern, text: str) -> Groups:
-    """What :meth:`Pattern.find` says, unless it takes too long.
+    """The same as :meth:`Pattern.find`, with a time limit.
 
-    :raises TimeoutError: when it does.
-    :raises Unreadable: when ``regex`` does not take the pattern.
+    :raises TimeoutError: when it is exceeded.
+    :raises Unreadable: when ``regex`` cannot compile the pattern.
     """
     regex = compiled(pattern)
-    # The text in the same pieces as there.
+    # The same limits on the text's length as in Pattern.find.
     if pattern.kind == "match":
         if len(text) > MAX_SEARCHED:
             return None
@@ -93,8 +93,8 @@ def find(pattern: Pattern, text: str) -> Groups:
 
 @lru_cache(1024)
 def compiled(pattern: Pattern) -> Any:
-    """The pattern as ``regex`` has it, or :class:`Unreadable`."""
-    # Most bots need none of it.
+    """Compile the pattern with ``regex``, or raise :class:`Unreadable`."""
+    # Imported late: most bots have no slow pattern.
     import regex
 
     given = pattern.regex
@@ -110,10 +110,10 @@ def compiled(pattern: Pattern) -> Any:
 
 
 def as_regex_reads_it(source: str, *, verbose: bool = False) -> str:
-    r"""A pattern of :mod:`re` without what means something else to ``regex``.
+    r"""Escape what ``regex`` would read differently from :mod:`re`.
 
-    That is a brace which is no repeat, as in ``a{e}`` (there: with an error), and a bracket in
-    a set, as in ``[[:digit:]]`` (there: a POSIX class).
+    These are braces without a repeat, as in ``a{e}`` (in regex a fuzzy match), and brackets
+    in a set, as in ``[[:digit:]]`` (in regex a POSIX class).
     """
     return (_VERBOSE if verbose else _PLAIN).sub(_escaped, source)
 

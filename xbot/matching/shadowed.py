@@ -1,7 +1,7 @@
-"""Commands that nobody can give, because another one always gets them first.
+"""Shadowed commands: patterns that never get a text, because an earlier one takes it.
 
-A heuristic that would rather say nothing: a pattern is tried with sample texts
-of its own making, and it is only named when every one of them is taken.
+A heuristic without false alarms: sample texts are generated from each pattern, and it is
+reported only if an earlier pattern takes all of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from attrs import frozen
 
 from xbot.matching.matcher import Matcher
 from xbot.matching.pattern import Pattern
-from xbot.matching.strategy import way_of
+from xbot.matching.strategy import strategy_of
 from xbot.matching.tree import At, Chars, Either, Group, Node, Repeat, Special, parts
 from xbot.matching.tree import Sequence as InSequence
 
-#: How often something is repeated in the samples, each time by other characters.
+#: Numbers of repeats in the samples, and their characters.
 _TURNS = (1, 1, 2, 3, 40, 1)
 _CHARACTERS = ("x", "7", "é", "Ж", "q", "_", " ", "-", "!", "\n")
 
-#: A pattern of more alternatives than this is not looked at, nor one that has longer samples.
+#: Patterns with more alternatives, or longer samples, are skipped.
 MAX_SAMPLES = 60
 MAX_LENGTH = 200
 
@@ -30,7 +30,7 @@ K = TypeVar("K", bound=Hashable)
 
 @frozen
 class Taken(Generic[K]):
-    """Whatever the pattern of ``key`` fits goes to ``by``; such as ``text``."""
+    """The pattern of ``key`` is shadowed by ``by``; ``text`` is an example."""
 
     key: K
     by: K
@@ -40,17 +40,16 @@ class Taken(Generic[K]):
 def taken(
     patterns: Sequence[tuple[K, Pattern, str | None]], answers_wherever: Callable[[K, K], bool]
 ) -> list[Taken[K]]:
-    """The commands among ``patterns`` that always go to an earlier one.
+    """The commands among ``patterns`` that an earlier one shadows.
 
-    Each comes with its key, and a text that people are told to say, where there
-    is one. ``answers_wherever(one, other)`` is True when the one answers in every
-    place where the other does.
+    ``patterns`` are (key, pattern, example of a text or None). ``answers_wherever(one,
+    other)`` is True if ``one`` answers in every place where ``other`` does.
     """
-    # What may take long is neither tried nor blamed.
+    # Slow patterns are skipped.
     known = [
         (number, key, pattern, example)
         for number, (key, pattern, example) in enumerate(patterns)
-        if pattern.kind == "match" and way_of(pattern).quick_length >= MAX_LENGTH
+        if pattern.kind == "match" and strategy_of(pattern).quick_length >= MAX_LENGTH
     ]
     matcher = Matcher((number, pattern) for number, _, pattern, _ in known)
     found = []
@@ -74,7 +73,7 @@ def _earlier(
     answers_wherever: Callable[[K, K], bool],
 ) -> Iterator[K]:
     commands = matcher.commands(text)
-    # Nothing that would have to wait is among them.
+    # A list and no Deferred: there are no slow patterns among them.
     assert isinstance(commands, list)
     for each in commands:
         other = patterns[each.key][0]
@@ -83,19 +82,19 @@ def _earlier(
 
 
 def samples(pattern: Pattern, example: str | None = None) -> list[str]:
-    """Texts that the pattern fits, as different as can be; none when it is not easy to tell."""
-    tree = way_of(pattern).tree
+    """Various sample texts that the pattern matches; none if they cannot be generated."""
+    tree = strategy_of(pattern).tree
     most = max((len(each.branches) for each in parts(tree) if isinstance(each, Either)), default=0)
     if most > MAX_SAMPLES or any(isinstance(each, Special) for each in parts(tree)):
         return []
     made = [_sample(tree, variant) for variant in range(max(most, len(_CHARACTERS)))]
-    # What is said to the bot has no blanks around it.
+    # A command is stripped before it is matched.
     said = [text for text in made if text == text.strip()]
     texts = dict.fromkeys([*([example] if example else []), *said])
-    if max(map(len, texts), default=0) > min(MAX_LENGTH, way_of(pattern).quick_length):
+    if max(map(len, texts), default=0) > min(MAX_LENGTH, strategy_of(pattern).quick_length):
         return []
     fitting = [text for text in texts if pattern.find(text) is not None]
-    # Of texts that do not fit we know that we understood too little.
+    # If a sample does not match, we have not understood the pattern.
     return fitting if len(fitting) == len(texts) else []
 
 
@@ -110,7 +109,7 @@ def _sample(node: Node, variant: int) -> str:
         case Either(branches):
             return _sample(branches[variant % len(branches)], variant)
         case Repeat(item, least, most):
-            # Sometimes as seldom as can be.
+            # The first variant has the minimum of repeats.
             turns = least if variant == 0 else max(least, _TURNS[variant % len(_TURNS)])
             return _sample(item, variant) * (turns if most is None else min(turns, most))
         case Group(item):
@@ -130,7 +129,7 @@ def _member(chars: Chars, variant: int) -> str:
 def never_asked(
     fallbacks: Iterable[K], answers_wherever: Callable[[K, K], bool]
 ) -> list[tuple[K, K]]:
-    """Those of several that take every text which an earlier one takes before; and that one."""
+    """Fallbacks that an earlier fallback shadows, each with that one."""
     found = []
     before: list[K] = []
     for key in fallbacks:

@@ -1,4 +1,4 @@
-"""How a pattern is run, so that no text makes it hold anybody up."""
+"""ReDoS strategy: whether a pattern may run in re, or needs a thread with a time limit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Name = Literal["harmless", "guarded"]
 class Strategy:
     """How to run one pattern.
 
-    ``harmless``: by re, which surely is done with any text in a few milliseconds.
-    ``guarded``: so on texts up to ``quick_length``; on longer ones by ``regex``, in a thread and
-    with a time limit.
+    ``harmless``: by re, which takes a few milliseconds at most on any text. ``guarded``:
+    by re on texts up to ``quick_length``, and on longer ones by ``regex``, in a thread
+    and with a time limit.
     """
 
     def __init__(self, pattern: Pattern) -> None:
@@ -27,20 +27,20 @@ class Strategy:
 
     @cached_property
     def tree(self) -> Node:
-        """What the pattern is made of."""
+        """The syntax tree of the pattern."""
         return parse(self.pattern.regex)
 
     @cached_property
     def name(self) -> Name:
-        """Which of the ways."""
+        """The strategy: harmless or guarded."""
         return "harmless" if self._steps(MAX_SEARCHED) <= HARMLESS else "guarded"
 
     @cached_property
     def quick_length(self) -> int:
-        """How long a text may be so that re surely is done with it in a millisecond or two."""
+        """Maximum length of a text on which re takes a millisecond or two at most."""
         if self.name == "harmless":
             return MAX_SEARCHED
-        # The longest that is quick lies between these two.
+        # Binary search for the longest quick length.
         quick, slow = -1, MAX_SEARCHED
         while slow - quick > 1:
             between = (quick + slow) // 2
@@ -51,10 +51,10 @@ class Strategy:
         return quick
 
     def bound(self, length: int) -> int:
-        """How many steps re takes at most with a text of this length."""
+        """Upper bound of the steps that re takes on a text of this length."""
         if length > self.quick_length:
             return ENDLESS
-        # For lengths of about the same size once: it is asked for each text.
+        # Cached by bit length, since it is asked for each text.
         size = length.bit_length()
         bound = self._bounds.get(size)
         if bound is None:
@@ -63,7 +63,7 @@ class Strategy:
         return bound
 
     def dangers(self) -> list[str]:
-        """What may make it take long, in words. Empty for what never does."""
+        """The constructs that may backtrack for long, in words; empty if harmless."""
         return dangers(self.tree) if self.name == "guarded" else []
 
     def _steps(self, length: int) -> int:
@@ -71,6 +71,6 @@ class Strategy:
 
 
 @lru_cache(16384)
-def way_of(pattern: Pattern) -> Strategy:
-    """The way of a pattern, found out once: a reload has most patterns again."""
+def strategy_of(pattern: Pattern) -> Strategy:
+    """The Strategy of a pattern; cached, because a reload has mostly the same patterns."""
     return Strategy(pattern)

@@ -1,4 +1,4 @@
-"""Not again so soon: at most one of each kind in a while, whoever asks for how many kinds."""
+"""Per-key cooldown with a cap on keys; a rate limit for log lines and notices."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from xbot.model.fair_share import may_have_more
 class Cooldown:
     """Allows each key once in ``period`` seconds, and at most ``most`` keys in that time.
 
-    Of those that are said to be of one ``share`` (a domain, a room) it allows as
-    many as are left: there is always something for others.
+    Keys of one ``share`` (a domain, a room) get at most their fair share of ``most``
+    (:mod:`xbot.model.fair_share`), so that some is always left for others.
     """
 
     def __init__(self, clock: IReactorTime, period: float = 60.0, most: int = 1000) -> None:
         self._clock = clock
         self._period = period
         self._most = most
-        # In the order of their times.
+        # For each key when it was allowed, and its share; oldest first.
         self._last: dict[str, tuple[float, str | None]] = {}
         self._taken: Counter[str] = Counter()
 
     def allows(self, key: str, share: str | None = None) -> bool:
-        """Whether it is time for this one; if so, it is not again for a while."""
+        """Whether ``key`` is allowed now; if so, its cooldown starts."""
         now = self._clock.seconds()
         for old in list(self._last):
             then, its_share = self._last[old]

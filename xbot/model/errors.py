@@ -1,4 +1,4 @@
-"""The errors that xbot raises by name, each with its facts as attributes."""
+"""Exceptions of xbot, each with its facts as attributes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from attrs import frozen
 
 from xbot.model.size_limit import Measure
 
-#: What the process exits with when only a person can help: EX_CONFIG of sysexits.h.
+#: Exit status when an operator must act: EX_CONFIG of sysexits.h.
 EXIT_CONFIG = 78
 
 
 class XbotError(Exception):
-    """What every error of xbot's own is."""
+    """Base class of xbot's own exceptions."""
 
 
 class InvalidJid(XbotError, ValueError):
-    """A text that is no JID (RFC 7622). Whoever wrote it must correct it."""
+    """A text is not a valid JID (RFC 7622); its author must correct it."""
 
     def __init__(self, text: str, reason: str) -> None:
         super().__init__(f"{text!r} is no JID: {reason}")
@@ -27,7 +27,7 @@ class InvalidJid(XbotError, ValueError):
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the number and the path of an OSError."""
+    """The text of ``error``, without the number and the path of an OSError."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)
@@ -35,9 +35,9 @@ def reason(error: Exception) -> str:
 
 @frozen
 class Problem:
-    """One mistake in the ini: where it is, and what is wrong.
+    """One mistake in the ini: its place, and the reason.
 
-    ``line`` counts from 1 and is 0 where no single line is to blame (a missing
+    ``line`` counts from 1, and is 0 for a mistake without a line (a missing
     section); ``section`` and ``option`` are empty where they do not apply.
     """
 
@@ -55,7 +55,7 @@ class Problem:
 
 
 class InvalidConfig(XbotError):
-    """The ini cannot be used. ``problems`` holds every mistake found, in file order."""
+    """The ini cannot be used. ``problems`` lists all mistakes, in file order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -63,7 +63,7 @@ class InvalidConfig(XbotError):
 
 
 class TooManyRooms(XbotError):
-    """The bot is in as many rooms as it may be besides those of the ini; have it leave one."""
+    """The bot is in the maximum number of rooms that the ini does not name; leave one first."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"I am in {most} rooms already, besides those of the ini")
@@ -71,7 +71,7 @@ class TooManyRooms(XbotError):
 
 
 class NotConnected(XbotError):
-    """Nothing can be sent now: the link, or the room, is not there. Try again later."""
+    """Nothing can be sent now: no connection, or not in the room. Try again later."""
 
     def __init__(self, recipient: object, reason: str) -> None:
         super().__init__(f"cannot send to {recipient}: {reason}")
@@ -80,14 +80,14 @@ class NotConnected(XbotError):
 
 
 class Unreachable(NotConnected):
-    """Nothing can be said there as things stand: we left the room, or it refused us for good.
+    """Nothing can be sent to this room: the bot left it, or was refused for good.
 
-    To wait does not help. A person can: by letting us in, or by having us enter it again.
+    Waiting does not help. An operator can: by admitting the bot, or letting it join again.
     """
 
 
 class TooLong(XbotError):
-    """What is to be said does not fit into one message; in pieces of ``measure`` it does."""
+    """The text does not fit into one message; split it into parts that fit ``measure``."""
 
     def __init__(self, recipient: object, size: int, most: int, measure: Measure) -> None:
         super().__init__(f"{size} bytes to {recipient}: one message has {most} at most")
@@ -96,8 +96,8 @@ class TooLong(XbotError):
 
 
 class Undeliverable(XbotError):
-    """This can never be said: each time that it was, the server ended the stream."""
+    """The message cannot be sent: each time it was sent, the server ended the stream."""
 
     def __init__(self, recipient: object) -> None:
-        super().__init__(f"what is to be said to {recipient} ends each stream")
+        super().__init__(f"a message to {recipient} ends each stream")
         self.recipient = recipient

@@ -1,17 +1,17 @@
-"""A fair share of a shared bound, by dynamic thresholds (Choudhury and Hahne, 1998); pure.
+"""Fair share of a limit by dynamic thresholds (Choudhury and Hahne, 1998). Pure.
 
-Each may have as many as are left. Alone one gets half of the bound, two get a third each, and
-so on: whatever some take, there is something left for those who have little.
+Each user may hold as many as are still free. A single user gets half of the limit, two
+get a third each, and so on: some is always left for users who hold little.
 """
 
 from __future__ import annotations
 
 
 def may_have_more(own: int, taken: int, most: int) -> bool:
-    """Whether one who has ``own`` of the ``taken``, of ``most`` in all, may have one more."""
+    """Whether a user with ``own`` of the ``taken`` may take one more; the limit is ``most``."""
     return own < most - taken
 
 
 def domain_of(address: str) -> str:
-    """Whose users share: the domain of a JID, with or without the other parts."""
+    """The domain of a JID; users of one domain have one share together."""
     return address.partition("/")[0].rpartition("@")[2]

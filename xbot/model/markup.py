@@ -1,4 +1,4 @@
-"""Texts as people read them: blocks, tables, and pages of what is too long for one message.
+"""Message markup: code blocks, tables, and splitting long texts into pages.
 
 A block is preformatted text of XEP-0393 5.1.2: it begins with a line that
 begins with three backticks, and ends with a line of just these.
@@ -14,24 +14,24 @@ from xbot.model.size_limit import UNBOUNDED, Measure
 
 FENCE = "```"
 
-#: Put before backticks that are no fence. Nobody sees it.
+#: Zero-width space, put before backticks in a text so that they are no fence.
 _NO_FENCE = "\u200b"
 
-#: No cell of a table takes more columns.
+#: Maximum width of a table cell, in columns.
 WIDEST_CELL = 40
 
-#: No page is shorter: a block's fences, and some text between them, fit in.
+#: Minimum page length in characters: the fences of a block and some text between them fit.
 SHORTEST_PAGE = 32
 
-#: So far before its end a line is searched for a blank to split it at.
+#: Maximum number of characters searched backwards for a blank at which to split a line.
 _LONGEST_WORD = 80
 
-#: What closes a block.
+#: The end of a block.
 _CLOSING = f"\n{FENCE}"
 
 
 def code(text: str) -> str:
-    """``text`` as one block, shown in a fixed width as it is; no line of it can end the block."""
+    """``text`` as one code block; fences in it are escaped, so that no line can end the block."""
     lines = _lines(text)
     while lines and not lines[-1].strip():
         lines.pop()
@@ -39,7 +39,7 @@ def code(text: str) -> str:
 
 
 def table(rows: Iterable[Iterable[object]], header: Iterable[object] | None = None) -> str:
-    """``rows`` in aligned columns, in a block. A cell is one line, cut where it is long."""
+    """``rows`` in aligned columns, as a code block. Cells are one line, cut if too long."""
     shown = [[_cell(cell) for cell in row] for row in rows]
     if header is not None:
         titles = [_cell(cell) for cell in header]
@@ -55,11 +55,11 @@ def table(rows: Iterable[Iterable[object]], header: Iterable[object] | None = No
 
 
 def pages(text: str, limit: int, measure: Measure = UNBOUNDED) -> list[str]:
-    """``text`` in pieces of at most ``limit`` characters that fit into ``measure``.
+    """Split ``text`` into pages of at most ``limit`` characters that fit into ``measure``.
 
-    Either leaves room for :data:`SHORTEST_PAGE` characters. The text is split between lines;
+    Both limits must allow :data:`SHORTEST_PAGE` characters. The text is split between lines;
     where a line is too long, between words, else between characters. A block stays whole if it
-    fits on a page. One that does not is closed at the end of a page and opened again on the next.
+    fits on a page; else it is closed at the end of a page and opened again on the next.
     """
     if limit < SHORTEST_PAGE or measure.most < SHORTEST_PAGE * measure.widest:
         raise ValueError(f"a page has {SHORTEST_PAGE} characters at least")
@@ -85,7 +85,7 @@ def _paged(text: str, measure: Measure) -> list[str]:
 
 
 def _pieces(text: str, measure: Measure) -> Iterator[str]:
-    """What stays together: a line, or a block; none is longer than a page."""
+    """The units that stay together, lines and blocks; none is longer than a page."""
     block: list[str] | None = None
     for line in _lines(text):
         if block is None and not line.startswith(FENCE):
@@ -94,7 +94,7 @@ def _pieces(text: str, measure: Measure) -> Iterator[str]:
             block = []
             opening = line
             if len(line) > SHORTEST_PAGE // 2:
-                # No language has such a name: it is text that follows its fence.
+                # Too long for a language name: text follows the fence on the same line.
                 opening, block = FENCE, [_unfenced(line.removeprefix(FENCE))]
         elif line.rstrip() != FENCE:
             block.append(line)
@@ -102,12 +102,12 @@ def _pieces(text: str, measure: Measure) -> Iterator[str]:
             yield from _blocks(opening, block, measure)
             block = None
     if block is not None:
-        # XEP-0393 5.1.2: the end of the text ends it, too.
+        # XEP-0393 5.1.2: the end of the text also ends a block.
         yield from _blocks(opening, block, measure)
 
 
 def _blocks(opening: str, lines: Sequence[str], measure: Measure) -> Iterator[str]:
-    """One block, or several that hold its lines."""
+    """Split a block into blocks that fit on a page."""
     newline = measure.size("\n")
     room = measure.most - measure.size(opening) - measure.size(_CLOSING) - newline
     block: list[str] = []
@@ -124,23 +124,23 @@ def _blocks(opening: str, lines: Sequence[str], measure: Measure) -> Iterator[st
 
 
 def _split(line: str, measure: Measure, most: int) -> Iterator[str]:
-    """A line in pieces that fit, no later one of which looks like a fence."""
+    """Split a line into parts that fit; parts that would look like a fence are escaped."""
     while (limit := _fitting(line, measure, most)) < len(line):
         end = _end(line, limit)
         piece = line[:end].rstrip(" ") if line[:end].strip(" ") else line[:end]
-        # A line of a block may begin with backticks; alone, they would end it.
+        # A line of a block may begin with backticks; a part of only these would end the block.
         yield _unfenced(piece) if piece == FENCE else piece
         line = _unfenced(line[end:])
     yield line
 
 
 def _fitting(line: str, measure: Measure, most: int) -> int:
-    """How many characters of ``line``, from its beginning, are no larger than ``most``."""
+    """Length of the longest prefix of ``line`` whose size is at most ``most``."""
     if len(line) * measure.widest <= most:
         return len(line)
     if measure.size is len:
         return most
-    # No more than these: each counts something. Nor fewer than those.
+    # Binary search. A character counts at least one, and at most ``measure.widest``.
     least, least_not = most // measure.widest, min(len(line), most) + 1
     while least_not - least > 1:
         middle = (least + least_not) // 2
@@ -152,7 +152,7 @@ def _fitting(line: str, measure: Measure, most: int) -> int:
 
 
 def _end(line: str, limit: int) -> int:
-    """Where to split: after a blank, else before a character that stands by itself."""
+    """Where to split: after a blank, else not inside a combining sequence."""
     blank = line.rfind(" ", max(1, limit - _LONGEST_WORD), limit)
     if blank > 0:
         return blank + 1
@@ -163,7 +163,7 @@ def _end(line: str, limit: int) -> int:
 
 
 def _closed(text: str) -> str:
-    """``text``, its last block closed."""
+    """``text`` with its last block closed."""
     is_open = False
     for line in _lines(text):
         is_open = line.rstrip() != FENCE if is_open else line.startswith(FENCE)
@@ -171,7 +171,7 @@ def _closed(text: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    # XML 1.0 2.11: who reads it takes each of these for a new line.
+    # XML 1.0 2.11: a receiver reads each of these as a line feed.
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
@@ -198,7 +198,7 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal it takes (Unicode Standard Annex 11)."""
+    """Width of ``text`` in terminal columns (Unicode Standard Annex 11)."""
     return sum(
         0 if _joins(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
@@ -206,5 +206,5 @@ def _width(text: str) -> int:
 
 
 def _joins(character: str) -> bool:
-    """Whether it takes no room of its own, but changes the character before it."""
+    """Whether ``character`` has no width of its own (combining and format characters)."""
     return unicodedata.category(character) in ("Mn", "Me", "Cf")

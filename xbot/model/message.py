@@ -1,4 +1,4 @@
-"""What was said, as one frozen value that belongs to no protocol."""
+"""Message: one chat message as an immutable value, independent of the chat network."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from xbot.model.markup import code as block
 
 
 def _frozen_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
-    # One that is frozen came from here: nobody has another way to it.
+    # A MappingProxyType was made here, so no caller can change the dict behind it.
     return value if type(value) is MappingProxyType else MappingProxyType(dict(value))
 
 
 def payload_of(kind: str | None, id: str | None = None) -> Mapping[str, str]:
-    """A message's payload with this ``type`` and this ``id``, as far as there are any."""
+    """A payload with this ``type`` and this ``id``; either may be None."""
     if kind is None:
         return MappingProxyType({} if id is None else {"id": id})
     return MappingProxyType({"type": kind} if id is None else {"type": kind, "id": id})
 
 
 class Voice(Protocol):
-    """How the run that has a message speaks while it lasts."""
+    """Sends the replies and questions of the run that a message was given to."""
 
     def say(self, message: Message) -> None:
-        """Say this now, from whichever thread."""
+        """Send ``message`` now; may be called from any thread."""
 
     def ask(self, question: Message, timeout: float) -> Awaitable[Message]:
-        """Say ``question``; gives what the person who is answered says next there."""
+        """Send ``question``; returns what the same person says next in the same place."""
 
 
 class NobodyListens(XbotError):
-    """A message can be replied to only by the responder that was given it."""
+    """Only the responder that a message was given to can reply to it, while it runs."""
 
     def __init__(self) -> None:
         super().__init__("only a responder can reply, and only to the message that it was given")
 
 
 class AskedInThread(XbotError):
-    """Only coroutine functions can ask back: write ``async def``, ``await message.ask(...)``."""
+    """A plain function called :meth:`Message.ask`; only ``async def`` functions can await it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -63,39 +63,36 @@ class Addressee(NamedTuple):
     identity: str | None
 
 
-#: Nobody is waited for any longer, in seconds.
+#: Maximum time-out of :meth:`Message.ask`, in seconds.
 MAX_ASK = 3600.0
 
 
-# Made twice for each command: with slots that takes half as long again.
+# Without slots: a message is made twice for each command, and slots make that 50 % slower.
 @frozen(slots=False)
 class Message:
     """One message, received or to be sent.
 
-    ``sender`` and ``recipient`` are addresses in the adapter's own form (on
-    XMPP: JIDs as text). ``payload`` holds the adapter's facts that the engine
-    hands on unread; on XMPP its ``type`` is the stanza's (``groupchat``,
-    ``chat``, ``normal``) and ``id`` the stanza's id, if it has one of a length
-    that is usual.
-
-    ``room`` is the room's bare address for what was said in a room *or*
-    privately through it, and ``nick`` the speaker's nick there. ``identity``
-    is the speaker's real bare address where it is known for certain, else
-    ``None``: no identity, no rights. ``delayed`` marks the past (XEP-0203,
-    room history) and ``echo`` our own words come back; neither is obeyed.
-    ``affiliation`` is the speaker's in ``room`` (``owner``, ``admin``,
-    ``member``, ``outcast``; XEP-0045 5.2), as the room says, and ``none``
-    where nothing is known. ``occupant`` is the speaker's for one stay in the room,
-    whatever the nick; None where nothing is known. ``missed`` marks what was delayed because
-    we were away: said to us alone, and kept by our server until now, or read only
-    after we stood still. ``key`` tells this message from every other, for good; with
-    None it could not be recognised if it came again. ``hops`` is 0 for what was said;
-    what the bot was told instead of that has one more (:meth:`xbot.bot.obey`).
-    ``addressee`` is set in an answer that goes to one occupant of ``room``: it must not
-    reach another person who has the nick by the time that it leaves.
-    ``authors`` are the other people who chose its words, each as a message from the same
-    place, or None for one who is not known: what has effects is for those whom its
-    responder allows, all of them.
+    - ``sender``, ``recipient``: addresses in the adapter's own form (on XMPP: JIDs as text).
+    - ``payload``: facts for the adapter, which the engine passes on unread. On XMPP ``type``
+      is the stanza's type (``groupchat``, ``chat``, ``normal``) and ``id`` its id, unless that
+      is unusually long.
+    - ``room``: the room's bare address, for messages in a room *and* private messages through
+      it; ``nick``: the speaker's nick there.
+    - ``identity``: the speaker's real bare address if it is known for certain, else None.
+      Without an identity a sender has no rights.
+    - ``delayed``: an old message (XEP-0203, room history); ``echo``: our own message, sent
+      back by the room. Neither is obeyed.
+    - ``affiliation``: the speaker's affiliation with ``room`` as the room reports it
+      (``owner``, ``admin``, ``member``, ``outcast``; XEP-0045 5.2), ``none`` if unknown.
+    - ``occupant``: the speaker during one stay in the room, whatever the nick; None if unknown.
+    - ``missed``: the message is delayed because the bot was away: a direct message that the
+      server kept, or one that was read only after the process had been suspended.
+    - ``key``: identifies the message for ever, to deduplicate it; None: it has no such key.
+    - ``hops``: 0 for a message from chat, and one more for each :meth:`xbot.bot.obey`.
+    - ``addressee``: the person for whom a private answer through a room is; it does not go to
+      another person who has taken the nick by the time that it is sent.
+    - ``authors``: the other people who chose the words (of an alias), each as a message from
+      the same place, None for an unknown one. What has effects must be allowed to all of them.
     """
 
     sender: str
@@ -117,15 +114,15 @@ class Message:
     _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
-        """The same message with this id of the adapter's."""
+        """The same message with this stanza id."""
         return self._changed({**self.payload, "id": id}, self._voice)
 
     def with_voice(self, voice: Voice) -> Message:
-        """The same message for a run, which speaks through ``voice``."""
+        """The same message, whose :meth:`reply` and :meth:`ask` go to ``voice``."""
         return self._changed(self.payload, voice)
 
     def _changed(self, payload: Mapping[str, str], voice: Voice | None) -> Message:
-        # Not evolve(), which looks the fields up each time.
+        # Faster than evolve(), which looks the fields up each time.
         return Message(
             self.sender,
             self.recipient,
@@ -148,28 +145,29 @@ class Message:
 
     @property
     def is_public(self) -> bool:
-        """Whether everyone in the room sees it (as opposed to one person)."""
+        """Whether everyone in the room sees the message."""
         return self.payload.get("type") == "groupchat"
 
     @property
     def speaker(self) -> str:
-        """What people call whoever said it: the nick, or the local part of the address."""
+        """The sender's display name: the nick, or the local part of the address."""
         if self.nick:
             return self.nick
         try:
             return Jid.parse(self.sender).local or self.sender
         except InvalidJid:
-            return self.sender  # of an adapter whose addresses are no JIDs
+            return self.sender  # from an adapter whose addresses are not JIDs
 
     def reply(self, text: str, *, code: bool = False) -> None:
-        """Answer now, as often as it takes; what the responder returns is said after that.
+        """Send an answer now; may be called several times, and from any thread.
 
-        In public what was said in public, else to the sender alone. From any
-        thread. With ``code`` as preformatted text (:func:`xbot.code`). Blank
-        texts are not said, nor is what comes after the responder's time limit.
+        A public message is answered in the room, others to the sender alone. With
+        ``code`` the answer is preformatted text (:func:`xbot.code`). What the
+        responder returns is sent after these. Blank texts, and answers after the
+        responder's time limit, are not sent.
 
         :raises NobodyListens: when this is not the message that a responder was given.
-        :raises TypeError: when ``text`` is none.
+        :raises TypeError: when ``text`` is not a str.
         """
         if not isinstance(text, str):
             raise TypeError(f"replied with {type(text).__name__}")
@@ -183,13 +181,13 @@ class Message:
             answer = await message.ask("Which one?")
             message.reply(f"You want {answer.body}.")
 
-        Whatever that is, it is the answer, and no other responder's business; the
-        bot's name in front is not part of its ``body``. The answer can be replied
-        to, and asked back about, too. While a person is waited for, the
-        responder's time limit stands still.
+        Their next message is the answer, whatever it says, and goes to no other
+        responder; the bot's name in front is not part of its ``body``. The answer has
+        :meth:`reply` and :meth:`ask` too. The responder's time limit does not run
+        while it waits for the answer.
 
-        For coroutine functions only. Whoever is asked something else meanwhile
-        does not answer this any more.
+        For coroutine functions only. A newer question to the same person replaces
+        this one, which then gets no answer.
 
         :raises NoAnswer: (when awaited) after ``timeout`` seconds, 3600 at most, without one.
         :raises AskedInThread: in a plain function.
@@ -198,17 +196,17 @@ class Message:
         if not isinstance(text, str):
             raise TypeError(f"asked with {type(text).__name__}")
         if not 0 < timeout <= MAX_ASK:
-            raise ValueError(f"nobody waits {timeout} s; up to {MAX_ASK:g} s are possible")
+            raise ValueError(f"timeout is {timeout} s, and not above 0 and at most {MAX_ASK:g} s")
         if self._voice is None:
             raise NobodyListens()
         return self._voice.ask(reply_to(self, text), timeout)
 
 
 def reply_to(message: Message, text: str, *, id: str | None = None) -> Message:
-    """An answer to ``message``: from and to swapped, its type kept; ``id`` is its own.
+    """Make an answer to ``message``: from and to swapped, same type, own ``id``.
 
-    What was said in a room is answered to the room, what was said to the
-    bot alone (directly or through a room) to its sender.
+    A public message is answered to the room, a private one (direct, or through a
+    room) to its sender.
     """
     payload = payload_of(message.payload.get("type"), id)
     room = message.room

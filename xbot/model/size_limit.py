@@ -1,4 +1,4 @@
-"""The message size limit: how long the text of one message may be, in what its network counts."""
+"""Message size limit: the maximum length of one message's text, in the network's own unit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from attrs import frozen
 
 @frozen
 class Measure:
-    """No text may be larger than ``most``, as ``size`` tells it: bytes on the wire, say.
+    """A size limit: ``size(text)`` may be at most ``most``, in bytes on the wire for example.
 
-    No character is larger than ``widest``. ``size`` of two texts together is no more than
-    the sum of theirs, and no character counts nothing.
+    ``widest`` is the largest size of one character; each counts at least one. The size
+    of two texts together is at most the sum of their sizes.
     """
 
     most: int
@@ -21,16 +21,16 @@ class Measure:
     widest: int
 
     def fits(self, text: str) -> bool:
-        """Whether ``text`` is one message."""
-        # Most are so short that nothing needs to be counted.
+        """Whether ``text`` fits into one message."""
+        # Fast path: most texts are so short that they need not be measured.
         return len(text) * self.widest <= self.most or self.size(text) <= self.most
 
     def less(self, size: int) -> Measure:
-        """The same with so much less room."""
+        """The same limit, lower by ``size``."""
         return Measure(self.most - size, self.size, self.widest)
 
     def at_most(self, characters: int) -> Measure:
-        """The same, and no more than so many characters, too."""
+        """This limit combined with a maximum number of ``characters``."""
         if characters * self.widest <= self.most:
             return in_characters(characters)
         if characters >= self.most:
@@ -41,14 +41,14 @@ class Measure:
 
 
 def in_characters(most: int) -> Measure:
-    """No more than so many characters, whichever they are."""
+    """A limit of ``most`` characters, whatever their size in bytes."""
     return Measure(most, len, 1)
 
 
-#: Where no message is too long.
+#: No limit.
 UNBOUNDED = in_characters(2**40)
 
 
 def _larger(characters: int, most: int, size: Callable[[str], int], text: str) -> int:
-    # The larger share of the two, each of which has the same whole.
+    # Both sizes are scaled to the same limit, ``characters * most``.
     return max(len(text) * most, size(text) * characters)

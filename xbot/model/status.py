@@ -1,4 +1,4 @@
-"""How the whole bot is at one moment, as a value, and in words."""
+"""Status of the whole bot at one moment (Overview), as a value and in words."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from attrs import field, frozen
 
 from xbot.model.recent_events import Change, Command
 
-#: Of the rooms that refuse us, so many are named in a line.
+#: Maximum number of refusing rooms that the status line names.
 MAX_NAMED = 3
 
-#: Seconds by which anything may be late before it counts as stuck.
+#: Seconds that an expected event may be overdue before the connection counts as stuck.
 PATIENCE = 30.0
 
-#: Of a reason, no more characters stand in a line.
+#: Maximum length of a reason in the status line, in characters.
 MAX_REASON = 200
 
 
 class Phase(Enum):
-    """Where the daemon is in its life."""
+    """Phase of the daemon's life."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -30,14 +30,16 @@ class Phase(Enum):
 
 @frozen
 class Link:
-    """The connection: its state, for how many seconds, and what ended the one before.
+    """The connection: its state, for how many ``seconds``, and the ``problem`` that ended the last.
 
-    ``next_try`` is in so many seconds. ``overdue`` tells for how many seconds
-    something should have happened that did not: a mistake of ours, never the
-    server's, whose silence ends too. ``round_trip`` is the last ping's, in
-    seconds; ``unacknowledged`` are stanzas under way, and ``ends`` counts how
-    connections ended, by kind, and ``stale`` how often what was read was too old to be
-    obeyed, because we were ``away`` or the link was ``stuck``.
+    - ``next_try``: seconds until the next attempt to connect.
+    - ``overdue``: seconds since an expected event (a time-out, an attempt) should have
+      happened. More than 0 means a mistake in xbot, never a silent server.
+    - ``round_trip``: of the last ping, in seconds.
+    - ``unacknowledged``: number of stanzas that the server has not acknowledged.
+    - ``ends``: how often connections ended, by kind.
+    - ``stale``: how often incoming data was too old to be obeyed, because the process was
+      ``away`` (suspended) or the link was ``stuck``.
     """
 
     state: str
@@ -53,7 +55,7 @@ class Link:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether something is late beyond all patience."""
+        """Whether an expected event is overdue by more than :data:`PATIENCE`."""
         return self.overdue > PATIENCE
 
     @property
@@ -64,9 +66,9 @@ class Link:
 
 @frozen
 class Place:
-    """A room that we want to be in: its state, for how many seconds, and why.
+    """A room that the bot wants to be in: its state, for how many ``seconds``, and the reason.
 
-    ``is_named``: the ini names it; somebody invited us to the others.
+    ``is_named``: the ini names it; if not, the bot was invited to it.
     """
 
     jid: str
@@ -79,13 +81,13 @@ class Place:
 
     @property
     def is_joined(self) -> bool:
-        """Whether we hear and can speak there."""
+        """Whether the bot is in the room."""
         return self.state == "joined"
 
 
 @frozen
 class Skill:
-    """A responder: what it is for, and whether it has effects."""
+    """A responder: its usage and help lines, and whether it has effects."""
 
     name: str
     usage: str
@@ -95,10 +97,10 @@ class Skill:
 
 @frozen
 class Posts:
-    """What was posted to webhooks since the start, and what is said of it.
+    """Counts of posts to webhooks since the start, and of the texts made from them.
 
-    ``answers`` counts by webhook and HTTP status, ``texts`` by what became of
-    them: one text for each room. ``waiting`` are those still to be said.
+    ``answers`` counts posts by webhook and HTTP status, ``texts`` counts texts (one per
+    room) by outcome. ``waiting`` is the number of texts that are still to be sent.
     """
 
     answers: Mapping[str, Mapping[str, int]]
@@ -108,12 +110,12 @@ class Posts:
 
 @frozen
 class Overview:
-    """Everything that can be read of a bot while it runs.
+    """Status of a running bot.
 
-    ``uptime`` is in seconds, ``waiting`` counts what is to be said, ``fates``
-    what became of messages and of runs, ``dropped`` stanzas that were no
-    message, by reason. ``journal`` is None where nothing has effects, and
-    ``posts`` where nobody can post.
+    ``uptime`` is in seconds. ``waiting`` is the length of the outbox, ``fates`` counts
+    messages and runs by outcome, and ``dropped`` counts stanzas that were no message,
+    by reason. ``journal`` is None if no responder has effects, and ``posts`` without
+    webhooks.
     """
 
     phase: Phase
@@ -133,7 +135,7 @@ class Overview:
 
     @property
     def joined(self) -> int:
-        """In how many rooms we are."""
+        """The number of rooms that the bot is in."""
         return sum(room.is_joined for room in self.rooms)
 
     @property
@@ -142,7 +144,7 @@ class Overview:
         return self.link.is_online and all(room.is_joined for room in self.rooms if room.is_named)
 
     def in_words(self) -> str:
-        """One line for people: ``in 12 of 13 rooms``, or why in none."""
+        """The status line: ``in 12 of 13 rooms``, or why in none."""
         return ", ".join(self._words())
 
     def _words(self) -> Iterator[str]:
@@ -173,6 +175,6 @@ class Overview:
 
 
 def _about(seconds: float) -> str:
-    """A wait, not told more finely than anyone reads it."""
+    """A wait in words; from 10 seconds on it is rounded up to the next 5."""
     whole = max(0, round(seconds))
     return f"{whole if whole < 10 else -(-whole // 5) * 5} s"

@@ -1,4 +1,4 @@
-"""A reactor's clock that does not jump with the wall's, and that no sleep of the machine stops."""
+"""Monotonic reactor clock: it ignores changes of the wall clock, and includes sleep."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from xbot.process.uptime import uptime
 
 
 def make_steady(reactor: Any) -> bool:
-    """Have ``reactor`` count by the machine's uptime from now on; whether it does.
+    """Make ``reactor`` use the machine's uptime as its clock; return whether it does.
 
-    COMPAT: Twisted's counts by :func:`time.time`. Once that is set back by an
-    hour, nothing that waits happens for an hour: no ping, no reconnection. A
-    reactor with something to wait for stays as it is, for that was reckoned by
-    the other clock.
+    COMPAT: Twisted's reactor uses :func:`time.time`. When that is set back by an
+    hour, no timer fires for an hour: no ping, no reconnection. A reactor that has
+    timers already keeps its clock, because they were computed by it.
 
-    The uptime counts while the machine sleeps, as people do: a question that was asked
-    before that is not answered after its time.
+    The uptime includes sleep, so that time-outs (of a question, say) also run out
+    during sleep.
     """
     if reactor.getDelayedCalls():
         return False

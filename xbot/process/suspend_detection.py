@@ -1,7 +1,7 @@
-"""Suspend detection by a heartbeat: whether the process stood still, and for how long.
+"""Suspend detection by a heartbeat: whether the reactor stood still, and for how long.
 
-SIGSTOP, a debugger, a laptop's sleep, a virtual machine's snapshot, or a call that
-held the reactor: whichever it was, the reactor did not turn.
+Possible causes: SIGSTOP, a debugger, a laptop's sleep, a virtual machine's snapshot, or a
+call that blocked the reactor.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
-#: Whoever was away for longer, in seconds, does not obey what was said meanwhile.
+#: Seconds. After a longer standstill, messages sent meanwhile are not obeyed.
 LIMIT = 10.0
 
-#: Seconds between two beats. So much earlier than after the limit may count as away.
+#: Seconds between two beats; also the inaccuracy: a standstill of LIMIT - BEAT may count.
 BEAT = 2.0
 
 
 class Heartbeat:
-    """Beats between :meth:`start` and :meth:`stop`, and tells ``woke`` for how long it did not.
+    """Calls ``woke(seconds)`` after a standstill longer than :data:`LIMIT`.
 
-    ``elapsed`` is a clock that sleep does not stop (:mod:`xbot.process.uptime`); ``clock`` is the
-    reactor's, which may.
+    ``elapsed`` is a clock that also runs during sleep (:mod:`xbot.process.uptime`);
+    ``clock`` is the reactor, which may stand still then.
     """
 
     def __init__(
@@ -35,22 +35,22 @@ class Heartbeat:
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
-        """From now on."""
+        """Start the heartbeat."""
         self._turned = self._elapsed()
         if self._call is None:
             self._call = self._clock.callLater(BEAT, self._beat)
 
     def stop(self) -> None:
-        """Not any more."""
+        """Stop the heartbeat."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
     def look(self) -> float:
-        """What the clock says now. After too long without a turn, ``woke(seconds)`` first.
+        """The time now, by ``elapsed``; after a standstill it calls ``woke(seconds)`` first.
 
-        To be asked before anything that came from outside is dealt with: after a stop it may be
-        read before any timer rings.
+        Call this before handling anything from outside: after a standstill the reactor
+        may read data before any timer fires.
         """
         now = self._elapsed()
         away, self._turned = now - self._turned, now

@@ -28,7 +28,7 @@ class Busy(XbotError):
 
 
 class RunsInThread(Protocol):
-    """What :class:`InThread` is to those who call it; tests bring simpler ones."""
+    """The interface of :class:`InThread`; tests use simpler implementations."""
 
     def __call__(
         self,
@@ -41,8 +41,8 @@ class RunsInThread(Protocol):
     ) -> Deferred[T]:
         """Run ``function(*args)``; ``cancel`` is called when the Deferred is cancelled.
 
-        ``at_once`` is how many threads may have this function, and ``owner`` whose it is:
-        one owner leaves threads to the others.
+        ``at_once`` limits the number of threads for this function. All functions of one
+        ``owner`` share that owner's fair share of the threads.
         """
 
 
@@ -50,9 +50,10 @@ class InThread:
     """Runs each function in a daemon thread of its own; make one per process.
 
     At most ``limit`` threads are alive at once, and at most ``limit_each`` (or
-    ``at_once``) with the same function (equal objects), so that one that is stuck for good leaves
-    room for the others; one ``owner`` has as many as are left at most. There is no pool to
-    join: Twisted's would keep the process from exiting for as long as one function blocks.
+    ``at_once``) with the same function (equal objects), so that a function that is stuck
+    for good leaves threads to the others; one ``owner`` may hold its fair share
+    (:mod:`xbot.model.fair_share`). There is no pool to join: Twisted's thread pool would
+    keep the process from exiting for as long as one function blocks.
     """
 
     _log = Logger()
@@ -75,10 +76,10 @@ class InThread:
         at_once: int | None = None,
         owner: str | None = None,
     ) -> Deferred[T]:
-        """The result of ``function(*args)``, later; fails with :class:`Busy` at the limit.
+        """Run ``function(*args)``; fires with its result, or fails with :class:`Busy` at a limit.
 
         Cancelling the Deferred calls ``cancel``, which may tell the function to
-        stop; what the function does after that interests nobody any more.
+        stop; its result is ignored then.
         """
         alive = self._alive.total()
         if alive >= self._limit:
@@ -89,7 +90,7 @@ class InThread:
         if self._alive[function] >= limit:
             return fail(Busy(limit))
         was_asked_to_stop = False
-        # What runs there belongs to whom it belongs here.
+        # The thread inherits the context variables: it belongs to the same responder.
         context = copy_context()
 
         def ask_to_stop(_: Deferred[T]) -> None:
@@ -114,7 +115,7 @@ class InThread:
             if not result.called:
                 result.callback(outcome)
             elif isinstance(outcome, Failure):
-                # Not as a Failure: observers take any event with one for an error.
+                # Not logged as a Failure: observers treat any event with one as an error.
                 self._log.debug(
                     "failed after it was cancelled: {traceback}", traceback=outcome.getTraceback()
                 )
@@ -133,9 +134,9 @@ class InThread:
         return result
 
     def wind_down(self) -> Deferred[None]:
-        """Fires once no thread that was asked to stop is still at it.
+        """Fires once all cancelled functions have returned.
 
-        Those that cannot be asked (no ``cancel``) are not waited for.
+        It does not wait for functions without ``cancel``.
         """
         if not self._asked_to_stop:
             return succeed(None)

@@ -1,4 +1,4 @@
-"""The machine's uptime, sleep included (CLOCK_BOOTTIME), and what stands in for it elsewhere."""
+"""Uptime of the machine including sleep (CLOCK_BOOTTIME), with a substitute for other systems."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ if hasattr(time, "CLOCK_BOOTTIME"):
     HAS_BOOTTIME = True
 
     def uptime() -> float:
-        """Seconds since the boot, those included in which the machine slept."""
+        """Seconds since the machine booted, including sleep."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 else:
-    # COMPAT: systems without it stop this one while they sleep.
+    # COMPAT: on systems without CLOCK_BOOTTIME this clock stands still during sleep.
     HAS_BOOTTIME = False
     uptime = time.monotonic
 
 
 class Elapsed:
-    """Elapsed time by two clocks: between two readings, what the faster of both says has passed.
+    """Elapsed time by two clocks: between two readings, the larger of both differences.
 
-    One of them may stand still while the machine sleeps, and the other be set back:
-    then the other one tells. A clock that is set ahead counts as time that passed.
+    The monotonic clock may stand still during sleep, and the wall clock may be set
+    back; the maximum is right in both cases. A wall clock that is set ahead counts as
+    time that passed.
     """
 
     def __init__(
@@ -36,12 +37,12 @@ class Elapsed:
         self._passed = 0.0
 
     def __call__(self) -> float:
-        """Seconds since this was made."""
+        """Seconds since this object was made."""
         before, self._read = self._read, (self._one(), self._other())
         self._passed += max(0.0, self._read[0] - before[0], self._read[1] - before[1])
         return self._passed
 
 
 def elapsed_clock() -> Callable[[], float]:
-    """Seconds that no sleep of the machine stops; not to wait by, for they may run ahead."""
+    """A clock in seconds that includes sleep; not for timers, since it may run ahead."""
     return uptime if HAS_BOOTTIME else Elapsed()

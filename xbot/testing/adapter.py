@@ -1,4 +1,4 @@
-"""An adapter without a chat service: what is said is in a list, and anyone can be spoken for."""
+"""FakeAdapter: an IAdapter without a chat network; it collects the bot's messages in a list."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from xbot.model.size_limit import UNBOUNDED
 
 @implementer(IAdapter)
 class FakeAdapter:
-    """Joins, sends and delivers at once. ``sent`` has all that the bot has said.
+    """Joins, sends and delivers at once.
 
-    ``rooms`` are the rooms that it is in, and its nick there; ``left`` are those
-    that it left. ``people`` are who else is there: nick and affiliation, by the
-    room's and the real address. While ``problem``
-    is set (to a text) nothing leaves; see :meth:`break_link` and :meth:`mend_link`.
+    - ``sent``: all messages that the bot has sent.
+    - ``rooms``: the rooms that the bot is in, with its nick there; ``left``: rooms it left.
+    - ``people``: the other occupants: (nick, affiliation) by (room, real bare JID).
+    - ``problem``: while it is set (to a text), nothing can be sent; see
+      :meth:`break_link` and :meth:`mend_link`.
     """
 
     name = "fake"
@@ -84,10 +85,10 @@ class FakeAdapter:
             self._receipts.got_ready(room)
 
     def break_link(self, problem: str = "the connection was lost") -> None:
-        """From now on nothing can leave; what is said waits in the outbox."""
+        """Simulate a lost connection: messages wait in the outbox."""
         self.problem = problem
 
     def mend_link(self) -> None:
-        """What waits leaves now."""
+        """Simulate a reconnection: the waiting messages are sent."""
         self.problem = None
         self._receipts.got_ready()

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from xbot.testing.surroundings import ThreadlessClock
+from xbot.testing.environment import ThreadlessClock
 
 
 class TestClock(ThreadlessClock):

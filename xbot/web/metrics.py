@@ -1,4 +1,4 @@
-"""The bot's numbers, for Prometheus."""
+"""Prometheus metrics of the bot."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from xbot.model.recent_events import Command
 from xbot.model.status import Overview, Posts
 from xbot.web.answer import Answer
 
-#: Bounds of what is counted by how long it took, in seconds.
+#: Histogram buckets for run durations and reactor lag, in seconds.
 DURATIONS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 LAGS = (0.005, 0.02, 0.1, 0.5, 1.0, 5.0)
 
-#: The text format that every Prometheus reads.
+#: The Prometheus text format.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-#: All states that the connection can be in.
+#: All states of the connection.
 STATES = ("stopped", "waiting", "connecting", "negotiating", "online", "closing", "failed")
 
-#: What becomes of runs; all other fates are those of messages.
+#: Outcomes of runs; all other keys of ``Overview.fates`` are outcomes of messages.
 _RUNS = frozenset(
     {"answered", "silent", "failed", "timed-out", "busy", "cancelled", "misused", "denied"}
     | {"declined", "expired", "unapproved", "refused", "undelivered"}
@@ -30,10 +30,10 @@ _RUNS = frozenset(
 
 
 class Metrics:
-    """Counts what it is told, and asks ``look`` for the rest when it is read."""
+    """Counts events, and reads all other values from ``look()`` at each scrape."""
 
     def __init__(self, look: Callable[[], Overview]) -> None:
-        # Our own: others in this process may have theirs.
+        # A registry of its own: other code in the process may use the default one.
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Looking(look))
         self._commands = Counter(
@@ -57,28 +57,28 @@ class Metrics:
         )
 
     def got_command(self, command: Command) -> None:
-        """A run is over."""
+        """Count a finished run."""
         self._commands.labels(command.responder, command.outcome).inc()
         if command.seconds is not None:
             self._seconds.labels(command.responder).observe(command.seconds)
 
     def got_lag(self, seconds: float) -> None:
-        """The reactor was late by so much."""
+        """Record the reactor's lag."""
         self._lag.observe(seconds)
 
     def answer(self) -> Answer:
-        """All of them, as text."""
+        """All metrics, as an HTTP answer in the text format."""
         return Answer(_without_created(generate_latest(self._registry)), CONTENT_TYPE)
 
 
 def _without_created(text: bytes) -> bytes:
-    """The client adds when each series began, as a series of its own that nobody asked for."""
+    """Remove the ``_created`` series, which the client library adds to each counter."""
     lines = text.splitlines(keepends=True)
     return b"".join(line for line in lines if b"_created" not in line.split(b"{")[0])
 
 
 class _Looking(Collector):
-    """What can be read at any time, read when it is asked for."""
+    """Collector of the values that are read from the Overview at each scrape."""
 
     def __init__(self, look: Callable[[], Overview]) -> None:
         self._look = look

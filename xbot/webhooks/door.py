@@ -1,4 +1,4 @@
-"""Door: the HTTP endpoint of all webhooks; authenticates, limits, parses and spools posts."""
+"""Webhook endpoint: serves HTTP of all webhooks; authenticates, limits, parses and spools posts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _PROOFS = frozenset(
 )
 
 
-class Door:
+class WebhookEndpoint:
     """PostHandler for the paths of the configured webhooks.
 
     The response is 202 once the text is durable in the ``spool``, 200 for a duplicate

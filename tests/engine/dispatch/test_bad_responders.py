@@ -20,7 +20,7 @@ from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
 from xbot.process.threads import InThread
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 #: Who fails at once, and who does not end before the limit.
 FAILING = ("raises", "exits", "bytes", "wrong")
@@ -63,7 +63,7 @@ class BadResponderTests(TestCase):
         settings.append(ResponderSettings(PROGRAM, match=PROGRAM, run=run, timeout=LIMIT))
         self.in_thread = InThread(reactor)
         self.dispatcher = Dispatcher(
-            load_responders(settings, Around(reactor, self.in_thread).surroundings()),
+            load_responders(settings, FakeEnvironment(reactor, self.in_thread).environment()),
             self.sent.append,
             self.clock,
             name="xbot",

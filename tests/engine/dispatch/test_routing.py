@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from xbot.engine.dispatch import ordering
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.routing import Routing
-from xbot.matching.guarded_search import Asked
+from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, Whom
 from xbot.model.message import Message
@@ -36,7 +36,7 @@ class SlowWorker:
     def __init__(self) -> None:
         self.waiting: list[tuple[Deferred[Any], list[Any]]] = []
 
-    def find(self, text: str, asked: list[Asked]) -> Deferred[Any]:
+    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
         self.waiting.append((answer, [each.pattern.find(text) for each in asked]))
         return answer

@@ -18,7 +18,7 @@ from xbot.engine.loading.reimport import fresh_modules
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
 from xbot.runtime.responder import Responder
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "x")
 
@@ -33,7 +33,7 @@ class FindingCase(TestCase):
         self.folder.mkdir()
 
     def load(self, *settings: ResponderSettings) -> tuple[Responder, ...]:
-        return load_responders(settings, Around().surroundings(), bundled=False)
+        return load_responders(settings, FakeEnvironment().environment(), bundled=False)
 
     def said(self, responder: Responder) -> tuple[str, ...]:
         answers = self.successResultOf(responder.routes[0].call(MESSAGE, {}))

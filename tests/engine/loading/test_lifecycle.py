@@ -11,7 +11,7 @@ from tests.app.test_reload import ACCOUNT, ROOM, ReloadCase
 from xbot.app import resources
 from xbot.runtime.scope import Scope
 from xbot.testing.brain import MemoryBrain
-from xbot.testing.surroundings import ThreadlessClock
+from xbot.testing.environment import ThreadlessClock
 
 CODE = """
 from twisted.internet.defer import Deferred

@@ -19,14 +19,14 @@ from xbot.process.threads import InThread
 from xbot.runtime.failures import Failed
 from xbot.runtime.responder import Responder
 from xbot.runtime.subprocesses import CannotRun
-from xbot.testing.surroundings import Around
+from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")
 
 
 def load(*settings: ResponderSettings, **options: Any) -> tuple[Responder, ...]:
     options.setdefault("bundled", False)
-    return load_responders(settings, Around().surroundings(), **options)
+    return load_responders(settings, FakeEnvironment().environment(), **options)
 
 
 def found(responder: Responder, text: str) -> dict[str, str] | None:
@@ -123,7 +123,7 @@ class RunTests(LoaderCase):
         in_thread = InThread(reactor)
         settings = ResponderSettings("r", match="x", run=("/bin/sleep", "60"))
         (responder,) = load_responders(
-            [settings], Around(in_thread=in_thread).surroundings(), bundled=False
+            [settings], FakeEnvironment(in_thread=in_thread).environment(), bundled=False
         )
         run = responder.routes[0].call(MESSAGE, {})
         run.cancel()

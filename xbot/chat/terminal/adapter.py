@@ -1,4 +1,4 @@
-"""A terminal as a chat service: one person, who is everywhere where the bot is."""
+"""ShellAdapter: a terminal as chat network, with one user who hears all rooms of the bot."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from xbot.model.message import Message
 from xbot.model.size_limit import UNBOUNDED
 from xbot.model.speech import message_of
 
-#: Whoever does not say who they are.
+#: Default address of the user.
 YOU = "you@localhost"
 
 
 @frozen
 class You:
-    """Who sits at the terminal, and where: alone with the bot, or in a room."""
+    """The user at the terminal, in a direct chat with the bot or in ``room``."""
 
     sender: str = YOU
     room: str | None = None
@@ -32,10 +32,10 @@ class You:
 
 @implementer(IAdapter)
 class ShellAdapter:
-    """Shows what the bot says, by ``show(message)``, and hands on what ``you`` say to it.
+    """Calls ``show(message)`` for each message of the bot, and passes on what ``you`` type.
 
-    ``address`` is the bot's own; it is in ``rooms``, and called ``nick`` in a room
-    of ``you`` that is none of them.
+    ``address`` is the bot's JID. The bot is in ``rooms``, and under ``nick`` in the
+    user's room, if ``rooms`` does not contain it.
     """
 
     name = "shell"
@@ -72,11 +72,11 @@ class ShellAdapter:
         return succeed(None)
 
     def say(self, text: str) -> Deferred[None] | None:
-        """You say this to the bot; what it gives, if anything, fires once that is decided."""
+        """Pass ``text`` from the user to the bot; the result, if any, fires once it is routed."""
         return self._got_message(message_of(text, self._address, **asdict(self.you)))
 
     def send(self, message: Message) -> None:
-        """Show ``message``, wherever it is said: in a terminal you hear everything.
+        """Show ``message``, whatever its recipient: the user hears everything.
 
         :raises NotConnected: when the shell is not started, or the bot not in the room.
         :raises Unreachable: when the bot left the room.
@@ -96,7 +96,7 @@ class ShellAdapter:
         return self._rooms.get(room) if self._is_started else None
 
     def join(self, room: object, by: str | None = None) -> None:
-        """The bot is in this room from now on."""
+        """Enter this room."""
         assert isinstance(room, RoomSettings)
         self._rooms[str(room.jid)] = room.nick
         self._left.discard(str(room.jid))
@@ -108,7 +108,7 @@ class ShellAdapter:
         return list(self._rooms)
 
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
-        """You, in your room."""
+        """Nick and affiliation of the user in their room; None for other persons and rooms."""
         you = self.you
         if you.room is None or room != str(Jid.parse(you.room)) or person != you.sender:
             return None
@@ -119,7 +119,7 @@ class ShellAdapter:
         return message.affiliation
 
     def leave(self, room: str) -> None:
-        """The bot is not in ``room`` (a bare JID) any more."""
+        """Leave ``room`` (a bare JID)."""
         if self._rooms.pop(room, None) is not None:
             self._left.add(room)
             self._receipts.got_ready(room)

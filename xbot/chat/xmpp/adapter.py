@@ -1,4 +1,4 @@
-"""XMPP as an adapter: the parts put together, messages in and out."""
+"""XmppAdapter: the IAdapter of one XMPP account; wires connection, rooms and messages together."""
 
 from __future__ import annotations
 
@@ -60,14 +60,15 @@ _OCCUPANTS = itertools.count(1)
 class XmppAdapter:
     """One XMPP account in its rooms.
 
-    Messages go to ``got_message``, and what became of those sent to
-    ``receipts``; ``gave_up(problem)`` tells that only a person can help.
-    ``dropped`` counts the stanzas that were no message, by reason. ``clock``,
-    ``wall_clock`` and ``uniform`` are time and chance; ``elapsed`` is a clock that sleep
-    does not stop, by which it is seen that the process stood still. ``in_thread`` runs what
-    would hold the reactor. ``invited`` remembers the rooms that people invited us
-    to, in which we are called ``nick``. ``trace`` sees what goes over the wire.
-    ``ignores`` tells what nobody would answer, before a message is made of it.
+    - ``got_message`` gets incoming messages, ``receipts`` the fates of sent ones.
+    - ``gave_up(problem)`` is called when an operator must act.
+    - ``dropped`` counts the stanzas that were no message, by reason.
+    - ``clock``, ``wall_clock``, ``uniform``: time and random source. ``elapsed`` is a clock
+      that also runs during sleep, for suspend detection.
+    - ``in_thread`` runs blocking functions.
+    - ``invited`` stores the rooms that people invited the bot to; its nick there is ``nick``.
+    - ``trace`` logs the traffic on the wire.
+    - ``ignores``: fast path; tells which texts no responder would answer, before a Message is made.
     """
 
     name = "xmpp"
@@ -96,7 +97,7 @@ class XmppAdapter:
         self._account = account
         self._receipts = receipts
         self.jid: Jid | None = None
-        #: How long the text of one message may be, by what the server of now has told.
+        #: Maximum length of one message's text, from the current server's stanza limit.
         self.measure: Measure = usual(SAFE)
         self.managed = StreamManagement(
             receipts.got_delivered,
@@ -123,10 +124,10 @@ class XmppAdapter:
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())
         factory.addBootstrap(STREAM_END_EVENT, lambda _: self._got_end(endpoint))
         factory.addBootstrap(STREAM_END_EVENT, lambda _: self._heartbeat.stop())
-        # Before the connection, which tells the end to those outside: by then
-        # every handler has stopped its timers.
+        # Before the connection, which reports the end to the bot: by then
+        # every handler must have stopped its timers.
         self._handlers = Handlers(factory, clock, self.managed)
-        # After the handlers: what waited may leave once they all have begun.
+        # After the handlers: waiting messages may leave once all handlers have started.
         factory.addBootstrap(STREAM_AUTHD_EVENT, lambda _: receipts.got_ready())
         self.connection = Connection(
             endpoint,
@@ -138,7 +139,7 @@ class XmppAdapter:
             settings.reconnect_max,
             account.has_worked,
         )
-        # After the connection, which sends away who comes too late.
+        # After the connection, which closes a stream that comes too late.
         factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
         self.iq = Iq(lambda: self.jid, clock)
         self._bounces = Bounces(receipts.got_bounced)
@@ -151,7 +152,7 @@ class XmppAdapter:
             ping_interval=settings.room_ping_interval,
             bounced=self._bounces.got,
             is_stale=self._is_stale,
-            # What waits for it is asked for, and refused, as everything else is from now on.
+            # The outbox tries its waiting messages to this room again, and they are refused.
             lost=lambda room: receipts.got_ready(room.address),
             numbers=_OCCUPANTS,
         )
@@ -190,7 +191,7 @@ class XmppAdapter:
             clock,
             self._messages.is_past,
         )
-        # In this order a new session begins; who asks comes after who listens.
+        # The order in which handlers see a new session: listeners come before those that send.
         for handler in (
             self.iq,
             self._messages,
@@ -204,15 +205,15 @@ class XmppAdapter:
 
     @property
     def deadline(self) -> float | None:
-        """By when something happens to the connection, or else we are stuck."""
+        """Latest time of the next event on the connection (clock seconds), or None."""
         return self.connection.deadline or self.ping.deadline
 
     def start(self) -> None:
-        """Connect, and stay connected until :meth:`stop`."""
+        """Connect, and reconnect until :meth:`stop`."""
         self.connection.start()
 
     def stop(self) -> Deferred[None]:
-        """Say goodbye and disconnect; fires when nothing is left running."""
+        """Log out and disconnect; fires when the connection is closed."""
         stream = self.connection.stream
         if stream is not None:
             goodbye = domish.Element((ns.CLIENT, "presence"))
@@ -223,15 +224,15 @@ class XmppAdapter:
         return self.connection.stop()
 
     def send(self, message: Message) -> None:
-        """Send ``message`` now; ``receipts`` are told when it arrived, or may not have.
+        """Send ``message`` now; its fate is reported to ``receipts``.
 
         :raises NotConnected: when there is no session, we are not in the room yet,
-            or the server does not read.
-        :raises Unreachable: when the room refused us for good, or we left it; or when it is for
-            one occupant, who left and whose real address is not known.
-        :raises TooLong: when the server does not take so much at once.
+            or the server does not read (back-pressure).
+        :raises Unreachable: when the room refused us for good, or we left it; or when the message
+            is for one occupant, who left and whose real address is not known.
+        :raises TooLong: when it exceeds the server's stanza limit.
         :raises Undeliverable: when each stream on which it was sent ended over it.
-        :raises InvalidJid: when the recipient is no address.
+        :raises InvalidJid: when the recipient is not a JID.
         """
         recipient = read_address(message.recipient)
         room = self.rooms.at(recipient.bare_text)
@@ -252,7 +253,7 @@ class XmppAdapter:
         if room is not None and message.is_public:
             self._bounces.sent(room.address, message)
         if not self.managed.is_active:
-            # Without acknowledgements, written is the most that can be known.
+            # Without acknowledgements (XEP-0198), written counts as delivered.
             self._receipts.got_delivered(message)
 
     def _readdressed(self, message: Message, recipient: Address, room: Room) -> Message:
@@ -285,9 +286,9 @@ class XmppAdapter:
         return known.nick if known is not None and known.state is State.JOINED else None
 
     def join(self, room: object, by: str | None = None) -> None:
-        """Be in this room, with these settings, from now on; remember it if ``by`` orders it.
+        """Join this room, or apply its new settings; store it if ``by`` (a person) ordered it.
 
-        :raises TooManyRooms: when no more are remembered.
+        :raises TooManyRooms: when no more rooms can be stored.
         """
         assert isinstance(room, RoomSettings)
         if by is not None:
@@ -320,15 +321,15 @@ class XmppAdapter:
         return known.occupants.affiliation_of(message.occupant, message.identity)
 
     def leave(self, room: str) -> None:
-        """Leave ``room`` (a bare JID) and do not come back; an invitation to it is forgotten."""
+        """Leave ``room`` (a bare JID) for good, and forget an invitation to it."""
         jid = Jid.parse(room)
         if not self.invitations.leave(jid):
             self.rooms.leave(jid)
 
     def change(self, settings: XmppSettings, nick: str) -> None:
-        """Go on with other settings of the same account, on the same stream.
+        """Apply new settings of the same account on the current stream.
 
-        What only a new connection could bring about is not looked at.
+        Settings that need a new connection are ignored here.
         """
         self.connection.change(settings.reconnect_max)
         self.ping.change(settings.ping_interval, settings.ping_timeout)
@@ -338,7 +339,7 @@ class XmppAdapter:
         self.invitations.change(settings, nick)
 
     def _got_end(self, endpoint: RedirectableEndpoint) -> None:
-        # The next server may be another one.
+        # The next server may have another stanza limit.
         self.measure = usual(SAFE)
         if self.managed.location is not None:
             endpoint.prefer(self.managed.location)
@@ -359,7 +360,7 @@ class XmppAdapter:
         self._receipts.got_ready()
 
     def _is_stale(self) -> bool:
-        # A timer may ring before anything else after a stop.
+        # After a standstill a timer may fire before the heartbeat notices it.
         self._heartbeat.look()
         return self.freshness.is_stale
 

@@ -40,7 +40,7 @@ class XmppNetwork:
         self, reactor: Any, environment: NetworkEnvironment, trace: WireLog | None = None
     ) -> None:
         self._reactor = reactor
-        self._around = environment
+        self._environment = environment
         self._trace = trace
         # A thread pool of its own: stuck responders must not block the login.
         self._login_threads = InThread(reactor)
@@ -67,7 +67,7 @@ class XmppNetwork:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """How many stanzas were dropped, by reason."""
+        """Number of dropped stanzas, by reason."""
         return self.adapter.dropped
 
     @property
@@ -76,20 +76,20 @@ class XmppNetwork:
         return self.adapter.connection.stream is not None
 
     def link(self, now: float) -> Link:
-        """How the connection is."""
+        """The status of the connection."""
         return report.link(self.adapter, now)
 
     def places(self, now: float) -> tuple[Place, ...]:
-        """How each room is, whether the ini names it or somebody invited us."""
-        named = {room.jid for room in self._around.config().rooms}
+        """The status of each room, both of the ini's rooms and of those we were invited to."""
+        named = {room.jid for room in self._environment.config().rooms}
         return report.places(self.adapter, now, named)
 
     def knows_room(self, room: str) -> bool:
-        """Whether we want to be in it."""
+        """Whether we want to be in ``room``."""
         return self.adapter.rooms.get(Jid.parse(room)) is not None
 
     def why_not_in(self, room: str) -> str:
-        """Why nothing can be said there now; empty where we are in it, or it is none of ours."""
+        """Why nothing can be sent to ``room`` now; empty if we are in it, or do not know it."""
         known = self.adapter.rooms.get(Jid.parse(room))
         return "" if known is None or known.state is RoomState.JOINED else known.reason
 
@@ -105,8 +105,8 @@ class XmppNetwork:
         make_endpoint(config, self._reactor, None)
 
     def change(self, plan: Plan) -> None:
-        """The same account: nothing but what differs is touched."""
-        config = self._around.config()
+        """Apply a reloaded ini with the same account; only differences are applied."""
+        config = self._environment.config()
         for jid in plan.leave:
             self.adapter.leave(str(jid))
         self.adapter.change(config.xmpp, config.bot.name)
@@ -117,19 +117,19 @@ class XmppNetwork:
     async def renew(self) -> None:
         """Reconnect with another account or endpoint. Messages in the outbox stay queued."""
         if self.adapter.connection.stream is not None:
-            await self._around.drain(HAND_OVER_TIMEOUT)
+            await self._environment.drain(HAND_OVER_TIMEOUT)
         await self.stop()
         await self.close()
-        if not self._around.is_running():
+        if not self._environment.is_running():
             return
         self._make()
         await self.start()
-        if self._around.is_running():
+        if self._environment.is_running():
             self.adapter.start()
 
     def _make(self) -> None:
-        """The adapter to the account of the ini, from now on the one and only."""
-        config = self._around.config()
+        """Make the adapter for the current ini; it replaces the old one."""
+        config = self._environment.config()
         self.embedded = _embedded(config, self._reactor)
         self._files = file_digests(config.xmpp)
         self.adapter = XmppAdapter(
@@ -137,25 +137,25 @@ class XmppNetwork:
             make_account(config, self.embedded),
             make_endpoint(config, self._reactor, self.embedded),
             config.rooms,
-            self._around.got_message,
-            self._around.receipts,
-            lambda problem: self._around.gave_up(str(problem)),
+            self._environment.got_message,
+            self._environment.receipts,
+            lambda problem: self._environment.gave_up(str(problem)),
             clock=self._reactor,
             uniform=random.uniform,
             in_thread=self._login_threads,
             invited=InvitedRooms(config.bot.state / ROOMS_NAME),
             nick=config.bot.name,
             trace=self._trace,
-            ignores=self._around.ignores,
+            ignores=self._environment.ignores,
         )
         self.adapter.connection.changed = self._got_status
-        self._around.got_adapter(self.adapter)
+        self._environment.got_adapter(self.adapter)
 
     def _got_status(self, status: Status) -> None:
         state, problem = status.state, status.last_error
-        # What was wrong before is no news of those.
+        # In these states ``last_error`` is about an earlier connection.
         is_well = state in (State.ONLINE, State.NEGOTIATING)
-        self._around.got_change(state.value, None if is_well else problem)
+        self._environment.got_change(state.value, None if is_well else problem)
 
 
 def _embedded(config: Config, reactor: Any) -> Embedded | None:

@@ -1,4 +1,4 @@
-"""Status report of the XMPP connection and its rooms, as values of :mod:`xbot.model.status`."""
+"""Status report of the XMPP connection and its rooms, as values of xbot.model.status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xbot.model.status import Link, Place
 
 
 def link(adapter: XmppAdapter, now: float) -> Link:
-    """How the connection is, ``now`` on the adapter's clock."""
+    """The status of the connection; ``now`` is the adapter's clock."""
     status, deadline = adapter.connection.status, adapter.deadline
     return Link(
         status.state.value,
@@ -30,7 +30,7 @@ def link(adapter: XmppAdapter, now: float) -> Link:
 def places(
     adapter: XmppAdapter, now: float, named: Container[Jid] | None = None
 ) -> tuple[Place, ...]:
-    """How each room is; ``named`` are the rooms of the ini, all of them when it is None."""
+    """The status of each room; ``named`` are the rooms of the ini (None: all rooms are)."""
     return tuple(_place(room, now, named is None or room.jid in named) for room in adapter.rooms)
 
 

@@ -23,12 +23,12 @@ from xbot.runtime.responder import Responder
 from xbot.runtime.scope import Scope
 
 
-def responder_of_code(settings: ResponderSettings, surroundings: Environment) -> Responder:
+def responder_of_code(settings: ResponderSettings, environment: Environment) -> Responder:
     """The responder that ``use`` or ``file`` names: imported, and instantiated if it is a class.
 
     :raises Mistakes: with everything that is wrong.
     """
-    scope = Scope(settings.name, surroundings, settings.timeout)
+    scope = Scope(settings.name, environment, settings.timeout)
     try:
         with scope.entered():
             found = find(settings)
@@ -37,7 +37,7 @@ def responder_of_code(settings: ResponderSettings, surroundings: Environment) ->
             options.check([parameter for each in taken for parameter in each])
             values = [options.values(each) for each in taken]
             targets = [_made(*each) for each in zip(found, values, strict=True)]
-            return _assembled(settings, targets, values, surroundings, scope)
+            return _assembled(settings, targets, values, environment, scope)
     except BaseException as error:
         scope.close()
         if isinstance(error, BadSignature):
@@ -69,24 +69,24 @@ def _assembled(
     settings: ResponderSettings,
     targets: Sequence[object],
     values: Sequence[Mapping[str, Any]],
-    surroundings: Environment,
+    environment: Environment,
     scope: Scope,
 ) -> Responder:
-    lives = [_bind_lifecycle(target, surroundings, scope) for target in targets]
+    lives = [_bind_lifecycle(target, environment, scope) for target in targets]
     if patterns_of(settings) and len(targets) > 1:
         option = "match" if settings.match else "hear"
         raise Mistakes((option, "its functions have patterns of their own (decorators)"))
     declared = []
     for target, own, has_lifecycle in zip(targets, values, lives, strict=True):
         takes = own if inspect.isroutine(target) else {}
-        declared += _declared(settings, target, surroundings, takes, has_lifecycle)
+        declared += _declared(settings, target, environment, takes, has_lifecycle)
     return responder_of(settings, declared, scope, may_be_silent=any(lives))
 
 
 def _declared(
     settings: ResponderSettings,
     target: object,
-    surroundings: Environment,
+    environment: Environment,
     own: Mapping[str, Any],
     has_lifecycle: bool,
 ) -> list[tuple[Call, Declared]]:
@@ -112,16 +112,16 @@ def _declared(
     declared = []
     for function, several in found:
         found_by = [each.pattern for each in several]
-        call = call_of(function, found_by, surroundings.in_thread, own, clock=surroundings.clock)
+        call = call_of(function, found_by, environment.in_thread, own, clock=environment.clock)
         doc = _summary(function if inspect.isroutine(function) else type(function))
         for each in several:
             declared.append((call, each if each.help is not None else evolve(each, help=doc)))
     return declared
 
 
-def _bind_lifecycle(target: object, surroundings: Environment, scope: Scope) -> bool:
+def _bind_lifecycle(target: object, environment: Environment, scope: Scope) -> bool:
     """Bind timers, webhooks, ``start`` and ``stop`` to ``scope``; return whether there are any."""
-    in_thread = surroundings.in_thread
+    in_thread = environment.in_thread
     has_timers = False
     for function, several in repeated_by(target):
         name = getattr(function, "__name__", "timer")

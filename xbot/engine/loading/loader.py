@@ -1,4 +1,4 @@
-"""From the responders' settings to responders, with every mistake in them reported at once."""
+"""Loader: make responders from their settings, and report all mistakes at once."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ from xbot.runtime.responder import Responder
 
 def load_responders(
     settings: Sequence[ResponderSettings],
-    surroundings: Environment,
+    environment: Environment,
     *,
     bundled: bool = True,
 ) -> tuple[Responder, ...]:
-    """The responders of ``settings`` in their order, then the bundled ones not replaced by name.
+    """Load the responders of ``settings`` in their order, then the bundled ones.
 
-    Of the bundled ones those come whose section says so, and those that need none.
+    A bundled responder is loaded if the ini has a section for it or it needs none, unless
+    another responder has its name.
 
-    Imports what ``use`` names: anew within :func:`~xbot.engine.loading.reimport.fresh_modules`
-    of :func:`modules_of`. Raises :class:`~xbot.model.errors.InvalidConfig` with every
-    mistake. Whoever loads them starts their scopes, begins them, and closes them
-    in the end.
+    Imports the modules that ``use`` names; within
+    :func:`~xbot.engine.loading.reimport.fresh_modules` of :func:`modules_of` they are
+    imported anew. The caller starts, begins and closes the scopes (see
+    :class:`~xbot.engine.loading.lifecycle.Lifecycle`).
+
+    :raises xbot.model.errors.InvalidConfig: with all mistakes.
     """
     loaded: list[Responder] = []
     problems: list[Problem] = []
     for each in _in_turn(settings, bundled):
         try:
-            loaded.append(_load(each, surroundings))
+            loaded.append(_load(each, environment))
         except Mistakes as wrong:
             problems += [problem(each, *mistake) for mistake in wrong.mistakes]
     if problems:
@@ -50,7 +53,7 @@ def load_responders(
 
 
 def _in_turn(settings: Sequence[ResponderSettings], bundled: bool) -> list[ResponderSettings]:
-    """All that are to be loaded, the bundled ones last."""
+    """The settings of all responders to load, the bundled ones last."""
     named = {each.name: each for each in settings}
     own: list[ResponderSettings] = []
     rest: list[ResponderSettings] = []
@@ -70,29 +73,29 @@ def modules_of(settings: Sequence[ResponderSettings]) -> set[str]:
 
 
 def close_all(responders: Sequence[Responder]) -> None:
-    """Undo what loading these has done; nobody waits for it."""
+    """Close the scopes of these responders, without waiting for it."""
     for responder in responders:
         if responder.scope is not None:
             responder.scope.close()
 
 
 def problem(settings: ResponderSettings, option: str, reason: str) -> Problem:
-    """That something is wrong with ``option`` of this responder."""
+    """A Problem with ``option`` of this responder."""
     line = settings.lines.get(option, settings.line)
     if option == "use" and settings.file is not None:
         option = ""
     return Problem(settings.path, line, f"responder {settings.name}", option, reason)
 
 
-def _load(settings: ResponderSettings, surroundings: Environment) -> Responder:
+def _load(settings: ResponderSettings, environment: Environment) -> Responder:
     at_once = settings.runs if settings.runs > MAX_RUNS else None
-    in_thread = partial(surroundings.in_thread, at_once=at_once, owner=settings.name)
-    surroundings = evolve(surroundings, in_thread=in_thread)
+    in_thread = partial(environment.in_thread, at_once=at_once, owner=settings.name)
+    environment = evolve(environment, in_thread=in_thread)
     if settings.use is not None or settings.file is not None:
-        return responder_of_code(settings, surroundings)
+        return responder_of_code(settings, environment)
     patterns = patterns_of(settings)
     if settings.run is not None:
-        call = call_of_program(settings, patterns, surroundings.in_thread)
+        call = call_of_program(settings, patterns, environment.in_thread)
         return responder_of(settings, [(call, Declared(pattern)) for pattern in patterns])
     fill = fill_of_reply(settings, patterns)
     return responder_of(

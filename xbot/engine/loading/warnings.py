@@ -1,4 +1,4 @@
-"""What is no mistake in an ini, but is hardly meant: for whoever checks it, and for the log."""
+"""Configuration warnings: settings that are valid but probably unintended (a lint of the ini)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xbot.config.scripts import operators
 from xbot.config.settings import Config, ResponderSettings
 from xbot.engine.dispatch.filters import Rooms
 from xbot.engine.loading.loader import problem
-from xbot.matching.strategy import way_of
+from xbot.matching.strategy import strategy_of
 from xbot.model.errors import Problem
 from xbot.model.people import NOBODY
 from xbot.runtime.responder import Responder, Route
@@ -21,29 +21,29 @@ _Key = tuple[int, int]
 def slow_patterns(
     responders: Sequence[Responder], settings: Sequence[ResponderSettings]
 ) -> list[Problem]:
-    """Patterns that may take long on some texts, and what in them is to blame."""
+    """ReDoS warnings: patterns that may backtrack for long, and the constructs to blame."""
     by_name = {each.name: each for each in settings}
     return [
         _remark(
             responder,
             by_name,
             route.kind,
-            f"{danger}, may take long; a text of more than {max(way.quick_length, 0)} characters"
-            " is given up after 50 ms",
+            f"{danger}, may take long; a text of more than {max(strategy.quick_length, 0)}"
+            " characters is given up after 50 ms",
         )
         for responder in responders
         for route in responder.routes
         if route.pattern is not None
-        for way in (way_of(route.pattern),)
-        for danger in way.dangers()
+        for strategy in (strategy_of(route.pattern),)
+        for danger in strategy.dangers()
     ]
 
 
 def unreachable(
     responders: Sequence[Responder], settings: Sequence[ResponderSettings], rooms: Rooms
 ) -> list[Problem]:
-    """What in these settings no text can reach, because others always take it."""
-    # For tools: no bot asks.
+    """Commands and fallbacks that are never reached: an earlier responder takes their texts."""
+    # Imported late: only tools use it, not the daemon.
     from xbot.matching.shadowed import never_asked, taken
 
     by_name = {each.name: each for each in settings}
@@ -76,15 +76,15 @@ def unreachable(
     return [
         _remark(routes[key][0], by_name, routes[key][1].kind, f"never reached: {reason}")
         for key, reason in sorted(remarks)
-        # A bundled one whose command the ini took is just that.
+        # It is intended that the ini can take over the command of a bundled responder.
         if routes[key][0].name in by_name
     ]
 
 
 def out_of_reach(config: Config) -> list[Problem]:
-    """Rooms that a responder is for, and that the bot is never in: misspelt, most likely.
+    """Rooms in ``rooms`` of a responder that the bot is never in; probably misspelt.
 
-    Nothing is said where somebody may lead the bot into rooms that the ini does not name.
+    No warning if people may invite or order the bot into rooms that the ini does not name.
     """
     leads = any(each.name == "rooms" and each.enabled for each in config.responders)
     if leads or config.xmpp.accept_invites != NOBODY:
@@ -104,13 +104,13 @@ def out_of_reach(config: Config) -> list[Problem]:
 def unasked(
     responders: Sequence[Responder], settings: Sequence[ResponderSettings]
 ) -> list[Problem]:
-    """Consent that is demanded where it is never asked for, since nothing there has effects."""
+    """``confirm`` and ``approve`` without use: no command of the responder has effects."""
     by_name = {each.name: each for each in settings}
     return [
         problem(
             by_name[responder.name],
             option,
-            "nobody is asked: nothing of it has effects (effect = yes says that it has)",
+            "has no use here: no command of this responder has effects (effect = yes marks them)",
         )
         for responder in responders
         if responder.name in by_name and not any(route.effect for route in responder.routes)
@@ -120,7 +120,7 @@ def unasked(
 
 
 def without_a_shell(settings: Sequence[ResponderSettings]) -> list[Problem]:
-    """Programs that are handed what only a shell would understand."""
+    """``run`` lines with shell operators, which the program gets as arguments."""
     return [
         problem(each, "run", f"no shell runs it: {word} is an argument like the others")
         for each in settings

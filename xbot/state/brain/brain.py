@@ -26,7 +26,7 @@ from xbot.state.sqlite.writer import RETRY, Writer
 
 if TYPE_CHECKING:
     from xbot.state.brain.file import BrainFile, Stamp
-    from xbot.state.brain.filing import Filing
+    from xbot.state.brain.filing import FileSync
 
 #: Name of the file in the state folder.
 FILE_NAME = "brain.sqlite"
@@ -102,20 +102,20 @@ class Brain:
     # Lazy: these import SQLite, which a brain without a file does not need.
 
     @cached_property
-    def _filing(self) -> Filing:
+    def _sync(self) -> FileSync:
         from xbot.state.brain.file import BrainFile
-        from xbot.state.brain.filing import Filing
+        from xbot.state.brain.filing import FileSync
 
         open_file = self._open_file or BrainFile
-        return Filing(self._path, self._contents, self._clocks, open_file, lambda: self._batch)
+        return FileSync(self._path, self._contents, self._clocks, open_file, lambda: self._batch)
 
     @cached_property
     def _writer(self) -> Writer[BrainFile]:
         from xbot.state.brain.file import KIND
 
-        filing, clock = self._filing, self._reactor
+        sync, clock = self._sync, self._reactor
         in_thread, wall_clock = self._in_thread, self._clocks.wall
-        return Writer(KIND, self._path, filing.open, filing.release, clock, in_thread, wall_clock)
+        return Writer(KIND, self._path, sync.open, sync.release, clock, in_thread, wall_clock)
 
     @property
     def state(self) -> FileState:
@@ -144,7 +144,7 @@ class Brain:
             retries.
         """
         with self._contents.lock:
-            is_catching_up = self._is_used and self._filing.is_catching_up
+            is_catching_up = self._is_used and self._sync.is_catching_up
             is_saved = not self._contents.is_unsaved and not is_catching_up
         if is_saved and not self._batch:
             return succeed(None)
@@ -175,7 +175,7 @@ class Brain:
         for batch in batches:
             self._save_batch(batch)
         # Write the stamp: the present time, for keys that expire.
-        self._writer.do(partial(self._filing.store, ())).addErrback(lambda _: None)
+        self._writer.do(partial(self._sync.store, ())).addErrback(lambda _: None)
         return self._writer.close().addCallback(self._got_closed)
 
     # On the reactor: when to save
@@ -235,13 +235,13 @@ class Brain:
 
     def _save_batch(self, batch: dict[Place, int]) -> None:
         self._unanswered += 1
-        saved = self._writer.do(partial(self._filing.store, batch))
+        saved = self._writer.do(partial(self._sync.store, batch))
         saved.addCallbacks(self._got_saved, self._got_unsaved, errbackArgs=(batch,))
         saved.addErrback(self._got_surprise)
 
     def _got_saved(self, stamp: Stamp) -> None:
         self._unanswered -= 1
-        self._filing.stamp = stamp
+        self._sync.stamp = stamp
         if self._is_closing:
             return
         self._batch = {}
@@ -293,12 +293,12 @@ class Brain:
 
     def _stamp_now(self) -> None:
         # This also deletes expired rows.
-        stamped = self._writer.do(partial(self._filing.store, ()))
+        stamped = self._writer.do(partial(self._sync.store, ()))
         stamped.addCallbacks(self._got_stamp, lambda _: None)
         self._stamp_later()
 
     def _got_stamp(self, stamp: Stamp) -> None:
-        self._filing.stamp = stamp
+        self._sync.stamp = stamp
 
     def _got_stuck(self, result: object, _: float) -> None:
         raise BrainUnavailable(self._path, "its disk does not answer")

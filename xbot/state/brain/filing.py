@@ -21,7 +21,7 @@ from xbot.state.brain.lasting import Clocks, elapsed
 from xbot.state.sqlite.owned import OwnedFile
 
 
-class Filing:
+class FileSync:
     """Opens the file at ``path``, loads it into ``contents``, and saves their changes.
 
     ``under_way`` returns the places whose save is in progress: in memory they are

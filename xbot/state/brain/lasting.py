@@ -1,9 +1,9 @@
-"""Time that passes for what is remembered: while we run, and between two processes.
+"""Clock for expiry of stored values: elapsed time across processes and reboots.
 
-A wall clock jumps (at the first NTP answer, by hand, by ten years); nothing
-may expire for that. While the machine is up its uptime, sleep included, tells
-how much time has passed, also from one process to the next. From one boot to
-the next there is the wall clock alone.
+A wall clock jumps (at the first NTP answer, by hand, by ten years); values must
+not expire because of that. Within one boot the machine's uptime (sleep included)
+measures the time, also from one process to the next. Across a reboot only the
+wall clock can.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from xbot.process.uptime import uptime
 
-#: What two wall clock readings may differ by to be believed, in seconds.
+#: Maximum plausible difference of two wall clock readings, in seconds.
 LONGEST_GAP = 366 * 86400.0
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Moment(NamedTuple):
-    """A reading of all clocks. ``boot`` names the one that ``uptime`` counts from, or is empty."""
+    """One reading of all clocks. ``boot`` is the id of the boot, or empty if unknown."""
 
     boot: str
     uptime: float
@@ -37,12 +37,12 @@ class Clocks(NamedTuple):
     wall: Callable[[], float]
 
     def read(self) -> Moment:
-        """What they say now."""
+        """Read all clocks."""
         return Moment(self.boot, self.uptime(), self.wall())
 
 
 def clocks() -> Clocks:
-    """Those of the machine that we are on."""
+    """The clocks of this machine."""
     try:
         boot = _BOOT_ID.read_text().strip()
     except OSError:
@@ -53,9 +53,9 @@ def clocks() -> Clocks:
 def elapsed(before: Moment, now: Moment) -> float:
     """Seconds from ``before`` to ``now``.
 
-    In the same boot they are exact. Otherwise the wall clock tells, and where
-    it went backwards, or further ahead than a bot is away
-    (:data:`LONGEST_GAP`), it has jumped, and no time counts as passed.
+    Within one boot the result is exact. Otherwise the wall clock decides; if it went
+    backwards, or ahead by more than :data:`LONGEST_GAP`, it has jumped, and the result
+    is 0.
     """
     if before.boot and before.boot == now.boot and now.uptime >= before.uptime:
         return now.uptime - before.uptime

@@ -1,7 +1,7 @@
-"""One SQLite file in the state folder. Blocking: all but :func:`reading` belongs into one thread.
+"""Durable SQLite file in the state folder. Blocking; use it in one thread, but for :func:`reading`.
 
-Everything here is committed with ``synchronous=FULL``: what a transaction has
-promised outlives the process, the machine and its power.
+Transactions are committed with ``synchronous=FULL``: committed data survives a crash
+of the process or the machine, and a power failure.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from twisted.python.failure import Failure
 from xbot.model.errors import XbotError, reason
 from xbot.model.file_state import FileUnavailable, UnusableFile
 
-#: Seconds to wait while somebody else (a person with sqlite3) holds the file.
+#: Seconds to wait for the lock of another process (for example the sqlite3 shell).
 BUSY_TIMEOUT = 2.0
 
-#: What SQLite has against one statement and its values, whatever the file is like.
+#: Errors that concern one statement or its values, not the file.
 _OF_ONE = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -41,10 +41,10 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 @frozen
 class Kind:
-    """One kind of file: its name for people, its tables, its errors.
+    """One kind of state file: its display name, its schema, its exceptions.
 
-    ``version`` is the ``PRAGMA user_version`` of the ``schema``. ``meanwhile``
-    says what follows while it cannot be written.
+    ``version`` is the ``PRAGMA user_version`` of the ``schema``. ``meanwhile`` is a
+    text for the log: the consequence while the file cannot be written.
     """
 
     name: str
@@ -56,31 +56,31 @@ class Kind:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with explicit transactions, for one thread at a time."""
+    """Open a connection with explicit transactions, for use by one thread at a time."""
     return sqlite3.connect(
         path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
 
 
 class BrokenFile(XbotError):
-    """The file is no such file any more. It must be moved aside."""
+    """The file is corrupt, or no SQLite database. Move it aside."""
 
 
 class DurableFile:
-    """One open file. Anything but a result means that it was closed: open another one."""
+    """One open state file. A method that raises has closed it: open a new one."""
 
     kind: ClassVar[Kind]
 
     def __init__(self, path: Path, connect: Connect = connect) -> None:
         self._path = path
         try:
-            # Before SQLite would, with whatever the umask allows.
+            # Created before SQLite does it with the umask's permissions.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = connect(path)
         except (sqlite3.Error, OSError) as error:
             raise self.kind.unavailable(path, reason(error)) from error
         try:
-            #: Which file it is; another one can come to the same path.
+            #: Identifies the open file; another file may replace it at the same path.
             self.inode = os.stat(path).st_ino
             self._prepare()
         except (sqlite3.Error, OSError) as error:
@@ -110,11 +110,11 @@ class DurableFile:
             )
 
     def commit(self, actions: Sequence[Callable[[Self], Any]]) -> list[Any]:
-        """Do all ``actions`` in one transaction, which costs one fsync; their results.
+        """Group commit: run all ``actions`` in one transaction (one fsync); return their results.
 
-        An action's own mistake, or a value that SQLite does not take, is its own
-        result, a Failure, and nothing of that action is done; the others go on.
-        When the file fails, none of them was done.
+        If an action raises, or SQLite rejects a value of it, its result is a Failure and
+        it is rolled back (by a savepoint); the others go on. If the file fails, none of
+        them is done.
 
         :raises xbot.model.file_state.FileUnavailable: of its kind, and the file is closed.
         """
@@ -135,7 +135,7 @@ class DurableFile:
         try:
             result = action(self)
         except _OF_ONE:
-            # One that is refused each time must not keep all others from the disk.
+            # A statement that always fails must not keep the other actions from the disk.
             result = Failure()
         except (sqlite3.Error, OSError):
             raise
@@ -152,16 +152,17 @@ class DurableFile:
 
 
 def take_lock(kind: Kind, path: Path) -> int:
-    """Make the file at ``path`` this process's own, until it ends or closes what is returned.
+    """Lock the file at ``path`` for this process; return the descriptor of the lock file.
 
-    Makes the folder, too, which only its owner may read.
+    The lock lasts until the process ends or closes the descriptor. The folder is created
+    if needed, readable only by its owner.
 
-    :raises xbot.model.file_state.UnusableFile: of its kind, when another process has it.
-    :raises xbot.model.file_state.FileUnavailable: of its kind, when there can be no lock now.
+    :raises xbot.model.file_state.UnusableFile: of its kind, when another process has the lock.
+    :raises xbot.model.file_state.FileUnavailable: of its kind, when locking fails.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Not the file itself: closing any descriptor of it would undo SQLite's own locks.
+        # A file of its own: closing any descriptor of the database would drop SQLite's locks.
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise kind.unavailable(path, reason(error)) from error
@@ -179,7 +180,7 @@ def take_lock(kind: Kind, path: Path) -> int:
 
 
 def move_aside(kind: Kind, path: Path) -> Path:
-    """Rename a broken file with all that belongs to it; gives its new path.
+    """Rename a corrupt file with its WAL files; return the new path.
 
     :raises xbot.model.file_state.FileUnavailable: of its kind, when it cannot be renamed.
     """
@@ -199,10 +200,10 @@ def move_aside(kind: Kind, path: Path) -> Path:
 
 @contextmanager
 def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file that may be in use, which it changes nothing of.
+    """A read-only connection to a file that may be in use.
 
-    :raises xbot.model.file_state.FileUnavailable: of its kind, when there is none, or what is
-        done with it inside fails.
+    :raises xbot.model.file_state.FileUnavailable: of its kind, when the file does not exist,
+        or an operation within the ``with`` block fails.
     """
     try:
         os.stat(path)
@@ -212,7 +213,7 @@ def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
         raise kind.unavailable(path, reason(error)) from None
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
-        # Reading what nobody writes takes no lock, which would have to be made.
+        # No writer and no permission to create a lock file: read without locks.
         uri += "&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as connection:

@@ -1,4 +1,4 @@
-"""What rooms send back, and of which messages that is known."""
+"""Tests of :mod:`xbot.chat.xmpp.rooms.bounces`: a bounced message is sent again, once."""
 
 from twisted.trial import unittest
 

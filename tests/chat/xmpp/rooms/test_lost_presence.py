@@ -1,4 +1,4 @@
-"""A presence that cannot be read, or taken, takes the rights of the occupant whose it was."""
+"""An unreadable presence revokes the rights of its occupant."""
 
 from twisted.internet.task import Clock
 from twisted.trial import unittest

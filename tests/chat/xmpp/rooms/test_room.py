@@ -15,8 +15,8 @@ from xbot.chat.xmpp.rooms.room import (
     MAX_NICKS,
     STAY,
     SUBJECT_TIMEOUT,
-    Environment,
     Room,
+    RoomEnvironment,
     State,
 )
 from xbot.chat.xmpp.stanzas import occupants as occupants_module
@@ -38,11 +38,11 @@ class RoomTestCase(unittest.TestCase):
         self.room = self.make()
 
     def make(self, nick="bot", **settings):
-        around = Environment(
+        environment = RoomEnvironment(
             self.sent.append, self.ping, self.clock, lowest, JoinQueue(),
             is_connected=lambda: self.connected, joined=self.joined.append, left=self.left.append,
         )  # fmt: skip
-        return Room(RoomSettings(ROOM, nick, **settings), around)
+        return Room(RoomSettings(ROOM, nick, **settings), environment)
 
     def ping(self, address):
         self.pinged.append(address)

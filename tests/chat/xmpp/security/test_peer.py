@@ -1,4 +1,4 @@
-"""Who the peer is: our own check of its certificate, alone, by real handshakes in memory.
+"""Our own check of the server's certificate, by real TLS handshakes in memory.
 
 Twisted's check is put out of action by connection creators of ours that ask
 nothing about names, or in which the one who asks breaks.
@@ -122,7 +122,7 @@ FOR = {
 
 @implementer(IOpenSSLClientConnectionCreator)
 class NoNames:
-    """A stand-in for Twisted's: it asks who signed the certificate, and nothing about names."""
+    """A fake of Twisted's TLS options that checks the CA, but not the certificate's name."""
 
     def __init__(self, authority):
         trusted = ssl.Certificate(crypto.X509.from_cryptography(authority.certificate))
@@ -137,7 +137,7 @@ class NoNames:
 
 
 class BrokenInfo(NoNames):
-    """The same, with a callback that OpenSSL calls at each step, and that raises at each."""
+    """The same, with an OpenSSL info callback that raises at each step."""
 
     def __init__(self, authority):
         super().__init__(authority)
@@ -148,7 +148,7 @@ class BrokenInfo(NoNames):
 
 
 class BrokenVerification(NoNames):
-    """The same, with a check that catches what goes wrong in it, and then says yes."""
+    """The same, with a verify callback that swallows its exceptions and accepts."""
 
     def __init__(self, authority):
         super().__init__(authority)
@@ -162,7 +162,7 @@ class BrokenVerification(NoNames):
 
 
 class StartTlsTransport(StringTransport):
-    """A transport in memory whose TLS is real once it is started."""
+    """An in-memory transport with real TLS after STARTTLS."""
 
     tls = None
 
@@ -185,7 +185,7 @@ class StartTlsTransport(StringTransport):
 
 
 class Wire:
-    """A login of ours over real TLS, to a server that listens and says nothing over it."""
+    """A login over real TLS to a server that stays silent after the handshake."""
 
     def __init__(self, account, server, direct):
         self.clock = Clock()
@@ -249,7 +249,7 @@ class PeerCase(unittest.TestCase):
 
 
 class AloneTests(PeerCase):
-    """Nobody but we ask for the name."""
+    """Only our own check looks at the certificate's name."""
 
     def check(self, domain, names, creator=NoNames):
         """What our check says after a handshake that the library let pass."""
@@ -292,13 +292,13 @@ class AloneTests(PeerCase):
 
 
 class ErrorTests(PeerCase):
-    """Our own check breaks."""
+    """An exception in our own check is a refusal."""
 
     def test_whatever_is_raised(self):
         """Each error in the check is a refusal, in one line, of whatever kind it is."""
 
         class Panic(BaseException):
-            """As Rust's become one."""
+            """A BaseException, as panics of Rust code become in Python."""
 
         errors = (
             VerificationError(errors=[]),
@@ -357,7 +357,7 @@ class ErrorTests(PeerCase):
 
 
 class LoginTests(PeerCase):
-    """The login asks before it says anything, by whichever way it came to TLS."""
+    """The login checks the peer before it writes, with STARTTLS, direct TLS and redirects."""
 
     def test_no_byte(self):
         """A server of another name hears not a byte over TLS, pinned or not; the log says why."""
@@ -418,7 +418,7 @@ class LoginTests(PeerCase):
 
 
 class WaitTests(unittest.TestCase):
-    """Between TLS's beginning and the end of its handshake."""
+    """During the TLS handshake."""
 
     def setUp(self):
         self.peer = Peer()

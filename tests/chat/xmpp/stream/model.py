@@ -1,4 +1,4 @@
-"""A model of a server that manages streams, in memory: it can be cut off at any byte.
+"""In-memory model of a server with stream management, whose connection can be cut at any byte.
 
 It keeps to XEP-0198 as Prosody does: what it sent and was not acknowledged comes
 again after a resumption, bearing its delay.
@@ -32,7 +32,7 @@ _OFFERS = (
 
 
 class Session:
-    """One session at the server: what it counted, and what it has not seen acknowledged."""
+    """One session at the server: its counter and its unacknowledged stanzas."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Session:
 
 
 class ModelServer:
-    """The server, with one account, as many rooms as it enters, and alice in :data:`ROOM`.
+    """The server, with one account, any number of rooms, and alice in :data:`ROOM`.
 
     ``said`` is all that the bot said in that room, as (stanza id, body).
     """

@@ -1,4 +1,4 @@
-"""The promises across cuts: nothing lost, nothing run twice, every answer said once.
+"""Guarantees across cut connections: nothing is lost, run twice or answered twice.
 
 The whole bot against a model of a server, with the link cut at any byte.
 """
@@ -33,7 +33,7 @@ NOW = 1_700_000_000.0
 
 
 class World:
-    """The bot, the server, and a link between them that chance cuts."""
+    """The bot, the server, and a connection between them that is cut at random."""
 
     def __init__(self, seed: int, *, expires: bool) -> None:
         self.random = random.Random(seed)

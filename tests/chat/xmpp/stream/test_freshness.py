@@ -1,4 +1,4 @@
-"""What was said while the process stood still, or the link was stuck, is the past."""
+"""Tests of freshness: messages sent during a standstill or a stuck connection are stale."""
 
 from collections import deque
 
@@ -69,7 +69,7 @@ def elsewise(text):
 
 
 class Sleeper:
-    """A bot whose process can be stopped: time passes, and it does not turn."""
+    """A bot whose process can be suspended: time passes without reactor turns."""
 
     def __init__(self, *, sleeps=False, **settings):
         # When the machine sleeps, the reactor's clock may not tell.

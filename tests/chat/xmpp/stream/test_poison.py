@@ -1,4 +1,4 @@
-"""A message that ends each stream it is sent on is dropped, and only that one."""
+"""Poison messages: one that ends each stream is dropped, and no other."""
 
 from twisted.internet.error import ConnectionLost
 from twisted.logger import globalLogPublisher

@@ -1,8 +1,8 @@
-"""What a room sent back because we are not in it (XEP-0045, section 7.4): it is said again.
+"""Bounced room messages are sent again, once (XEP-0045, section 7.4).
 
-A server acknowledges what it takes, before the room has seen it. Where our process died and
-the next one is in the room already, ejabberd takes both of them out when it notices that the
-first is gone; what was said a moment ago is sent back then.
+The server acknowledges a message before the room has seen it. If our process died and the
+next one has already joined the room, ejabberd removes both occupants when it notices that
+the first is gone, and the room bounces the messages sent meanwhile.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from twisted.logger import Logger
 
 from xbot.model.message import Message
 
-#: So many of the messages that left last are known of each room, and so many rooms: those to
-#: which something was said last.
+#: Maximum number of recent messages remembered per room, and of rooms (LRU).
 MAX_KNOWN, MAX_ROOMS = 64, 64
 
-#: The condition of XEP-0045 7.4. Others (no voice, say) will be the same next time.
+#: The error of XEP-0045 7.4. Other errors (no voice, for example) would only come again.
 _NOT_IN_ROOM = "not-acceptable"
 
 
 class Bounces:
-    """Gives each message that was sent back to ``say_again``, once."""
+    """Passes bounced messages to ``say_again``, deduplicated: a second bounce is a loss."""
 
     _log = Logger("xbot.chat.xmpp.rooms.bounces")
 
     def __init__(self, say_again: Callable[[Message], None]) -> None:
         self._say_again = say_again
-        # By room and id; None for what came back already.
+        # By room and id; None for a message that has bounced already.
         self._known: OrderedDict[str, OrderedDict[str, Message | None]] = OrderedDict()
 
     def sent(self, room: str, message: Message) -> None:
-        """This left, for everyone in a room."""
+        """Remember ``message``, which was sent to everyone in ``room``."""
         id = message.payload.get("id")
         if id is None:
             return
@@ -51,13 +50,13 @@ class Bounces:
             known.popitem(last=False)
 
     def got(self, room: str, id: str | None, condition: str) -> None:
-        """``room`` sent back what had this id."""
+        """``room`` returned an error for the message with this id."""
         known = self._known.get(room)
         if id is None or known is None or id not in known or condition != _NOT_IN_ROOM:
             return
         message, known[id] = known[id], None
         if message is None:
-            self._log.warn("lost: {room} sent back twice what was said there", room=room)
+            self._log.warn("{room} returned a message a second time: it is lost", room=room)
             return
-        self._log.info("{room} sent back what was said there: it is said again", room=room)
+        self._log.info("{room} returned a message: sending it again", room=room)
         self._say_again(message)

@@ -1,12 +1,11 @@
-"""Invitations to rooms: whose count, and which rooms we are in because of them.
+"""Invitations to rooms: authorise the inviter, join the room, forget it again.
 
-Two kinds exist. A direct one (XEP-0249) comes from its inviter, whose address
-the servers vouch for. A mediated one (XEP-0045, section 7.8.2) comes from the
-room and *says* who invited; whoever runs the room's service can say anything
-there. What it says is believed from two services only: one with a room of the
-ini, which we believe about who is who anyway, and one below the inviter's own
-domain (``conference.example.org`` for ``alice@example.org``), which the
-inviter's domain answers for.
+Two kinds exist. A direct invitation (XEP-0249) comes from its inviter, whose address
+the servers authenticate. A mediated one (XEP-0045, section 7.8.2) comes from the
+room and names its inviter; the operator of the room's service can forge that name. It
+is trusted from two kinds of services only: services with a room of the ini, which are
+trusted about real JIDs anyway, and subdomains of the inviter's own domain
+(``conference.example.org`` for ``alice@example.org``).
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from xbot.model.jid import Jid
 
 @frozen
 class Invitation:
-    """What an invitation says. ``sender`` is the stanza's own; ``inviter`` has no resource.
+    """A parsed invitation. ``sender`` is the stanza's "from"; ``inviter`` is a bare JID.
 
-    ``is_mediated`` when the room's service, not the inviter, said it.
+    ``is_mediated``: the room's service sent it, and not the inviter.
     """
 
     room: Jid
@@ -47,7 +46,7 @@ class Invitation:
 
 
 class NoInvitation(Exception):
-    """The stanza invites nobody properly. ``reason`` is one of a few fixed words."""
+    """The stanza contains an invalid invitation. ``reason`` is one of a few fixed words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,11 +54,11 @@ class NoInvitation(Exception):
 
 
 def read_invitation(stanza: domish.Element) -> Invitation | None:
-    """The invitation in a message stanza; None when there is none.
+    """Parse the invitation in a message stanza; None if it has none.
 
-    Reason, thread and continuation are for people and not looked at.
+    Reason, thread and continuation are meant for people, and are ignored.
 
-    :raises NoInvitation: when it is none that could be accepted from anybody.
+    :raises NoInvitation: when the invitation is invalid for every inviter.
     """
     users = list(stanza.elements(ns.MUC_USER, "x"))
     invites = [invite for x in users for invite in x.elements(ns.MUC_USER, "invite")]
@@ -68,13 +67,13 @@ def read_invitation(stanza: domish.Element) -> Invitation | None:
         return None
     if stanza.getAttribute("type", "normal") in ("error", "groupchat", "headline"):
         raise NoInvitation("type")
-    # A mediated one may carry the older form besides, which then says nothing.
+    # A mediated invitation may also contain the older direct form, which is ignored then.
     if len(invites) > 1 or (not invites and len(direct) > 1):
         raise NoInvitation("ambiguous")
     try:
         sender = Jid.parse(stanza.getAttribute("from", ""))
         if invites:
-            # An occupant can write this too, under the room's JID with a nick.
+            # An occupant can send this element too; then "from" has a nick.
             if sender.local is None or sender.resource is not None:
                 raise NoInvitation("not-from-a-room")
             room, inviter = sender, Jid.parse(invites[0].getAttribute("from", "")).bare
@@ -94,15 +93,14 @@ def read_invitation(stanza: domish.Element) -> Invitation | None:
 
 
 class Invitations(Handler):
-    """Accepts invitations from the people whom the settings name, into at most so many rooms.
+    """Accepts invitations from ``accept-invites`` (an allow list), into up to MAX_ROOMS rooms.
 
-    ``counts`` tells what became of them: ``accepted``, and the reasons why not.
-    Nobody is told that an invitation was not accepted (XEP-0249, section 2); the
-    log tells it, each sender once a minute at most. ``is_past`` tells of a message
-    that it was said long ago. A room whose inviter is no
-    longer named, or that refuses us for good, is forgotten.
+    ``counts`` counts them by outcome: ``accepted``, or the reason against it. A refused
+    inviter gets no answer (XEP-0249, section 2); the refusal is logged, at most once a
+    minute per sender. ``is_past(stanza)`` tells delayed messages. A room is forgotten if
+    its inviter is no longer allowed, or if it refuses us for good.
 
-    It stands after :class:`~xbot.chat.xmpp.rooms.rooms.Rooms` in the order of the handlers.
+    Register it after :class:`~xbot.chat.xmpp.rooms.rooms.Rooms`.
     """
 
     _log = Logger("xbot.chat.xmpp.rooms")
@@ -125,18 +123,17 @@ class Invitations(Handler):
         self._invited = invited
         self._account = settings.jid.bare
         self._telling = Cooldown(clock, most=100)
-        # Each costs a write to the disk.
-        # One inviter has as many as are left of these.
+        # A rate limit: each acceptance costs a disk write. One inviter gets a fair share.
         self._accepting = Cooldown(clock, most=2 * MAX_ROOMS)
         for each in invited:
             if self._rooms.get(each.room) is not None or not self._stays(each):
-                # The ini has it now, or its inviter no more.
+                # The ini now names the room, or no longer the inviter.
                 invited.forget(each.room)
             else:
                 self._enter(each)
 
     def change(self, settings: XmppSettings, nick: str) -> None:
-        """Go on with other settings: rooms are left whose inviters are no longer named."""
+        """Apply new settings; leave rooms whose inviters are no longer allowed."""
         is_renamed, self._nick, self._settings = nick != self._nick, nick, settings
         for each in self._invited:
             if not self._stays(each):
@@ -145,19 +142,19 @@ class Invitations(Handler):
                 self._rooms.join(self._room_settings(each))
 
     def join(self, room: RoomSettings, by: Jid) -> None:
-        """Be in a room because ``by`` orders it, whoever may invite us.
+        """Join and store a room by order of ``by``; the allow list of inviters does not apply.
 
-        :raises TooManyRooms: when there is no place for one more.
+        :raises TooManyRooms: when MAX_ROOMS rooms are stored.
         """
         if self._invited.is_full and room.jid not in self._invited:
             raise TooManyRooms(MAX_ROOMS)
         nick = room.nick if room.nick != self._nick else None
         self._invited.add(Invited(room.jid, by, room.password, nick, is_ordered=True))
-        self._log.info("{room}: {by} ordered us there", room=str(room.jid), by=str(by))
+        self._log.info("{room}: joining by order of {by}", room=str(room.jid), by=str(by))
         self._rooms.join(room)
 
     def leave(self, room: Jid) -> bool:
-        """Leave a room that we were invited to, and forget it; whether it was one."""
+        """Leave and forget a room that we were invited to; return False for other rooms."""
         if not self._invited.forget(room):
             return False
         self._rooms.leave(room)
@@ -165,7 +162,7 @@ class Invitations(Handler):
         return True
 
     def adopt(self, room: Jid) -> None:
-        """The ini has this room from now on."""
+        """Forget the invitation: from now on the ini names this room."""
         self._invited.forget(room)
 
     def observe(self) -> None:
@@ -173,7 +170,7 @@ class Invitations(Handler):
         self.watch("presence", self.got_presence)
 
     def got_message(self, stanza: domish.Element) -> None:
-        """A message arrived: perhaps an invitation."""
+        """Handle a message that may be an invitation."""
         try:
             invitation = read_invitation(stanza)
         except NoInvitation as none:
@@ -201,7 +198,7 @@ class Invitations(Handler):
         self._enter(invited)
 
     def got_presence(self, stanza: domish.Element) -> None:
-        """A presence arrived, and the room, if it is one's, knows: does it refuse us for good?"""
+        """Forget the room of this presence if it has refused us for good."""
         try:
             jid = Jid.parse(stanza.getAttribute("from", "")).bare
         except InvalidJid:
@@ -211,7 +208,7 @@ class Invitations(Handler):
             self.leave(jid)
 
     def _reason_against(self, invitation: Invitation) -> str | None:
-        """Why it is not accepted, in one word; None when it is."""
+        """Why the invitation is refused, in one word; None if it is accepted."""
         inviter, service = invitation.inviter, invitation.room.domain
         known = self._rooms.get(invitation.room)
         has_refused = known is not None and known.state is State.REFUSED
@@ -219,17 +216,17 @@ class Invitations(Handler):
             # The room itself says so, and the ini wants to be there: whoever asked for it.
             return self._too_often(invitation)
         if invitation.is_mediated and inviter == invitation.room:
-            # An anonymous room does not tell who it was.
+            # An anonymous room hides the inviter.
             return "nick"
         if not self._is_welcome(inviter):
             return "stranger"
         if invitation.is_mediated:
-            # Accounts live at the inviter's domain itself, and could say the same.
+            # Not the inviter's domain itself: its users have accounts there, and could forge this.
             is_below = service.endswith(f".{inviter.domain}")
             if inviter.domain == service or not (is_below or self._is_known(service)):
                 return "unknown-service"
         elif self._is_known(inviter.domain):
-            # Whoever speaks under a room's address has a nick, and no name.
+            # A sender with a room's address is an occupant, known by nick only.
             return "nick"
         if invitation.room in (self._account, inviter):
             return "no-room"
@@ -250,7 +247,7 @@ class Invitations(Handler):
         return self._settings.accept_invites.includes(inviter)
 
     def _is_known(self, domain: str) -> bool:
-        """Whether one of the ini's rooms is there."""
+        """Whether a room of the ini is at this domain."""
         return any(
             room.jid.domain == domain and room.jid not in self._invited for room in self._rooms
         )

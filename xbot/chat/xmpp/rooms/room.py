@@ -1,4 +1,4 @@
-"""One room's life as an explicit machine, driven by presence and a clock (XEP-0045)."""
+"""State machine of one room, driven by presence and a clock (XEP-0045)."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 
-#: Seconds of silence that a room may let pass before it answers our wish to
-#: join, and all the seconds it has while it sends us its occupants.
+#: Join time-outs in seconds: maximum silence, and maximum total time while the room
+#: sends its occupants.
 JOIN_TIMEOUT, JOIN_LONGEST = 30.0, 300.0
 
-#: Seconds after the self-presence when a room that sends no subject counts as
-#: caught up: the end of its history must not be waited for in vain.
+#: Seconds after the self-presence until a room counts as caught up without a subject.
 SUBJECT_TIMEOUT = 5.0
 
-#: Seconds for a room to answer that we left it, and that we want another nick.
+#: Time-outs in seconds for the answers to leaving and to a change of nick.
 LEAVE_TIMEOUT = NICK_TIMEOUT = 10.0
 
+#: Back-off between join attempts: first and maximum delay, in seconds.
 FIRST_RETRY, LAST_RETRY = 2.0, 300.0
 
-#: The same after a refusal that only a person can change: who does so may not tell us.
+#: The same after a refusal that only a person can change, and may not tell us of.
 FIRST_RARE_RETRY, LAST_RARE_RETRY = 900.0, 4 * 3600.0
 
-#: Seconds in the room after which a removal is a new one, not the last one again.
+#: Seconds in the room after which a removal resets the back-off.
 STAY = 60.0
 
-#: How often a nick that is taken gets one more underscore before we wait.
+#: Maximum number of nicks to try, each with one more underscore, before the back-off.
 MAX_NICKS = 5
 
 
 class State(Enum):
-    """Where a room is; ``REFUSED`` is left by a new session, a person, or a rare retry."""
+    """State of a room; a new session, a person, or a rare retry ends ``REFUSED``."""
 
     ABSENT = "absent"
     JOINING = "joining"
@@ -62,15 +62,15 @@ class State(Enum):
     REFUSED = "refused"
 
 
-#: Where we are inside, as far as we know.
+#: States in which we are inside, as far as we know.
 _INSIDE = (State.JOINED, State.STALE)
 
-#: Where the room's word leads that answers our wish to join, unless it is "not now".
+#: States that show that the room answered our join with yes or no.
 _ANSWERS = (*_INSIDE, State.REFUSED)
 
 
 class Status(NamedTuple):
-    """What can be read at any time; times are the clock's seconds."""
+    """Snapshot of the room's state; times are the clock's seconds."""
 
     state: State
     since: float
@@ -78,21 +78,21 @@ class Status(NamedTuple):
     next_try: float | None = None
 
 
-class Environment(NamedTuple):
-    """What a room has around it.
+class RoomEnvironment(NamedTuple):
+    """Dependencies of a room.
 
-    ``send`` drops what cannot be sent now, ``ping`` asks an occupant, and
-    ``turns`` are those of the room's service. ``joined`` is called each time we
-    can speak in the room, ``refused`` once it has refused us for good, and ``left``
-    once we are out of it as we wished. ``numbers`` are given to its occupants. While
-    ``is_stale()``, what came lately is not read yet, so that silence means nothing.
+    ``send`` drops stanzas that cannot be sent now, ``ping`` pings an occupant, and
+    ``join_queue`` is that of the room's service. ``joined(room)`` is called each
+    time we can speak in the room, ``refused(room)`` when it has refused us for good, and
+    ``left(room)`` when we have left on purpose. ``numbers`` are given to its occupants.
+    While ``is_stale()``, recent stanzas are not read yet, so that silence means nothing.
     """
 
     send: Callable[[domish.Element], None]
     ping: Ask
     clock: Any
     uniform: Callable[[float, float], float]
-    turns: JoinQueue
+    join_queue: JoinQueue
     is_connected: Callable[[], bool] = lambda: True
     ping_interval: Callable[[], float] = lambda: 300.0
     joined: Callable[[Room], None] = lambda room: None
@@ -102,50 +102,50 @@ class Environment(NamedTuple):
     numbers: Iterator[int] | None = None
 
     def hears(self) -> bool:
-        """Whether what comes is read when it comes."""
+        """Whether we are connected, and what we read is fresh."""
         return self.is_connected() and not self.is_stale()
 
 
 class Room:
     """One room that we want to be in.
 
-    The owner tells what happens; the room keeps its own time: whatever it waits
-    for has an end. :attr:`status` says where it stands, and why.
+    The owner reports events; the room sets its own timers, and each wait has a
+    time-out. :attr:`status` says in which state it is, and why.
 
-    ``caught_up`` is the heart: until the self-presence *and* the subject that
-    ends the history (or :data:`SUBJECT_TIMEOUT` without one), all that is said
-    here is the past.
+    The central fact is ``caught_up``: messages before the self-presence *and* the
+    subject (or :data:`SUBJECT_TIMEOUT` without a subject) are history, and are not obeyed.
     """
 
     _log = Logger("xbot.chat.xmpp.rooms")
 
-    def __init__(self, settings: RoomSettings, around: Environment) -> None:
+    def __init__(self, settings: RoomSettings, environment: RoomEnvironment) -> None:
         self.settings = settings
         self.jid: Jid = settings.jid
-        #: The text of it, which every message from here bears.
+        #: The JID as text, as in the messages from this room.
         self.address = str(settings.jid)
         self.state = State.ABSENT
         self.reason = "not joined yet"
-        self.since: float = around.clock.seconds()
+        self.since: float = environment.clock.seconds()
         self.nick = settings.nick
         self.caught_up = False
-        self.occupants = Occupants(around.numbers)
-        self._around = around
-        self._clock = around.clock
-        self._alarm = StreamTimer(around.clock, around.hears)
+        self.occupants = Occupants(environment.numbers)
+        self._environment = environment
+        self._clock = environment.clock
+        self._timer = StreamTimer(environment.clock, environment.hears)
         self._self_ping = SelfPing(
-            around.ping,
+            environment.ping,
             self._address,
             self._got_self_ping,
-            around.clock,
-            StreamTimer(around.clock, around.hears),
-            around.uniform,
-            around.ping_interval,
+            environment.clock,
+            StreamTimer(environment.clock, environment.hears),
+            environment.uniform,
+            environment.ping_interval,
         )
-        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, around.uniform)
-        self._rare_backoff = Backoff(FIRST_RARE_RETRY, LAST_RARE_RETRY, around.uniform)
+        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, environment.uniform)
+        self._rare_backoff = Backoff(FIRST_RARE_RETRY, LAST_RARE_RETRY, environment.uniform)
         self._nicks_tried = 0
-        # Whether the room may count us in: we asked, and it said neither no nor goodbye.
+        # Whether the room may have us as an occupant: we asked to join, and it neither
+        # refused nor removed us.
         self._may_be_inside = False
         self._returns = False
         self._asked_at = self._joined_at = self.since
@@ -154,22 +154,22 @@ class Room:
 
     @property
     def status(self) -> Status:
-        """Where it is, since when and why, and when it does something by itself."""
-        alarms = {
-            State.ABSENT: self._alarm.at,
-            State.REFUSED: self._alarm.at,
+        """State, since when, reason, and the time of the next attempt."""
+        due = {
+            State.ABSENT: self._timer.at,
+            State.REFUSED: self._timer.at,
             State.STALE: self._self_ping.next_try,
         }
-        return Status(self.state, self.since, self.reason, alarms.get(self.state))
+        return Status(self.state, self.since, self.reason, due.get(self.state))
 
-    # What the owner tells.
+    # Events from the owner.
 
     def enter(self) -> None:
-        """There is a session: be in the room, as soon as it is our turn."""
+        """Queue the join; needs a session."""
         if self.state not in (State.ABSENT, State.REFUSED):
             return
         self._become(State.ABSENT, "waits for its turn")
-        self._around.turns.ask(self, self._begin)
+        self._environment.join_queue.ask(self, self._begin)
 
     def ask_again(self, why: str) -> None:
         """Ask to be let in after all: a person did something that may have changed it."""
@@ -190,7 +190,7 @@ class Room:
             self._got_out()
 
     def change(self, settings: RoomSettings) -> None:
-        """Other settings for the same room, from now on; there is a session."""
+        """Apply new settings; needs a session."""
         before, self.settings = self.settings, settings
         wish = (settings.nick, settings.password)
         if self.state is State.LEAVING:
@@ -202,37 +202,37 @@ class Room:
         elif self.state in _INSIDE:
             if settings.nick != before.nick:
                 self._ask_for_our_nick()
-        elif not self._around.turns.is_waiting(self):
+        elif not self._environment.join_queue.is_waiting(self):
             self.enter()
 
     def session_lost(self) -> None:
-        """The session ended, and every room with it."""
+        """The session ended; we are in no room any more."""
         was_leaving = self.state is State.LEAVING and not self._returns
         self._may_be_inside = self._returns = False
         self._become(State.ABSENT, "left" if was_leaving else "no connection")
         self._backoff.reset()
         self._rare_backoff.reset()
         if was_leaving:
-            self._around.left(self)
+            self._environment.left(self)
 
     def resumed(self) -> None:
-        """The session goes on, on another stream."""
-        self._alarm.resumed()
+        """The session was resumed on another stream."""
+        self._timer.resumed()
         self._self_ping.resumed()
 
     def heard(self) -> None:
-        """The room lets us hear something, which it does for its occupants only."""
+        """A stanza came from the room, so we are an occupant."""
         self._self_ping.heard()
         if self.state is State.STALE:
             self._revive("it speaks again")
 
     def got_bounce(self) -> None:
-        """What we said came back with an error: are we still in?"""
+        """A message of ours bounced: check that we are still in the room."""
         if self.state in _INSIDE:
             self._self_ping.doubt()
 
     def got_presence(self, presence: RoomPresence) -> None:
-        """A presence came from the room, or from an occupant of it."""
+        """Handle a presence from the room or one of its occupants."""
         if not self._may_be_inside:
             return
         if presence.error is not None:
@@ -250,13 +250,13 @@ class Room:
         elif presence.available:
             self.occupants.keep(presence.nick, presence.occupant)
         elif presence.nick == self.nick and self.state in _INSIDE:
-            # A service that forgets status 110 here must not leave us deaf.
+            # Our own presence, from a service that forgets status 110.
             self._got_our_end(presence)
         else:
             self._got_end(presence, presence.nick)
 
     def got_subject(self) -> None:
-        """The room's subject came: after our self-presence, it ends the history."""
+        """The subject came; after our self-presence it ends the history."""
         if self.state is State.JOINED and not self.caught_up:
             self._catch_up()
 
@@ -268,11 +268,11 @@ class Room:
         self._waiting.append(waiting)
         return waiting
 
-    # Into the room.
+    # Joining.
 
     def _begin(self) -> None:
-        if not self._around.is_connected():
-            self._alarm.set(0.0, self._begin)
+        if not self._environment.is_connected():
+            self._timer.set(0.0, self._begin)
             return
         self._nicks_tried = 0
         self._join(self.jid.with_resource(self.settings.nick))
@@ -283,20 +283,20 @@ class Room:
         self.nick = address.resource
         self._may_be_inside = True
         self._asked_at = self._clock.seconds()
-        self._alarm.set(JOIN_TIMEOUT, self._got_silence)
-        self._around.send(join_presence(address, self.settings.password))
+        self._timer.set(JOIN_TIMEOUT, self._got_silence)
+        self._environment.send(join_presence(address, self.settings.password))
 
     def _got_silence(self) -> None:
-        # A large room takes its time to tell us who is there.
+        # A large room needs time to send its occupants.
         last = max(self._asked_at, min(self._self_ping.heard_at, self._asked_at + JOIN_LONGEST))
         rest = last + JOIN_TIMEOUT - self._clock.seconds()
         if rest > 0:
-            self._alarm.set(rest, self._got_silence)
+            self._timer.set(rest, self._got_silence)
         else:
             self._retry(f"no answer within {JOIN_TIMEOUT:g} s")
 
     def _got_error(self, condition: str) -> None:
-        """An error about something else (a private message, say) is no presence."""
+        """Handle a presence of type error."""
         if self.state is State.JOINING:
             self._got_refusal(condition)
         elif self.state is State.LEAVING:
@@ -311,7 +311,7 @@ class Room:
             )
 
     def _got_refusal(self, condition: str) -> None:
-        # XEP-0045 7.2.8: somebody else is called that.
+        # XEP-0045 7.2.8: the nick is taken.
         if condition == "conflict" and self._nicks_tried + 1 < MAX_NICKS:
             self._nicks_tried += 1
             try:
@@ -330,10 +330,10 @@ class Room:
             return
         self._renaming_until = self._clock.seconds()
         if presence.nick is not None:
-            # XEP-0045 7.2.3, status 210: it may be another than we asked for.
+            # XEP-0045 7.2.3, status 210: the room may have changed our nick.
             self._be_called(presence.nick)
             self.occupants.keep(presence.nick, presence.occupant)
-        # Late ones count too: we asked, and the room says that we are in.
+        # Also after the join time-out: the room says that we are in.
         if self.state not in _INSIDE:
             self._let_in(presence)
 
@@ -342,16 +342,16 @@ class Room:
         self._joined_at = self._clock.seconds()
         self._rare_backoff.reset()
         if ROOM_CREATED in presence.codes:
-            self._around.send(default_configuration(self.jid))
-        self._alarm.set(SUBJECT_TIMEOUT, self._catch_up)
+            self._environment.send(default_configuration(self.jid))
+        self._timer.set(SUBJECT_TIMEOUT, self._catch_up)
         self._self_ping.start()
-        self._around.joined(self)
-        # Its holder may have left while we asked for another one.
+        self._environment.joined(self)
+        # The holder of our nick may have left while we joined with another nick.
         if self._nicks_tried and self.occupants.get(self.settings.nick) is None:
             self._ask_for_our_nick()
 
     def _catch_up(self) -> None:
-        self._alarm.stop()
+        self._timer.stop()
         self.caught_up = True
         self._log.debug("{room}: caught up, listening", room=self.jid)
         waiting, self._waiting = self._waiting, []
@@ -361,7 +361,7 @@ class Room:
     # Inside.
 
     def _got_end(self, presence: RoomPresence, nick: str) -> None:
-        """Another occupant left, or is called otherwise."""
+        """Another occupant left, or changed the nick."""
         if presence.is_rename and (new := self._nick(presence.new_nick)) is not None:
             self.occupants.rename(nick, new)
         else:
@@ -375,7 +375,7 @@ class Room:
         if not presence.is_rename:
             self._got_removal(presence)
             return
-        # XEP-0045 7.6: our old nick goes; the new one follows in a presence of its own.
+        # XEP-0045 7.6: a second presence follows, with our new nick.
         old = presence.nick or self.nick
         if (new := self._nick(presence.new_nick)) is None:
             self.occupants.forget(old)
@@ -389,24 +389,24 @@ class Room:
         self.nick = nick
 
     def _nick(self, text: str | None) -> str | None:
-        """What another wrote, if it can be a nick."""
+        """``text`` as a valid nick, or None."""
         try:
             return self.jid.with_resource(text).resource if text else None
         except InvalidJid:
             return None
 
     def _ask_for_our_nick(self) -> None:
-        """Ask to be called as the settings say; who refuses it leaves us as we are."""
+        """Request the nick of the settings; if the room refuses it we keep the current one."""
         if self.state in _INSIDE and self.nick != self.settings.nick and not self._is_renaming:
             self._renaming_until = self._clock.seconds() + NICK_TIMEOUT
-            self._around.send(nick_presence(self.jid.with_resource(self.settings.nick)))
+            self._environment.send(nick_presence(self.jid.with_resource(self.settings.nick)))
 
     @property
     def _is_renaming(self) -> bool:
         return bool(self._clock.seconds() < self._renaming_until)
 
     def _address(self) -> str | None:
-        """Whom a self-ping asks."""
+        """Our occupant JID for the self-ping; None while the nick changes."""
         return None if self._is_renaming else str(self.jid.with_resource(self.nick))
 
     def _got_self_ping(self, standing: Standing, said: str) -> None:
@@ -421,12 +421,12 @@ class Room:
 
     def _revive(self, reason: str) -> None:
         self._become(State.JOINED, reason)
-        self._around.joined(self)
+        self._environment.joined(self)
 
-    # Out of the room.
+    # Leaving.
 
     def _got_removal(self, presence: RoomPresence) -> None:
-        # Only a stay resets the delay: who is kicked at each return returns ever later.
+        # Only a longer stay resets the back-off: after repeated kicks we return ever later.
         if self._clock.seconds() - self._joined_at >= STAY:
             self._backoff.reset()
         self._may_be_inside = False
@@ -435,31 +435,31 @@ class Room:
     def _stay_out(self, exclusion: Refusal) -> None:
         if exclusion.is_gone:
             self._become(State.REFUSED, exclusion.reason)
-            self._around.refused(self)
+            self._environment.refused(self)
         elif exclusion.is_final:
             delay = self._rare_backoff.next_delay()
             outlook = f"; next try in {delay / 60:.0f} min"
             self._become(State.REFUSED, exclusion.reason, outlook)
-            self._alarm.set(delay, self.enter)
-            self._around.refused(self)
+            self._timer.set(delay, self.enter)
+            self._environment.refused(self)
         else:
-            # An older session of ours may have taken us along as it ended (see Bounces).
+            # The end of an older session of ours may have removed us, too (see Bounces).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)
 
     def _retry(self, reason: str, *, at_once: bool = False) -> None:
-        """Come back after a while, or, for the first time, ``at_once``."""
+        """Join again after the back-off delay; the first time without delay if ``at_once``."""
         at_once = at_once and not self._backoff.failures
         delay = self._backoff.next_delay()
         outlook = "at once" if at_once else f"in {delay:.0f} s"
         self._become(State.ABSENT, reason, f"; next try {outlook}")
-        self._alarm.set(0.0 if at_once else delay, self.enter)
+        self._timer.set(0.0 if at_once else delay, self.enter)
 
     def _say_goodbye(self) -> None:
-        if not self._around.is_connected():
-            self._alarm.set(0.0, self._say_goodbye)
+        if not self._environment.is_connected():
+            self._timer.set(0.0, self._say_goodbye)
             return
-        self._around.send(leave_presence(self.jid.with_resource(self.nick)))
-        self._alarm.set(LEAVE_TIMEOUT, self._got_out)
+        self._environment.send(leave_presence(self.jid.with_resource(self.nick)))
+        self._timer.set(LEAVE_TIMEOUT, self._got_out)
 
     def _got_out(self) -> None:
         self._may_be_inside = False
@@ -468,12 +468,12 @@ class Room:
         if returns:
             self.enter()
         else:
-            self._around.left(self)
+            self._environment.left(self)
 
     def _become(self, state: State, reason: str, outlook: str = "") -> None:
-        """Every transition passes here: nothing of the old state stays behind."""
+        """Enter ``state``. All transitions go through here, so that old state is cleaned up."""
         if state is not self.state:
-            # What comes of a wish to join is told in any case.
+            # JOINING is not logged at "info": its result is.
             quiet = self._log.debug if state is State.JOINING else self._log.info
             log = self._log.warn if state is State.REFUSED else quiet
             log(
@@ -489,11 +489,11 @@ class Room:
         self.reason = reason
         if stays_inside:
             return
-        self._alarm.stop()
+        self._timer.stop()
         self.caught_up = False
         if state not in _INSIDE:
-            # Occupants who came before our self-presence belong to this join.
+            # Not cleared on JOINED: occupants sent before our self-presence belong to this join.
             self.occupants.clear()
             self._self_ping.stop()
         if state is not State.JOINING:
-            self._around.turns.end(self, answered=state in _ANSWERS)
+            self._environment.join_queue.end(self, answered=state in _ANSWERS)

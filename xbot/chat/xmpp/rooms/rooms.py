@@ -1,4 +1,4 @@
-"""All rooms on one session: who is told of which presence, and who may enter when."""
+"""All rooms of one session: route presence and messages to them, and pace their joins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
-from xbot.chat.xmpp.rooms.room import Environment, Room, State
+from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
 from xbot.chat.xmpp.stanzas.fast_path import (
     PRESENCE,
     Sighting,
@@ -37,12 +37,12 @@ from xbot.model.jid import Jid
 class Rooms(Handler):
     """The rooms that we want to be in, by bare JID, in the ini's order.
 
-    They are entered in that order, some at a time: each service has its own
-    ``JoinQueue``, so that one that is dead holds up nobody else.
-    ``dropped`` counts the presences of which nobody can say who sent them.
-    ``joined`` is told each room in which we can speak now, and ``lost`` each that
-    refused us for good, or that we left. While ``is_stale()``, what came lately is not
-    read yet: no wait for a room ends before :meth:`got_fresh`.
+    They are joined in that order, a few at a time: each service has its own
+    ``JoinQueue``, so that a dead service does not delay the others. ``dropped`` counts
+    presences with an invalid sender. ``joined(room)`` is called when we can speak in a
+    room, ``lost(room)`` when a room refused us for good, or we left it. While
+    ``is_stale()``, recent stanzas are not read yet, and no time-out of a room ends
+    before :meth:`got_fresh`.
     """
 
     _log = Logger("xbot.chat.xmpp.rooms")
@@ -74,10 +74,10 @@ class Rooms(Handler):
         self.ping_interval = ping_interval
         self.dropped = 0
         self._in_session = False
-        # By the text of their JIDs, which every stanza bears.
+        # By the text of the bare JID, for a fast look-up from each stanza.
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[str, Room] = {}
-        self._turns: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
+        self._join_queues: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
         for settings in rooms:
             self._add(settings)
 
@@ -89,11 +89,11 @@ class Rooms(Handler):
         return self._rooms.get(str(jid))
 
     def at(self, bare: str) -> Room | None:
-        """The same, or the room there that we are about to leave; by the text of its JID."""
+        """The room with this bare JID as text, including a room that we are leaving."""
         return self._rooms.get(bare) or self._leaving.get(bare)
 
     def join(self, settings: RoomSettings) -> None:
-        """Be in one more room, or in the same one with other settings, from now on."""
+        """Join one more room, or apply new settings to a known one."""
         text = str(settings.jid)
         room = self._rooms.get(text)
         if room is None and (room := self._leaving.pop(text, None)) is not None:
@@ -109,7 +109,7 @@ class Rooms(Handler):
             room.enter()
 
     def leave(self, jid: Jid) -> None:
-        """Leave a room for good; none of that name is no matter."""
+        """Leave a room for good; does nothing for an unknown room."""
         text = str(jid)
         room = self._rooms.pop(text, None)
         if room is not None:
@@ -122,7 +122,7 @@ class Rooms(Handler):
         self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
         self.xmlstream.glance_shortcuts[Subject] = self.take_seen_subject
         self.xmlstream.lost_presence = self._got_lost_presence
-        # Before those who act on what is said: that it is said is a sign of life.
+        # Before the handlers of messages: each message is a sign of life of its room.
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
             self.got_fresh()
@@ -135,13 +135,13 @@ class Rooms(Handler):
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._in_session = False
-        for turns in self._turns.values():
-            turns.clear()
+        for queue in self._join_queues.values():
+            queue.clear()
         for room in list(self._all()):
             room.session_lost()
 
     def got_fresh(self) -> None:
-        """From now on we hear what is said at this time: those who waited in vain wait again."""
+        """What is read from now on is fresh: restart the time-outs that ran out meanwhile."""
         for room in list(self._all()):
             room.resumed()
 
@@ -151,17 +151,17 @@ class Rooms(Handler):
             if self._is_connected():
                 room.ask_again(why)
 
-    # The short way of those who are there (xbot.chat.xmpp.stream.stream.Shortcut).
+    # The fast path for occupants (xbot.chat.xmpp.stream.stream.Shortcut).
 
     def take(self, node: Node) -> bool:
-        """Deal with the plain presence of somebody in one of our rooms; False if it is not."""
+        """Handle the plain presence of an occupant; False if ``node`` is something else."""
         seen = glance_at_presence(node)
         return seen is not None and self.take_seen(seen)
 
     def take_seen(self, seen: Sighting) -> bool:
-        """The same of what was glanced at already."""
+        """The same for a presence that is parsed already."""
         room = self.at(seen.room)
-        # Others act on what comes from a room that refused us.
+        # The slow path: other handlers act on presence of a room that refused us.
         if room is None or room.state is State.REFUSED:
             return False
         try:
@@ -172,12 +172,12 @@ class Rooms(Handler):
         return True
 
     def take_subject(self, node: Node) -> bool:
-        """Deal with the subject of one of our rooms, which each join ends with; else False."""
+        """Handle the subject of a room, which ends each join; False if ``node`` is none."""
         seen = glance_at_subject(node)
         return seen is not None and self.take_seen_subject(seen)
 
     def take_seen_subject(self, seen: Subject) -> bool:
-        """The same of what was glanced at already."""
+        """The same for a subject that is parsed already."""
         room = self.at(seen.room)
         if room is None:
             return False
@@ -185,10 +185,10 @@ class Rooms(Handler):
         room.got_subject()
         return True
 
-    # The long way.
+    # The slow path, for all other stanzas.
 
     def got_presence(self, stanza: domish.Element) -> None:
-        """A presence arrived, from a room or from anyone else."""
+        """Handle a presence from any sender."""
         sender = self._sender(stanza)
         if sender is None:
             self.dropped += 1
@@ -205,9 +205,9 @@ class Rooms(Handler):
             raise
 
     def got_lost(self, bare: str, nick: str | None) -> None:
-        """What a presence of this occupant told is not known, so nothing of it is any more.
+        """Forget the occupant, because one of their presences could not be read.
 
-        It may have said that who was there left, or is no admin now: no identity, no rights.
+        It may have said that they left, or lost an affiliation: without identity, no rights.
         """
         room = self.at(bare)
         if room is not None and nick is not None:
@@ -219,7 +219,7 @@ class Rooms(Handler):
             self.got_lost(str(jid.bare), jid.resource)
 
     def got_message(self, stanza: domish.Element) -> None:
-        """A message arrived, from a room or from anyone else."""
+        """Handle a message from any sender."""
         sender = self._sender(stanza)
         room = self.at(str(sender.bare)) if sender is not None else None
         if room is None:
@@ -227,7 +227,7 @@ class Rooms(Handler):
         if stanza.getAttribute("type") != "error":
             room.heard()
         elif sender == room.jid:
-            # XEP-0045 7.4: it does not relay what we say.
+            # XEP-0045 7.4: the room does not relay our message.
             room.got_bounce()
             self._bounced(room.address, stanza.getAttribute("id"), error_condition(stanza))
 
@@ -241,12 +241,12 @@ class Rooms(Handler):
         return chain(self._rooms.values(), self._leaving.values())
 
     def _add(self, settings: RoomSettings) -> Room:
-        around = Environment(
+        environment = RoomEnvironment(
             self._send_if_connected,
             self._ping,
             self._clock,
             self._uniform,
-            self._turns[settings.jid.domain],
+            self._join_queues[settings.jid.domain],
             self._is_connected,
             lambda: self.ping_interval,
             self._joined,
@@ -255,7 +255,7 @@ class Rooms(Handler):
             self._lost,
             self._numbers,
         )
-        room = self._rooms[str(settings.jid)] = Room(settings, around)
+        room = self._rooms[str(settings.jid)] = Room(settings, environment)
         return room
 
     def _left(self, room: Room) -> None:
@@ -266,15 +266,15 @@ class Rooms(Handler):
         return self._iq.request("get", address, domish.Element((ns.PING, "ping")))
 
     def _is_connected(self) -> bool:
-        # No stream carries a session that waits to be resumed.
+        # None while the session waits to be resumed.
         return self.xmlstream is not None
 
     def _send_if_connected(self, stanza: domish.Element) -> None:
         try:
             self.send(stanza)
         except NotConnected:
-            # The end of the session, which takes the rooms with it, is on its way.
+            # The end of the session follows, and ends all rooms.
             self._log.debug("a presence was not sent: the connection is closing")
         except Unserializable as wrong:
-            # A password of the ini can be that long. The room hears no answer, and waits.
+            # For example a very long password in the ini. The join then runs into its time-out.
             self._log.error("a presence was not sent: {reason}", reason=str(wrong))

@@ -66,7 +66,7 @@ class SelfPing:
         address: Callable[[], str | None],
         found: Callable[[Standing, str], None],
         clock: Any,
-        alarm: StreamTimer,
+        timer: StreamTimer,
         uniform: Callable[[float, float], float],
         interval: Callable[[], float],
     ) -> None:
@@ -74,7 +74,7 @@ class SelfPing:
         self._address = address
         self._found = found
         self._clock = clock
-        self._alarm = alarm
+        self._timer = timer
         self._uniform = uniform
         self._interval = interval
         self._backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, uniform)
@@ -87,7 +87,7 @@ class SelfPing:
     @property
     def next_try(self) -> float | None:
         """When the next ping is due if the room stays silent (clock seconds), or None."""
-        return self._alarm.at
+        return self._timer.at
 
     def start(self) -> None:
         """Start: we are in the room, and it was heard just now."""
@@ -95,7 +95,7 @@ class SelfPing:
 
     def stop(self) -> None:
         """Stop: we are not in the room. Cancels the timer and a ping in flight."""
-        self._alarm.stop()
+        self._timer.stop()
         self._cancel_ping()
 
     def heard(self) -> None:
@@ -106,16 +106,16 @@ class SelfPing:
     def doubt(self) -> None:
         """Ping soon, silent or not, because something suggests that we are outside."""
         soon = self._clock.seconds() + RETRY_DELAY
-        if self._alarm.at is not None and self._alarm.at > soon:
-            self._alarm.set(RETRY_DELAY, self._send_ping)
+        if self._timer.at is not None and self._timer.at > soon:
+            self._timer.set(RETRY_DELAY, self._send_ping)
 
     def resumed(self) -> None:
         """The session was resumed: a ping sent on the old stream may be lost, so send it again."""
         if self._ping is None:
-            self._alarm.resumed()
+            self._timer.resumed()
         else:
             self._cancel_ping()
-            self._alarm.set(GRACE, self._send_ping)
+            self._timer.set(GRACE, self._send_ping)
 
     def _restart(self) -> None:
         self.heard()
@@ -125,7 +125,7 @@ class SelfPing:
 
     def _wait(self) -> None:
         delay = self._uniform(self._interval(), 1.5 * self._interval())
-        self._alarm.set(
+        self._timer.set(
             max(0.0, self.heard_at + delay - self._clock.seconds()), self._check_silence
         )
 
@@ -139,7 +139,7 @@ class SelfPing:
         address = self._address()
         if address is None:
             # XEP-0410 4: no ping until the service has answered a change of nick.
-            self._alarm.set(RETRY_DELAY, self._send_ping)
+            self._timer.set(RETRY_DELAY, self._send_ping)
             return
         asked_at = self._clock.seconds()
         self._ping = self._ask(address)
@@ -150,9 +150,9 @@ class SelfPing:
             return
         self._ping = None
         standing = judge(answer)
-        if standing is None or (standing is Standing.UNDECIDED and not self._alarm.is_connected):
+        if standing is None or (standing is Standing.UNDECIDED and not self._timer.is_connected):
             # The connection is closing or down: the ping was not sent or not answered.
-            self._alarm.set(RETRY_DELAY, self._send_ping)
+            self._timer.set(RETRY_DELAY, self._send_ping)
             return
         is_alive = self.heard_at > asked_at
         if standing is Standing.RENAMED:
@@ -160,12 +160,12 @@ class SelfPing:
         elif standing is Standing.UNDECIDED and is_alive:
             standing = Standing.INSIDE
         if standing is Standing.RENAMED:
-            self._alarm.set(RETRY_DELAY, self._send_ping)
+            self._timer.set(RETRY_DELAY, self._send_ping)
             return
         if standing is Standing.INSIDE:
             self._restart()
         elif standing is Standing.UNDECIDED:
-            self._alarm.set(self._backoff.next_delay(), self._send_ping)
+            self._timer.set(self._backoff.next_delay(), self._send_ping)
         said = answer.getErrorMessage() if isinstance(answer, Failure) else "it answers"
         self._found(standing, said)
 

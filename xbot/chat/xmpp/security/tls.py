@@ -1,4 +1,4 @@
-"""TLS: whom we trust, who we are, and what went wrong in words (RFC 6120, section 13.7)."""
+"""TLS: trust, client certificate, certificate pinning, and errors in words (RFC 6120, 13.7)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from xbot.chat.xmpp.wire.errors import ProtocolViolation
 
-#: XEP-0368: what a client speaks on a connection that begins with TLS.
+#: XEP-0368: the ALPN protocol name for direct TLS.
 ALPN = b"xmpp-client"
 
 _CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -33,7 +33,7 @@ _OP_NO_RENEGOTIATION = 1 << 30
 
 _NOT_OURS = "the server's certificate is not for our domain"
 
-#: The failures of OpenSSL's that an operator can do something about.
+#: OpenSSL errors that an operator can fix, with a hint.
 _EXPLANATIONS = {
     "certificate verify failed": (
         "the server's certificate is not trusted (expired, self-signed, or by a CA that is"
@@ -44,21 +44,21 @@ _EXPLANATIONS = {
 
 
 class WrongPeer(ProtocolViolation):
-    """The certificate is good, but the peer is not what was asked for."""
+    """The certificate is valid, but the peer is not the server that we want."""
 
 
 @frozen
 class ClientCertificate:
-    """Who we are to the server: a certificate, those that lead to its CA, and the key."""
+    """Client certificate: our certificate, the intermediate ones, and the private key."""
 
     _certificates: tuple[Any, ...] = field(repr=False)
     _key: Any = field(repr=False)
 
     @classmethod
     def load(cls, certificates: bytes, key: bytes) -> ClientCertificate:
-        """From PEM: our own certificate comes first; the key has no passphrase.
+        """Load from PEM: our own certificate comes first; the key has no passphrase.
 
-        :raises ValueError: with what is wrong, which never shows the key.
+        :raises ValueError: with the reason, which never contains the key.
         """
         chain = _load_certificates(certificates)
         try:
@@ -66,7 +66,7 @@ class ClientCertificate:
         except TypeError:
             raise ValueError("the key is locked with a passphrase") from None
         except Exception:
-            # Whatever is wrong with it: the error may quote what it read.
+            # The original error is dropped: it may quote the key.
             raise ValueError("the key file holds no PEM private key") from None
         ours = _public_key(chain[0].to_cryptography().public_key())
         if _public_key(private.public_key()) != ours:
@@ -74,7 +74,7 @@ class ClientCertificate:
         return cls(chain, crypto.PKey.from_cryptography_key(private))
 
     def options(self) -> dict[str, Any]:
-        """What Twisted's CertificateOptions takes."""
+        """Keyword arguments for Twisted's CertificateOptions."""
         return {
             "privateKey": self._key,
             "certificate": self._certificates[0],
@@ -89,15 +89,14 @@ def client_options(
     certificate: ClientCertificate | None = None,
     direct: bool = False,
 ) -> Any:
-    """How a TLS connection is made to the server of ``domain``: with 1.2 or later, or not.
+    """TLS options (1.2 or later) for a connection to the server of ``domain``.
 
-    The certificate must be for the JID's domain and nothing else: not for the
-    host that SRV named, nor for the one that the stream header names. SNI is
-    that domain too. With ``authorities`` (PEM) only those are trusted, else the
-    system's. ``certificate`` is shown to a server that asks for one. ``direct``
-    is for connections that begin with TLS (XEP-0368).
+    The certificate must be for the JID's domain: not for the host of the SRV record,
+    nor for the name in the stream header. SNI is that domain too. ``authorities``
+    (PEM) replace the system's trusted CAs. ``certificate`` is sent to a server that
+    requests one. ``direct``: the connection begins with TLS (XEP-0368).
 
-    :raises ValueError: when they hold no certificate.
+    :raises ValueError: when ``authorities`` contain no certificate.
     """
     trust: Any = ssl.platformTrust()
     if authorities is not None:
@@ -108,7 +107,7 @@ def client_options(
         domain,
         trustRoot=trust,
         acceptableProtocols=[ALPN] if direct else None,
-        # Twisted's default, which a change of Twisted's must not lower.
+        # Today this is Twisted's default; set here so that a new default cannot lower it.
         extraCertificateOptions={
             "insecurelyLowerMinimumTo": ssl.TLSVersion.TLSv1_2,
             **(certificate.options() if certificate is not None else {}),
@@ -120,7 +119,7 @@ def client_options(
 @implementer(IOpenSSLClientConnectionCreator)
 @frozen(eq=False, repr=False)
 class _OneHandshake:
-    """``inner`` without renegotiation: who was verified is who we talk to (RFC 7590, section 3)."""
+    """``inner`` without renegotiation, so that the verified peer stays (RFC 7590, section 3)."""
 
     inner: Any
 
@@ -129,35 +128,33 @@ class _OneHandshake:
         if hasattr(connection, "set_options"):
             connection.set_options(_OP_NO_RENEGOTIATION)
         else:
-            # COMPAT: older pyOpenSSL knows options of contexts alone, and they
-            # count for connections that are made afterwards.
+            # COMPAT: older pyOpenSSL has options for contexts only, and they
+            # apply to connections that are made afterwards.
             connection.get_context().set_options(_OP_NO_RENEGOTIATION)
             connection = self.inner.clientConnectionForTLS(tlsProtocol)
         return connection
 
 
 def check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:
-    """Certificate name check, ALPN and pins, after the handshake (RFC 9525, RFC 7301, RFC 7469).
+    """Check certificate name, ALPN and pins after the handshake (RFC 9525, RFC 7301, RFC 7469).
 
-    It looks at the certificate that ``connection`` (pyOpenSSL's) shows, which
-    must be for ``domain``, the JID's, whatever Twisted made of it: Twisted
-    asks the same question in the handshake, but from a callback of OpenSSL's,
-    and which answer an error gives there is the library's choice. Here
-    whatever goes wrong is a refusal.
+    The certificate of ``connection`` (a pyOpenSSL connection) must be for ``domain``,
+    the JID's. Twisted checks that too, but in an OpenSSL callback, where the library
+    decides what an exception means. Here every error is a refusal.
 
-    ``pins`` are SHA-256 of public keys (SubjectPublicKeyInfo, as in RFC 7469,
-    section 2.4); one of them must belong to the server or to a CA of the chain
-    by which it was verified. What else the server sent along counts for
-    nothing: anyone can send somebody's certificate.
+    ``pins`` (certificate pinning) are SHA-256 of public keys (SubjectPublicKeyInfo, as
+    in RFC 7469, section 2.4); one of them must belong to the server, or to a CA of the
+    verified chain. Other certificates that the server sent do not count: anyone can
+    send a copy of a public certificate.
 
-    :raises WrongPeer: unless all of that holds.
+    :raises WrongPeer: if one of the checks fails.
     """
     try:
         _check_peer(connection, domain, pins)
     except WrongPeer:
         raise
     except BaseException as error:
-        # All of them: what Rust's panics become in Python is no Exception.
+        # BaseException: a panic of Rust code in Python is not an Exception.
         why = f"{type(error).__name__}: {error}".removesuffix(": ")[:300]
         raise WrongPeer(f"the server's certificate cannot be checked ({why})") from None
 
@@ -178,28 +175,27 @@ def _check_peer(connection: Any, domain: str, pins: Collection[bytes]) -> None:
     if not any(pin in pins for pin in found):
         raise WrongPeer(
             "the server's public key is none of those in pin-sha256: the server has a new key,"
-            " or somebody is in between"
+            " or the connection is intercepted"
         )
 
 
 def _check_name(connection: Any, domain: str) -> None:
     """RFC 9525, section 6: a DNS-ID of the certificate is ``domain``, or an IP-ID its address.
 
-    SRV-IDs and XMPP addresses (RFC 6120, section 13.7.1.2.1) do not count, as
-    they do not for Twisted, nor does the common name.
+    SRV-IDs, XMPP addresses (RFC 6120, section 13.7.1.2.1) and the common name are
+    ignored, as in Twisted.
     """
     try:
         address = ipaddress.ip_address(domain)
     except ValueError:
-        # A-labels, made as Twisted makes them for SNI: service_identity would
-        # want the idna package for anything else.
+        # A-labels, made as Twisted makes them for SNI.
         verify_hostname(connection, idna.encode(domain).decode("ascii"))
     else:
         verify_ip_address(connection, str(address))
 
 
 def public_key_pin(certificate: x509.Certificate) -> bytes:
-    """What ``pin-sha256`` says of a certificate, before base64."""
+    """The pin of a certificate as in ``pin-sha256``, before base64."""
     return hashlib.sha256(_public_key(certificate.public_key())).digest()
 
 
@@ -221,7 +217,7 @@ def _load_certificates(pem: bytes) -> tuple[Any, ...]:
 
 
 def explain(reason: Failure) -> str:
-    """Why a connection ended, in words for the operator."""
+    """The reason why a connection ended, in words for the operator."""
     error = reason.value
     if isinstance(error, VerificationError):
         return _NOT_OURS

@@ -1,6 +1,6 @@
-"""Stream management without a stream: what was received, what was sent, what is safe (XEP-0198).
+"""Acknowledgement queue of stream management: counters and unacknowledged stanzas (XEP-0198).
 
-Both counters run modulo 2^32 (XEP-0198, section 4). Numbers given to callers
+Pure. Both counters run modulo 2^32 (XEP-0198, section 4). Numbers given to callers
 are tickets that never wrap.
 """
 
@@ -16,21 +16,21 @@ MODULUS = 2**32
 
 
 class BadAcknowledgement(ValueError):
-    """The peer acknowledges more than was sent, or takes an acknowledgement back."""
+    """The peer acknowledges more than was sent, or less than before."""
 
 
 class Sent(NamedTuple, Generic[T]):
-    """One stanza under way: its bytes, and what the sender wants to know it by."""
+    """One unacknowledged stanza: its bytes, and the sender's token."""
 
     data: bytes
     token: T | None = None
 
 
 class Inbound:
-    """What we may tell the peer that we have handled.
+    """Counter of received stanzas that are handled.
 
-    Stanzas are handled in any order; ``h`` counts those before the first that
-    is still in work, so that what a crash would lose is sent again.
+    Stanzas may be handled in any order; ``h`` counts those before the first that is
+    still in work, so that the server sends the rest again after a crash.
     """
 
     def __init__(self) -> None:
@@ -40,16 +40,16 @@ class Inbound:
 
     @property
     def h(self) -> int:
-        """The count to tell, modulo 2^32."""
+        """The count for the peer, modulo 2^32."""
         return self._handled % MODULUS
 
     @property
     def in_work(self) -> int:
-        """How many are received and not handled, or wait for one that is not."""
+        """The number of stanzas that are received but not counted in ``h`` yet."""
         return self._received - self._handled
 
     def passed(self) -> None:
-        """A stanza came, and is handled already, as nearly all are."""
+        """A stanza was received and handled (the usual case)."""
         if self._handled == self._received:
             self._handled += 1
             self._received += 1
@@ -57,12 +57,12 @@ class Inbound:
             self.handled(self.received())
 
     def received(self) -> int:
-        """A stanza came; gives the ticket to hand to :meth:`handled`."""
+        """A stanza was received; returns the ticket for :meth:`handled`."""
         self._received += 1
         return self._received
 
     def handled(self, ticket: int) -> bool:
-        """The stanza of this ticket is safe; tells whether ``h`` grew."""
+        """The stanza of this ticket is handled; returns whether ``h`` grew."""
         before = self._handled
         if ticket > before:
             self._early.add(ticket)
@@ -73,7 +73,7 @@ class Inbound:
 
 
 class Outbound(Generic[T]):
-    """What was sent and is not known to have arrived, oldest first; ``size`` is its bytes."""
+    """FIFO queue of sent, unacknowledged stanzas; ``size`` is their total size in bytes."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -87,16 +87,16 @@ class Outbound(Generic[T]):
         return iter(self._unacknowledged)
 
     def sent(self, data: bytes, token: T | None = None) -> None:
-        """A stanza left."""
+        """Append a stanza that was sent."""
         self.size += len(data)
         self._unacknowledged.append(Sent(data, token))
 
     def first(self) -> Sent[T] | None:
-        """The oldest, if there is one."""
+        """The oldest unacknowledged stanza, or None."""
         return self._unacknowledged[0] if self._unacknowledged else None
 
     def drop_first(self) -> None:
-        """The oldest is not to be sent again: the peer has not handled it, and will not."""
+        """Remove the oldest stanza, so that it is not sent again."""
         self.size -= len(self._unacknowledged.popleft().data)
 
     def take(self, is_taken: Callable[[T], bool]) -> list[T]:
@@ -109,9 +109,9 @@ class Outbound(Generic[T]):
         return [sent.token for sent in taken if sent.token is not None]
 
     def acknowledged(self, h: int) -> list[Sent[T]]:
-        """The peer has handled ``h`` in all; gives those that this frees.
+        """The peer has handled ``h`` stanzas in all; returns those newly acknowledged.
 
-        :raises BadAcknowledgement: XEP-0198 4: for a count that cannot be.
+        :raises BadAcknowledgement: for an impossible count (XEP-0198, section 4).
         """
         count = (h - self._acknowledged) % MODULUS
         if not 0 <= h < MODULUS or count > len(self._unacknowledged):
@@ -126,10 +126,10 @@ class Outbound(Generic[T]):
 
 
 class Session(Generic[T]):
-    """Both directions of one session, which outlives its streams when it can be resumed.
+    """Both directions of one session, which can outlive its stream and be resumed.
 
-    ``previd`` is the session's name at the server (None: it cannot be resumed),
-    ``location`` where the server wants to be asked ("host:port", or None).
+    ``previd`` is the session's id at the server (None: it cannot be resumed),
+    ``location`` is the preferred address for the resumption ("host:port", or None).
     """
 
     def __init__(self, previd: str | None = None, location: str | None = None) -> None:

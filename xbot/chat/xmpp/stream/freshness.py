@@ -1,10 +1,10 @@
-"""Freshness check of what is read: a barrier behind a process that stood still, or a stuck link.
+"""Freshness check: a barrier against stale input after a standstill or a stuck connection.
 
-Bytes do not tell how old they are. What lies in the socket's buffer, or is sent again
-by TCP after minutes, bears no delay, for the server passed it on at once. But the
-stream keeps its order: what is read behind the answer to a ping (XEP-0199) was sent
-after that ping. So after a stop, or once an answer took too long, all is past that
-comes before the answer to a ping sent after that, if this one came in time.
+Stanzas in the socket's buffer, or retransmitted by TCP after minutes, have no delay
+stamp (XEP-0203), because the server passed them on at once. But a stream keeps its
+order: what follows the answer to a ping (XEP-0199) was sent after that ping. So after
+the process was suspended, or a ping was answered too late, everything is stale until a
+new ping is answered in time.
 """
 
 from __future__ import annotations
@@ -13,38 +13,38 @@ from collections import Counter
 
 from xbot.process.suspend_detection import LIMIT
 
-#: Why nothing is obeyed: the process was away, or the link was stuck.
+#: Reasons for stale input: the process was suspended, or the connection was stuck.
 AWAY, STUCK = "away", "stuck"
 
 
 class Freshness:
-    """Whether what is read now may have been sent long ago (``is_stale``). Pure; of one stream.
+    """``is_stale``: whether stanzas read now may have been sent long ago. Pure; for one stream.
 
-    Times are seconds of a clock that sleep does not stop. ``counts`` tells how often and why
-    it became stale, over all streams.
+    Times are seconds of a clock that includes sleep. ``counts`` tells how often input
+    became stale, by reason, over all streams.
     """
 
     def __init__(self) -> None:
-        # Asked for each message: no property.
+        # An attribute and no property, since it is read for each message.
         self.is_stale = False
         self.counts: Counter[str] = Counter()
-        # When the pings were sent that are not answered and may prove something, in order.
+        # Send times of the unanswered pings that can prove freshness, in order.
         self._asked: list[float] = []
 
     def begin(self) -> None:
-        """A new connection: whatever comes over it is sent after this."""
+        """A new connection begins; everything on it is fresh."""
         self.is_stale = False
         self._asked.clear()
 
     def woke(self) -> None:
-        """The process stood still, and goes on."""
+        """The process was suspended, and goes on."""
         self.is_stale = True
         self.counts[AWAY] += 1
-        # Their answers may lie in the buffer, before or behind anything.
+        # Their answers may be in the buffer already, so they prove nothing.
         self._asked.clear()
 
     def stuck_for(self, now: float) -> float:
-        """Seconds that the link was stuck, if it turns out now that it was; else 0."""
+        """Seconds since the oldest unanswered ping, if it is newly found too old; else 0."""
         if not self._asked or self.is_stale or now - self._asked[0] <= LIMIT:
             return 0.0
         self.is_stale = True
@@ -52,7 +52,7 @@ class Freshness:
         return now - self._asked[0]
 
     def asked(self, now: float) -> None:
-        """A ping leaves."""
+        """A ping is sent."""
         self._asked.append(now)
 
     def lost(self, sent: float) -> None:
@@ -61,10 +61,10 @@ class Freshness:
             self._asked.remove(sent)
 
     def answered(self, sent: float, now: float) -> bool:
-        """The ping of ``sent`` was answered; whether what follows is fresh again."""
+        """The ping of ``sent`` was answered; returns whether input is fresh again from here."""
         if sent not in self._asked:
             return False
-        # The stream keeps its order: this one is an answer to those before, too.
+        # The stream keeps its order: this answer stands for earlier pings, too.
         self._asked = [other for other in self._asked if other > sent]
         if not self.is_stale or now - sent > LIMIT:
             return False
@@ -73,5 +73,5 @@ class Freshness:
 
     @property
     def is_asked(self) -> bool:
-        """Whether a ping is under way whose answer could prove something."""
+        """Whether a ping is under way whose answer can prove freshness."""
         return bool(self._asked)

@@ -1,7 +1,6 @@
-"""The login, from the first byte to our full JID: one path, read top to bottom.
+"""Login: STARTTLS, SASL, resumption or resource binding (RFC 6120, sections 5 to 7).
 
-TLS is required, and no credential leaves before it (RFC 6120, section 13.8);
-then SASL, then the resource (RFC 6120, sections 5 to 7).
+TLS is required, and no credential is sent before it (RFC 6120, section 13.8).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
 
-#: Seconds from the TCP connection to the bound resource, all in all.
+#: Time-out of the whole login in seconds, from the TCP connection to the bound resource.
 NEGOTIATION_TIMEOUT = 30.0
 
 _SESSION = "urn:ietf:params:xml:ns:xmpp-session"
@@ -46,12 +45,11 @@ _SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 
 @frozen
 class Account:
-    """Who logs in, and how the server is told from an impostor (``tls``, ``pins``).
+    """Credentials of the account, and the means to authenticate the server (``tls``, ``pins``).
 
-    ``password`` may be None where ``tls`` brings a client certificate
-    (``has_certificate``). ``mechanisms`` are those that the operator allows;
-    where that is None the choice is ours, and ``remembered`` keeps it from
-    getting worse.
+    ``password`` may be None if ``tls`` has a client certificate (``has_certificate``).
+    ``mechanisms`` are the SASL mechanisms that the operator allows; None: the bot
+    chooses, with downgrade protection by ``remembered``.
     """
 
     jid: Jid
@@ -73,10 +71,10 @@ class Account:
 
 
 class Login(Authenticator):
-    """Negotiates one stream, in bounded time, then dispatches STREAM_AUTHD_EVENT.
+    """Negotiates one stream within a time-out, then dispatches STREAM_AUTHD_EVENT.
 
-    ``jid`` is the full JID that the server bound, once it did. Any failure ends
-    the stream with the problem that says why.
+    ``jid`` is the full JID that the server bound, or None before that. Any failure
+    ends the stream with the problem as reason.
     """
 
     xmlstream: Stream
@@ -134,8 +132,8 @@ class Login(Authenticator):
         account = self._account
         if not stream.is_encrypted:
             await _start_tls(stream, _features(await stream.open()), account.tls)
-        # One way for STARTTLS, direct TLS and wherever we were redirected: from
-        # here on not a byte is written before the peer has shown who it is.
+        # The same path for STARTTLS, direct TLS and redirects: not a byte is written
+        # before the peer's certificate is checked.
         await stream.handshake()
         check_peer(tls_connection(stream.transport), account.jid.domain, account.pins)
         await self._authenticate(stream, _features(await stream.open()))
@@ -145,7 +143,7 @@ class Login(Authenticator):
         managed = self._managed
         offers_management = child(features, ns.SM, "sm") is not None
         if managed is not None and managed.can_resume and offers_management:
-            # XEP-0198 5: instead of binding a resource, which would be another session.
+            # XEP-0198 5: instead of binding a resource, which would make a new session.
             answer = await stream.exchange(managed.resume_request())
             stream.is_resumed = managed.got_resume_answer(stream, answer)
             if stream.is_resumed:
@@ -210,7 +208,7 @@ async def _start_tls(stream: Stream, features: domish.Element, options: Any) -> 
 
 
 async def _bind(stream: Stream, features: domish.Element, wish: Jid) -> Jid:
-    """Our full JID. The server may choose the resource; the rest must be ours."""
+    """Bind a resource; return our full JID. The server may choose another resource."""
     if child(features, ns.BIND, "bind") is None:
         raise ProtocolViolation("the server offers no resource binding")
     bind = domish.Element((ns.BIND, "bind"))
@@ -232,7 +230,7 @@ async def _bind(stream: Stream, features: domish.Element, wish: Jid) -> Jid:
 
 
 async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
-    """The result of an IQ "set" to our server, before anything else may be said."""
+    """Send an IQ "set" to our server during the login, and return its result."""
     iq = domish.Element((ns.CLIENT, "iq"))
     iq["type"] = "set"
     iq["id"] = new_ident()

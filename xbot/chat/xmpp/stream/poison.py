@@ -1,4 +1,4 @@
-"""Poison message detection: which stanza of ours ended one stream after the other; pure."""
+"""Poison message detection: find the stanza of ours that ends each stream. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from xbot.chat.xmpp.stream.ack_queue import Sent
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, Cut, Ended, StreamError
 from xbot.model.message import Message
 
-#: So many streams in a row may end with the same stanza first: more are no accident.
-#: A connection that breaks is one more often than a stream that the server closes.
+#: A stanza is poison when that many streams in a row ended with it as the oldest
+#: unacknowledged one: streams closed by the server, or broken connections. The latter
+#: happen by accident more often.
 MAX_ENDS, MAX_CUTS = 2, 5
 
-#: An end counts this much, by whether the connection broke; what has this many is not sent again.
+#: Points per end, by whether the connection broke; a stanza with _ENOUGH is not sent again.
 _COUNTS = {False: MAX_CUTS, True: MAX_ENDS}
 _ENOUGH = MAX_ENDS * MAX_CUTS
 
-#: What has more than this is under suspicion: a connection may break once.
+#: With more points than one broken connection gives, a stanza is a suspect.
 _ONE_CUT = _COUNTS[True]
 
-#: Seconds from a question that got no answer to an end that is no accident.
+#: Seconds. A stream that ends later after an unanswered <r/> is not blamed on a stanza.
 PROMPTLY = 30.0
 
-#: So many stanzas are known.
+#: Maximum number of stanzas with points (LRU).
 MAX_KNOWN = 64
 
-#: RFC 6120 4.9.3: a server that tells one of these has nothing against what we said.
+#: RFC 6120 4.9.3: stream errors that are not caused by our stanzas.
 _OTHER_REASONS = frozenset(
     {
         "conflict",
@@ -42,16 +43,15 @@ _OTHER_REASONS = frozenset(
 
 
 def is_suspicious(problem: ConnectionProblem | None) -> bool:
-    """Whether something that we said may be why this ended a stream."""
+    """Whether a stanza of ours may have caused this end of a stream."""
     condition = problem.condition if isinstance(problem, StreamError) else None
     return isinstance(problem, Ended) and condition not in _OTHER_REASONS
 
 
 class Suspects:
-    """Counts the streams that ended with the same stanza first and unacknowledged.
+    """Counts streams that ended with the same stanza as the oldest unacknowledged one.
 
-    A message is known by its id, on whichever session it is said again; all else
-    by its bytes.
+    Messages are identified by their id, also across sessions; other stanzas by their bytes.
     """
 
     def __init__(self) -> None:
@@ -61,19 +61,19 @@ class Suspects:
         return len(self._ends)
 
     def has(self, message: Message) -> bool:
-        """Whether it is under suspicion: it has not arrived since a stream ended over it."""
+        """Whether ``message`` is a suspect: streams ended over it, and it has not arrived since."""
         return self._ends.get(message.payload.get("id", ""), 0) > _ONE_CUT
 
     def has_sent(self, sent: Sent[Message]) -> bool:
-        """The same of any stanza."""
+        """The same for any stanza."""
         return self._ends.get(_key(sent), 0) > _ONE_CUT
 
     def has_convicted(self, message: Message) -> bool:
-        """Whether it must not be sent again."""
+        """Whether ``message`` is poison, and must not be sent again."""
         return self._ends.get(message.payload.get("id", ""), 0) >= _ENOUGH
 
     def blame(self, sent: Sent[Message], problem: ConnectionProblem) -> bool:
-        """One more stream ended, so, with it first; gives whether it must not be sent again."""
+        """Count one more stream that ended with ``sent`` first; returns whether it is poison."""
         key = _key(sent)
         self._ends[key] = self._ends.get(key, 0) + _COUNTS[isinstance(problem, Cut)]
         self._ends.move_to_end(key)
@@ -82,7 +82,7 @@ class Suspects:
         return self._ends[key] >= _ENOUGH
 
     def clear(self, sent: Sent[Message]) -> None:
-        """The server has it: it was something else."""
+        """Acquit a stanza: the server has accepted it."""
         self._ends.pop(_key(sent), None)
 
 

@@ -1,7 +1,8 @@
-"""One XML stream to the server: Twisted Words' XmlStream with every trap closed.
+"""XML stream to the server: a hardened version of Twisted Words' XmlStream.
 
-Before the login is finished nothing reaches a handler: each element goes to the
-one who negotiates, in turn, and one that nobody waits for ends the stream.
+During the login nothing reaches a handler: each element goes to the negotiation that
+waits for it, and an unexpected element ends the stream. Afterwards stanzas take the
+fast path (shortcuts), if one accepts them, or are dispatched to the handlers.
 """
 
 from __future__ import annotations
@@ -47,51 +48,51 @@ from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.model.errors import TooLong
 from xbot.model.message import Message
 
-#: Seconds that a peer has to finish a close that we began.
+#: Time-out in seconds for the peer to finish a close that we began.
 CLOSE_TIMEOUT = 5.0
 
-#: Bytes that a managed stream writes in one turn of the reactor, or one stanza.
+#: Maximum number of bytes that a managed stream writes in one turn of the reactor, or one stanza.
 TURN_BYTES = 2048
 
-#: Stanzas that may come between our resource and the end of the login.
+#: Maximum number of stanzas that arrive between resource binding and the end of the login.
 MAX_EARLY = 256
 
-#: Bytes that we write while the server does not read; what people say waits in the
-#: outbox then, and this is what we owe others (answers to their pings, say).
+#: Maximum number of bytes written while the server does not read. Messages wait in the
+#: outbox then (back-pressure); this covers answers to others' requests, such as pings.
 MAX_UNREAD = 1024 * 1024
 
-#: Dispatched, with the stream, when the server reads again after it did not.
+#: Dispatched with the stream when the server reads again: the end of back-pressure.
 WRITABLE_EVENT = "//event/xbot/writable"
 
 Expected = Callable[[domish.Element], bool]
-"""Whether an element is the answer that is waited for."""
+"""Whether an element is the expected answer."""
 
 
 Shortcut = Callable[[Node], bool]
-"""Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
+"""Fast path: handles a stanza without elements and observers; False for the slow path."""
 
 GlanceShortcut = Callable[[Any], bool]
-"""The same, of what is known at a glance (see :mod:`xbot.chat.xmpp.stanzas.fast_path`)."""
+"""Fast path for stanzas parsed by :mod:`xbot.chat.xmpp.stanzas.fast_path`."""
 
 ItemShortcut = Callable[[Node, Node], bool]
-"""Takes a child of the payload of a large answer that has not ended; False to leave it there."""
+"""Handles one child of a large answer while it still arrives; False to leave it there."""
 
 MakeElements = Callable[[], ElementStream]
-"""Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
+"""Makes the parser of one stream: an :class:`ElementStream` or a subclass."""
 
 _PRESENCE = full_name(ns.CLIENT, "presence")
 
-#: What a stream carries once the login is done (RFC 6120, section 8).
+#: The stanzas of a stream after the login (RFC 6120, section 8).
 _STANZAS = ("message", "presence", "iq")
 
 
 @implementer(IPushProducer, IHandshakeListener)
 class Stream(XmlStream):
-    """One connection's stream.
+    """The XML stream of one connection.
 
-    While :attr:`negotiating`, the authenticator talks through :meth:`open` and
-    :meth:`exchange`; afterwards stanzas are dispatched to observers.
-    :meth:`end` is the one way to stop, and :attr:`problem` says why it did.
+    While :attr:`negotiating`, the authenticator uses :meth:`open` and :meth:`exchange`;
+    afterwards stanzas are dispatched to observers. Only :meth:`end` stops it;
+    :attr:`problem` is the reason, or None while it runs.
     """
 
     transport: Any
@@ -112,17 +113,17 @@ class Stream(XmlStream):
         self.namespace = ns.CLIENT
         self.domain = domain
         self.negotiating = True
-        # By the full name of the stanzas; there are none before the login.
+        # The fast path, by the full name of the stanzas; empty before the login.
         self.shortcuts: dict[str, Shortcut] = {}
         self.item_shortcut: ItemShortcut | None = None
         self.glance_shortcuts: dict[type, GlanceShortcut] = {}
-        #: Told whose presence it was that could not be read.
+        #: Called with the sender of a presence that could not be parsed.
         self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
         self.is_writable = True
         self.managed: StreamManagement | None = None
         self.problem: ConnectionProblem | None = None
-        #: So many bytes one stanza of ours may have.
+        #: Maximum size of a stanza that we send, in bytes.
         self.max_stanza = SAFE
         self.dropped = 0
         self._clock = clock
@@ -137,7 +138,7 @@ class Stream(XmlStream):
         self._handshake: Deferred[None] | None = None
         self._lost = False
         self._unread = 0
-        # What is written while data is read leaves together.
+        # Buffer: what is written while input is handled leaves in one write.
         self._gathered: list[bytes] | None = None
         # What waits for the next turns of the reactor.
         self._paced: deque[bytes] = deque()
@@ -145,23 +146,23 @@ class Stream(XmlStream):
         self._pace_call: IDelayedCall | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        self._promptness = QuickAck(transport)
+        self._quickack = QuickAck(transport)
         super().makeConnection(transport)
 
-    # For the one who negotiates.
+    # For the login.
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether TLS runs, or begins."""
-        # A transport that was wrapped in TLS from the start does not say so itself.
+        """Whether TLS is on, or its handshake has begun."""
+        # With direct TLS the transport does not provide ISSLTransport.
         is_wrapped = tls_connection(self.transport) is not None
         return is_wrapped or bool(ISSLTransport.providedBy(self.transport))
 
     def handshake(self) -> Deferred[None]:
-        """Fires once the TLS handshake is done, before anything of ours is written over it.
+        """Fires once the TLS handshake is done; write nothing before that.
 
-        What is written earlier would leave with the handshake's last flight,
-        before anybody has looked at who the peer is.
+        Data written earlier would leave with the last flight of the handshake, before
+        the peer's certificate is checked.
         """
         if self.problem is not None:
             return fail(self.problem)
@@ -171,24 +172,24 @@ class Stream(XmlStream):
         return self._handshake
 
     def handshakeCompleted(self) -> None:
-        """Twisted tells that TLS is there (``IHandshakeListener``)."""
+        """Twisted calls this after the TLS handshake (``IHandshakeListener``)."""
         self._is_shaken = True
         handshake, self._handshake = self._handshake, None
         if handshake is not None:
             handshake.callback(None)
 
     def open(self) -> Deferred[domish.Element]:
-        """Open a stream, or open it anew; fires with the server's features."""
+        """Open the stream, or restart it; fires with the server's features."""
         self.sendHeader()
         return self._next_turn()
 
     def exchange(
         self, element: domish.Element, expected: Expected | None = None
     ) -> Deferred[domish.Element]:
-        """Send ``element``; fires with the next one that the server sends.
+        """Send ``element``; fires with the next element from the server.
 
-        Once a resource is bound, others may already write to us. With
-        ``expected`` stanzas that are not the answer wait for the login's end.
+        With ``expected``, stanzas that are not the answer are queued until the login
+        ends: once a resource is bound, others may write to us.
         """
         turn = self._next_turn()
         self._expected = expected
@@ -196,7 +197,7 @@ class Stream(XmlStream):
         return turn
 
     def finish_negotiation(self) -> None:
-        """The login is done: stanzas go to the observers, those that came early first."""
+        """The login is done: dispatch stanzas to the observers, queued ones first."""
         self.negotiating = False
         self.transport.registerProducer(self, True)
         self.dispatch(self, STREAM_AUTHD_EVENT)
@@ -205,13 +206,13 @@ class Stream(XmlStream):
             self.dispatch(stanza)
 
     def start_tls(self, options: object) -> None:
-        """From here on, TLS. What the server said in the clear is forgotten."""
+        """Start TLS, and discard unread data that was sent in the clear."""
         self._flush()
         self.transport.startTLS(options)
         self.reset()
 
     def reset(self) -> None:
-        """A new stream begins on the same connection (RFC 6120, section 4.3.3)."""
+        """Restart the stream on the same connection (RFC 6120, section 4.3.3)."""
         self.stream.supersede()
         super().reset()
 
@@ -225,14 +226,14 @@ class Stream(XmlStream):
         turn, self._turn = self._turn, None
         if turn is None:
             return False
-        turn.callback(outcome)  # a Failure takes the errback's way
+        turn.callback(outcome)  # with a Failure this calls the errbacks
         return True
 
     # Out.
 
     def sendHeader(self) -> None:
         """Send our stream header (RFC 6120, section 4.7)."""
-        # No "from": it would tell the account's name before TLS (RFC 6120 4.7.1).
+        # No "from": it would reveal the account's name before TLS (RFC 6120 4.7.1).
         header = domish.Element((ns.STREAMS, "stream"))
         header["to"] = self.domain
         header["version"] = "1.0"
@@ -244,11 +245,11 @@ class Stream(XmlStream):
         self._headerSent = True
 
     def send(self, obj: domish.Element, message: Message | None = None) -> None:
-        """Send one element; ``message`` is what a managed stream tells the receipt of.
+        """Send one element; with stream management, ``message`` gets a receipt.
 
-        :raises xbot.chat.xmpp.wire.serialize.Unserializable: and nothing is sent, when it is none,
-            or larger than any that the server takes.
-        :raises xbot.model.errors.TooLong: and nothing is sent, when ``message`` is.
+        :raises xbot.chat.xmpp.wire.serialize.Unserializable: if it cannot be serialised, or
+            exceeds the server's stanza limit. Nothing is sent.
+        :raises xbot.model.errors.TooLong: if it exceeds that limit and is ``message``.
         """
         if not isinstance(obj, domish.Element):
             raise TypeError(f"a stream sends elements, not {type(obj).__name__}")
@@ -256,7 +257,7 @@ class Stream(XmlStream):
         if len(data) > self.max_stanza:
             if message is not None:
                 raise self._too_long(message, len(data))
-            # It would end the stream, and the next one.
+            # The server would end the stream, and the next one after a resumption.
             raise Unserializable(f"<{obj.name}/> of {len(data)} bytes")
         is_counted = self.managed is not None and obj.name in _STANZAS
         if self._trace is not None:
@@ -264,12 +265,12 @@ class Stream(XmlStream):
         self._write_stanza(data, message, is_counted)
 
     def send_message(self, message: Message) -> None:
-        """Send what ``message`` says.
+        """Send ``message`` as a stanza.
 
-        :raises xbot.model.errors.TooLong: and nothing is sent, when the server takes less.
+        :raises xbot.model.errors.TooLong: if it exceeds the server's stanza limit.
         """
         if self._trace is not None:
-            # It shows elements.
+            # The wire log needs an element.
             self.send(message_element(message), message)
             return
         payload = message.payload
@@ -293,14 +294,14 @@ class Stream(XmlStream):
         return TooLong(message.recipient, size, self.max_stanza, measure)
 
     def send_count(self, count: Count) -> None:
-        """Tell our count of stanzas, or ask for theirs."""
+        """Send our count of handled stanzas (<a/>), or ask for the server's (<r/>)."""
         if self._trace is not None:
             self.send(count.element())
         else:
             self.write(count.data())
 
     def write(self, data: bytes) -> None:
-        """Write what is serialised already."""
+        """Write serialised data."""
         if self._lost or self.problem is not None:
             return
         if not self.is_writable:
@@ -365,17 +366,17 @@ class Stream(XmlStream):
     # The transport's back-pressure (twisted.internet.interfaces.IPushProducer).
 
     def pauseProducing(self) -> None:
-        """The server does not read what we write."""
+        """The server reads too slowly: back-pressure begins."""
         self.is_writable = False
 
     def resumeProducing(self) -> None:
-        """It reads again."""
+        """The server reads again: back-pressure ends."""
         self.is_writable = True
         self._unread = 0
         self.dispatch(self, WRITABLE_EVENT)
 
     def stopProducing(self) -> None:
-        """The connection is going; connectionLost tells."""
+        """The connection ends; connectionLost follows."""
 
     # In.
 
@@ -386,7 +387,7 @@ class Stream(XmlStream):
         elements.DocumentEndEvent = self.onDocumentEnd
         elements.DroppedEvent = self._got_dropped
         if self._trace is None:
-            # A trace shows elements.
+            # The wire log needs elements, so it disables the fast path.
             elements.NodeEvent = self._got_node
             elements.ItemEvent = self._got_item
             elements.GlanceEvent = self._got_glance
@@ -403,7 +404,7 @@ class Stream(XmlStream):
             self.end(ProtocolViolation(f"the server sent {violation}"))
         finally:
             self._flush()
-        self._promptness.got_data()
+        self._quickack.got_data()
 
     def onDocumentStart(self, rootElement: domish.Element) -> None:
         root = rootElement
@@ -414,20 +415,20 @@ class Stream(XmlStream):
         elif root.getAttribute("version", "").split(".")[0] != "1":
             self.end(ProtocolViolation("the server speaks no XMPP 1.0"))
         elif root.getAttribute("from", self.domain).lower() != self.domain:
-            # RFC 6120 4.7.1: the name in the header is the peer's to choose;
-            # it must be the one we asked for.
+            # RFC 6120 4.7.1: the peer chooses the name in its header; it must be the
+            # domain that we asked for.
             self.end(ProtocolViolation("the server says that it is for another domain"))
         else:
             self.sid = root.getAttribute("id")
 
     def _got_node(self, node: Node) -> bool:
-        """Whether a stanza went the short way, which begins after the login."""
-        return self._shorten(self.shortcuts.get(node[NAME]), node)
+        """Try the fast path for a stanza; returns whether it was taken."""
+        return self._take_shortcut(self.shortcuts.get(node[NAME]), node)
 
     def _got_glance(self, seen: Skimmed) -> bool:
         if type(seen) is Count:
             return self._got_count(seen)
-        return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+        return self._take_shortcut(self.glance_shortcuts.get(type(seen)), seen)
 
     def _got_count(self, count: Count) -> bool:
         if self.problem is not None:
@@ -441,24 +442,26 @@ class Stream(XmlStream):
         return True
 
     def _got_item(self, stanza: Node, item: Node) -> bool:
-        """Whether a part of a stanza that has not ended was taken."""
+        """Pass on a part of a stanza that still arrives; returns whether it was taken."""
         shortcut = self.item_shortcut
         try:
             return shortcut is not None and shortcut(stanza, item)
         except Exception:
-            self._log.failure("a part of a stanza could not be taken")
+            self._log.failure("internal error in handling a part of a stanza")
             return True
 
-    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed) -> bool:
+    def _take_shortcut(
+        self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed
+    ) -> bool:
         if shortcut is None:
-            # Nothing is taken any more after the end.
+            # After the end, stanzas are discarded.
             return self.problem is not None
         try:
             if not shortcut(stanza):
                 return False
         except Exception:
-            # As it is with observers.
-            self._log.failure("a stanza could not be taken")
+            # Same as for observers: an exception is logged, and the stanza counts.
+            self._log.failure("internal error in handling a stanza")
         self._count()
         return True
 
@@ -478,10 +481,9 @@ class Stream(XmlStream):
             self._got_other(element)
 
     def hold(self, safe: Deferred[Any]) -> None:
-        """Called while a stanza is dispatched: it is not safe before ``safe`` fires.
+        """Delay the acknowledgement of the stanza that is being dispatched until ``safe`` fires.
 
-        Until then a managed server is not told that we have it, and would send
-        it again should we be gone.
+        If we crash before that, the server sends the stanza again (XEP-0198).
         """
         self._hold = safe
 
@@ -495,7 +497,7 @@ class Stream(XmlStream):
             self.end(ProtocolViolation("the server spoke out of turn"))
 
     def _count(self) -> None:
-        """Of every stanza, once it is dealt with, a managed server is told that we have it."""
+        """Count a handled stanza for stream management."""
         hold, self._hold = self._hold, None
         if self.managed is not None:
             self.managed.received(hold)
@@ -512,11 +514,11 @@ class Stream(XmlStream):
 
     def _got_dropped(self, reason: str) -> None:
         if self.negotiating and self._expected is None:
-            # Nobody else can write to us yet; to wait for another answer would be in vain.
+            # Before the binding only the server writes to us, so this was its answer.
             self.end(ProtocolViolation(f"the server sent what cannot be read: {reason}"))
             return
         if self.managed is not None:
-            # The server counts it: it would send as many of the last ones again.
+            # The server counts it, so we must; else it would send later stanzas again.
             self.managed.received()
         self._count_dropped(reason)
         lost = self.stream.lost
@@ -530,7 +532,7 @@ class Stream(XmlStream):
     # The end.
 
     def end(self, problem: ConnectionProblem, *, abort: bool = False) -> None:
-        """Close for this reason, at once with ``abort``, else politely but in bounded time."""
+        """Close the stream for this reason: at once with ``abort``, else with a time-out."""
         if self.problem is not None or self._lost:
             return
         if self._headerSent and not abort:
@@ -541,14 +543,14 @@ class Stream(XmlStream):
         self.item_shortcut = None
         self.glance_shortcuts.clear()
         if not self.negotiating:
-            # TLS does not close while somebody claims to have more to write.
+            # TLS does not close while a producer is registered.
             self.transport.unregisterProducer()
         if abort:
             self.transport.abortConnection()
             return
         self.transport.loseConnection()
         # COMPAT: loseConnection() under TLS waits for a close_notify that may
-        # never come, and nothing of Twisted's gives up on it.
+        # never come, and Twisted has no time-out for it.
         self._abort_call = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
 
     def _abort(self) -> None:
@@ -580,9 +582,8 @@ class Stream(XmlStream):
 class StreamFactory(BootstrapMixin, Factory):
     """Makes a :class:`Stream` for each connection, with its own authenticator.
 
-    ``trace``, if there is one, sees every element that goes over it;
-    ``make_elements`` makes what parses it. ``got_data`` is called when something was
-    read, before it is dealt with.
+    ``trace``, if given, logs every element; ``make_elements`` makes the parser.
+    ``got_data`` is called when data was read, before it is handled.
     """
 
     noisy = False
@@ -619,7 +620,7 @@ class StreamFactory(BootstrapMixin, Factory):
 
 
 def _stream_error(element: domish.Element) -> StreamError:
-    """The error that a ``<stream:error/>`` tells (RFC 6120, section 4.9.2)."""
+    """Parse a ``<stream:error/>`` (RFC 6120, section 4.9.2)."""
     condition, text, detail = "undefined-condition", "", ""
     for child in element.elements():
         if child.uri != ns.STREAM_ERRORS:

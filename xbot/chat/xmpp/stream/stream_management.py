@@ -1,7 +1,7 @@
-"""Stream management on the account's streams, one after the other (XEP-0198).
+"""Stream management of an account: acknowledgements and resumption (XEP-0198).
 
-A session outlives its stream: what was sent and not acknowledged is sent again
-when it is resumed, and returned to whoever sent it when it is not.
+A session outlives its stream: unacknowledged stanzas are sent again when it is resumed,
+and returned to their senders when it cannot be.
 """
 
 from __future__ import annotations
@@ -25,30 +25,34 @@ from xbot.model.message import Message
 
 _TRUE = ("true", "1")
 
-#: So many stanzas of ours under way, and the server is asked which it has.
+#: With that many unacknowledged stanzas, ask for an acknowledgement.
 ASK_AFTER = 50
 
-#: Window: with so many stanzas, or bytes of them, unacknowledged, messages wait. A server
+#: Window: with that many stanzas, or bytes of them, unacknowledged, messages wait. A server
 #: that loses a session loses no more than these; fewer would leave the link idle.
 WINDOW = 50
 WINDOW_BYTES = 8 * 1024
 
-#: More than these, or than so many bytes of them, and it will never say.
+#: Maximum number of unacknowledged stanzas, and of their bytes. Beyond it the server is
+#: taken not to acknowledge at all, and the stream is ended.
 MAX_UNACKNOWLEDGED = 5_000
 MAX_UNACKNOWLEDGED_BYTES = 16 * 1024 * 1024
 
 
 class StreamManagement:
-    """The session of one account, if the server manages its streams.
+    """The session of one account, if the server supports stream management.
 
-    ``delivered(message)`` tells that the server has a message of ours,
-    ``returned(messages)`` that it may not have these, oldest first, and that
-    nobody will send them again but the one who is told. ``refused(message)`` tells
-    that this one ended each stream that it was sent on, and must not be sent again.
-    ``ready()`` tells that what could not leave may now.
+    Callbacks:
 
-    Over what a stream may have ended is under suspicion. It is sent by itself, so that
-    nothing is blamed for its neighbours: ejabberd refuses what it reads at once as a whole.
+    - ``delivered(message)``: the server has acknowledged the message.
+    - ``returned(messages)``: the server may not have these, oldest first; the receiver of
+      this call has to send them again.
+    - ``refused(message)``: each stream ended over this message; do not send it again.
+    - ``ready()``: messages that could not be sent may be sent now.
+
+    A stanza that may have ended a stream is a suspect (:mod:`xbot.chat.xmpp.stream.poison`).
+    It is sent alone, so that no other stanza is blamed: ejabberd discards all stanzas that
+    it read together with a bad one.
     """
 
     _log = Logger("xbot.chat.xmpp.stream.stream_management")
@@ -67,12 +71,12 @@ class StreamManagement:
         self._ready = ready
         self._clock = clock
         self._suspects = Suspects()
-        # How the last stream ended, if that may have been over something that we said.
+        # How the last stream ended, if a stanza of ours may have caused it.
         self._suspicious: ConnectionProblem | None = None
         self._asked_at = 0.0
-        # While a suspect is under way, or waits for all else to arrive: until when at most.
+        # Time-out while a suspect is under way, or waits for other stanzas to be acknowledged.
         self._alone: IDelayedCall | None = None
-        # So many of the last ones under way are written once the suspect before them arrived.
+        # Number of queued stanzas at the end that are written after the suspect's receipt.
         self._unwritten = 0
         self._session: Session[Message] | None = None
         self._stream: Any = None
@@ -83,34 +87,34 @@ class StreamManagement:
 
     @property
     def is_active(self) -> bool:
-        """Whether the stream of now is managed."""
+        """Whether stream management is on for the current stream."""
         return self._stream is not None
 
     @property
     def can_resume(self) -> bool:
-        """Whether there is a session that the server promised to keep for us."""
+        """Whether there is a session that the server can resume."""
         return self._session is not None and self._session.previd is not None
 
     @property
     def location(self) -> str | None:
-        """Where the server wants to be asked for the session first, if it said so."""
+        """The server's preferred address for the resumption, or None."""
         return self._session.location if self._session is not None else None
 
     @property
     def unacknowledged(self) -> int:
-        """How many stanzas of ours are under way."""
+        """The number of unacknowledged stanzas."""
         return len(self._session.outbound) if self._session is not None else 0
 
     # For the login.
 
     def enable_request(self) -> domish.Element:
-        """What asks the server to manage this stream and to keep its session."""
+        """The <enable/> request, with resumption."""
         enable = domish.Element((ns.SM, "enable"))
         enable["resume"] = "true"
         return enable
 
     def got_enabled(self, stream: Any, jid: Jid, answer: domish.Element) -> None:
-        """The server's answer: from here on both sides count (XEP-0198, section 3)."""
+        """Handle the answer to <enable/>: from here on both sides count (XEP-0198, section 3)."""
         if (answer.uri, answer.name) == (ns.SM, "failed"):
             return
         if (answer.uri, answer.name) != (ns.SM, "enabled"):
@@ -123,7 +127,7 @@ class StreamManagement:
         self._attach(stream)
 
     def resume_request(self) -> domish.Element:
-        """What asks the server to go on with the session on this stream."""
+        """The <resume/> request."""
         session = self._session
         assert session is not None
         assert session.previd is not None
@@ -133,11 +137,14 @@ class StreamManagement:
         return resume
 
     def got_resume_answer(self, stream: Any, answer: domish.Element) -> bool:
-        """Whether the session goes on; if so, what the server lacks is sent again first."""
+        """Handle the answer to <resume/>; returns whether the session was resumed.
+
+        If so, unacknowledged stanzas are sent again first.
+        """
         session = self._session
         assert session is not None
         if (answer.uri, answer.name) == (ns.SM, "failed"):
-            # XEP-0198 5: a server may tell what it had handled all the same.
+            # XEP-0198 5: <failed/> may have the count of handled stanzas, too.
             h = read_count(answer.getAttribute("h"))
             if h is not None:
                 self._acknowledge(session, h)
@@ -151,7 +158,7 @@ class StreamManagement:
         self._acknowledge(session, h)
         self.resumptions += 1
         if session is not self._session:
-            # The last one delivered was all that we stayed for.
+            # The receipt of the last message made us log out.
             return True
         self._blame(session, is_exact=True)
         # By now another person may have the nick that these were sent to.
@@ -171,9 +178,9 @@ class StreamManagement:
         return True
 
     def forget(self, is_exact: bool = False) -> None:
-        """The session is over: what may not have arrived goes back.
+        """The session is over: return unacknowledged messages.
 
-        ``is_exact`` tells whether it is known what of that the server has handled.
+        ``is_exact``: the server has told which of them it has handled.
         """
         session, self._session = self._session, None
         self._stream = None
@@ -187,10 +194,10 @@ class StreamManagement:
     # For the stream.
 
     def will_send(self, message: Message) -> None:
-        """This is next, if it may be: a suspect is sent by itself.
+        """Check whether ``message`` may be sent now: a suspect is sent alone.
 
-        :raises NotConnected: when enough is under way, or when it has to wait for a suspect.
-        :raises Undeliverable: when it ended as many streams as it may.
+        :raises NotConnected: when enough is unacknowledged, or when it waits for a suspect.
+        :raises Undeliverable: when it is poison: too many streams ended over it.
         """
         if self._stream is not None and self._is_window_full():
             # Its answer says when more may leave.
@@ -208,7 +215,9 @@ class StreamManagement:
             self._begin_alone()
         if self._alone is not None and (has_others or not is_suspect):
             self._ask(again=is_suspect)
-            raise NotConnected(message.recipient, "what may have ended a stream is sent by itself")
+            raise NotConnected(
+                message.recipient, "a stanza that may have ended a stream is sent alone"
+            )
 
     def _is_window_full(self) -> bool:
         """Back-pressure: whether so much is unacknowledged that no message is sent now."""
@@ -219,7 +228,7 @@ class StreamManagement:
         return len(under_way) >= WINDOW or under_way.size >= WINDOW_BYTES
 
     def keeps(self, data: bytes, message: Message | None) -> bool:
-        """Whether this stanza is written later, behind others that are."""
+        """Queue a stanza behind others that wait for a suspect; False if none wait."""
         if not self._unwritten or self._session is None:
             return False
         self._unwritten += 1
@@ -233,7 +242,7 @@ class StreamManagement:
             return
         under_way = self._session.outbound
         under_way.sent(data, message)
-        # What anybody may make us answer (a ping, say) must not pile up either.
+        # Answers to others' requests (pings, for example) must not pile up either.
         if message is not None or len(under_way) >= ASK_AFTER:
             self._ask()
         self._check_bounds(self._session)
@@ -244,14 +253,14 @@ class StreamManagement:
             len(under_way) > MAX_UNACKNOWLEDGED or under_way.size > MAX_UNACKNOWLEDGED_BYTES
         )
         if is_too_much and self._stream is not None:
-            # What is under way stays; on another stream the server has to count anew.
+            # The stanzas stay queued; on the next stream the server has to tell its count.
             self._stream.end(ProtocolViolation("the server acknowledges nothing"))
 
     def received(self, safe: Deferred[Any] | None = None) -> None:
-        """A stanza came, and is safe once ``safe`` fires; with None it is already."""
+        """Count a received stanza: handled once ``safe`` fires, or now if it is None."""
         session = self._session
         if session is None:
-            # It ended while that one was dealt with.
+            # The session ended while the stanza was handled.
             return
         if safe is None:
             session.inbound.passed()
@@ -259,7 +268,7 @@ class StreamManagement:
         ticket = session.inbound.received()
 
         def handled(_: object) -> None:
-            # The session it came in, even when another stream carries it by now.
+            # Count it in the session that it came in, whatever stream carries that now.
             grew = session.inbound.handled(ticket)
             if grew and self._owes_answer and session is self._session:
                 self._answer()
@@ -267,7 +276,7 @@ class StreamManagement:
         safe.addBoth(handled)
 
     def got_element(self, element: domish.Element) -> bool:
-        """Whether the element was for us, which stream management's are once it runs."""
+        """Handle an element of stream management; False if it is something else."""
         if element.uri != ns.SM or self._session is None:
             return False
         try:
@@ -279,17 +288,17 @@ class StreamManagement:
         return True
 
     def got_count(self, count: Count) -> None:
-        """The server asks for our count, or tells its own."""
+        """The server asks for our count (<r/>), or sends its own (<a/>)."""
         session = self._session
         if session is None:
-            # It ended, and with it what was counted.
+            # The session has ended.
             return
         if count.h is None:
             self._answer()
             return
         self._has_asked = False
         self._acknowledge(session, count.h)
-        # Who is told of the last one delivered may say goodbye at once.
+        # The callback ``delivered`` may have ended the session.
         if session is not self._session:
             return
         if self._alone is not None and len(session.outbound) == self._unwritten:
@@ -314,7 +323,7 @@ class StreamManagement:
                 self._suspicious = stream.problem
 
     def say_goodbye(self) -> None:
-        """We leave for good: the last count, so that the server sends nothing on to others."""
+        """Log out: send the last count, so that the server does not redirect handled messages."""
         if self._stream is not None:
             self._answer()
         self.forget()
@@ -325,7 +334,7 @@ class StreamManagement:
         stream.managed = self
 
     def _begin_alone(self) -> None:
-        """Others wait, for a suspect, but no longer than a server may take."""
+        """Make other stanzas wait for a suspect, with a time-out."""
         if self._alone is None:
             self._alone = self._clock.callLater(PROMPTLY, self._end_alone)
 
@@ -335,7 +344,7 @@ class StreamManagement:
             alone.cancel()
 
     def _got_all(self) -> None:
-        """All that was written arrived: a suspect is next, if one waits, or else all others."""
+        """All written stanzas are acknowledged: send a waiting suspect, or all others."""
         if not self._unwritten:
             self._ready()
             if self._session is None or len(self._session.outbound) > 0:
@@ -350,19 +359,19 @@ class StreamManagement:
         self._ready()
 
     def _write(self, session: Session[Message], start: int = 0) -> None:
-        """Write again what is under way, but for the first ``start``."""
+        """Write unacknowledged stanzas again, except for the first ``start``."""
         for sent in list(session.outbound)[start:]:
             self._stream.write(sent.data)
 
     def _blame(self, session: Session[Message], is_exact: bool) -> None:
-        """What the server had not handled first may be why it ended the last stream."""
+        """Blame the oldest unacknowledged stanza for the end of the last stream."""
         problem, self._suspicious = self._suspicious, None
         first = session.outbound.first()
         if problem is None or first is None:
             return
         if first.token is None and not is_exact:
-            # It has handled nobody knows how much of this. The first message is looked
-            # at more closely from now on, no more.
+            # The server did not tell how many stanzas it has handled: the first message
+            # becomes a suspect at most.
             said = next((sent for sent in session.outbound if sent.token is not None), None)
             if said is not None and not self._suspects.has_sent(said):
                 self._suspects.blame(said, problem)
@@ -379,7 +388,7 @@ class StreamManagement:
             )
             return
         self._log.error(
-            "dropped what was to be said to {recipient} ({size} bytes, id {id}): each stream"
+            "dropped a message to {recipient} ({size} bytes, id {id}): each stream"
             " ended when it was sent",
             recipient=message.recipient,
             size=len(sent.data),
@@ -388,7 +397,7 @@ class StreamManagement:
         self._refused(message)
 
     def _ask(self, again: bool = False) -> None:
-        """One question at a time, as its answer leads to the next; but ``again`` is one more."""
+        """Ask for an acknowledgement (<r/>), unless one is due; ``again``: ask in any case."""
         if self._stream is not None and (again or not self._has_asked):
             if not self._has_asked:
                 self._asked_at = self._clock.seconds()
@@ -398,7 +407,7 @@ class StreamManagement:
     def _answer(self) -> None:
         if self._session is None or self._stream is None:
             return
-        # What is still in work is told as soon as it is safe, not when asked again.
+        # Stanzas still in work are acknowledged as soon as they are safe, without a new <r/>.
         self._owes_answer = self._session.inbound.in_work > 0
         self._stream.send_count(Count(self._session.inbound.h))
 

@@ -1,4 +1,4 @@
-"""Surroundings for responders under test: a clock, what is said in a list, a brain in memory."""
+"""Test environment of responders: a clock, a list of sent messages, a brain in memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_this_thread(
     at_once: int | None = None,
     owner: str | None = None,
 ) -> Deferred[Any]:
-    """Calls it at once, in this thread.
+    """Call ``function`` at once, in the current thread.
 
     A test's clock stands still meanwhile. So what can be cancelled is so after
     :data:`MAX_REAL` seconds of real time, and fails: else one without an end would hang.
@@ -53,18 +53,18 @@ def in_this_thread(
 
 
 class ThreadlessClock(Clock):
-    """A clock to which what is brought from threads comes at once."""
+    """A clock whose :meth:`callFromThread` calls at once."""
 
     def callFromThread(self, function: Callable[..., Any], *args: Any) -> None:
         function(*args)
 
 
 @define(eq=False)
-class Around:
-    """What a responder finds around it, to look at: :meth:`surroundings` lends it out.
+class FakeEnvironment:
+    """The parts of an :class:`Environment` for a test; :meth:`environment` makes it.
 
-    ``said`` is what was said elsewhere, ``rooms`` are bare addresses. ``saving``,
-    if it is set, is called in the place of the brain's ``flushed``.
+    ``said`` collects the messages of the responder, ``rooms`` are bare addresses.
+    ``saving``, if set, is called instead of the brain's ``flushed``.
     """
 
     clock: Any = field(factory=ThreadlessClock)
@@ -74,8 +74,8 @@ class Around:
     rooms: set[str] = field(factory=set)
     saving: Callable[[], Deferred[None]] | None = None
 
-    def surroundings(self) -> Environment:
-        """All of it, for :func:`xbot.engine.loading.loader.load_responders`."""
+    def environment(self) -> Environment:
+        """The Environment, for :func:`xbot.engine.loading.loader.load_responders`."""
         return Environment(
             self.clock,
             self.in_thread,

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 #: Modules that take seconds: they start programs, or try thousands of inputs.
 SLOW = {
     "tests.app.test_demo",
-    "tests.chat.terminal.test_shell",
+    "tests.app.test_shell",
     "tests.control.test_client",
     "tests.hostile.test_fuzz",
     "tests.hostile.test_guards",

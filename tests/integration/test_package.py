@@ -19,7 +19,7 @@ class WheelTests(unittest.TestCase):
             capture_output=True,
             text=True,
             input="xbot: ping\n",
-            timeout=300,
+            timeout=900,
             check=False,
         )
         self.assertEqual(finished.returncode, 0, finished.stdout + finished.stderr)

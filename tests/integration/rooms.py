@@ -21,7 +21,7 @@ _OWNER = "http://jabber.org/protocol/muc#owner"
 CROWD = 2000
 
 #: Number of rooms of one bot, and the seconds within which it has joined them all.
-ROOMS, ROOMS_WITHIN = 1000, 60.0
+ROOMS, ROOMS_WITHIN = 1000, 180.0
 
 
 class Listener(Scene):

@@ -1,5 +1,6 @@
 """Tests of the package installed from a wheel into a virtual environment of its own."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -16,6 +17,8 @@ class WheelTests(unittest.TestCase):
         finished = subprocess.run(
             [str(part) for part in command],
             cwd=folder,
+            # Where trial runs tests in several processes, it hands them its own path.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             capture_output=True,
             text=True,
             input="xbot: ping\n",

@@ -1,7 +1,7 @@
 # make run    a bot to chat with, in this terminal
-# make quick  the tests to run after each change (under a minute): they need no server, and are not slow
+# make quick  the tests to run after each change (half a minute): no server, none of the slow ones
 # make slow   the slow tests that need no server (a minute)
-# make hermetic  all tests that need no server: the quick ones in full, and the slow ones (two minutes)
+# make hermetic  all tests that need no server: the quick ones in full, and the slow ones
 # make integration  the tests with Prosody, ejabberd and Chromium; what is missing is skipped
 # make test   all of these (eight minutes)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)

@@ -13,11 +13,14 @@ SLOW = {
     "tests.app.test_demo",
     "tests.app.test_shell",
     "tests.control.test_client",
+    "tests.hostile.test_bounds",
+    "tests.hostile.test_faults",
     "tests.hostile.test_fuzz",
     "tests.hostile.test_guards",
     "tests.hostile.test_load",
     "tests.test_examples",
     "tests.test_secrets",
+    "tests.test_tap",
 }
 
 

@@ -1,6 +1,9 @@
 # make run    a bot to chat with, in this terminal
-# make test   all tests (those that need a server are skipped where it is missing)
-# make hermetic  only the tests that need nothing (minutes)
+# make quick  the tests to run after each change (half a minute): no server, none of the slow ones
+# make slow   the slow tests that need no server (a minute)
+# make hermetic  all tests that need no server: the quick ones in full, and the slow ones
+# make integration  the tests with Prosody, ejabberd and Chromium; what is missing is skipped
+# make test   all of these (eight minutes)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
 # make bench-attack  how long the bot is held up by an attack
@@ -15,8 +18,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Processes that run tests beside each other: one for each core; or name a number, JOBS=1.
+JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+# Integration tests mostly wait, so each core has time for two of them.
+SERVER_JOBS ?= $(shell echo $$((2 * $(JOBS))))
+# Further options, such as TRIAL=--temp-directory=/tmp/trial
+TRIAL ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help run test hermetic fuzz bench bench-attack bench-growth bench-matching lint docs man clean
+.PHONY: help run quick slow hermetic integration test fuzz bench bench-attack bench-growth bench-matching lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -34,11 +44,19 @@ $(VENV)/ready-%: setup.cfg pyproject.toml
 run: $(VENV)/ready-run
 	@$(BIN)/xbot demo
 
-test: $(VENV)/ready-test
-	$(BIN)/trial tests
+quick: $(VENV)/ready-test
+	XBOT_TESTS=quick $(BIN)/trial -j$(JOBS) $(TRIAL) $$($(BIN)/python -m tests.hermetic quick)
+
+slow: $(VENV)/ready-test
+	$(BIN)/trial -j$(JOBS) $(TRIAL) $$($(BIN)/python -m tests.hermetic slow)
 
 hermetic: $(VENV)/ready-test
-	$(BIN)/trial $(TRIAL) $$($(BIN)/python -m tests.hermetic)
+	$(BIN)/trial -j$(JOBS) $(TRIAL) $$($(BIN)/python -m tests.hermetic)
+
+integration: $(VENV)/ready-test
+	$(BIN)/trial -j$(SERVER_JOBS) $(TRIAL) tests.integration
+
+test: hermetic integration
 
 fuzz: $(VENV)/ready-test
 	$(BIN)/python -m tests.hostile.fuzz $(or $(N),1000000) $(SEED)

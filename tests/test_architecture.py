@@ -1,6 +1,7 @@
 """The picture in docs/ARCHITECTURE.md, kept honest: imports point down only."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,6 +46,7 @@ FACE = "xbot"
 HEIGHTS = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """The full names of all that a module imports, wherever in it."""
     found: set[str] = set()

@@ -18,7 +18,7 @@ from xbot import config
 from xbot.api.decorators import is_responder
 from xbot.cli.main import parser
 from xbot.config.ini import parse
-from xbot.config.options import KINDS
+from xbot.config.options import BUNDLED, KINDS
 from xbot.config.settings import ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.loading.loader import load_responders
@@ -36,6 +36,16 @@ class ConfigurationTests(unittest.TestCase):
             cells = re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE)
             documented = {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
             self.assertEqual(documented, {option.name for option in kind.options})
+
+    def test_every_bundled_responder_is_documented(self) -> None:
+        """docs/responders.md has a row for each bundled responder, and no other."""
+        text = (ROOT / "docs" / "responders.md").read_text()
+        part = text.split("## Bundled responders", 1)[1].split("\n## ", 1)[0]
+        # A table may follow for the options of one of them.
+        table = part.split("\n\n")[1]
+        cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+        documented = [name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)]
+        self.assertEqual(sorted(documented), sorted(BUNDLED))
 
 
 class BoundsTests(unittest.TestCase):

@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from xbot.config.describe import describe
+from xbot.config.options import OPEN
 from xbot.config.settings import (
     EMBEDDED,
     BotSettings,
@@ -55,12 +56,9 @@ responders
   hello: on hearing hi, replies
   ping: on command ping, runs /bin/ping (at most 5s)
   deploy: calls ours.deploy:deploy (at most 30s), with its own token
-  help: bundled
-  whoami: bundled
-  status: bundled
-  remember: bundled
-  fallback: bundled
 """
+# One of the ini's has the name of a bundled one, which it replaces.
+DESCRIPTION += "".join(f"  {name}: bundled\n" for name in OPEN if name != "ping")
 
 
 class DescribeTests(SynchronousTestCase):

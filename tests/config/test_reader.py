@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -954,7 +954,6 @@ ANYTHING = MANY | MANY.map(MINIMAL.__add__) | GOOD | st.text()
 
 
 class AnyTextTests(Folder):
-    @settings(deadline=None)
     @given(ANYTHING)
     def test_any_text(self, text: str) -> None:
         """Whatever is in the file, nothing but InvalidConfig comes of it, one line a problem."""
@@ -967,13 +966,11 @@ class AnyTextTests(Folder):
             lines = [problem.line for problem in error.problems]
             self.assertEqual(lines, sorted(lines))
 
-    @settings(deadline=None)
     @given(st.binary())
     def test_any_bytes(self, data: bytes) -> None:
         """Not even bytes that are no text make it raise anything else."""
         self.assertRaises(InvalidConfig, self.load, b"[xmpp]\nserver = x\n" + data)
 
-    @settings(deadline=None)
     @given(st.integers(0, 10**9), st.sampled_from(["ms", "s", "m", "h", "d"]))
     def test_any_duration(self, number: int, unit: str) -> None:
         """A duration is a positive number of seconds within bounds, or refused."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import TWISTD, XBOT, environment, finish
+from tests.ports import free_port
 from xbot.control.protocol import SOCKET_NAME
 
 
@@ -112,7 +113,7 @@ class DaemonTests(SayCase):
 
     def test_server_down(self):
         """Without a server it is queued, and told why it is not said yet; the status is 75."""
-        xmpp = "[xmpp]\njid = xbot@localhost\nhost = 127.0.0.1\nport = 1\npassword = x"
+        xmpp = f"[xmpp]\njid = xbot@localhost\nhost = 127.0.0.1\nport = {free_port()}\npassword = x"
         self.start(xmpp, "no connection")
         ended = finish([*XBOT, "status", "--state", str(self.folder)])
         self.assertEqual(ended.returncode, 75)

@@ -5,13 +5,14 @@ import os
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import PASSWORD
+from tests.effort import examples
 from tests.hostile.fuzz import Failed, Fuzzer, recorded
 from xbot.chat.xmpp.messages import Messages
 from xbot.chat.xmpp.ping import Ping
 from xbot.chat.xmpp.stanzas import stanza as stanza_module
 from xbot.chat.xmpp.stream import iq
 
-INPUTS = int(os.environ.get("XBOT_FUZZ", "20000"))
+INPUTS = int(os.environ.get("XBOT_FUZZ", examples(20_000)))
 
 
 class FuzzTests(unittest.TestCase):

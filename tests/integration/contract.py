@@ -24,8 +24,9 @@ from tests.integration import unchecked
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, read, wait_until
-from tests.integration.server import ACCOUNTS, Server, free_port, shared
+from tests.integration.server import ACCOUNTS, Server, shared
 from tests.leaks import forms
+from tests.ports import free_port
 from xbot import __version__
 from xbot.chat.xmpp.wire import ns
 from xbot.engine.dispatch.output import PAGE

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: Default deadline in seconds, with slack for a busy machine.
-DEADLINE = 30.0
+#: Default deadline in seconds, with slack for a busy machine, where tests run beside each other.
+DEADLINE = 60.0
 
 #: Polling interval in seconds.
 POLL = 0.02

@@ -10,7 +10,8 @@ import secrets
 import socket
 
 from tests.integration.process import DEADLINE
-from tests.integration.server import ACCOUNTS, Server, free_port
+from tests.integration.server import ACCOUNTS, Server
+from tests.ports import free_port
 
 _CONFIG = """\
 daemonize = false

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.integration.certificates import make_certificate
 from tests.integration.process import DEADLINE, Process, read, wait_until
+from tests.ports import free_port
 
 DOMAIN = "xbot.test"
 
@@ -180,14 +181,6 @@ class Server:
     def login_report(self, log: str) -> tuple[bool, bool]:
         """Whether ``log`` tells of a TLS connection, and of a SCRAM login by the bot."""
         raise NotImplementedError
-
-
-def free_port() -> int:
-    """A free port on the loopback address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 _shared: dict[type[Server], Server] = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.daemon import environment
 from tests.integration.process import DEADLINE, Process, wait_until
-from tests.integration.server import free_port
+from tests.ports import free_port
 from tests.web.scene import EVIL
 
 #: Time-out in seconds for the browser on a busy machine.

@@ -1,5 +1,6 @@
 """Tests of the package installed from a wheel into a virtual environment of its own."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -16,10 +17,12 @@ class WheelTests(unittest.TestCase):
         finished = subprocess.run(
             [str(part) for part in command],
             cwd=folder,
+            # Where trial runs tests in several processes, it hands them its own path.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             capture_output=True,
             text=True,
             input="xbot: ping\n",
-            timeout=300,
+            timeout=900,
             check=False,
         )
         self.assertEqual(finished.returncode, 0, finished.stdout + finished.stderr)

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import Logger
 from twisted.python import log as legacy
@@ -116,7 +116,6 @@ class MachineTests(RecordCase):
 
 
 class BoundTests(RecordCase):
-    @settings(deadline=None)
     @given(st.text(), st.integers(1, 3000))
     def test_bounded(self, text, times):
         """Any text makes a record of at most 2 KiB in each form, on one line of valid text."""

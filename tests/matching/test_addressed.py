@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from xbot.matching.addressed import addressed_text, may_be_addressed
 
 names = st.text(min_size=1).filter(lambda name: name.strip())
@@ -63,13 +64,13 @@ class AddressedTextTests(TestCase):
         """The rest is kept over several lines."""
         self.assertEqual(addressed_text("xbot: say a\n b\n", ("xbot",)), "say a\n b")
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(names, st.text())
     def test_any_name_any_text(self, name: str, text: str) -> None:
         """Whatever the name and the text, name and colon give back the text."""
         self.assertEqual(addressed_text(f"{name}: {text}", (name,)), text.strip())
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(st.text(), st.lists(st.text()), st.text())
     def test_never_raises(self, body: str, names: list[str], prefix: str) -> None:
         """No body, name or prefix makes it raise."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from tests.matching.patterns import patterns, texts
 from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.matcher import Found, Matcher
@@ -38,7 +39,7 @@ def naive(entries: list[tuple[Any, Pattern]], kind: str, text: str) -> list[Foun
 
 
 class SameAsEachTests(TestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(
         st.lists(st.tuples(st.integers(0, 4), st.sampled_from(("match", "hear")), patterns)),
         st.lists(texts, min_size=1),

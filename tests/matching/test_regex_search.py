@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from tests.matching.patterns import patterns, texts
 from xbot.matching import regex_search
 from xbot.matching.guarded_search import GuardedSearch
@@ -36,7 +37,7 @@ class MeaningTests(TestCase):
     # Python's own doubts about [[ and the like.
     suppress = ((["ignore"], {"category": FutureWarning}),)
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=examples(250))
     @given(patterns, texts.filter(lambda text: text and not is_told_apart(text)))
     def test_as_re(self, text: str, body: str) -> None:
         """Every pattern that re takes is taken, and fits what it fits."""
@@ -68,7 +69,7 @@ class MeaningTests(TestCase):
             self.assertEqual((find(pattern, body), pattern.find(body)), ({}, {}), text)
             self.assertEqual(find(pattern, "4"), pattern.find("4"), text)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(st.text("ab[]{}^\\,-1", max_size=12))
     def test_what_is_escaped(self, text: str) -> None:
         """Nothing that re takes means something else once it is escaped for regex."""

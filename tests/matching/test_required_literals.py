@@ -6,6 +6,7 @@ import sys
 from hypothesis import given, settings
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from tests.matching.patterns import patterns, texts
 from xbot.matching.required_literals import beginnings, folded, is_plain, required
 from xbot.matching.tree import Node, parse
@@ -39,7 +40,7 @@ class FoldedTests(TestCase):
 
 
 class NothingMissedTests(TestCase):
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=examples(250))
     @given(patterns, texts)
     def test_any(self, text: str, body: str) -> None:
         """Every text that fits begins with one of the beginnings and holds one required."""

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from tests.matching.patterns import patterns
 from xbot.matching.pattern import Pattern
 from xbot.matching.shadowed import Taken, never_asked, samples, taken
@@ -73,7 +74,7 @@ class TakenTests(TestCase):
 
 
 class SamplesTests(TestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(patterns, st.none() | st.text(max_size=3))
     def test_fit(self, text: str, example: str | None) -> None:
         """Every sample fits its pattern."""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
+from tests.effort import examples
 from tests.matching.patterns import patterns
 from xbot.matching.cost import ENDLESS, HARMLESS, steps
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
@@ -46,7 +47,7 @@ class WayTests(TestCase):
             self.assertLessEqual(bound, HARMLESS if quick > 0 else ENDLESS)
             self.assertEqual(way.bound(way.quick_length + 1), ENDLESS)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(patterns)
     def test_no_text_is_the_worst(self, text: str) -> None:
         """What is run at once gets through the texts that make bad patterns explode."""
@@ -58,7 +59,7 @@ class WayTests(TestCase):
                     pattern.find(part)
                     self.assertLess(time.process_time() - start, 0.1, (pattern, length))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(patterns, st.integers(0, MAX_SEARCHED))
     def test_longer_is_never_less(self, text: str, length: int) -> None:
         """What may be searched at once may be when it is shorter, too."""

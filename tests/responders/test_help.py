@@ -3,10 +3,13 @@
 from attrs import evolve
 
 from tests.responders.talk import Talk, bundled, only
+from xbot.config.options import OPEN
 from xbot.config.settings import ResponderSettings
 from xbot.model.access import Access
 
-OFF = [evolve(bundled(name), enabled=False) for name in ("ping", "status", "whoami", "remember")]
+#: All that help would list besides itself.
+OTHERS = [name for name in OPEN if name not in ("help", "fallback")]
+OFF = [evolve(bundled(name), enabled=False) for name in OTHERS]
 
 
 def command(name: str, usage: str, help: str, access: Access | None = None) -> ResponderSettings:

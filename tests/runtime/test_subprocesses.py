@@ -13,6 +13,9 @@ from twisted.trial.unittest import TestCase
 from xbot.runtime.failures import Failed
 from xbot.runtime.subprocesses import CannotRun, ProgramResult, answer_of, environment, run_program
 
+#: Seconds: much less than the 60 that the programs sleep, and enough on a busy machine.
+PATIENCE = 20
+
 
 def is_alive(pid: int) -> bool:
     try:
@@ -27,7 +30,7 @@ class RunProgramTests(TestCase):
         return run_program(["/bin/sh", "-c", script], threading.Event(), limit_bytes)
 
     def assert_dies(self, pid: int) -> None:
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + PATIENCE
         while is_alive(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
         self.assertFalse(is_alive(pid))
@@ -95,7 +98,7 @@ class RunProgramTests(TestCase):
         """What a program leaves running in its group is killed, and holds us but a moment."""
         began = time.monotonic()
         result = self.run_shell("sleep 60 & echo $!")
-        self.assertLess(time.monotonic() - began, 1)
+        self.assertLess(time.monotonic() - began, PATIENCE)
         self.assert_dies(int(result.output))
 
     def test_escaped_grandchild(self) -> None:
@@ -107,7 +110,7 @@ class RunProgramTests(TestCase):
         )
         began = time.monotonic()
         result = run_program([sys.executable, "-S", "-c", script], threading.Event())
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, PATIENCE)
         if result.output:
             os.kill(int(result.output), signal.SIGKILL)
 
@@ -128,13 +131,13 @@ class RunProgramTests(TestCase):
         """A cancelled program gets SIGTERM and may clean up."""
         result, took = self.cancel_soon("sleep 60")
         self.assertEqual(result.status, -signal.SIGTERM)
-        self.assertLess(took, 1)
+        self.assertLess(took, PATIENCE)
 
     def test_ignores_term(self) -> None:
         """One that forks and ignores SIGTERM is killed with its children."""
         result, took = self.cancel_soon("trap '' TERM; sleep 60 & echo $!; wait; sleep 60")
         self.assertEqual(result.status, -signal.SIGKILL)
-        self.assertLess(took, 2)
+        self.assertLess(took, PATIENCE)
         self.assert_dies(int(result.output))
 
     def test_environment(self) -> None:

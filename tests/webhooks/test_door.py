@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.effort import examples
 from tests.webhooks.samples import FOLDER, sample
 from tests.webhooks.test_payload import anything
 from xbot.config.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
@@ -210,13 +211,13 @@ class HostileTests(SynchronousTestCase):
     @given(
         st.sampled_from([*WEBHOOK_TEMPLATES, "{a.b} {status} {alerts.0.labels}"]), EVENTS, HOSTILE
     )
-    @settings(max_examples=200)
+    @settings(max_examples=examples(200))
     def test_any(self, template: str, event: str, value: Any) -> None:
         """Whatever is posted, it is a harmless text or a reason, on lines of our own making."""
         self.check(template, event, Part(json.loads(json.dumps(value))))
 
     @given(st.sampled_from(sorted(FOLDER.glob("*.json"))), st.data())
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     def test_nearly_right(self, path: Any, data: Any) -> None:
         """A vendor's message with anything in the place of anything is no surprise, too."""
         value = json.loads(path.read_bytes())

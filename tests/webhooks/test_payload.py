@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.effort import examples
 from xbot.webhooks.payload import (
     MAX_FIELD,
     MAX_LINK,
@@ -143,7 +144,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(part["c"].text(), "12345678901234567890")
 
     @given(anything)
-    @settings(max_examples=200)
+    @settings(max_examples=examples(200))
     def test_any(self, value):
         """Whatever JSON says, each part of it is a harmless line."""
         try:

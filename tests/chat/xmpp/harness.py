@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
@@ -19,6 +19,7 @@ from twisted.words.xish import domish
 from zope.interface import alsoProvides
 
 from tests.chat.xmpp.wire.trees import trees
+from tests.effort import examples
 from tests.identity import Identity
 from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stream.handlers import Handlers
@@ -43,13 +44,7 @@ PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 END = "</stream:stream>"
 
 #: For every property: quick, and the same examples each time.
-PROPERTY = settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+PROPERTY = settings(max_examples=examples(200), database=None, derandomize=True)
 
 
 def features(content: str) -> str:

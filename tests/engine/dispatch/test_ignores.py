@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from tests.chat.xmpp.harness import PROPERTY
+from tests.effort import examples
 from tests.engine.dispatch.test_dispatcher import IN_ROOM, ROOM, DispatcherCase
 from xbot.api.decorators import hear, respond
 from xbot.model.message import Message
@@ -43,7 +44,7 @@ class IgnoresTests(DispatcherCase):
         self.assertEqual(self.said(), long, body)
         self.assertEqual(self.short.fates, self.long.fates, body)
 
-    @settings(PROPERTY, max_examples=500)
+    @settings(PROPERTY, max_examples=examples(500))
     @given(st.lists(st.sampled_from(WORDS), max_size=5), st.sampled_from(["robo", "\u00dfa", "x"]))
     def test_anything(self, words: list[str], nick: str) -> None:
         """Whatever is said, nothing that would be answered is passed over."""

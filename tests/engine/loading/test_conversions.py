@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NewType, Optional
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
@@ -102,7 +102,6 @@ class ConverterTests(TestCase):
         # What people say must not name files.
         self.assertRaises(UnknownAnnotation, converter, Path)
 
-    @settings(deadline=None)
     @given(st.text(max_size=50))
     def test_any_text(self, text: str) -> None:
         """Whatever is said is a value, or a ValueError."""

@@ -22,6 +22,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.daemon import environment
+from tests.effort import examples
 from tests.state.brain.contract import BrainReactor, Contract
 from tests.state.journal.test_journal import InTurn
 from xbot.state.brain import brain as brain_module
@@ -639,7 +640,7 @@ STEPS = st.lists(
 
 
 class AnyLifeTests(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(STEPS)
     def test_any_life(self, steps: list[tuple[Any, ...]]) -> None:
         """Whatever is remembered, with restarts and failures in between: it is what a dict has."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.effort import examples
 from tests.state.brain.test_brain import JSON
 from xbot.state.brain.brain import FILE_NAME
 from xbot.state.brain.contents import Bounds, Row
@@ -68,7 +69,7 @@ class ExportTests(SynchronousTestCase):
         [found] = parse(as_json(content(Row("a", "x", "1", 1e300, 1)), CLOCKS))
         self.assertGreater(found.expires or 0.0, 2e11)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(st.dictionaries(st.text(max_size=5), JSON, max_size=5))
     def test_round(self, values: dict[str, Any]) -> None:
         """Whatever is exported is parsed as it was."""

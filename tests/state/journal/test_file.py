@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.effort import examples
 from tests.state.journal.test_journal import MESSAGE
 from xbot.model.journal_entry import JournalUnavailable
 from xbot.state.journal import file as journal_file
@@ -146,7 +147,7 @@ STEPS = st.lists(
 
 
 class CrashTests(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(STEPS)
     def test_any_life(self, steps: list[tuple[str, object]]) -> None:
         """Whatever is accepted, finished and killed: no key runs twice, none is left untold."""

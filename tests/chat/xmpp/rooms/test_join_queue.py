@@ -90,9 +90,9 @@ class TurnsTests(unittest.TestCase):
 
     def test_many(self):
         """Fifty thousand take no quadratic time."""
-        began = time.perf_counter()
+        began = time.process_time()
         self.ask(*range(50_000))
         for number in range(50_000):
             self.turns.end(number)
         self.assertEqual(self.gone, list(range(50_000)))
-        self.assertLess(time.perf_counter() - began, 5)
+        self.assertLess(time.process_time() - began, 5)

@@ -224,7 +224,7 @@ class PaceTests(unittest.TestCase):
         """A thousand rooms take no quadratic work."""
         jids = [f"r{number}@muc.example.org" for number in range(1000)]
         self.make(jids)
-        began = time.perf_counter()
+        began = time.process_time()
         asked = []
         while len(asked) < len(jids):
             new = self.wishes()
@@ -233,7 +233,7 @@ class PaceTests(unittest.TestCase):
                 self.peer.feed(f"<presence from='{jid}/bot'>{USER}</presence>")
         self.assertEqual(asked, jids)
         self.assertEqual({room.state for room in self.rooms}, {State.JOINED})
-        self.assertLess(time.perf_counter() - began, 10)
+        self.assertLess(time.process_time() - began, 10)
 
 
 def feed(peer, text, piece=16384):
@@ -253,10 +253,10 @@ class CrowdTests(unittest.TestCase):
             "<item role='participant' affiliation='none' jid='p{}@example.org/x'/></x></presence>"
         )
         text = "".join(item.format(ONE, number, number) for number in range(10_000))
-        began = time.perf_counter()
+        began = time.process_time()
         feed(peer, text)
         peer.feed(f"<presence from='{ONE}/bot'>{USER}</presence>")
-        self.assertLess(time.perf_counter() - began, 20)
+        self.assertLess(time.process_time() - began, 20)
         room = rooms.get(ONE)
         self.assertEqual(len(room.occupants), 10_001)
         self.assertEqual(room.occupants.get("n9999").identity, "p9999@example.org")

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, PROPERTY, lowest, session
+from tests.effort import examples
 from xbot.chat.xmpp.messages import Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stanzas import fast_path
@@ -98,7 +99,7 @@ class NotSkimming(SkimmingElementStream):
 
 
 class SameTests(unittest.TestCase):
-    @settings(PROPERTY, max_examples=300)
+    @settings(PROPERTY, max_examples=examples(300))
     @given(
         st.lists(
             st.tuples(
@@ -167,7 +168,7 @@ PRESENCE_TYPES = [""] * 5 + [f" type='{kind}'" for kind in ("unavailable", "erro
 
 
 class SamePresenceTests(unittest.TestCase):
-    @settings(PROPERTY, max_examples=300)
+    @settings(PROPERTY, max_examples=examples(300))
     @given(
         st.lists(
             st.tuples(

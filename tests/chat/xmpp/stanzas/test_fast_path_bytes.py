@@ -6,6 +6,7 @@ from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import HEADER, PROPERTY
 from tests.chat.xmpp.wire.test_fast_elements import GLANCES
+from tests.effort import examples
 from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream, ends_of_pieces, skim
 from xbot.chat.xmpp.wire.elements import StreamViolation
 from xbot.chat.xmpp.wire.nodes import NAME
@@ -190,7 +191,7 @@ class SkimTests(unittest.TestCase):
         for attribute in ATTRIBUTES:
             self.assert_true(f"{START}{attribute}><body>b</body></message>".encode())
 
-    @settings(PROPERTY, max_examples=500)
+    @settings(PROPERTY, max_examples=examples(500))
     @given(
         st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
         st.lists(st.sampled_from(CHILDREN), max_size=4),
@@ -202,7 +203,7 @@ class SkimTests(unittest.TestCase):
             f"{start}{''.join(attributes)}>{''.join(children)}</message>".encode(),
         )
 
-    @settings(PROPERTY, max_examples=500)
+    @settings(PROPERTY, max_examples=examples(500))
     @given(
         st.lists(st.sampled_from(ATTRIBUTES), max_size=3),
         st.lists(st.sampled_from(PARTS), max_size=3),
@@ -212,7 +213,7 @@ class SkimTests(unittest.TestCase):
         """Whatever is put together."""
         self.assert_true(f"{start}{''.join(attributes)}>{''.join(parts)}</presence>".encode())
 
-    @settings(PROPERTY, max_examples=500)
+    @settings(PROPERTY, max_examples=examples(500))
     @given(st.sampled_from(PLAIN + PLAIN_PRESENCES), st.data())
     def test_damaged(self, text, data):
         """A byte or two changed, lost or put in."""

@@ -7,6 +7,7 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
 from tests.chat.xmpp.wire import test_elements
 from tests.chat.xmpp.wire.test_elements import INTACT, Sink, attributed, declaring, nested, wide
+from tests.effort import examples
 from xbot.chat.xmpp.stanzas.counts import read_element
 from xbot.chat.xmpp.stanzas.fast_path import (
     MESSAGE,
@@ -102,7 +103,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-MANY = settings(PROPERTY, max_examples=600)
+MANY = settings(PROPERTY, max_examples=examples(600))
 
 
 class SameTests(unittest.TestCase):

@@ -9,6 +9,7 @@ from twisted.words.xish import domish
 
 from tests.chat.xmpp.harness import HONEST_TREES, PROPERTY, build, shape
 from tests.chat.xmpp.wire.trees import XMLNS, trees
+from tests.effort import examples
 from xbot.chat.xmpp.stanzas.stanza import message_element
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.serialize import (
@@ -21,9 +22,9 @@ from xbot.chat.xmpp.wire.serialize import (
 )
 from xbot.model.message import Message
 
-#: So many trees that are honest, and so many made of anything.
-HONEST = settings(PROPERTY, max_examples=10_000)
-ANY = settings(PROPERTY, max_examples=4000)
+#: For trees made only of what XML allows, and for trees made of anything.
+HONEST = settings(PROPERTY, max_examples=examples(4000))
+ANY = settings(PROPERTY, max_examples=examples(2000))
 
 WEIRD = st.text(
     st.one_of(
@@ -149,7 +150,7 @@ class SerializeTests(unittest.TestCase):
 
 
 class MessageTests(unittest.TestCase):
-    @settings(PROPERTY, max_examples=500)
+    @settings(PROPERTY, max_examples=examples(500))
     @given(WEIRD, WEIRD, st.none() | WEIRD, WEIRD)
     def test_as_an_element(self, to, kind, identity, body):
         """A message is written as the element that says it would be, to the byte."""

@@ -186,10 +186,10 @@ class TestTests(CommandCase):
         status, out, errors = self.play("alice> hi\n")
         self.assertEqual((status, out), (78, ""))
         self.assertIn(f"{self.talk}:1: who is alice?", errors)
-        self.ini.write_text("[xmpp]\njid = xbot@example.org\n[responder hi]\n")
+        self.ini.write_text("[xmpp]\njid = xbot@example.org\n[responder empty]\n")
         status, out, errors = self.play("a@x> hi\n")
         self.assertEqual((status, out), (78, ""))
-        self.assertIn("[responder hi]", errors)
+        self.assertIn("[responder empty]", errors)
 
 
 class ExplainTests(CommandCase):

@@ -14,33 +14,28 @@ from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED
 from xbot.config.scripts import scripts
+from xbot.config.secrets import read_password
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.settings import (
-    EMBEDDED,
     LOG_FORMATS,
     MAX_OUTPUT,
     MAX_RUNS,
-    PARSERS,
     ROOM_RATE,
     SENDER_RATE,
-    SUBSCRIPTIONS,
     BotSettings,
     Config,
     HttpSettings,
     Listen,
     ResponderSettings,
     RoomSettings,
-    Secret,
-    XmppSettings,
 )
 from xbot.config.webhooks import read_webhooks
-from xbot.config.whom import Groups, read_groups, read_people, read_whom
+from xbot.config.whom import Groups, read_groups, read_whom
+from xbot.config.xmpp_section import read_xmpp
 from xbot.logs.levels import Levels
 from xbot.model.access import Access
 from xbot.model.errors import InvalidConfig, Problem
-from xbot.model.jid import Jid
 from xbot.text.did_you_mean import suggest
-from xbot.text.saslprep import saslprep
 from xbot.text.template import FACTS, Template
 
 #: Maximum size of an ini, in bytes; a larger file was named by mistake.
@@ -108,7 +103,7 @@ def load(
     check_unique(sections)
     bot = _bot(source, _first(sections, "xbot"))
     groups = read_groups(sections)
-    xmpp = _xmpp(source, _first(sections, "xmpp"), groups)
+    xmpp = read_xmpp(source, _first(sections, "xmpp"), groups)
     responders = [
         _responder(section, groups) for section in sections if section.kind.name == "responder"
     ]
@@ -198,64 +193,6 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
     )
 
 
-def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> XmppSettings | None:
-    if section is None:
-        source.blame(0, "xmpp", "", "this section is missing: it names the bot's account")
-        return None
-    values = section.values
-    server = values.get("server")
-    # With an invalid ``server`` the checks below would guess: skip them.
-    if server == EMBEDDED:
-        for option in (
-            "password", "password-file", "host", "ca-file",
-            "tls", "pin-sha256", "certificate-file", "key-file", "sasl",
-        ):  # fmt: skip
-            if section.has(option):
-                section.blame(option, f"makes no sense with server = {EMBEDDED}")
-        password = None
-    else:
-        if section.has("port") and not section.has("host") and not section.has("server"):
-            section.blame("port", "is used only together with host; the SRV look-up names the port")
-        if section.has("tls") and not section.has("host"):
-            section.blame("tls", "is used only together with host; the SRV look-up tells it")
-        if not section.has("jid") and not section.has("server"):
-            section.blame("jid", f"is missing: the bot's account (or set server = {EMBEDDED})")
-        password = _account_password(section)
-    ca_file = _file(section, "ca-file")
-    certificate_file = _file(section, "certificate-file")
-    key_file = _file(section, "key-file")
-    if server != EMBEDDED:
-        _check_key(section, key_file)
-    direct_tls = values.get("tls", False)
-    subscribers, rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
-    invited_by, _ = read_people(section, "accept-invites", groups)
-    jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
-    if jid is None:
-        return None
-    return XmppSettings(
-        jid,
-        password,
-        server,
-        values.get("host"),
-        values.get("port", 5223 if direct_tls else 5222),
-        ca_file,
-        values.get("ping-interval", 30.0),
-        values.get("ping-timeout", 10.0),
-        values.get("resume-max-age", 120.0),
-        values.get("reconnect-max", 300.0),
-        sasl=values.get("sasl"),
-        certificate_file=certificate_file,
-        key_file=key_file,
-        pins=values.get("pin-sha256", frozenset()),
-        direct_tls=direct_tls,
-        parser=values.get("parser", PARSERS[0]),
-        room_ping_interval=values.get("room-ping-interval", 300.0),
-        accept_invites=invited_by,
-        subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),
-        subscribers=subscribers,
-    )
-
-
 def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | None:
     if section is None:
         return None
@@ -272,98 +209,6 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
     return HttpSettings(where, section.values.get("hosts", frozenset()))
 
 
-def _file(section: ConvertedSection, option: str) -> Path | None:
-    """The path that ``option`` names, or None; a missing file is a problem."""
-    if option not in section.values:
-        return None
-    source = section.source
-    locate = source.locate_secret if option == "key-file" else source.locate
-    path = locate(section.values[option])
-    if not os.path.isfile(path):
-        section.blame(option, f"there is no file {path}")
-    return path
-
-
-def _check_key(section: ConvertedSection, key_file: Path | None) -> None:
-    """Check that ``certificate-file``, ``key-file`` and ``sasl`` are consistent."""
-    for option, other in (("certificate-file", "key-file"), ("key-file", "certificate-file")):
-        if section.has(option) and not section.has(other):
-            section.blame(option, f"is of no use without {other}")
-    if key_file is not None and os.path.isfile(key_file):
-        source = section.source
-        try:
-            credentials.read_private(key_file, source.environ, source.us, credentials.MAX_KEY)
-        except credentials.Unusable as error:
-            section.blame("key-file", error.reason)
-    if "EXTERNAL" in section.values.get("sasl", ()) and not section.has("certificate-file"):
-        section.blame("sasl", "EXTERNAL needs certificate-file and key-file")
-
-
-def _account_password(section: ConvertedSection) -> Secret | None:
-    if section.has("password") or section.has("password-file") or section.has("server"):
-        password = _password(section)
-    else:
-        path = credentials.default_file(section.source.environ)
-        if path is not None:
-            password = _read_password(section, path)
-        else:
-            password = None
-            _check_no_password(section)
-    _check_preparable(section, password)
-    return password
-
-
-def _check_no_password(section: ConvertedSection) -> None:
-    """Check that a client certificate is configured, as there is no password."""
-    if not section.has("certificate-file"):
-        section.blame(
-            "password-file",
-            "is missing: write the account's password into a file that only you can read "
-            "(chmod 600) and name it here",
-        )
-    elif "EXTERNAL" not in section.values.get("sasl", ("EXTERNAL",)):
-        section.blame("sasl", "none of these works without a password: allow EXTERNAL, or set one")
-
-
-def _check_preparable(section: ConvertedSection, password: Secret | None) -> None:
-    """Check the user name and password with SASLprep (RFC 4013): else no login could succeed."""
-    jid = section.values.get("jid")
-    option = "password" if section.has("password") else "password-file"
-    for where, text in (
-        ("jid", jid.local if jid is not None else None),
-        (option, password.reveal() if password is not None else None),
-    ):
-        try:
-            if text and not saslprep(text):
-                raise ValueError("nothing but characters that SASLprep drops")
-        except ValueError as error:
-            # Do not quote the text, which may be the password.
-            section.blame(where, f"cannot be used to log in: it has {error} (RFC 4013)")
-
-
-def _password(section: ConvertedSection) -> Secret | None:
-    source = section.source
-    if section.has("password"):
-        if section.has("password-file"):
-            section.blame("password-file", "password is set as well; only one of them can be")
-        reason = credentials.exposure(source.path, source.mode, source.owner, source.us)
-        if reason:
-            section.blame("password", f"{reason}; or move the password to a password-file")
-        value: Secret | None = section.values.get("password")
-        return value
-    if "password-file" in section.values:
-        return _read_password(section, source.locate_secret(section.values["password-file"]))
-    return None
-
-
-def _read_password(section: ConvertedSection, path: Path) -> Secret | None:
-    try:
-        return credentials.read_password(path, section.source.environ, section.source.us)
-    except credentials.Unusable as error:
-        section.blame("password-file", error.reason)
-        return None
-
-
 def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
     responders: frozenset[str] | None = section.values.get("responders")
     for responder in sorted(responders or ()):
@@ -371,7 +216,7 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
             section.blame(
                 "responders", f"there is no responder {responder!r}{suggest(responder, known)}"
             )
-    password = _password(section)
+    password = read_password(section)
     if section.jid is None:
         return None
     return RoomSettings(section.jid, section.values.get("nick", name), password, responders)

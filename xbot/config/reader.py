@@ -17,11 +17,6 @@ from xbot.config.scripts import scripts
 from xbot.config.secrets import read_password
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.settings import (
-    LOG_FORMATS,
-    MAX_OUTPUT,
-    MAX_RUNS,
-    ROOM_RATE,
-    SENDER_RATE,
     BotSettings,
     Config,
     HttpSettings,
@@ -32,7 +27,6 @@ from xbot.config.settings import (
 from xbot.config.webhooks import read_webhooks
 from xbot.config.whom import Groups, read_groups, read_whom
 from xbot.config.xmpp_section import read_xmpp
-from xbot.logs.levels import Levels
 from xbot.model.access import Access
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.text.did_you_mean import suggest
@@ -43,6 +37,12 @@ MAX_SIZE = 1 << 20
 
 #: Options that are needed only to connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
+
+#: Options of ``[xbot]`` that are fields of :class:`BotSettings`.
+_BOT_OPTIONS = (
+    "name", "prefix", "state", "journal-keep",
+    "log-level", "log-format", "sender-rate", "room-rate",
+)  # fmt: skip
 
 #: The longest path of a unix socket, in bytes (unix(7)).
 MAX_SOCKET_PATH = 107
@@ -169,7 +169,7 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 
 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
-    values = section.values if section else {}
+    given = section.given(*_BOT_OPTIONS) if section is not None else {}
     environ = source.environ
     ours = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if ours:
@@ -178,19 +178,10 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         default = Path(environ["XDG_STATE_HOME"], "xbot")
     else:
         default = source.home / ".local/state/xbot"
-    state = source.locate(values.get("state", default))
+    given["state"] = state = source.locate(given.get("state", default))
     if section is not None and os.path.exists(state) and not os.path.isdir(state):
         section.blame("state", f"{state} is no folder")
-    return BotSettings(
-        values.get("name", "xbot"),
-        values.get("prefix", ""),
-        state,
-        values.get("journal-keep", 30 * 86400.0),
-        values.get("log-level", Levels()),
-        values.get("log-format", LOG_FORMATS[0]),
-        values.get("sender-rate", SENDER_RATE),
-        values.get("room-rate", ROOM_RATE),
-    )
+    return BotSettings(**given)
 
 
 def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | None:
@@ -206,7 +197,7 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
         where = Listen(path=path)
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
             section.blame("listen", f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-    return HttpSettings(where, section.values.get("hosts", frozenset()))
+    return HttpSettings(where, **section.given("hosts"))
 
 
 def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
@@ -241,34 +232,28 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
     if not has_code and not has_pattern:
         section.blame("", "neither match nor hear is set: it would never answer")
     _check_fields(section)
+    given = section.given(
+        "match", "hear", "usage", "help", "reply", "use", "timeout", "effect",
+        "confirm", "approve", "rate", "runs", "output", "enabled",
+    )  # fmt: skip
+    if "run" in values:
+        given["run"] = _find_program(section, values["run"])
+    if is_bundled:
+        given["use"] = BUNDLED[section.name]
+    access = Access(
+        read_whom(section, "allow", groups),
+        read_whom(section, "deny", groups),
+        **section.given("rooms", "direct"),
+    )
     return ResponderSettings(
         section.name,
-        values.get("match"),
-        values.get("hear"),
-        values.get("usage"),
-        values.get("help"),
-        values.get("reply"),
-        _find_program(section, values["run"]) if "run" in values else None,
-        BUNDLED[section.name] if is_bundled else values.get("use"),
-        values.get("timeout", 30.0),
-        section.own,
-        section.source.path,
-        section.line,
-        effect=values.get("effect"),
-        access=Access(
-            read_whom(section, "allow", groups),
-            read_whom(section, "deny", groups),
-            values.get("rooms"),
-            values.get("direct", True),
-        ),
-        confirm=values.get("confirm", False),
-        approve=values.get("approve", 0),
-        rate=values.get("rate"),
-        runs=values.get("runs", MAX_RUNS),
-        output=values.get("output", MAX_OUTPUT),
-        enabled=values.get("enabled", True),
+        settings=section.own,
+        path=section.source.path,
+        line=section.line,
+        access=access,
         file=file,
         lines={name: option.line for name, option in section.section.options.items()},
+        **given,
     )
 
 

@@ -11,7 +11,6 @@ from xbot.config.secrets import blame_both, read_password_file
 from xbot.config.sections import ConvertedSection
 from xbot.config.settings import (
     RESPONDER,
-    WEBHOOK_RATE,
     WEBHOOK_TEMPLATES,
     HttpSettings,
     RoomSettings,
@@ -75,10 +74,7 @@ def _webhook(
         said_in,
         template,
         secret,
-        values.get("dedupe", 86400.0),
-        values.get("dedupe-key"),
-        values.get("rate", WEBHOOK_RATE),
-        values.get("code", False),
+        **section.given("dedupe", "dedupe-key", "rate", "code"),
     )
 
 

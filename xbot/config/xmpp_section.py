@@ -8,7 +8,7 @@ from pathlib import Path
 from xbot.config import credentials
 from xbot.config.secrets import read_password, read_password_file, read_path
 from xbot.config.sections import ConvertedSection, Source
-from xbot.config.settings import EMBEDDED, PARSERS, SUBSCRIPTIONS, Secret, XmppSettings
+from xbot.config.settings import DIRECT_PORT, EMBEDDED, SUBSCRIPTIONS, Secret, XmppSettings
 from xbot.config.whom import Groups, read_people
 from xbot.model.jid import Jid
 from xbot.text.saslprep import saslprep
@@ -45,8 +45,16 @@ def read_xmpp(
     key_file = read_path(section, "key-file")
     if server != EMBEDDED:
         _check_key(section, key_file)
-    direct_tls = values.get("tls", False)
+    given = section.given(
+        "server", "host", "port", "ping-interval", "ping-timeout", "resume-max-age",
+        "reconnect-max", "sasl", "parser", "room-ping-interval",
+        pins="pin-sha256", direct_tls="tls",
+    )  # fmt: skip
+    if given.get("direct_tls"):
+        given.setdefault("port", DIRECT_PORT)
     subscribers, rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
+    if rules:
+        (given["subscriptions"],) = rules
     invited_by, _ = read_people(section, "accept-invites", groups)
     jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
     if jid is None:
@@ -54,24 +62,12 @@ def read_xmpp(
     return XmppSettings(
         jid,
         password,
-        server,
-        values.get("host"),
-        values.get("port", 5223 if direct_tls else 5222),
-        ca_file,
-        values.get("ping-interval", 30.0),
-        values.get("ping-timeout", 10.0),
-        values.get("resume-max-age", 120.0),
-        values.get("reconnect-max", 300.0),
-        sasl=values.get("sasl"),
+        ca_file=ca_file,
         certificate_file=certificate_file,
         key_file=key_file,
-        pins=values.get("pin-sha256", frozenset()),
-        direct_tls=direct_tls,
-        parser=values.get("parser", PARSERS[0]),
-        room_ping_interval=values.get("room-ping-interval", 300.0),
         accept_invites=invited_by,
-        subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),
         subscribers=subscribers,
+        **given,
     )
 
 

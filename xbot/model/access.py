@@ -70,6 +70,9 @@ class Access:
 
     def objection(self, message: Message) -> str | None:
         """Why the sender of ``message`` may not use the responder; None if they may."""
+        if self.allow is None and self.deny is None:
+            # For everyone, as most are: no address has to be read.
+            return None
         who = message.identity if identity_of(message) is not None else None
         if self.deny is not None:
             if who is None:

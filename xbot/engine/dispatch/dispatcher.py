@@ -253,13 +253,19 @@ class Dispatcher:
         if fate == REPEATED.fate and key is not None and key in self._unsafe:
             # Of the first one nobody knows yet whether it is on the disk.
             return self._unsafe.wait(key)
-        if chosen and key is None:
+        if not chosen:
+            return None
+        if key is None:
             message = evolve(message, key=uuid.uuid4().hex)
-        if chosen and chosen[0][1].pattern is None:
+        if chosen[0][1].pattern is None:
             runs = [self._fallbacks.first(chosen, message)]
         else:
             runs = [Run(responder, route, message, groups) for responder, route, groups in chosen]
-        waiting = [decided for decided in map(self._begin, runs) if decided is not None]
+        waiting = []
+        for run in runs:
+            # No comprehension: each would cost a call, here where every command passes.
+            if (decided := self._begin(run)) is not None:
+                waiting.append(decided)
         if not waiting:
             return None
         assert message.key is not None

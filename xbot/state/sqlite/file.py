@@ -44,7 +44,8 @@ class Kind:
     """One kind of file: its name for people, its tables, its errors.
 
     ``version`` is the ``PRAGMA user_version`` of the ``schema``. ``meanwhile``
-    says what follows while it cannot be written.
+    says what follows while it cannot be written, and ``loss`` what follows from the loss
+    of a broken file, as a sentence.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kind:
     unavailable: type[FileUnavailable]
     unusable: type[UnusableFile]
     meanwhile: str = field(kw_only=True)
+    loss: str = field(kw_only=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

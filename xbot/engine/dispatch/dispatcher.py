@@ -1,7 +1,7 @@
-"""From a message to its answers: whether it is obeyed, who answers, and what is sent.
+"""Dispatcher: passes each message through the gates to its responders, and sends answers.
 
-Whatever a responder does ends in answers, one line in the log, or both; none
-of it reaches the caller.
+A responder's mistake ends in an answer, a line in the log, or both; it never
+reaches the caller.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 MAX_DENIALS = 200
 
 
-#: Something may be said instead of something that was said instead of ..., and so on so often.
+#: Maximum length of a chain of commands that responders hand on with ``bot.obey``.
 MAX_HOPS = 3
 
 
@@ -177,7 +177,7 @@ class Dispatcher:
         self.tells_all = True
 
     def ignores(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
-        """Whether nobody here could want what was said in ``room``, where we are ``nick``.
+        """Fast path: whether no responder can answer ``body`` in ``room``, where we are ``nick``.
 
         If so it is counted as :meth:`got_message` would have, and that is all:
         most of what a bot hears ends here, before a message is made of it.
@@ -237,7 +237,7 @@ class Dispatcher:
     def _answer(
         self, message: Message, chosen: list[Chosen], reason: str | None = None
     ) -> Deferred[None] | None:
-        """Have the chosen answer; ``reason`` says why nobody is."""
+        """Run the chosen routes; ``reason`` is the fate if the message was dropped."""
         if self._is_stopped:
             reason, chosen = STOPPED.fate, []
         elif chosen:
@@ -291,12 +291,12 @@ class Dispatcher:
         self._rooms = rooms
 
     def got_journal(self, journal: IJournal) -> None:
-        """There was none; from now on there is, for good."""
+        """Use ``journal`` from now on; there was none before."""
         self._accepting = JournalGate(journal, self._runs)
 
     @property
     def is_asking(self) -> bool:
-        """Whether somebody was asked something, or to agree to something."""
+        """Whether a question or a request for approval is open."""
         return bool(self._questions or self._approvals)
 
     def idle(self) -> Deferred[None]:
@@ -325,7 +325,7 @@ class Dispatcher:
     # Who answers
 
     def explain(self, message: Message) -> Explanation:
-        """What would become of ``message`` at this moment; nothing does.
+        """Explain what the dispatcher would do with ``message`` now, without doing it.
 
         Patterns that may take for ever are run here and now: for tools, not
         for what strangers say.
@@ -359,7 +359,7 @@ class Dispatcher:
         return choosing.choose(addressed, message, self.answers_at)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
-        """Whether the responder answers at all where this was said, to whomever."""
+        """Whether the responder answers at all where ``message`` was said."""
         return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
             message
         )
@@ -494,7 +494,7 @@ class Dispatcher:
     # Answers
 
     def got_lost(self, answer: Message) -> None:
-        """What was given to ``send`` was dropped, which the log tells."""
+        """Count an answer that the outbox dropped."""
         self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:

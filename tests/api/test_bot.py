@@ -2,9 +2,14 @@
 
 import threading
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.responders.talk import ALICE, ROOM, Talk
 from xbot import bot
+from xbot.api.bot import BotProxy
+from xbot.engine.bot import EngineBot
 from xbot.model.message import Message
+from xbot.runtime.interfaces import IBot
 from xbot.runtime.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
 from xbot.testing.environment import FakeEnvironment
 
@@ -80,3 +85,16 @@ class WhereTests(Talk):
             self.assertEqual(bot.commands(MESSAGE)[0].usage, "ping")
 
         self.scope.run(ask)
+
+
+class VerbsTests(SynchronousTestCase):
+    def test_each_is_told_once(self) -> None:
+        """Each verb of the bot is told to authors, and nowhere else."""
+        names = {"usages": "commands"}
+        for name in IBot:
+            verb = getattr(BotProxy, names.get(name, name))
+            self.assertTrue(verb.__doc__, name)
+            self.assertFalse(IBot[name].getDoc(), name)
+            self.assertFalse(getattr(getattr(EngineBot, name, None), "__doc__", ""), name)
+        told = {name for name in vars(BotProxy) if not name.startswith("_")}
+        self.assertEqual(told, {names.get(name, name) for name in IBot})

@@ -31,7 +31,7 @@ from xbot.chat.xmpp.stream import (
 )
 from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, serialize
 from xbot.engine import outbox
-from xbot.engine.dispatch import dispatcher, filters, journal_gate, output, runs
+from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.model.jid import Jid
@@ -158,7 +158,7 @@ def _by_address(patch: Patch) -> None:
 
 
 def _said_by_us(patch: Patch) -> None:
-    reason = filters.reason_to_drop
+    reason = gates.reason_to_drop
     patch(dispatcher, "reason_to_drop", lambda message: reason(evolve(message, echo=False)))
 
 
@@ -339,7 +339,7 @@ GUARDS = (
     Guard("who may invite", "I17", put(invitations.Invitations, "_is_welcome", yes)),
     Guard("corrections are not said", "I18", _no_correction),
     Guard("bodies that differ", "I19", put(stanza, "_body", _first_body)),
-    Guard("no effects outside a conversation", "I23", put(dispatcher, "may_have_effects", yes)),
+    Guard("no effects outside a conversation", "I23", put(gates, "may_have_effects", yes)),
     # When
     Guard("a delay is the past", "T02", _no_delay),
     Guard("also where it is skimmed", "T02", _no_skimmed_delay),

@@ -26,7 +26,7 @@ from xbot.chat.xmpp.stream import iq, login
 from xbot.chat.xmpp.wire import ns
 from xbot.config import credentials
 from xbot.config.settings import XmppSettings
-from xbot.engine.dispatch import dispatcher, duplicates, journal_gate
+from xbot.engine.dispatch import dispatcher, duplicates, gates, journal_gate
 from xbot.engine.dispatch.limits import Limits
 from xbot.model import access
 from xbot.model.people import People
@@ -64,7 +64,7 @@ class CommandTests(BrokenCase):
         """What has effects does not run where anything breaks that is asked before."""
         for where, name in (
             (dispatcher, "reason_to_drop"),
-            (dispatcher, "may_have_effects"),
+            (gates, "may_have_effects"),
             (dispatcher, "may_answer"),
             (access, "identity_of"),
             (access.Access, "allows"),

@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import AttrsInstance, fields_dict, frozen
 
 from xbot.config import values
-from xbot.config.settings import PARSERS, SUBSCRIPTIONS
+from xbot.config.settings import (
+    DIRECT_PORT,
+    PORT,
+    BotSettings,
+    ResponderSettings,
+    WebhookSettings,
+    XmppSettings,
+)
+from xbot.model.access import Access
 
 
 @frozen(eq=False, repr=False)
@@ -20,7 +28,8 @@ class OptionKind:
     """Declaration of one option: name, converter, default and help.
 
     ``convert`` makes the value of the option's text, or raises ValueError with the
-    reason. ``default`` is text for people, empty if there is no default.
+    reason. ``default`` is what holds without the option, as text for people: made from
+    the settings class's default where the ini could say the same; empty for nothing.
     """
 
     name: str
@@ -46,6 +55,11 @@ class SectionKind:
     def heading(self) -> str:
         """The section's heading, as in ``[room JID]``."""
         return f"[{self.name} {self.argument}]" if self.argument else f"[{self.name}]"
+
+
+def _default(settings: type[AttrsInstance], name: str) -> str:
+    """The default of the field ``name`` of a settings class, as the ini would say it."""
+    return values.written(fields_dict(settings)[name].default)
 
 
 _PASSWORD = OptionKind(
@@ -83,7 +97,7 @@ KINDS = (
             OptionKind(
                 "name",
                 values.nick,
-                "xbot",
+                _default(BotSettings, "name"),
                 'The name that commands begin with ("xbot: ping"); the default nick.',
             ),
             OptionKind(
@@ -102,28 +116,34 @@ KINDS = (
                 "responders", values.path, "", "A folder of Python files, each of them a responder."
             ),
             OptionKind(
-                "journal-keep", values.keep, "30d", "How long entries of the journal are kept."
+                "journal-keep",
+                values.keep,
+                _default(BotSettings, "journal_keep"),
+                "How long entries of the journal are kept.",
             ),
             OptionKind(
                 "sender-rate",
                 values.rate,
-                "4/20s",
+                _default(BotSettings, "sender_rate"),
                 "Rate limit for answers to one sender: COUNT/TIME, or off.",
             ),
             OptionKind(
                 "room-rate",
                 values.rate,
-                "20/10s",
+                _default(BotSettings, "room_rate"),
                 "Rate limit for answers to all senders in one room together.",
             ),
             OptionKind(
                 "log-level",
                 values.log_level,
-                "info",
+                _default(BotSettings, "log_level"),
                 "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
             ),
             OptionKind(
-                "log-format", values.log_format, "text", "text for people, json for programs."
+                "log-format",
+                values.log_format,
+                _default(BotSettings, "log_format"),
+                "text for people, json for programs.",
             ),
         ),
     ),
@@ -146,12 +166,15 @@ KINDS = (
                 "server", values.server, "", "embedded: a loopback server in the same process."
             ),
             OptionKind(
-                "host", values.host, "", "The server's name or address, to skip the SRV look-up."
+                "host",
+                values.host,
+                "SRV records, then the domain",
+                "The server's name or address, to skip the SRV look-up.",
             ),
             OptionKind(
                 "port",
                 values.port,
-                "5222; 5223 with tls = direct",
+                f"{PORT}; {DIRECT_PORT} with tls = direct",
                 "The port at that host (or of the embedded server).",
             ),
             OptionKind(
@@ -160,7 +183,12 @@ KINDS = (
                 "starttls",
                 "How TLS begins at that host: starttls or direct.",
             ),
-            OptionKind("ca-file", values.path, "", "The certificate of a private CA to trust."),
+            OptionKind(
+                "ca-file",
+                values.path,
+                "the system's CAs",
+                "The certificate of a private CA to trust.",
+            ),
             OptionKind(
                 "pin-sha256",
                 values.pins,
@@ -185,42 +213,52 @@ KINDS = (
                 "the best that both know",
                 "The SASL mechanisms that are allowed.",
             ),
-            OptionKind("ping-interval", values.interval, "30s", "How often the server is pinged."),
-            OptionKind("ping-timeout", values.duration, "10s", "Time-out for the server's answer."),
+            OptionKind(
+                "ping-interval",
+                values.interval,
+                _default(XmppSettings, "ping_interval"),
+                "How often the server is pinged.",
+            ),
+            OptionKind(
+                "ping-timeout",
+                values.duration,
+                _default(XmppSettings, "ping_timeout"),
+                "Time-out for the server's answer.",
+            ),
             OptionKind(
                 "room-ping-interval",
                 values.interval,
-                "5m",
+                _default(XmppSettings, "room_ping_interval"),
                 "After how long without messages a self-ping checks that we are still in a room.",
             ),
             OptionKind(
                 "reconnect-max",
                 values.interval,
-                "5m",
+                _default(XmppSettings, "reconnect_max"),
                 "The longest back-off between two connection attempts.",
             ),
             OptionKind(
                 "resume-max-age",
                 values.duration,
-                "120s",
+                _default(XmppSettings, "resume_max_age"),
                 "Maximum age of messages that the server sends again after a resumption.",
             ),
             OptionKind(
                 "parser",
                 values.parser,
-                PARSERS[0],
+                _default(XmppSettings, "parser"),
                 "The XML stream parser: fast, or domish, Twisted's slower one, as a fallback.",
             ),
             OptionKind(
                 "accept-invites",
                 values.names,
-                "nobody",
+                _default(XmppSettings, "accept_invites"),
                 "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups.",
             ),
             OptionKind(
                 "subscriptions",
                 values.subscriptions,
-                SUBSCRIPTIONS[0],
+                _default(XmppSettings, "subscriptions"),
                 "Answer to presence subscription requests: refuse, accept, roster or ask;"
                 " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
             ),
@@ -271,7 +309,7 @@ KINDS = (
             OptionKind(
                 "dedupe",
                 values.dedupe,
-                "1d",
+                _default(WebhookSettings, "dedupe"),
                 "For how long duplicates are dropped; no: never.",
             ),
             OptionKind(
@@ -280,8 +318,18 @@ KINDS = (
                 "the whole text",
                 "The field that identifies duplicates.",
             ),
-            OptionKind("rate", values.rate, "60/1m", "Rate limit for posts: COUNT/TIME, or off."),
-            OptionKind("code", values.yes_or_no, "no", "Whether the text is sent as a code block."),
+            OptionKind(
+                "rate",
+                values.rate,
+                _default(WebhookSettings, "rate"),
+                "Rate limit for posts: COUNT/TIME, or off.",
+            ),
+            OptionKind(
+                "code",
+                values.yes_or_no,
+                _default(WebhookSettings, "code"),
+                "Whether the text is sent as a code block.",
+            ),
         ),
     ),
     SectionKind(
@@ -307,7 +355,9 @@ KINDS = (
                 "A regular expression that matches the whole text of a command to the bot.",
             ),
             OptionKind("hear", values.pattern, "", "A regular expression to find in any message."),
-            OptionKind("usage", values.one_line, "", "The command's syntax, for people."),
+            OptionKind(
+                "usage", values.one_line, "made from match", "The command's syntax, for people."
+            ),
             OptionKind("help", values.one_line, "", "What it does, in one line."),
             OptionKind("reply", values.template, "", "The answer; may have fields such as {nick}."),
             OptionKind(
@@ -319,12 +369,22 @@ KINDS = (
                 "",
                 "A Python responder: module:object, module or entry-point:NAME.",
             ),
-            OptionKind("enabled", values.yes_or_no, "yes", "With no, the responder is not loaded."),
-            OptionKind("timeout", values.duration, "30s", "Time limit for one run."),
+            OptionKind(
+                "enabled",
+                values.yes_or_no,
+                _default(ResponderSettings, "enabled"),
+                "With no, the responder is not loaded.",
+            ),
+            OptionKind(
+                "timeout",
+                values.duration,
+                _default(ResponderSettings, "timeout"),
+                "Time limit for one run.",
+            ),
             OptionKind(
                 "effect",
                 values.yes_or_no,
-                "no for reply, yes for run, what the code says for use",
+                "no for reply, yes for run, the code's for use",
                 "Whether running it twice does harm: if so, it waits for the journal.",
             ),
             OptionKind(
@@ -341,25 +401,40 @@ KINDS = (
                 "Who may not use it; it takes precedence over allow.",
             ),
             OptionKind("rooms", values.rooms, "all of them", "The only rooms in which it answers."),
-            OptionKind("direct", values.yes_or_no, "yes", "Whether it answers private messages."),
+            OptionKind(
+                "direct",
+                values.yes_or_no,
+                _default(Access, "direct"),
+                "Whether it answers private messages.",
+            ),
             OptionKind(
                 "confirm",
                 values.yes_or_no,
-                "no",
+                _default(ResponderSettings, "confirm"),
                 "Whether the sender has to confirm a command before it runs.",
             ),
             OptionKind(
                 "approve",
                 values.approvals,
-                "0",
+                _default(ResponderSettings, "approve"),
                 "How many other people have to approve a command before it runs.",
             ),
-            OptionKind("rate", values.rate, "off", "Rate limit for its answers: COUNT/TIME."),
-            OptionKind("runs", values.runs, "4", "Maximum number of runs at the same time."),
+            OptionKind(
+                "rate",
+                values.rate,
+                _default(ResponderSettings, "rate"),
+                "Rate limit for its answers: COUNT/TIME.",
+            ),
+            OptionKind(
+                "runs",
+                values.runs,
+                _default(ResponderSettings, "runs"),
+                "Maximum number of runs at the same time.",
+            ),
             OptionKind(
                 "output",
                 values.output,
-                "65536",
+                _default(ResponderSettings, "output"),
                 "Maximum length of one run's answers, in characters.",
             ),
         ),

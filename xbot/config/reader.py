@@ -14,33 +14,22 @@ from xbot.config import credentials, ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED
 from xbot.config.scripts import scripts
+from xbot.config.secrets import read_password
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.settings import (
-    EMBEDDED,
-    LOG_FORMATS,
-    MAX_OUTPUT,
-    MAX_RUNS,
-    PARSERS,
-    ROOM_RATE,
-    SENDER_RATE,
-    SUBSCRIPTIONS,
     BotSettings,
     Config,
     HttpSettings,
     Listen,
     ResponderSettings,
     RoomSettings,
-    Secret,
-    XmppSettings,
 )
 from xbot.config.webhooks import read_webhooks
-from xbot.config.whom import Groups, read_groups, read_people, read_whom
-from xbot.logs.levels import Levels
+from xbot.config.whom import Groups, read_groups, read_whom
+from xbot.config.xmpp_section import read_xmpp
 from xbot.model.access import Access
 from xbot.model.errors import InvalidConfig, Problem
-from xbot.model.jid import Jid
 from xbot.text.did_you_mean import suggest
-from xbot.text.saslprep import saslprep
 from xbot.text.template import FACTS, Template
 
 #: Maximum size of an ini, in bytes; a larger file was named by mistake.
@@ -48,6 +37,12 @@ MAX_SIZE = 1 << 20
 
 #: Options that are needed only to connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
+
+#: Options of ``[xbot]`` that are fields of :class:`BotSettings`.
+_BOT_OPTIONS = (
+    "name", "prefix", "state", "journal-keep",
+    "log-level", "log-format", "sender-rate", "room-rate",
+)  # fmt: skip
 
 #: The longest path of a unix socket, in bytes (unix(7)).
 MAX_SOCKET_PATH = 107
@@ -108,7 +103,7 @@ def load(
     check_unique(sections)
     bot = _bot(source, _first(sections, "xbot"))
     groups = read_groups(sections)
-    xmpp = _xmpp(source, _first(sections, "xmpp"), groups)
+    xmpp = read_xmpp(source, _first(sections, "xmpp"), groups)
     responders = [
         _responder(section, groups) for section in sections if section.kind.name == "responder"
     ]
@@ -174,7 +169,7 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 
 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
-    values = section.values if section else {}
+    given = section.given(*_BOT_OPTIONS) if section is not None else {}
     environ = source.environ
     ours = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if ours:
@@ -183,77 +178,10 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
         default = Path(environ["XDG_STATE_HOME"], "xbot")
     else:
         default = source.home / ".local/state/xbot"
-    state = source.locate(values.get("state", default))
+    given["state"] = state = source.locate(given.get("state", default))
     if section is not None and os.path.exists(state) and not os.path.isdir(state):
         section.blame("state", f"{state} is no folder")
-    return BotSettings(
-        values.get("name", "xbot"),
-        values.get("prefix", ""),
-        state,
-        values.get("journal-keep", 30 * 86400.0),
-        values.get("log-level", Levels()),
-        values.get("log-format", LOG_FORMATS[0]),
-        values.get("sender-rate", SENDER_RATE),
-        values.get("room-rate", ROOM_RATE),
-    )
-
-
-def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> XmppSettings | None:
-    if section is None:
-        source.blame(0, "xmpp", "", "this section is missing: it names the bot's account")
-        return None
-    values = section.values
-    server = values.get("server")
-    # With an invalid ``server`` the checks below would guess: skip them.
-    if server == EMBEDDED:
-        for option in (
-            "password", "password-file", "host", "ca-file",
-            "tls", "pin-sha256", "certificate-file", "key-file", "sasl",
-        ):  # fmt: skip
-            if section.has(option):
-                section.blame(option, f"makes no sense with server = {EMBEDDED}")
-        password = None
-    else:
-        if section.has("port") and not section.has("host") and not section.has("server"):
-            section.blame("port", "is used only together with host; the SRV look-up names the port")
-        if section.has("tls") and not section.has("host"):
-            section.blame("tls", "is used only together with host; the SRV look-up tells it")
-        if not section.has("jid") and not section.has("server"):
-            section.blame("jid", f"is missing: the bot's account (or set server = {EMBEDDED})")
-        password = _account_password(section)
-    ca_file = _file(section, "ca-file")
-    certificate_file = _file(section, "certificate-file")
-    key_file = _file(section, "key-file")
-    if server != EMBEDDED:
-        _check_key(section, key_file)
-    direct_tls = values.get("tls", False)
-    subscribers, rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
-    invited_by, _ = read_people(section, "accept-invites", groups)
-    jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
-    if jid is None:
-        return None
-    return XmppSettings(
-        jid,
-        password,
-        server,
-        values.get("host"),
-        values.get("port", 5223 if direct_tls else 5222),
-        ca_file,
-        values.get("ping-interval", 30.0),
-        values.get("ping-timeout", 10.0),
-        values.get("resume-max-age", 120.0),
-        values.get("reconnect-max", 300.0),
-        sasl=values.get("sasl"),
-        certificate_file=certificate_file,
-        key_file=key_file,
-        pins=values.get("pin-sha256", frozenset()),
-        direct_tls=direct_tls,
-        parser=values.get("parser", PARSERS[0]),
-        room_ping_interval=values.get("room-ping-interval", 300.0),
-        accept_invites=invited_by,
-        subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),
-        subscribers=subscribers,
-    )
+    return BotSettings(**given)
 
 
 def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | None:
@@ -269,99 +197,7 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
         where = Listen(path=path)
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
             section.blame("listen", f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-    return HttpSettings(where, section.values.get("hosts", frozenset()))
-
-
-def _file(section: ConvertedSection, option: str) -> Path | None:
-    """The path that ``option`` names, or None; a missing file is a problem."""
-    if option not in section.values:
-        return None
-    source = section.source
-    locate = source.locate_secret if option == "key-file" else source.locate
-    path = locate(section.values[option])
-    if not os.path.isfile(path):
-        section.blame(option, f"there is no file {path}")
-    return path
-
-
-def _check_key(section: ConvertedSection, key_file: Path | None) -> None:
-    """Check that ``certificate-file``, ``key-file`` and ``sasl`` are consistent."""
-    for option, other in (("certificate-file", "key-file"), ("key-file", "certificate-file")):
-        if section.has(option) and not section.has(other):
-            section.blame(option, f"is of no use without {other}")
-    if key_file is not None and os.path.isfile(key_file):
-        source = section.source
-        try:
-            credentials.read_private(key_file, source.environ, source.us, credentials.MAX_KEY)
-        except credentials.Unusable as error:
-            section.blame("key-file", error.reason)
-    if "EXTERNAL" in section.values.get("sasl", ()) and not section.has("certificate-file"):
-        section.blame("sasl", "EXTERNAL needs certificate-file and key-file")
-
-
-def _account_password(section: ConvertedSection) -> Secret | None:
-    if section.has("password") or section.has("password-file") or section.has("server"):
-        password = _password(section)
-    else:
-        path = credentials.default_file(section.source.environ)
-        if path is not None:
-            password = _read_password(section, path)
-        else:
-            password = None
-            _check_no_password(section)
-    _check_preparable(section, password)
-    return password
-
-
-def _check_no_password(section: ConvertedSection) -> None:
-    """Check that a client certificate is configured, as there is no password."""
-    if not section.has("certificate-file"):
-        section.blame(
-            "password-file",
-            "is missing: write the account's password into a file that only you can read "
-            "(chmod 600) and name it here",
-        )
-    elif "EXTERNAL" not in section.values.get("sasl", ("EXTERNAL",)):
-        section.blame("sasl", "none of these works without a password: allow EXTERNAL, or set one")
-
-
-def _check_preparable(section: ConvertedSection, password: Secret | None) -> None:
-    """Check the user name and password with SASLprep (RFC 4013): else no login could succeed."""
-    jid = section.values.get("jid")
-    option = "password" if section.has("password") else "password-file"
-    for where, text in (
-        ("jid", jid.local if jid is not None else None),
-        (option, password.reveal() if password is not None else None),
-    ):
-        try:
-            if text and not saslprep(text):
-                raise ValueError("nothing but characters that SASLprep drops")
-        except ValueError as error:
-            # Do not quote the text, which may be the password.
-            section.blame(where, f"cannot be used to log in: it has {error} (RFC 4013)")
-
-
-def _password(section: ConvertedSection) -> Secret | None:
-    source = section.source
-    if section.has("password"):
-        if section.has("password-file"):
-            section.blame("password-file", "password is set as well; only one of them can be")
-        reason = credentials.exposure(source.path, source.mode, source.owner, source.us)
-        if reason:
-            section.blame("password", f"{reason}; or move the password to a password-file")
-        value: Secret | None = section.values.get("password")
-        return value
-    if "password-file" in section.values:
-        return _read_password(section, source.locate_secret(section.values["password-file"]))
-    return None
-
-
-def _read_password(section: ConvertedSection, path: Path) -> Secret | None:
-    try:
-        return credentials.read_password(path, section.source.environ, section.source.us)
-    except credentials.Unusable as error:
-        section.blame("password-file", error.reason)
-        return None
+    return HttpSettings(where, **section.given("hosts"))
 
 
 def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
@@ -371,7 +207,7 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
             section.blame(
                 "responders", f"there is no responder {responder!r}{suggest(responder, known)}"
             )
-    password = _password(section)
+    password = read_password(section)
     if section.jid is None:
         return None
     return RoomSettings(section.jid, section.values.get("nick", name), password, responders)
@@ -396,34 +232,28 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
     if not has_code and not has_pattern:
         section.blame("", "neither match nor hear is set: it would never answer")
     _check_fields(section)
+    given = section.given(
+        "match", "hear", "usage", "help", "reply", "use", "timeout", "effect",
+        "confirm", "approve", "rate", "runs", "output", "enabled",
+    )  # fmt: skip
+    if "run" in values:
+        given["run"] = _find_program(section, values["run"])
+    if is_bundled:
+        given["use"] = BUNDLED[section.name]
+    access = Access(
+        read_whom(section, "allow", groups),
+        read_whom(section, "deny", groups),
+        **section.given("rooms", "direct"),
+    )
     return ResponderSettings(
         section.name,
-        values.get("match"),
-        values.get("hear"),
-        values.get("usage"),
-        values.get("help"),
-        values.get("reply"),
-        _find_program(section, values["run"]) if "run" in values else None,
-        BUNDLED[section.name] if is_bundled else values.get("use"),
-        values.get("timeout", 30.0),
-        section.own,
-        section.source.path,
-        section.line,
-        effect=values.get("effect"),
-        access=Access(
-            read_whom(section, "allow", groups),
-            read_whom(section, "deny", groups),
-            values.get("rooms"),
-            values.get("direct", True),
-        ),
-        confirm=values.get("confirm", False),
-        approve=values.get("approve", 0),
-        rate=values.get("rate"),
-        runs=values.get("runs", MAX_RUNS),
-        output=values.get("output", MAX_OUTPUT),
-        enabled=values.get("enabled", True),
+        settings=section.own,
+        path=section.source.path,
+        line=section.line,
+        access=access,
         file=file,
         lines={name: option.line for name, option in section.section.options.items()},
+        **given,
     )
 
 

@@ -84,6 +84,16 @@ class ConvertedSection:
         """Whether ``option`` is set, with a valid value or not."""
         return option in self.section.options
 
+    def given(self, *options: str, **renamed: str) -> dict[str, Any]:
+        """The values of those ``options`` that the ini sets, by the settings' field name.
+
+        ``renamed`` is for a field with another name than its option: ``pins="pin-sha256"``.
+        """
+        fields = {option.replace("-", "_"): option for option in options} | renamed
+        return {
+            name: self.values[option] for name, option in fields.items() if option in self.values
+        }
+
     def blame(self, option: str, reason: str) -> None:
         """Add a problem with ``option``, or, if that is empty, with the whole section."""
         line = self.section.options[option].line if self.has(option) else self.line

@@ -1,5 +1,8 @@
 """Typed, immutable settings: the result of reading the ini.
 
+The defaults of the options stand here and nowhere else: the reader passes only what
+the ini sets, and :mod:`xbot.config.options` tells them as text.
+
 :mod:`xbot.config` creates these from the ini; tests and embedding programs create
 them directly. Durations are in seconds.
 """
@@ -21,6 +24,13 @@ from xbot.model.token_bucket import Rate
 
 #: Value of ``[xmpp] server`` for the loopback server in this process.
 EMBEDDED = "embedded"
+
+#: Port of the server at ``host``: with STARTTLS, and with direct TLS.
+PORT = 5222
+DIRECT_PORT = 5223
+
+#: Default time-out of one run, in seconds.
+TIMEOUT = 30.0
 
 #: Default maximum number of concurrent runs of one responder.
 MAX_RUNS = 4
@@ -44,6 +54,9 @@ SASL_MECHANISMS = (
     "PLAIN",
 )
 
+
+#: Default minimum levels of the log.
+LOG_LEVELS = Levels()
 
 #: Log formats: for people, for programs; the default first.
 LOG_FORMATS = ("text", "json")
@@ -84,7 +97,7 @@ class BotSettings:
     prefix: str = ""
     state: Path = Path("state")
     journal_keep: float = 30 * 86400.0
-    log_level: Levels = field(factory=Levels)
+    log_level: Levels = LOG_LEVELS
     log_format: str = LOG_FORMATS[0]
     sender_rate: Rate | None = SENDER_RATE
     room_rate: Rate | None = ROOM_RATE
@@ -107,7 +120,7 @@ class XmppSettings:
     password: Secret | None = None
     server: str | None = None
     host: str | None = None
-    port: int = 5222
+    port: int = PORT
     ca_file: Path | None = None
     ping_interval: float = 30.0
     ping_timeout: float = 10.0
@@ -118,10 +131,10 @@ class XmppSettings:
     key_file: Path | None = None
     pins: frozenset[bytes] = frozenset()
     direct_tls: bool = False
-    parser: str = "fast"
+    parser: str = PARSERS[0]
     room_ping_interval: float = 300.0
     accept_invites: People = NOBODY
-    subscriptions: str = "refuse"
+    subscriptions: str = SUBSCRIPTIONS[0]
     subscribers: People = NOBODY
 
 
@@ -160,7 +173,7 @@ class ResponderSettings:
     reply: str | None = None
     run: tuple[str, ...] | None = None
     use: str | None = None
-    timeout: float = 30.0
+    timeout: float = TIMEOUT
     effect: bool | None = field(default=None, kw_only=True)
     access: Access = field(default=EVERYONE, kw_only=True)
     confirm: bool = field(default=False, kw_only=True)

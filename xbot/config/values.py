@@ -24,7 +24,7 @@ from xbot.config.settings import (
 from xbot.logs.levels import Levels
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
-from xbot.model.people import People
+from xbot.model.people import NOBODY, People
 from xbot.model.token_bucket import Rate
 from xbot.text import durations
 from xbot.text.did_you_mean import suggest
@@ -337,3 +337,23 @@ def python_object(value: str) -> str:
     if not all(part.isidentifier() for part in parts):
         raise ValueError(f"{value!r} is not written module:object")
     return value
+
+
+def written(value: object) -> str:
+    """The text of a value, for the converters above; of a whole option's default."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return durations.written(value)
+        case None:
+            return "off"
+        case Rate():
+            return f"{value.burst}/{durations.written(value.period)}"
+        case Levels() if not value.special:
+            return value.usual
+        case People() if value == NOBODY:
+            return "nobody"
+        case str() | int():
+            return str(value)
+    raise TypeError(f"no option's value: {value!r}")

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xbot.config import credentials
+from xbot.config.secrets import blame_both, read_password_file
 from xbot.config.sections import ConvertedSection
 from xbot.config.settings import (
     RESPONDER,
-    WEBHOOK_RATE,
     WEBHOOK_TEMPLATES,
     HttpSettings,
     RoomSettings,
@@ -74,10 +74,7 @@ def _webhook(
         said_in,
         template,
         secret,
-        values.get("dedupe", 86400.0),
-        values.get("dedupe-key"),
-        values.get("rate", WEBHOOK_RATE),
-        values.get("code", False),
+        **section.given("dedupe", "dedupe-key", "rate", "code"),
     )
 
 
@@ -121,7 +118,7 @@ def _secret(section: ConvertedSection, http: HttpSettings | None) -> Secret | No
     values, source = section.values, section.source
     if section.has("secret"):
         if section.has("secret-file"):
-            section.blame("secret", "secret-file is set as well; only one of them can be")
+            blame_both(section, "secret", "secret-file")
         elif http is not None and not http.listen.is_private:
             section.blame(
                 "secret",
@@ -143,8 +140,4 @@ def _secret(section: ConvertedSection, http: HttpSettings | None) -> Secret | No
             )
             return None
         path = found
-    try:
-        return credentials.read_password(path, source.environ, source.us)
-    except credentials.Unusable as error:
-        section.blame("secret-file", error.reason)
-        return None
+    return read_password_file(section, "secret-file", path)

@@ -26,7 +26,8 @@ class EngineBot:
     """The engine's implementation of :class:`~xbot.runtime.interfaces.IBot`.
 
     Callables give what changes while the bot runs: ``named`` the rooms of the ini,
-    by bare address, and ``nick`` the default nick. ``address`` is the bot's JID.
+    by bare address, and ``nick`` the default nick. ``address`` is the bot's JID. The
+    verbs are told in :class:`xbot.api.bot.BotProxy`.
     """
 
     def __init__(
@@ -52,15 +53,10 @@ class EngineBot:
         self.now = wall_clock
 
     def uptime(self) -> float:
-        """Seconds since the bot was started."""
         now: float = self._clock.seconds()
         return max(0.0, now - self._since)
 
     def join(self, room: str, nick: str | None, by: str) -> None:
-        """Join a room that the ini does not name, until :meth:`leave`; ``by`` is the requester.
-
-        :raises Failed: with the reason, when the bot cannot join it.
-        """
         jid = _room(room)
         if str(jid) in self._named():
             raise Failed(f"{jid} stands in my ini; that says what I do there.")
@@ -74,10 +70,6 @@ class EngineBot:
             raise Failed(f"{error}; have me leave one first.") from error
 
     def leave(self, room: str) -> None:
-        """Leave a room that the ini does not name, and forget it.
-
-        :raises Failed: with the reason, when the bot cannot leave it.
-        """
         jid = _room(room)
         if str(jid) in self._named():
             raise Failed(f"{jid} stands in my ini: take it out there and reload.")
@@ -86,7 +78,6 @@ class EngineBot:
         self._adapter().leave(str(jid))
 
     def usages(self, message: Message) -> Sequence[Usage]:
-        """The commands that the sender of ``message`` may use there, in order of precedence."""
         dispatcher = self._dispatcher()
         return [
             Usage(responder.name, route.usage, route.help)
@@ -97,13 +88,11 @@ class EngineBot:
         ]
 
     def addressed(self, text: str, room: str | None) -> str | None:
-        """The part of ``text`` that addresses the bot; None when it does not address it."""
         # A direct message always addresses the bot; this checks for the name all the same.
         kind = {"type": "groupchat"}
         return self._dispatcher().addressed(Message("", self._address, text, kind, room=room))
 
     def allows(self, responder: str, person: str, room: str | None) -> bool:
-        """Whether ``person`` may use the responder named ``responder`` in ``room`` now."""
         dispatcher, message = self._dispatcher(), self._said_by(person, "", room)
         return any(
             each.name == responder
@@ -113,10 +102,6 @@ class EngineBot:
         )
 
     def obey(self, message: Message, text: str, authors: Sequence[str | None] = ()) -> None:
-        """Answer ``text`` as if the sender of ``message`` had said it to the bot instead.
-
-        ``authors`` are the other people who chose ``text``, in the room as it is now.
-        """
         others = tuple(
             self._said_by(author, text, message.room) if author is not None else None
             for author in authors
@@ -127,7 +112,6 @@ class EngineBot:
         self._dispatcher().obey(message, text)
 
     def obey_as(self, person: str, text: str, room: str | None, key: str) -> None:
-        """Answer ``text`` as if ``person`` had said it to the bot now; once for each ``key``."""
         said = self._said_by(person, text, room, key)
         self._dispatcher().obey(said, text)
 

@@ -63,7 +63,7 @@ class Levels:
             raise ValueError(f"{usual[0]} and {usual[1]} contradict each other")
         if len(special) > MAX_NAMESPACES:
             raise ValueError(f"more than {MAX_NAMESPACES} namespaces")
-        return cls(usual[0] if usual else "info", tuple(special.items()), tuple(renamed))
+        return cls(usual[0] if usual else cls().usual, tuple(special.items()), tuple(renamed))
 
     @property
     def shows_debug(self) -> bool:

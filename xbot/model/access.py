@@ -71,10 +71,13 @@ class Access:
 
     def objection(self, message: Message) -> str | None:
         """Why the sender of ``message`` may not use the responder; None if they may."""
-        who = message.identity if identity_of(message) is not None else None
         if message.affiliation == "outcast":
             # Of its own room only: elsewhere the same person has another affiliation.
-            return f"the room has banned {who or 'the sender'}"
+            return f"the room has banned {message.identity or 'the sender'}"
+        if self.allow is None and self.deny is None:
+            # For everyone, as most are: no address has to be read.
+            return None
+        who = message.identity if identity_of(message) is not None else None
         if self.deny is not None:
             if who is None:
                 return "the sender's real address is hidden here, and deny might name it"

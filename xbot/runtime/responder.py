@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from xbot.config.settings import MAX_RUNS
+from xbot.config.settings import MAX_RUNS, TIMEOUT
 from xbot.matching.pattern import Kind, Pattern, kind_of
 from xbot.model.access import EVERYONE, Access
 from xbot.model.token_bucket import Rate
@@ -56,7 +56,7 @@ class Responder:
 
     name: str
     routes: tuple[Route, ...]
-    timeout: float = 30.0
+    timeout: float = TIMEOUT
     access: Access = EVERYONE
     confirm: bool = field(default=False, kw_only=True)
     approve: int = field(default=0, kw_only=True)

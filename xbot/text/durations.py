@@ -29,11 +29,12 @@ def seconds(text: str, longest: float) -> float:
     if end == 0 or text[end:].strip():
         raise ValueError(f"{text!r} is no duration: write it like 500ms, 30s, 5m, 2h or 1d")
     if not 0 < total <= longest:
-        limit = _written(longest)
+        limit = written(longest)
         raise ValueError(f"{text!r} is out of range: more than nothing, and at most {limit}")
     return total
 
 
-def _written(seconds: float) -> str:
+def written(seconds: float) -> str:
+    """Format a duration for :func:`seconds`, in the largest unit that fits: ``30s``, ``5m``."""
     unit = next(unit for unit in reversed(_UNITS) if seconds % _UNITS[unit] == 0 or unit == "ms")
     return f"{seconds / _UNITS[unit]:g}{unit}"

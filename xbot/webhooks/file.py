@@ -63,6 +63,7 @@ KIND = Kind(
     SpoolUnavailable,
     UnusableSpool,
     meanwhile="webhooks are answered 503",
+    loss="What webhooks had to say and was not said yet is lost",
 )
 
 

@@ -17,9 +17,8 @@ from xbot.model.cooldown import Cooldown
 from xbot.model.file_state import FileState
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
-from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.one_thread import RunsInOrder
 from xbot.state.sqlite.owned import OwnedFile
-from xbot.state.sqlite.writer import Writer
 from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 
@@ -74,16 +73,12 @@ class Spool:
         wall_clock: Callable[[], float] = time.time,
         in_thread: RunsInOrder | None = None,
     ) -> None:
-        self._path = path
         self._address = address
         self._say = say
         self._reactor = reactor
         self._wall_clock = wall_clock
-        in_thread = in_thread or OneThread(reactor, "xbot webhooks")
-        self._file = OwnedFile(KIND, path, SpoolFile, self._got_broken)
-        self._writer = Writer(
-            KIND, path, self._file.open, self._file.release, reactor, in_thread, wall_clock
-        )
+        self._file = OwnedFile(KIND, path, SpoolFile)
+        self._writer = self._file.writer(reactor, in_thread, wall_clock)
         # Per room: what waits, how many messages are under way, and what happens next.
         self._waiting: dict[str, deque[Waiting]] = {}
         self._under_way: dict[str, int] = {}
@@ -159,19 +154,6 @@ class Spool:
         """Say no more, and let go of the file once all is noted."""
         self.hold()
         return self._writer.close()
-
-    # In the thread
-
-    def _got_broken(self, reason: str, lost: Path) -> None:
-        self._log.critical(
-            "the webhook spool {path} is broken ({reason}) and was moved to {lost}. What"
-            " webhooks had to say and was not said yet is lost",
-            path=str(self._path),
-            reason=reason,
-            lost=str(lost),
-        )
-
-    # On the reactor
 
     def _say_again(self, rooms: Collection[str]) -> None:
         # A file that fails says so itself; this waits for it.

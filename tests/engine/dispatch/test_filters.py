@@ -3,7 +3,8 @@
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-from xbot.engine.dispatch.filters import may_answer, may_have_effects, reason_to_drop
+from xbot.engine.dispatch.filters import may_answer, may_have_effects
+from xbot.engine.dispatch.gates import reason_to_drop
 from xbot.model.message import Message
 
 SAID = Message(

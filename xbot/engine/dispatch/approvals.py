@@ -1,4 +1,4 @@
-"""What other people have to agree to: who said ``approve CODE``, and whether they are enough."""
+"""Approvals by other people: ``approve CODE``, counted up to the number needed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from xbot.process.threads import Busy
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
 
-#: Seconds in which they have to agree.
+#: Time limit of an approval, in seconds.
 APPROVE_WITHIN = 600.0
 
-#: So many requests wait at once, and so many of one person.
+#: Maximum number of open requests, and of those of one person.
 MAX_REQUESTS = 50
 MAX_EACH = 3
 
-#: So many wrong codes of one sender are answered.
+#: Rate limit of answers to wrong codes, for each sender.
 WRONG_CODES = Rate(5, 600.0)
 
 #: Codes that are over are known for a while, so that people are told so.
@@ -42,7 +42,7 @@ _SAID = re.compile(rf"approve\s+([a-z0-9]{{{LENGTH}}})[.!]?", re.IGNORECASE)
 
 
 def new_code() -> str:
-    """A code that nobody can guess."""
+    """A random code that cannot be guessed."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
@@ -65,7 +65,7 @@ class _Request:
 
 
 class Approvals:
-    """Requests by their codes.
+    """The open requests for approval, by code.
 
     ``may_use(responder, message)`` tells whether the responder's rules allow
     whoever said this there. Each approval goes to ``got_approval``, with the
@@ -118,14 +118,14 @@ class Approvals:
         return code, request.done
 
     def find(self, text: str | None) -> Chosen | None:
-        """What answers ``text``, said to the bot, if it approves something."""
+        """The route that answers ``text``, said to the bot, if it is ``approve CODE``."""
         if text is None or not (self._requests or self._over):
             return None
         if (found := _SAID.fullmatch(text)) is None:
             return None
         code = found[1].upper()
         if not self._requests and code not in self._over:
-            # It may be a command of somebody's responder.
+            # It may be a command of a responder.
             return None
         return self._responder, self._route, {"code": code}
 

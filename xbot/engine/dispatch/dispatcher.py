@@ -1,7 +1,7 @@
-"""From a message to its answers: whether it is obeyed, who answers, and what is sent.
+"""Dispatcher: passes each message through the gates to its responders, and sends answers.
 
-Whatever a responder does ends in answers, one line in the log, or both; none
-of it reaches the caller.
+A responder's mistake ends in an answer, a line in the log, or both; it never
+reaches the caller.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -23,7 +24,29 @@ from xbot.engine.dispatch.consent import Consent, NoConsent
 from xbot.engine.dispatch.duplicates import RecentKeys
 from xbot.engine.dispatch.durability import Durability
 from xbot.engine.dispatch.fallbacks import Fallbacks
-from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects, reason_to_drop
+from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects
+from xbot.engine.dispatch.gates import (
+    ACCESS,
+    AUTHORS,
+    CHOSEN_GATES,
+    CONSENT,
+    CONVERSATION,
+    DELAYED,
+    DISPATCHED,
+    ECHO,
+    EMPTY,
+    FLOOD,
+    JOURNAL,
+    RATE,
+    REPEATED,
+    ROUTING,
+    STOPPED,
+    TURN,
+    RightsGate,
+    RunGate,
+    checks_of,
+    reason_to_drop,
+)
 from xbot.engine.dispatch.interrupted import Deliver
 from xbot.engine.dispatch.journal_gate import JournalGate
 from xbot.engine.dispatch.limits import Limits, Over
@@ -35,7 +58,6 @@ from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.matching.addressed import addressed_text, may_be_addressed
 from xbot.matching.matcher import FindsGuarded
-from xbot.model.access import refusal
 from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
@@ -49,6 +71,13 @@ from xbot.state.interfaces import IJournal
 if TYPE_CHECKING:
     from xbot.engine.dispatch.explain import Explanation
 
+Check = tuple[Callable[["Run"], Any], Callable[["Run", Any], "Deferred[None] | None"]]
+"""A gate's question, and what is done with a run for which its answer is true.
+
+That takes the run and the answer. It gives what fires, and never fails, once the
+message must not be lost any more, if anything does.
+"""
+
 GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 """Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
 
@@ -57,11 +86,15 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 MAX_DENIALS = 200
 
 
-#: A command of other people's words is named with this many characters before it runs.
+#: Maximum length of a command that is named before it runs, in other people's words.
 MAX_NAMED = 1000
 
-#: Something may be said instead of something that was said instead of ..., and so on so often.
+#: Maximum length of a chain of commands that responders hand on with ``bot.obey``.
 MAX_HOPS = 3
+
+
+# A plain global: this one is read for most of what is said in a room.
+_UNMATCHED = ROUTING.fate
 
 
 class Dispatcher:
@@ -77,16 +110,9 @@ class Dispatcher:
     tells how long one message may be now. ``affiliation`` gives the affiliation that the
     sender of a message has in its room now: what waited is judged by that.
 
-    ``fates`` counts what became of things. Messages: ``dispatched``,
-    ``unmatched``, ``stopped``, ``duplicate``, ``throttled`` (too many),
-    ``crowded-out`` (too many waited in that place), and the words of
-    :func:`~xbot.engine.dispatch.filters.reason_to_drop`. Runs: ``answered``, ``silent``,
-    ``failed``, ``timed-out``, ``busy``, ``cancelled``, ``misused`` (with a word
-    that its code does not understand), and, for those that never started,
-    ``throttled``, ``denied`` (by the responder's access rules), ``declined``,
-    ``expired`` and ``unapproved`` (nobody said that it should), ``refused`` (not
-    journalled) and ``duplicate`` (journalled before). Answers that could not
-    leave: ``undelivered``.
+    The steps that it takes are :data:`xbot.engine.dispatch.gates.GATES`. ``fates`` counts
+    where messages and runs end, by the gates' words; messages that go through are
+    ``dispatched``, and answers that could not leave ``undelivered``.
     """
 
     _log = Logger()
@@ -153,11 +179,27 @@ class Dispatcher:
         self._fallbacks = Fallbacks()
         self._unsafe = Durability()
         self._is_stopped = False
+        chosen_checks = {REPEATED: self._is_repeated, FLOOD: self._is_over}
+        self._chosen_checks = tuple((gate.fate, chosen_checks[gate]) for gate in CHOSEN_GATES)
+        run_checks: dict[RunGate, Check] = {
+            ACCESS: (ACCESS.stops, partial(self._deny, ACCESS)),
+            CONVERSATION: (CONVERSATION.stops, partial(self._deny, CONVERSATION)),
+            AUTHORS: (self._objection_of_authors, self._got_objection),
+            RATE: (self._over_of, self._got_over_rate),
+            CONSENT: (self._consent.is_needed, self._await_consent),
+            JOURNAL: (lambda run: self._accepting, lambda run, journal: journal.begin(run)),
+        }
+        # By whether the route has effects.
+        self._run_checks = (
+            checks_of(run_checks, has_effects=False),
+            checks_of(run_checks, has_effects=True),
+        )
+        self._after_consent = checks_of(run_checks, has_effects=True, after=CONSENT)
         #: Whether what is dropped is told at debug level, one by one.
         self.tells_all = True
 
     def ignores(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
-        """Whether nobody here could want what was said in ``room``, where we are ``nick``.
+        """Fast path: whether no responder can answer ``body`` in ``room``, where we are ``nick``.
 
         If so it is counted as :meth:`got_message` would have, and that is all:
         most of what a bot hears ends here, before a message is made of it.
@@ -165,11 +207,11 @@ class Dispatcher:
         if self._is_stopped or self.tells_all:
             return False
         if delayed:
-            fate = "delayed"
+            fate = DELAYED.fate
         elif echo:
-            fate = "echo"
+            fate = ECHO.fate
         elif not (text := body.strip()):
-            fate = "empty"
+            fate = EMPTY.fate
         elif (
             may_be_addressed(text, (self._name, nick), self._prefix)
             or self._choosing.may_hear(body)
@@ -178,7 +220,7 @@ class Dispatcher:
         ):
             return False
         else:
-            fate = "unmatched"
+            fate = _UNMATCHED
         self.fates[fate] += 1
         return True
 
@@ -195,7 +237,7 @@ class Dispatcher:
         if reason is None and not self._in_order.is_waiting(place):
             return self._deal(message, place, self._answer)
         if reason is None and self._in_order.is_full(place):
-            reason = "crowded-out"
+            reason = TURN.fate
         if reason is not None:
             if message.missed and not self._in_order.is_full(place):
                 self._in_order.deal(place, lambda: self._deal(message, place, self._missed.got))
@@ -219,29 +261,35 @@ class Dispatcher:
     def _answer(
         self, message: Message, chosen: list[Chosen], reason: str | None = None
     ) -> Deferred[None] | None:
-        """Have the chosen answer; ``reason`` says why nobody is."""
+        """Run the chosen routes; ``reason`` is the fate if the message was dropped."""
         if self._is_stopped:
-            reason, chosen = "stopped", []
+            reason, chosen = STOPPED.fate, []
+        elif chosen:
+            for fate, stops in self._chosen_checks:
+                if stops(message, chosen):
+                    reason, chosen = fate, []
+                    break
         key = message.key
-        if chosen and key is not None and not self._recent.add(key):
-            reason, chosen = "duplicate", []
-        if chosen and self._limits is not None and (over := self._limits.over(message)):
-            self._got_over(over, message, chosen)
-            reason, chosen = "throttled", []
-        fate = reason or ("dispatched" if chosen else "unmatched")
+        fate = reason or (DISPATCHED if chosen else _UNMATCHED)
         self.fates[fate] += 1
         if not chosen:
             self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
-        if fate == "duplicate" and key is not None and key in self._unsafe:
+        if fate == REPEATED.fate and key is not None and key in self._unsafe:
             # Of the first one nobody knows yet whether it is on the disk.
             return self._unsafe.wait(key)
-        if chosen and key is None:
+        if not chosen:
+            return None
+        if key is None:
             message = evolve(message, key=uuid.uuid4().hex)
-        if chosen and chosen[0][1].pattern is None:
+        if chosen[0][1].pattern is None:
             runs = [self._fallbacks.first(chosen, message)]
         else:
             runs = [Run(responder, route, message, groups) for responder, route, groups in chosen]
-        waiting = [decided for decided in map(self._begin, runs) if decided is not None]
+        waiting = []
+        for run in runs:
+            # No comprehension: each would cost a call, here where every command passes.
+            if (decided := self._begin(run)) is not None:
+                waiting.append(decided)
         if not waiting:
             return None
         assert message.key is not None
@@ -267,12 +315,12 @@ class Dispatcher:
         self._rooms = rooms
 
     def got_journal(self, journal: IJournal) -> None:
-        """There was none; from now on there is, for good."""
+        """Use ``journal`` from now on; there was none before."""
         self._accepting = JournalGate(journal, self._runs, self._may_start)
 
     @property
     def is_asking(self) -> bool:
-        """Whether somebody was asked something, or to agree to something."""
+        """Whether a question or a request for approval is open."""
         return bool(self._questions or self._approvals)
 
     def idle(self) -> Deferred[None]:
@@ -301,7 +349,7 @@ class Dispatcher:
     # Who answers
 
     def explain(self, message: Message) -> Explanation:
-        """What would become of ``message`` at this moment; nothing does.
+        """Explain what the dispatcher would do with ``message`` now, without doing it.
 
         Patterns that may take for ever are run here and now: for tools, not
         for what strangers say.
@@ -323,23 +371,19 @@ class Dispatcher:
             rates=self._limits.rates(message) if self._limits is not None else (),
         )
 
-    def _expected(self, message: Message, addressed: str | None) -> Chosen | None:
-        """Whoever waits for just this from just this person."""
-        return (
-            self._questions.find(message, addressed)
-            or self._approvals.find(addressed)
-            or self._more.find(message, addressed)
-        )
-
     def _choose(self, message: Message, choosing: Routing) -> list[Chosen] | Deferred[list[Chosen]]:
         addressed = self.addressed(message)
-        # What the bot says in somebody's place answers nobody's question.
-        if not message.hops and (expected := self._expected(message, addressed)):
+        # A question to this person comes first; what the bot says for a person answers none.
+        if not message.hops and (
+            expected := self._questions.find(message, addressed)
+            or self._approvals.find(addressed)
+            or self._more.find(message, addressed)
+        ):
             return [expected]
         return choosing.choose(addressed, message, self.answers_at)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
-        """Whether the responder answers at all where this was said, to whomever."""
+        """Whether the responder answers at all where ``message`` was said."""
         return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
             message
         )
@@ -372,44 +416,36 @@ class Dispatcher:
         key = f"{message.key} {text}" if message.key is not None else None
         self.got_message(evolve(message, body=said, key=key, hops=message.hops + 1, voice=None))
 
-    def _begin(self, run: Run) -> Deferred[None] | None:
-        # Before its rate, of which those who may not use it could leave nothing to the others.
-        if not run.route.for_everyone and not run.responder.access.allows(run.message):
-            self._deny(run, refusal(run.responder.name, run.message))
-            return None
-        if run.route.effect and not may_have_effects(run.message):
-            self._deny(
-                run,
-                f"{run.responder.name} is not for messages outside a conversation; say it again"
-                " as a chat message.",
-            )
-            return None
-        if run.message.authors and run.route.effect and not run.route.for_everyone:
-            if (objection := self._objection_of_authors(run)) is not None:
-                self._deny(run, objection)
-                return None
-            if not self._consent.is_needed(run) and run.route.kind != "hear":
-                # Whoever is asked to consent reads it in the question.
-                run.notice = f"This runs {self._quoted(run)}."
-        over = self._limits.over_of(run.responder) if self._limits is not None else None
-        if over is not None:
-            self._runs.end(run, "throttled", over.notice if run.route.kind != "hear" else "")
-            return None
-        if self._consent.is_needed(run):
-            consent = self._consent.ask(run)
-            self._runs.await_consent(run, consent)
-            if self._accepting is not None:
-                self._accepting.got_asked(run)
-            consent.addCallbacks(lambda _: self._run(run), self._got_no_consent, errbackArgs=(run,))
-            return None
-        return self._run(run)
+    # The gates
+
+    def _is_repeated(self, message: Message, chosen: Sequence[Chosen]) -> bool:
+        return message.key is not None and not self._recent.add(message.key)
+
+    def _is_over(self, message: Message, chosen: Sequence[Chosen]) -> bool:
+        """Whether it exceeds a rate; people are told so once, unless the bot was not addressed."""
+        over = self._limits.over(message) if self._limits is not None else None
+        if over is None:
+            return False
+        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
+            self._say(reply_to(message, over.notice))
+        return True
+
+    def _begin(self, run: Run, checks: Sequence[Check] | None = None) -> Deferred[None] | None:
+        """Start ``run`` if it passes all gates, or these ``checks`` of them."""
+        for asks, got_stopped in self._run_checks[run.route.effect] if checks is None else checks:
+            if answer := asks(run):
+                return got_stopped(run, answer)
+        self._runs.start(run)
+        return None
 
     def _objection_of_authors(self, run: Run) -> str | None:
         """Why it does not run though the sender may use it; None if its authors may, too.
 
         Otherwise a person who may not use a responder has others run it (confused deputy).
         """
-        name = run.responder.name
+        name, route = run.responder.name, run.route
+        if not run.message.authors or route.for_everyone:
+            return None
         for author in run.message.authors:
             if author is None:
                 return (
@@ -421,33 +457,49 @@ class Dispatcher:
                     f"{self._quoted(run)} is not run: the person who chose these words may not"
                     f" use {name} here. Say it in full if you mean it."
                 )
+        if not self._consent.is_needed(run) and route.kind != "hear":
+            # Whoever is asked to consent reads it in the question.
+            run.notice = f"This runs {self._quoted(run)}."
         return None
 
     def _quoted(self, run: Run) -> str:
         # All of it: what is not shown could be what matters.
         return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
-    def _run(self, run: Run) -> Deferred[None] | None:
-        if self._accepting is not None and run.route.effect:
-            return self._accepting.begin(run)
-        self._runs.start(run)
-        return None
+    def _over_of(self, run: Run) -> Over | None:
+        return self._limits.over_of(run.responder) if self._limits is not None else None
 
-    def _got_over(self, over: Over, message: Message, chosen: Sequence[Chosen]) -> None:
-        """It is too much; people are told so once, unless nothing was asked of us."""
-        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
-            self._say(reply_to(message, over.notice))
+    def _got_over_rate(self, run: Run, over: Over) -> None:
+        self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
 
-    def _deny(self, run: Run, answer: str) -> None:
-        """It is not done for whoever said this, who is told so, unless nothing was asked of us."""
+    def _await_consent(self, run: Run, _: object) -> None:
+        consent = self._consent.ask(run)
+        self._runs.await_consent(run, consent)
+        if self._accepting is not None:
+            self._accepting.got_asked(run)
+        consent.addCallbacks(
+            lambda _: self._begin(run, self._after_consent),
+            self._got_no_consent,
+            errbackArgs=(run,),
+        )
+
+    def _deny(self, gate: RightsGate, run: Run, _: object) -> None:
+        """End ``run`` at ``gate``, which says no to the sender."""
+        self._refuse(gate, run, lambda: gate.answer(run))
+
+    def _got_objection(self, run: Run, objection: str) -> None:
+        self._refuse(AUTHORS, run, lambda: objection)
+
+    def _refuse(self, gate: RunGate, run: Run, answer: Callable[[], str]) -> None:
+        """End ``run`` at ``gate``; the sender is told so, unless the bot was not addressed."""
         name, sender = run.responder.name, run.message.sender
         who = run.message.identity or sender
         if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
-            self._runs.end(run, "denied")
+            self._runs.end(run, gate.fate)
             return
         self._log.warn("denied {responder} to {sender}", responder=name, sender=sender)
         is_asked = run.route.kind == "match"
-        self._runs.end(run, "denied", answer if is_asked else "")
+        self._runs.end(run, gate.fate, answer() if is_asked else "")
         if self._accepting is not None and run.route.effect:
             self._accepting.got_refused(run)
 
@@ -522,7 +574,7 @@ class Dispatcher:
     # Answers
 
     def got_lost(self, answer: Message) -> None:
-        """What was given to ``send`` was dropped, which the log tells."""
+        """Count an answer that the outbox dropped."""
         self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:

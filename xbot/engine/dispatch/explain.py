@@ -7,7 +7,8 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects
+from xbot.engine.dispatch.filters import Rooms, may_answer
+from xbot.engine.dispatch.gates import DISPATCHED, MESSAGE_GATES, ROUTING, Use, objection
 from xbot.model.message import Message
 from xbot.runtime.responder import Chosen, Responder, Route
 
@@ -76,7 +77,7 @@ class Explanation:
         return list(self._verdict())
 
     def _verdict(self) -> Iterator[str]:
-        if self.fate not in ("dispatched", "unmatched"):
+        if self.fate not in (DISPATCHED, ROUTING.fate):
             yield f"dropped: {_DROPPED.get(self.fate, self.fate)}"
             return
         if self.addressed is None:
@@ -92,13 +93,8 @@ class Explanation:
             yield f"rates: {', '.join(self.rates)}"
 
 
-#: The results of :func:`xbot.engine.dispatch.filters.reason_to_drop`, in words.
-_DROPPED = {
-    "delayed": "it was said in the past",
-    "echo": "the bot said it itself",
-    "room": "the room itself says it",
-    "empty": "nothing is said",
-}
+#: The reasons to drop a message, in words, by its fate.
+_DROPPED = {gate.fate: gate.text for gate in MESSAGE_GATES}
 
 
 def explain(
@@ -129,7 +125,7 @@ def explain(
         for route in responder.routes
         if not any(route is each for each in routes)
     )
-    fate = "dispatched" if chosen else "unmatched"
+    fate = DISPATCHED if chosen else ROUTING.fate
     return Explanation(fate, addressed, answering, silent, tuple(rates))
 
 
@@ -141,7 +137,7 @@ def _answering(
         responder.name,
         route.usage,
         groups,
-        _objection(responder, route, message),
+        objection(Use(responder, route, message)),
         route.effect and responder.confirm,
         responder.approve if route.effect else 0,
         has_journal and route.effect,
@@ -159,21 +155,13 @@ def _earlier_fallbacks(chosen: Sequence[Chosen], message: Message) -> Iterator[t
     for responder, route, _ in chosen:
         yield before
         # A fallback that the sender may not use is skipped.
-        if route.kind == "fallback" and _objection(responder, route, message) is None:
+        if route.kind == "fallback" and objection(Use(responder, route, message)) is None:
             before = (*before, responder.name)
 
 
 def dropped(reason: str) -> Explanation:
     """The explanation of a message that is dropped before routing."""
     return Explanation(reason, None, (), ())
-
-
-def _objection(responder: Responder, route: Route, message: Message) -> str | None:
-    if not route.for_everyone and (objection := responder.access.objection(message)):
-        return objection
-    if route.effect and not may_have_effects(message):
-        return "it has effects, and this was said outside a conversation (type normal)"
-    return None
 
 
 def _why_absent(responder: Responder, message: Message, rooms: Rooms) -> str | None:

@@ -1,4 +1,4 @@
-"""Message filters: delayed, echoed or empty messages, side effects, rooms' responders. Pure."""
+"""Message filters: side effects outside conversations, rooms' responders. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,6 @@ from xbot.model.message import Message
 
 #: Allow list of responders by room (bare address); None allows all of them.
 Rooms = Mapping[str, frozenset[str] | None]
-
-
-def reason_to_drop(message: Message) -> str | None:
-    """The first reason, in one word, to drop ``message``; None when there is none.
-
-    ``delayed``: history or an offline message (XEP-0203). ``echo``: the bot's own
-    message. ``room``: an announcement of the room itself, from its bare address.
-    ``empty``: a blank body.
-    """
-    if message.delayed:
-        return "delayed"
-    if message.echo:
-        return "echo"
-    if message.is_public and message.sender == message.room:
-        return "room"
-    if not message.body.strip():
-        return "empty"
-    return None
 
 
 def may_have_effects(message: Message) -> bool:

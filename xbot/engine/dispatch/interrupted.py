@@ -1,4 +1,4 @@
-"""What people are told about commands that a restart interrupted."""
+"""Notices to people about commands that a restart interrupted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_NAME = 50
 
 
 class Report(NamedTuple):
-    """Something to say, and the entries that are told by it."""
+    """A notice to send, and the journal entries that it reports."""
 
     message: Message
     entries: tuple[Entry, ...]
@@ -42,7 +42,7 @@ class Report(NamedTuple):
 def reports(
     entries: Iterable[Entry], now: float, command_of: Callable[[Message], str]
 ) -> Iterator[Report]:
-    """What to say about ``entries``, each to where it was said.
+    """The notices about ``entries``, each for the place of its command.
 
     ``command_of`` tells what of a message was said to the bot. Times are
     local, and have a date unless it is that of ``now``.
@@ -65,7 +65,7 @@ def reports(
 def tell(
     accepting: JournalGate, deliver: Deliver, now: float, command_of: Callable[[Message], str]
 ) -> Deferred[None]:
-    """Have people told once, unless that does not arrive; fires when ``deliver`` has all.
+    """Send the notices once, again if they do not arrive; fires when ``deliver`` has all.
 
     Never fails.
     """

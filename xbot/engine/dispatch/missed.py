@@ -1,4 +1,4 @@
-"""What was said to the bot while it was away: not obeyed, but answered, once."""
+"""Missed commands: messages that came too late are not run; the sender is told once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
 
 @define(eq=False, repr=False)
 class _Late:
-    """What was said in one place; of the commands after the first few only the number is kept."""
+    """Missed commands of one place; after the first few only their number is kept."""
 
     timer: IDelayedCall
     named: list[tuple[Message, Chosen]] = field(factory=list)
@@ -65,7 +65,7 @@ class Missed:
         self._late: dict[_Reader, _Late] = {}
 
     def got(self, message: Message, chosen: Sequence[Chosen]) -> None:
-        """This came too late; ``chosen`` would have answered it."""
+        """Note a message that came too late; ``chosen`` would have answered it."""
         if message.echo or not chosen or not _is_command(message, chosen[0]):
             return
         reader = _reader(message)
@@ -81,7 +81,7 @@ class Missed:
             late.others += 1
 
     def stop(self) -> None:
-        """Say nothing more."""
+        """Send no more notices."""
         for late in self._late.values():
             late.timer.cancel()
         self._late.clear()

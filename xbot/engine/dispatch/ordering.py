@@ -1,4 +1,4 @@
-"""What is said in one place is dealt with in its order, though some of it has to wait."""
+"""FIFO queue for each place: messages are handled in order, although some have to wait."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Deal = Callable[[], Ending]
 
 
 class Ordering:
-    """Deals with things, one after the other where one of a place has to wait."""
+    """Handles messages in order within each place, while one of it waits."""
 
     def __init__(self) -> None:
         # Places where something waits for its answer, and what is behind it.
         self._behind: dict[str, deque[tuple[Deal, Deferred[None]]]] = {}
 
     def is_full(self, place: str) -> bool:
-        """Whether no more can wait there."""
+        """Whether the queue of ``place`` is full."""
         behind = self._behind.get(place)
         if behind is None:
             return False
@@ -38,11 +38,11 @@ class Ordering:
         )
 
     def is_waiting(self, place: str) -> bool:
-        """Whether something of that place is not dealt with yet."""
+        """Whether a message of ``place`` is not handled yet."""
         return place in self._behind
 
     def deal(self, place: str, deal: Deal) -> Ending:
-        """Call ``deal`` now, or once everything before it in this place is dealt with."""
+        """Call ``deal`` now, or once everything before it in this place is handled."""
         behind = self._behind.get(place)
         if behind is None:
             return deal()
@@ -51,7 +51,7 @@ class Ordering:
         return ending
 
     def wait(self, place: str) -> Callable[[], None]:
-        """Said by ``deal`` when it has to wait; gives what to call once it need not."""
+        """Make ``place`` wait; return the function to call when it can go on."""
         self._behind.setdefault(place, deque())
 
         def go_on() -> None:
@@ -71,7 +71,7 @@ class Ordering:
 
 
 def pass_on(ended: Ending, ending: Deferred[None]) -> None:
-    """Have ``ending`` fire once ``ended`` does."""
+    """Fire ``ending`` once ``ended`` fires."""
     if ended is None:
         ending.callback(None)
     else:

@@ -1,4 +1,4 @@
-"""What one run says: counted, cut, and in pages, of which the later ones wait to be asked for."""
+"""Output of one run: counted, cut to its limit, and split into pages; later pages are kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Output:
     _further: int = 0
 
     def answer(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
-        """One more answer: the pages of it that are said now, if any are.
+        """Add an answer; return the pages of it to send now.
 
         Each fits into ``measure``, as one message of the chat service.
         """
@@ -68,16 +68,16 @@ class Output:
         return [f"[cut at {self.limit:,} characters]"]
 
     def got_word(self) -> None:
-        """Whoever is answered said something more, and may be told more."""
+        """The person answered a question: start a new page count."""
         self.count = self._further = 0
 
     def last(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
-        """The pages that are said of what ends the run, whatever it said before."""
+        """The pages of the run's last answer, whatever it said before."""
         found = pages(text, PAGE, measure)
         return found if len(found) == 1 else self._begun(found)
 
     def _begun(self, found: list[str]) -> list[str]:
-        """The first of these, as many as may be said now; the others are kept, in their order."""
+        """The first of the pages, as many as may be sent now; the others are kept in order."""
         now = 0 if self.kept else MAX_PAGES - self._further
         said, later = found[:now], found[now:]
         self._further += max(0, len(said) - 1)

@@ -1,4 +1,4 @@
-"""What a long answer has beyond what was said at once: ``more`` gives it to who asked."""
+"""Paging of long answers: ``more`` sends the next pages to the person who asked."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Paging:
     def keep(
         self, message: Message, pages: Sequence[str], responder: Responder, route: Route
     ) -> str:
-        """Keep ``pages`` of an answer for whoever said ``message``; gives what to tell them."""
+        """Keep ``pages`` for the sender of ``message``; return the notice about them."""
         person = person_of(message)
         self._kept.pop(person, None)
         self._forget_old()
@@ -73,7 +73,7 @@ class Paging:
         return f"[more: {len(pages)} page{'s' * (len(pages) > 1)}; say more]"
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
-        """What answers ``text``, said to the bot, if it asks for what is kept."""
+        """The route that answers ``text``, said to the bot, if it asks for kept pages."""
         if not self._kept or text is None or not _SAID.fullmatch(text):
             return None
         self._forget_old()

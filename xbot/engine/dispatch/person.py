@@ -1,4 +1,4 @@
-"""Who said something where, as far as it can be told: so that nobody answers for another."""
+"""Identity of a sender in one place, so that no one answers for another person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xbot.model.message import Message
 
 @frozen
 class Person:
-    """Somebody in one place: a room, in private through a room, or elsewhere.
+    """A person in one place: a room, in private through a room, or elsewhere.
 
     Equal for two messages of the same person in the same place, under the same
     address. A nick that changed hands is another person: by the real address,
@@ -25,7 +25,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        """The same wherever this person is, where that can be known."""
+        """The real address if it is known, else the sender's address in this place."""
         return self.identity or self.sender
 
     @property
@@ -37,7 +37,7 @@ class Person:
 
 
 def person_of(message: Message) -> Person:
-    """Who said it."""
+    """The person who sent ``message``."""
     return Person(
         message.sender, message.identity, message.occupant, message.room, message.is_public
     )

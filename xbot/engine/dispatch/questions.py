@@ -1,4 +1,4 @@
-"""What people are asked: the next thing that the same person says there is the answer."""
+"""Open questions to people: the person's next message in that place is the answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Question:
 
 
 class Questions:
-    """One for each person and place; a new one ends the one before."""
+    """The open questions, one for each person and place; a new one ends the one before."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class Questions:
         return len(self._open)
 
     def ask(self, message: Message, timeout: float) -> Deferred[Message]:
-        """What the person who said ``message`` says next there.
+        """The next message of the sender of ``message`` in the same place.
 
         Fails with :class:`NoAnswer` after ``timeout`` seconds or when that person
         is asked something else, and with :class:`Busy` when there are too many
@@ -57,7 +57,7 @@ class Questions:
         return question.answered
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
-        """What takes ``message`` as an answer, if it is one; ``text`` of it was said to the bot."""
+        """The route that takes ``message`` as an answer; ``text`` is what addresses the bot."""
         question = self._open.get(person_of(message)) if self._open else None
         if question is None or question.limit is None:
             return None

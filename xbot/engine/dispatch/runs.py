@@ -62,12 +62,12 @@ class Run:
 
     @property
     def has_limit(self) -> bool:
-        """Whether a clock runs for it."""
+        """Whether its time limit is running."""
         return self._limit is not None and self._limit.active()
 
 
 class _Voice:
-    """What a run's message replies with, in the reactor's thread or in another."""
+    """The replies of a run's message, from the reactor's thread or another one."""
 
     def __init__(self, runs: Runs, run: Run) -> None:
         self._runs = runs
@@ -82,7 +82,7 @@ class _Voice:
             self._brought += 1
             self._runs.clock.callFromThread(self._runs.speak, self._run, message)
         else:
-            # Nobody can end a thread. It neither fills the reactor's queue nor takes its time.
+            # A thread cannot be ended. It neither fills the reactor's queue nor takes its time.
             time.sleep(PAUSE)
 
     def ask(self, question: Message, timeout: float) -> Deferred[Message]:
@@ -92,7 +92,7 @@ class _Voice:
 
 
 class Runs:
-    """All that are under way.
+    """The runs that are under way.
 
     Answers go to ``say``, and each run that is over, once, to ``got_end``. What
     is too long goes to ``keep``, with the message that was answered; it gives
@@ -218,13 +218,13 @@ class Runs:
                 deferred.callback(None)
 
     def stop(self) -> None:
-        """Cancel all that are under way, without a word."""
+        """Cancel all runs without an answer."""
         for run in list(self._under_way):
             self.end(run, "cancelled")
             self._cancel(run)
 
     def idle(self) -> Deferred[None]:
-        """Fires once none is under way: at once, or when the last one is over."""
+        """Fires once no run is under way."""
         if not self._under_way:
             return succeed(None)
         waiting: Deferred[None] = Deferred()

@@ -50,6 +50,7 @@ KIND = Kind(
     BrainUnavailable,
     UnusableBrain,
     meanwhile="what responders remember is in memory alone until it can",
+    loss="What responders remembered is forgotten",
 )
 
 

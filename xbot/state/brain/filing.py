@@ -46,7 +46,7 @@ class FileSync:
         self._path = path
         self._contents = contents
         self._clocks = clocks
-        self._file = OwnedFile(KIND, path, open_file, self._got_broken)
+        self._file = OwnedFile(KIND, path, open_file, loss=self._loss)
         self._under_way = under_way
         self._is_read = False
 
@@ -129,16 +129,9 @@ class FileSync:
         """Release the lock, so that another bot can open the file."""
         self._file.release()
 
-    def _got_broken(self, reason: str, lost: Path) -> None:
-        self._log.critical(
-            "the brain {path} is broken ({reason}) and was moved to {lost}; {consequence}",
-            path=str(self._path),
-            reason=reason,
-            lost=str(lost),
-            consequence="what is in memory is saved again"
-            if self._is_read
-            else "what responders remembered is forgotten",
-        )
+    def _loss(self) -> str:
+        """What follows from the loss of a broken file."""
+        return "What is in memory is saved again" if self._is_read else KIND.loss
 
 
 def _last_result(results: list[Any]) -> Any:

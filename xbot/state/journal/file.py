@@ -72,6 +72,7 @@ KIND = Kind(
     JournalUnavailable,
     UnusableJournal,
     meanwhile="no command with effects runs",
+    loss="What was accepted before is forgotten: if it is sent once more, it runs once more",
 )
 
 

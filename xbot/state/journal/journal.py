@@ -12,7 +12,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from xbot.model.file_state import FileState
@@ -20,9 +19,8 @@ from xbot.model.journal_entry import INTERRUPTED, REFUSED, Entry
 from xbot.model.message import Message
 from xbot.state.interfaces import IJournal
 from xbot.state.journal.file import KIND, JournalFile
-from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.one_thread import RunsInOrder
 from xbot.state.sqlite.owned import OwnedFile
-from xbot.state.sqlite.writer import Writer
 
 #: Old entries are pruned after PRUNE_AFTER new ones, and every PRUNE_EVERY seconds.
 PRUNE_AFTER = 250
@@ -38,8 +36,6 @@ class Journal:
     outcomes in memory, and retries by itself.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         path: Path,
@@ -50,15 +46,11 @@ class Journal:
         in_thread: RunsInOrder | None = None,
         open_file: Callable[[Path], JournalFile] = JournalFile,
     ) -> None:
-        self._path = path
         self._reactor = reactor
         self._wall_clock = wall_clock
         self._keep = keep
-        self._file = OwnedFile(KIND, path, open_file, self._got_broken)
-        in_thread = in_thread or OneThread(reactor, "xbot journal")
-        self._writer = Writer(
-            KIND, path, self._open, self._file.release, reactor, in_thread, wall_clock
-        )
+        self._file = OwnedFile(KIND, path, open_file, prepare=self._settle)
+        self._writer = self._file.writer(reactor, in_thread, wall_clock)
         # The last number of earlier processes; None until it was read.
         self._before: int | None = None
         # Entries accepted by this process, without an outcome in the file.
@@ -140,9 +132,8 @@ class Journal:
             self._pruning.cancel()
         return self._writer.close()
 
-    def _open(self) -> tuple[JournalFile, Path | None]:
-        """Open the file and settle unfinished entries, in the thread. See OwnedFile.open."""
-        file, lost = self._file.open()
+    def _settle(self, file: JournalFile) -> None:
+        """Settle the unfinished entries of a file that was opened, in the thread."""
         # Unfinished entries of earlier processes were interrupted. Of this process there
         # can be entries that were written although the disk reported a failure.
         outcome = INTERRUPTED if self._before is None else REFUSED
@@ -155,16 +146,6 @@ class Journal:
         )
         if self._before is None:
             self._before = last
-        return file, lost
-
-    def _got_broken(self, reason: str, lost: Path) -> None:
-        self._log.critical(
-            "the journal {path} is broken ({reason}) and was moved to {lost}. What was accepted"
-            " before is forgotten: if it is sent once more, it runs once more",
-            path=str(self._path),
-            reason=reason,
-            lost=str(lost),
-        )
 
     def _got_accepted(self, number: int | None) -> int | None:
         if number is not None:

@@ -44,7 +44,8 @@ class Kind:
     """One kind of state file: its display name, its schema, its exceptions.
 
     ``version`` is the ``PRAGMA user_version`` of the ``schema``. ``meanwhile`` is a
-    text for the log: the consequence while the file cannot be written.
+    text for the log: the consequence while the file cannot be written; ``loss`` is
+    another: the consequence of the loss of a broken file, as a sentence.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kind:
     unavailable: type[FileUnavailable]
     unusable: type[UnusableFile]
     meanwhile: str = field(kw_only=True)
+    loss: str = field(kw_only=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from twisted.logger import Logger
 
 from xbot.state.sqlite.file import BrokenFile, DurableFile, Kind, move_aside, take_lock
+from xbot.state.sqlite.one_thread import OneThread, RunsInOrder
+from xbot.state.sqlite.writer import Writer
 
 F = TypeVar("F", bound=DurableFile)
 
@@ -15,21 +20,27 @@ F = TypeVar("F", bound=DurableFile)
 class OwnedFile(Generic[F]):
     """Opens ``path`` with ``open_file`` under an exclusive lock. Blocking: call it in a thread.
 
-    A corrupt file is moved aside and replaced by an empty one;
-    ``got_broken(reason, lost)`` is then called with the new path of the corrupt one.
+    A corrupt file is moved aside and replaced by an empty one; the log says so, with the
+    sentence that ``loss`` gives, by default the kind's. ``prepare`` is called with each
+    file that was opened, before anything else is done with it.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
         kind: Kind,
         path: Path,
         open_file: Callable[[Path], F],
-        got_broken: Callable[[str, Path], object],
+        *,
+        loss: Callable[[], str] | None = None,
+        prepare: Callable[[F], object] = lambda file: None,
     ) -> None:
         self._kind = kind
         self._path = path
         self._open_file = open_file
-        self._got_broken = got_broken
+        self._loss = loss or (lambda: kind.loss)
+        self._prepare = prepare
         self._lock: int | None = None
 
     def open(self) -> tuple[F, Path | None]:
@@ -42,12 +53,34 @@ class OwnedFile(Generic[F]):
         """
         if self._lock is None:
             self._lock = take_lock(self._kind, self._path)
+        lost = None
         try:
-            return self._open_file(self._path), None
+            file = self._open_file(self._path)
         except BrokenFile as broken:
             lost = move_aside(self._kind, self._path)
-            self._got_broken(str(broken), lost)
-            return self._open_file(self._path), lost
+            self._log.critical(
+                "the {file} {path} is broken ({reason}) and was moved to {lost}. {loss}",
+                file=self._kind.name,
+                path=str(self._path),
+                reason=str(broken),
+                lost=str(lost),
+                loss=self._loss(),
+            )
+            file = self._open_file(self._path)
+        self._prepare(file)
+        return file, lost
+
+    def writer(
+        self,
+        reactor: Any,
+        in_thread: RunsInOrder | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> Writer[F]:
+        """A writer of this file; without ``in_thread`` in a thread of its own."""
+        in_thread = in_thread or OneThread(reactor, f"xbot {self._kind.name}")
+        return Writer(
+            self._kind, self._path, self.open, self.release, reactor, in_thread, wall_clock
+        )
 
     def release(self) -> None:
         """Release the lock, so that another process can open the file."""

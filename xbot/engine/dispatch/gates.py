@@ -1,0 +1,253 @@
+"""Gates: the ordered steps at which a message, or a responder's run for it, can end.
+
+This is the only list of them: the dispatcher runs the gates in this order, ``xbot
+explain`` reads their rules and texts, and tests hold docs/ARCHITECTURE.md's table and the
+names of the metrics against it. Gates that are pure have their rule here; what the others
+ask stands in the ``modules`` that they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from attrs import Factory, field, frozen
+
+from xbot.engine.dispatch.filters import may_have_effects
+from xbot.model.access import refusal
+from xbot.model.message import Message
+from xbot.runtime.responder import Responder, Route
+
+#: Fate of a message that passed all gates that are about the message.
+DISPATCHED = "dispatched"
+
+C = TypeVar("C")
+
+
+class Asked(Protocol):
+    """A route of a responder that a message asks for, as a run has them."""
+
+    @property
+    def responder(self) -> Responder: ...
+
+    @property
+    def route(self) -> Route: ...
+
+    @property
+    def message(self) -> Message: ...
+
+
+@frozen(eq=False)
+class Gate:
+    """One step. ``fates`` are the words for what ends there, as the counters have them.
+
+    ``modules`` name where its rule is, below ``xbot``.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    fates: tuple[str, ...]
+    #: The usual one. No property: the dispatcher reads it for each message.
+    fate: str = field(init=False, default=Factory(lambda gate: gate.fates[0], takes_self=True))
+
+
+@frozen(eq=False)
+class MessageGate(Gate):
+    """A gate that asks about the ``message`` alone.
+
+    ``rule`` is a Python expression, true if the message ends there, and ``text`` the
+    reason, for people.
+    """
+
+    rule: str
+    text: str
+
+
+@frozen(eq=False)
+class ChosenGate(Gate):
+    """A gate for a message that some responder answers, once for all of them."""
+
+
+@frozen(eq=False)
+class RunGate(Gate):
+    """A gate for each run of a responder. With ``of_effects``, only for routes with effects."""
+
+    of_effects: bool = field(default=False, kw_only=True)
+
+
+@frozen(eq=False)
+class RightsGate(RunGate):
+    """A gate that asks whether the sender may use a route there and then.
+
+    Where ``stops`` says no, ``objection`` is the reason for the bot's owner, and
+    ``answer`` the reply to the sender.
+    """
+
+    stops: Callable[[Asked], bool]
+    objection: Callable[[Asked], str | None]
+    answer: Callable[[Asked], str]
+
+
+STOPPED = Gate("stop", ("engine.dispatch.dispatcher",), ("stopped",))
+
+#: XEP-0203: history, or an offline message.
+DELAYED = MessageGate(
+    "delay",
+    ("engine.dispatch.gates", "engine.dispatch.missed"),
+    ("delayed",),
+    "message.delayed",
+    "it was said in the past",
+)
+
+ECHO = MessageGate(
+    "echo",
+    ("engine.dispatch.gates",),
+    ("echo",),
+    "message.echo",
+    "the bot said it itself",
+)
+
+#: An announcement of the room itself, from its bare address.
+ROOM = MessageGate(
+    "room",
+    ("engine.dispatch.gates",),
+    ("room",),
+    "message.is_public and message.sender == message.room",
+    "the room itself says it",
+)
+
+EMPTY = MessageGate(
+    "empty",
+    ("engine.dispatch.gates",),
+    ("empty",),
+    "not message.body.strip()",
+    "nothing is said",
+)
+
+TURN = Gate("turn", ("engine.dispatch.ordering",), ("crowded-out",))
+
+ROUTING = Gate(
+    "routing",
+    (
+        "engine.dispatch.questions",
+        "engine.dispatch.approvals",
+        "engine.dispatch.paging",
+        "engine.dispatch.routing",
+    ),
+    ("unmatched",),
+)
+
+REPEATED = ChosenGate("duplicate", ("engine.dispatch.duplicates",), ("duplicate",))
+
+FLOOD = ChosenGate("rate of sender and room", ("engine.dispatch.limits",), ("throttled",))
+
+# Before the responder's rate, so that people who may not use it leave it to the others.
+ACCESS = RightsGate(
+    "access",
+    ("model.access",),
+    ("denied",),
+    lambda asked: not (asked.route.for_everyone or asked.responder.access.allows(asked.message)),
+    lambda asked: asked.responder.access.objection(asked.message),
+    lambda asked: refusal(asked.responder.name, asked.message),
+)
+
+CONVERSATION = RightsGate(
+    "conversation",
+    ("engine.dispatch.filters",),
+    ("denied",),
+    lambda asked: not may_have_effects(asked.message),
+    lambda asked: "it has effects, and this was said outside a conversation (type normal)",
+    lambda asked: (
+        f"{asked.responder.name} is not for messages outside a conversation; say it again as a"
+        " chat message."
+    ),
+    of_effects=True,
+)
+
+#: The people who chose the words of an alias: see ``Message.authors``.
+AUTHORS = RunGate("authors", ("engine.dispatch.dispatcher",), ("denied",), of_effects=True)
+
+RATE = RunGate("rate of responder", ("engine.dispatch.limits",), ("throttled",))
+
+CONSENT = RunGate(
+    "consent",
+    ("engine.dispatch.consent", "engine.dispatch.questions", "engine.dispatch.approvals"),
+    ("declined", "expired", "unapproved", "denied", "busy", "failed"),
+    of_effects=True,
+)
+
+JOURNAL = RunGate(
+    "journal", ("engine.dispatch.journal_gate",), ("refused", "duplicate"), of_effects=True
+)
+
+RUN = Gate(
+    "run",
+    ("engine.dispatch.runs", "engine.dispatch.output", "engine.dispatch.held_answers"),
+    ("answered", "silent", "failed", "timed-out", "busy", "cancelled", "misused"),
+)
+
+#: All steps, in order.
+GATES: tuple[Gate, ...] = (
+    STOPPED,
+    DELAYED,
+    ECHO,
+    ROOM,
+    EMPTY,
+    TURN,
+    ROUTING,
+    REPEATED,
+    FLOOD,
+    ACCESS,
+    CONVERSATION,
+    AUTHORS,
+    RATE,
+    CONSENT,
+    JOURNAL,
+    RUN,
+)
+
+MESSAGE_GATES = tuple(gate for gate in GATES if isinstance(gate, MessageGate))
+CHOSEN_GATES = tuple(gate for gate in GATES if isinstance(gate, ChosenGate))
+RUN_GATES = tuple(gate for gate in GATES if isinstance(gate, RunGate))
+RIGHTS_GATES = tuple(gate for gate in RUN_GATES if isinstance(gate, RightsGate))
+
+
+def _unrolled(gates: Sequence[MessageGate]) -> Callable[[Message], str | None]:
+    """The gates as one function without a loop and calls: each message passes through it."""
+    lines = (f"    if {gate.rule}:\n        return {gate.fate!r}\n" for gate in gates)
+    names: dict[str, Any] = {}
+    exec("def reason_to_drop(message):\n" + "".join(lines) + "    return None\n", names)  # noqa: S102
+    made: Callable[[Message], str | None] = names["reason_to_drop"]
+    return made
+
+
+#: The fate of a message that tells by itself that it is not to be answered, else None.
+reason_to_drop = _unrolled(MESSAGE_GATES)
+
+
+@frozen
+class Use:
+    """:class:`Asked` where nothing runs."""
+
+    responder: Responder
+    route: Route
+    message: Message
+
+
+def objection(asked: Asked) -> str | None:
+    """Why the sender may not use what they ask for, for the bot's owner; None if they may."""
+    for gate in RIGHTS_GATES:
+        if (asked.route.effect or not gate.of_effects) and gate.stops(asked):
+            return gate.objection(asked)
+    return None
+
+
+def checks_of(
+    checks: Mapping[RunGate, C], *, has_effects: bool, after: RunGate | None = None
+) -> tuple[C, ...]:
+    """The ``checks`` that a run of a route with or without effects passes, in order.
+
+    With ``after`` only those of the gates behind that one.
+    """
+    first = 0 if after is None else RUN_GATES.index(after) + 1
+    return tuple(checks[gate] for gate in RUN_GATES[first:] if has_effects or not gate.of_effects)

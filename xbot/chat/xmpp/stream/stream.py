@@ -32,7 +32,7 @@ from zope.interface import implementer
 from xbot.chat.xmpp.security.channel_binding import tls_connection
 from xbot.chat.xmpp.security.tls import explain
 from xbot.chat.xmpp.stanzas.counts import Count
-from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed, SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream, Plain
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
 from xbot.chat.xmpp.stanzas.stanza import message_element
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
@@ -64,16 +64,16 @@ Expected = Callable[[domish.Element], bool]
 
 
 Shortcut = Callable[[Node], bool]
-"""Takes a stanza past elements and observers; False, with nothing changed, for the long way."""
+"""Fast path: takes a stanza as a node, without an element; False, with nothing changed, if not."""
 
-GlanceShortcut = Callable[[Any], bool]
-"""The same, of what is known at a glance (see :mod:`xbot.chat.xmpp.stanzas.fast_path`)."""
+PlainShortcut = Callable[[Any], bool]
+"""The same for a stanza that the fast path on bytes has read, by the class of the result."""
 
 ItemShortcut = Callable[[Node, Node], bool]
 """Takes a child of the payload of a large answer that has not ended; False to leave it there."""
 
 MakeElements = Callable[[], ElementStream]
-"""Makes the parser of one stream: :class:`ElementStream`, or what does the same."""
+"""Makes the parser of one stream."""
 
 _PRESENCE = full_name(ns.CLIENT, "presence")
 
@@ -99,7 +99,7 @@ class Stream(XmlStream):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = SkimmingElementStream,
+        make_elements: MakeElements = FastPathElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(authenticator)
@@ -111,7 +111,7 @@ class Stream(XmlStream):
         # By the full name of the stanzas; there are none before the login.
         self.shortcuts: dict[str, Shortcut] = {}
         self.item_shortcut: ItemShortcut | None = None
-        self.glance_shortcuts: dict[type, GlanceShortcut] = {}
+        self.plain_shortcuts: dict[type, PlainShortcut] = {}
         #: Told whose presence it was that could not be read.
         self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
@@ -337,7 +337,7 @@ class Stream(XmlStream):
             # A trace shows elements.
             elements.NodeEvent = self._got_node
             elements.ItemEvent = self._got_item
-            elements.GlanceEvent = self._got_glance
+            elements.PlainEvent = self._got_plain
         self.stream = elements
 
     def dataReceived(self, data: bytes) -> None:
@@ -369,13 +369,13 @@ class Stream(XmlStream):
             self.sid = root.getAttribute("id")
 
     def _got_node(self, node: Node) -> bool:
-        """Whether a stanza went the short way, which begins after the login."""
+        """Whether a handler took the node of a stanza; none does before the end of the login."""
         return self._shorten(self.shortcuts.get(node[NAME]), node)
 
-    def _got_glance(self, seen: Skimmed) -> bool:
-        if type(seen) is Count:
-            return self._got_count(seen)
-        return self._shorten(self.glance_shortcuts.get(type(seen)), seen)
+    def _got_plain(self, plain: Plain) -> bool:
+        if type(plain) is Count:
+            return self._got_count(plain)
+        return self._shorten(self.plain_shortcuts.get(type(plain)), plain)
 
     def _got_count(self, count: Count) -> bool:
         if self.problem is not None:
@@ -397,7 +397,7 @@ class Stream(XmlStream):
             self._log.failure("a part of a stanza could not be taken")
             return True
 
-    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed) -> bool:
+    def _shorten(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Plain) -> bool:
         if shortcut is None:
             # Nothing is taken any more after the end.
             return self.problem is not None
@@ -487,7 +487,7 @@ class Stream(XmlStream):
         self.problem = problem
         self.shortcuts.clear()
         self.item_shortcut = None
-        self.glance_shortcuts.clear()
+        self.plain_shortcuts.clear()
         if not self.negotiating:
             # TLS does not close while somebody claims to have more to write.
             self.transport.unregisterProducer()
@@ -538,7 +538,7 @@ class StreamFactory(BootstrapMixin, Factory):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = SkimmingElementStream,
+        make_elements: MakeElements = FastPathElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()

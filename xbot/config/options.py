@@ -209,7 +209,7 @@ KINDS = (
                 "parser",
                 values.parser,
                 PARSERS[0],
-                "The XML stream parser: fast, or domish, Twisted's slower one, as a fallback.",
+                "Deprecated, without effect: there is only one XML stream parser.",
             ),
             OptionKind(
                 "accept-invites",

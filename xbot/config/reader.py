@@ -20,7 +20,6 @@ from xbot.config.settings import (
     LOG_FORMATS,
     MAX_OUTPUT,
     MAX_RUNS,
-    PARSERS,
     ROOM_RATE,
     SENDER_RATE,
     SUBSCRIPTIONS,
@@ -151,6 +150,10 @@ def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem
     for old, new in bot.log_level.renamed:
         reason = f"{old} is called {new} now; the old name will not be understood for ever"
         yield Problem(path, line, "xbot", "log-level", reason)
+    line = _line_in(parsed, "xmpp", "parser")
+    if line:
+        reason = "there is only one parser now; remove this option, the next version rejects it"
+        yield Problem(path, line, "xmpp", "parser", reason)
 
 
 def line_of(path: Path, section: str, option: str) -> int:
@@ -248,7 +251,6 @@ def _xmpp(source: Source, section: ConvertedSection | None, groups: Groups) -> X
         key_file=key_file,
         pins=values.get("pin-sha256", frozenset()),
         direct_tls=direct_tls,
-        parser=values.get("parser", PARSERS[0]),
         room_ping_interval=values.get("room-ping-interval", 300.0),
         accept_invites=invited_by,
         subscriptions=next(iter(rules), SUBSCRIPTIONS[0]),

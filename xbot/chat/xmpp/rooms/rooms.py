@@ -146,16 +146,17 @@ class Rooms(Handler):
             bare, nick = read_occupant(attributes.get("from", ""))
         except InvalidJid:
             return False
-        room = self._room_of_occupants(bare)
-        if room is None or nick is None:
+        room = self.at(bare)
+        # Other handlers act on what comes from a room that refused us.
+        if room is None or nick is None or room.state is State.REFUSED:
             return False
         self._got_node(room, nick, node)
         return True
 
     def take_plain(self, plain: PlainPresence) -> bool:
         """Handle such a presence that the fast path on bytes has read."""
-        room = self._room_of_occupants(plain.room)
-        if room is None:
+        room = self.at(plain.room)
+        if room is None or room.state is State.REFUSED:
             return False
         try:
             room.got_presence(plain.presence)
@@ -163,11 +164,6 @@ class Rooms(Handler):
             self.got_lost(plain.room, plain.presence.nick)
             raise
         return True
-
-    def _room_of_occupants(self, bare: str) -> Room | None:
-        room = self.at(bare)
-        # Other handlers act on what comes from a room that refused us.
-        return None if room is None or room.state is State.REFUSED else room
 
     # The slow path.
 

@@ -17,9 +17,6 @@ from xbot.model.errors import InvalidJid
 
 MESSAGE = full_name(ns.CLIENT, "message")
 
-#: RFC 6121 5.2.2. Any other type counts as "normal".
-_KINDS = ("chat", "groupchat", "normal")
-
 #: Types that must not be answered.
 _UNANSWERED = ("error", "headline")
 
@@ -104,11 +101,12 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
     :raises NotAMessage: when it must not reach a responder.
     """
     attributes = stanza[ATTRIBUTES]
-    kind = attributes.get("type", "normal")
-    if kind in _UNANSWERED:
-        raise NotAMessage(kind)
-    if kind not in _KINDS:
-        kind = "normal"
+    kind = attributes.get("type")
+    if kind != "groupchat":
+        if kind in _UNANSWERED:
+            raise NotAMessage(kind)
+        # RFC 6121 5.2.2: any other type counts as "normal".
+        kind = "chat" if kind == "chat" else "normal"
     try:
         sender = read_address(attributes.get("from") or server)
     except InvalidJid:
@@ -116,8 +114,9 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
     # XEP-0359 6: only the ids of the room, or of our own account, can be trusted.
     trusted = sender.bare_text if kind == "groupchat" else account
     bodies: list[Node] = []
-    stanza_ids: list[str | None] = []
-    origin_ids: list[str | None] = []
+    origin: Node | None = None
+    stanza_id: str | None = None
+    stanza_ids = 0
     has_subject = is_correction = delayed = False
     # A single pass: this runs for nearly every stanza.
     for child in stanza[CHILDREN:]:
@@ -129,9 +128,10 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
             bodies.append(child)
         elif name == _STANZA_ID:
             if child[ATTRIBUTES].get("by") == trusted:
-                stanza_ids.append(child[ATTRIBUTES].get("id"))
+                stanza_id = child[ATTRIBUTES].get("id")
+                stanza_ids += 1
         elif name == _ORIGIN_ID:
-            origin_ids.append(child[ATTRIBUTES].get("id"))
+            origin = origin or child
         elif name == _SUBJECT:
             has_subject = True
         elif name == _CORRECTION:
@@ -159,9 +159,9 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
         body,
         False,
         delayed,
-        origin_ids[0] if origin_ids else None,
+        origin[ATTRIBUTES].get("id") if origin is not None else None,
         # Two stanza ids in the same name are ambiguous: trust neither.
-        stanza_ids[0] if len(stanza_ids) == 1 else None,
+        stanza_id if stanza_ids == 1 else None,
     )
 
 

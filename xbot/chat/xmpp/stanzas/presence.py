@@ -70,14 +70,19 @@ def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
     if kind not in (None, "unavailable"):
         return None
     available = kind is None
-    told = [child for child in stanza[CHILDREN:] if child[NAME] == _X]
-    if len(told) != 1:
-        # Two <x/> are ambiguous: the occupant itself may have added one of them.
+    x: Node | None = None
+    for child in stanza[CHILDREN:]:
+        if child[NAME] == _X:
+            if x is not None:
+                # Two <x/> are ambiguous: the occupant itself may have added one of them.
+                return RoomPresence(nick, available)
+            x = child
+    if x is None:
         return RoomPresence(nick, available)
     items: list[Node] = []
     codes: list[str] = []
     destroy: Node | None = None
-    for child in told[0][CHILDREN:]:
+    for child in x[CHILDREN:]:
         name = child[NAME]
         if name == _ITEM:
             items.append(child)

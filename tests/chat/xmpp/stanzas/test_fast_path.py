@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from tests.chat.xmpp.harness import JID, PROPERTY, lowest, session
+from tests.chat.xmpp.harness import HEADER, JID, PROPERTY, lowest, session
 from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from xbot.chat.xmpp.messages import Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
@@ -302,3 +302,20 @@ class ShortWayTests(unittest.TestCase):
         ear = Ear(FastPathElementStream)
         ear.peer.feed(f"{self.PLAIN}<stream:error/>{self.PLAIN}")
         self.assertEqual(len(ear.messages), 1)
+
+    def test_trace(self):
+        """The wire log gets an element of each stanza, and each is handled all the same."""
+        ear, shown = Ear(FastPathElementStream), []
+
+        class Trace:
+            received = shown.append
+
+        ear.peer.stream._trace = Trace
+        ear.peer.stream._initializeStream()
+        ear.peer.feed(HEADER)
+        ear.presence("dave", "<item role='participant'/>")
+        ear.peer.feed(self.PLAIN + "<iq type='result' id='unasked'/>")
+        self.assertEqual([element.name for element in shown], ["presence", "message", "iq"])
+        (room,) = ear.rooms
+        self.assertIn("dave", room.occupants)
+        self.assertEqual([message.body for message in ear.messages], ["hi"])

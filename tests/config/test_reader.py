@@ -433,6 +433,18 @@ class WorkingFolderTests(SynchronousTestCase):
         self.assertIn("working directory", str(caught.exception))
 
 
+class DeprecatedTests(Folder):
+    def test_parser(self) -> None:
+        """The option ``parser`` is accepted without effect, and warned of with its line."""
+        ini = "[xmpp]\njid = bot@example.org\npassword = x\n"
+        self.assertEqual(self.load(ini).warnings, ())
+        for value in "fast", "domish":
+            config = self.load(f"{ini}parser = {value}\n")
+            (warning,) = config.warnings
+            self.assertEqual((warning.line, warning.option), (4, "parser"))
+            self.assertEqual(config.xmpp, self.load(ini).xmpp)
+
+
 class LoginTests(Folder):
     """How the account may log in."""
 

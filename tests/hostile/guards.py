@@ -17,7 +17,7 @@ from twisted.internet.defer import succeed
 from xbot.chat.xmpp import adapter, disco, messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
-from xbot.chat.xmpp.stanzas import fast_path, fast_path_bytes, occupants, stanza
+from xbot.chat.xmpp.stanzas import fast_path_bytes, message, occupants, stanza
 from xbot.chat.xmpp.stream import (
     endpoints,
     freshness,
@@ -34,7 +34,6 @@ from xbot.engine import outbox
 from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
-from xbot.model.jid import Jid
 from xbot.process import threads
 from xbot.runtime import answers
 
@@ -126,18 +125,8 @@ def _echo(patch: Patch) -> None:
     patch(iq, "error_reply", echo)
 
 
-def _first_body(element: Any) -> str | None:
-    found = stanza.child(element, "jabber:client", "body")
-    return str(found) if found is not None else None
-
-
-def _no_correction(patch: Patch) -> None:
-    child = stanza.child
-    patch(
-        stanza,
-        "child",
-        lambda element, uri, name: None if name == "replace" else child(element, uri, name),
-    )
+def _first_body(bodies: Any) -> str:
+    return nodes.text_of(bodies[0])
 
 
 def _by_nick(patch: Patch) -> None:
@@ -148,13 +137,12 @@ def _by_nick(patch: Patch) -> None:
 
 
 def _by_address(patch: Patch) -> None:
-    message = messages.Messages._message
+    in_room = messages.Messages._in_room
 
-    def of_sender(self: Any, spoken: Any, *arguments: Any, **more: Any) -> Any:
-        more["identity"] = Jid.parse("alice@example.org")
-        return message(self, spoken, *arguments, **more)
+    def of_anyone(self: Any, *arguments: Any) -> Any:
+        return evolve(in_room(self, *arguments), identity="alice@example.org")
 
-    patch(messages.Messages, "_message", of_sender)
+    patch(messages.Messages, "_in_room", of_anyone)
 
 
 def _said_by_us(patch: Patch) -> None:
@@ -193,22 +181,21 @@ def _caught_up(patch: Patch) -> None:
 
 
 def _no_delay(patch: Patch) -> None:
-    patch(stanza, "is_delayed", lambda element: False)
-    patch(fast_path, "_DELAYS", frozenset())
-    # Then the others are asked.
-    patch(fast_path_bytes, "skim", nothing)
+    patch(message, "_READ", message._READ - message.DELAYS)
+    # Then all stanzas come to the reader on nodes.
+    patch(fast_path_bytes, "read_plain", nothing)
 
 
-def _no_skimmed_delay(patch: Patch) -> None:
-    skim = fast_path_bytes.skim
+def _no_delay_in_bytes(patch: Patch) -> None:
+    read = fast_path_bytes.read_plain
 
-    def skim_live(data: bytes) -> Any:
-        found = skim(data)
-        if found is None or not isinstance(found[0], fast_path.Glance):
+    def read_live(data: bytes) -> Any:
+        found = read(data)
+        if found is None or not isinstance(found[0], message.MessageStanza):
             return found
         return found[0]._replace(delayed=False), found[1]
 
-    patch(fast_path_bytes, "skim", skim_live)
+    patch(fast_path_bytes, "read_plain", read_live)
 
 
 def _uncut(patch: Patch) -> None:
@@ -260,7 +247,11 @@ GUARDS = (
         "chat.xmpp.rooms.test_lost_presence.LostPresenceTests.test_not_read",
         put(rooms.Rooms, "got_lost", nothing),
     ),
-    Guard("nothing behind <proceed/>", "N10", put(elements.ElementStream, "supersede", nothing)),
+    Guard(
+        "nothing behind <proceed/>",
+        "N10",
+        put(fast_elements.FastElementStream, "supersede", nothing),
+    ),
     Guard("so many redirects", "N12", put(redirect, "MAX_REDIRECTS", MUCH)),
     Guard(
         "so many targets",
@@ -315,9 +306,9 @@ GUARDS = (
     ),
     Guard("one header", "X22", _any_number_of_headers),
     Guard(
-        "skimmed where a stanza may begin",
+        "the fast path only where a stanza may begin",
         "chat.xmpp.wire.test_fast_elements.SameTests.test_where_nothing_plain_may_be",
-        put(fast_elements.FastElementStream, "_may_skim", yes),
+        put(fast_elements.FastElementStream, "_may_be_plain", yes),
     ),
     Guard("attributes are escaped", "X19", put(serialize, "_attribute", same)),
     Guard("characters that XML forbids", "L09", put(serialize, "sanitize", same)),
@@ -337,12 +328,12 @@ GUARDS = (
     Guard("who left is gone", "I14", put(occupants.Occupants, "rename", nothing)),
     Guard("with a session its occupants", "I14", put(occupants.Occupants, "clear", nothing)),
     Guard("who may invite", "I17", put(invitations.Invitations, "_is_welcome", yes)),
-    Guard("corrections are not said", "I18", _no_correction),
-    Guard("bodies that differ", "I19", put(stanza, "_body", _first_body)),
+    Guard("corrections are not said", "I18", put(message, "_CORRECTION", "")),
+    Guard("bodies that differ", "I19", put(message, "_body", _first_body)),
     Guard("no effects outside a conversation", "I23", put(gates, "may_have_effects", yes)),
     # When
     Guard("a delay is the past", "T02", _no_delay),
-    Guard("also where it is skimmed", "T02", _no_skimmed_delay),
+    Guard("also on the fast path on bytes", "T02", _no_delay_in_bytes),
     Guard(
         "before the subject is the past",
         "T01",
@@ -431,7 +422,7 @@ GUARDS = (
         "chat.xmpp.stream.test_handlers.RequestTests.test_not_guessed",
         put(handlers.Handlers, "request", _wokkel.StreamManager.request),
     ),
-    Guard("so long an id that is kept", _LONG, bound("MAX_ID", MUCH, (messages, stanza))),
+    Guard("so long an id that is kept", _LONG, bound("MAX_ID", MUCH, (messages, message))),
     Guard(
         "so long a name that is kept",
         _LONG,

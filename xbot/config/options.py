@@ -14,6 +14,7 @@ from attrs import AttrsInstance, fields_dict, frozen
 from xbot.config import values
 from xbot.config.settings import (
     DIRECT_PORT,
+    PARSERS,
     PORT,
     BotSettings,
     ResponderSettings,
@@ -246,8 +247,8 @@ KINDS = (
             OptionKind(
                 "parser",
                 values.parser,
-                _default(XmppSettings, "parser"),
-                "The XML stream parser: fast, or domish, Twisted's slower one, as a fallback.",
+                PARSERS[0],
+                "Deprecated, without effect: there is only one XML stream parser.",
             ),
             OptionKind(
                 "accept-invites",

@@ -146,6 +146,10 @@ def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem
     for old, new in bot.log_level.renamed:
         reason = f"{old} is called {new} now; the old name will not be understood for ever"
         yield Problem(path, line, "xbot", "log-level", reason)
+    line = _line_in(parsed, "xmpp", "parser")
+    if line:
+        reason = "there is only one parser now; remove this option, the next version rejects it"
+        yield Problem(path, line, "xmpp", "parser", reason)
 
 
 def line_of(path: Path, section: str, option: str) -> int:

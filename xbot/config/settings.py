@@ -65,7 +65,7 @@ LOG_FORMATS = ("text", "json")
 SUBSCRIPTIONS = ("refuse", "accept", "roster", "ask")
 
 
-#: XML stream parsers: ours, and Twisted's, which it is tested against; the default first.
+#: Values of the deprecated option ``parser``, which has no effect.
 PARSERS = ("fast", "domish")
 
 #: Default rate limit of the posts to one webhook.
@@ -112,8 +112,8 @@ class XmppSettings:
     ``sasl`` is None if all mechanisms are allowed. ``certificate_file`` and
     ``key_file`` are set together; only with them may ``password`` be None.
     ``direct_tls`` requires ``host``. ``pins`` are SHA-256 hashes of public keys.
-    ``parser`` is one of :data:`PARSERS`. ``subscriptions`` is one of
-    :data:`SUBSCRIPTIONS`; requests by ``subscribers`` are always accepted.
+    ``subscriptions`` is one of :data:`SUBSCRIPTIONS`; requests by ``subscribers`` are
+    always accepted.
     """
 
     jid: Jid
@@ -131,7 +131,6 @@ class XmppSettings:
     key_file: Path | None = None
     pins: frozenset[bytes] = frozenset()
     direct_tls: bool = False
-    parser: str = PARSERS[0]
     room_ping_interval: float = 300.0
     accept_invites: People = NOBODY
     subscriptions: str = SUBSCRIPTIONS[0]

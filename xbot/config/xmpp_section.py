@@ -47,7 +47,7 @@ def read_xmpp(
         _check_key(section, key_file)
     given = section.given(
         "server", "host", "port", "ping-interval", "ping-timeout", "resume-max-age",
-        "reconnect-max", "sasl", "parser", "room-ping-interval",
+        "reconnect-max", "sasl", "room-ping-interval",
         pins="pin-sha256", direct_tls="tls",
     )  # fmt: skip
     if given.get("direct_tls"):

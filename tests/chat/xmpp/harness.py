@@ -18,15 +18,16 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 from zope.interface import alsoProvides
 
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from tests.chat.xmpp.wire.trees import trees
 from tests.effort import examples
 from tests.identity import Identity
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.stream.handlers import Handlers
 from xbot.chat.xmpp.stream.login import Account, Login
 from xbot.chat.xmpp.stream.redirect import Redirect, RedirectableEndpoint
 from xbot.chat.xmpp.stream.stream import MakeElements, Stream, StreamFactory
-from xbot.chat.xmpp.wire.elements import ElementStream
+from xbot.chat.xmpp.wire.nodes import Node, node_of
 from xbot.config.settings import Secret
 from xbot.model.jid import Jid
 
@@ -66,7 +67,7 @@ def sasl(name: str, data: str = "") -> str:
 def parse_all(xml: str | bytes) -> list[domish.Element]:
     """The stanzas in a text, each in the stream's default namespace; the text must be sound."""
     found: list[domish.Element] = []
-    stream = ElementStream()
+    stream = DomishElementStream()
     stream.DocumentStartEvent = lambda root: None
     stream.DocumentEndEvent = lambda: None
     stream.ElementEvent = found.append
@@ -79,6 +80,11 @@ def parse(xml: str) -> domish.Element:
     """One stanza from its text, in the stream's default namespace."""
     (element,) = parse_all(xml)
     return element
+
+
+def parse_node(xml: str) -> Node:
+    """The node of one stanza from its text."""
+    return node_of(parse(xml))
 
 
 def shape(element: domish.Element) -> tuple[Any, ...]:
@@ -175,7 +181,7 @@ class MemoryTransport(StringTransport):
 def make_factory(
     clock: Clock,
     run_in_thread: Callable[..., Any] = in_thread,
-    make_elements: MakeElements = SkimmingElementStream,
+    make_elements: MakeElements = FastPathElementStream,
 ) -> StreamFactory:
     """What makes streams that log in to the account of these tests."""
     account = Account(JID, Secret(PASSWORD), TLS_OPTIONS)
@@ -263,7 +269,7 @@ class Peer:
 
 
 def session(
-    *handlers: Any, clock: Clock | None = None, make_elements: MakeElements = SkimmingElementStream
+    *handlers: Any, clock: Clock | None = None, make_elements: MakeElements = FastPathElementStream
 ) -> Peer:
     """A peer after the login, with these handlers on our side."""
     clock = clock or Clock()

@@ -5,12 +5,13 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, session, shape
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from xbot.chat.xmpp import roster as roster_module
 from xbot.chat.xmpp.roster import Roster
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.stream.iq import IQ_TIMEOUT, Iq
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.elements import MAX_ELEMENTS, ElementStream
+from xbot.chat.xmpp.wire.elements import MAX_ELEMENTS
 
 
 class RosterTests(unittest.TestCase):
@@ -62,7 +63,7 @@ class RosterTests(unittest.TestCase):
         jids = [f"a{n}@b" for n in range(MAX_ELEMENTS + 500)]
         items = "".join(f"<item jid='{jid}'><group>x</group></item>" for jid in jids)
         reply = f"<iq type='result' id='{{}}'><query xmlns='jabber:iq:roster'>{items}</query></iq>"
-        for make_elements in SkimmingElementStream, ElementStream:
+        for make_elements in FastPathElementStream, DomishElementStream:
             iq = Iq(lambda: JID, self.clock)
             self.roster = Roster(iq)
             self.peer = session(iq, self.roster, clock=self.clock, make_elements=make_elements)

@@ -29,7 +29,6 @@ from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.roster import Roster
 from xbot.chat.xmpp.security.sasl import InThread
 from xbot.chat.xmpp.stanzas.addresses import Address, read_address
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, usual
 from xbot.chat.xmpp.stream.connection import Connection
 from xbot.chat.xmpp.stream.freshness import Freshness
@@ -41,7 +40,6 @@ from xbot.chat.xmpp.stream.stream import WRITABLE_EVENT, Stream, StreamFactory
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.subscriptions import Subscriptions
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.elements import ElementStream
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
 from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import RoomSettings, XmppSettings
@@ -117,8 +115,7 @@ class XmppAdapter:
             account.jid.domain,
             clock,
             trace,
-            SkimmingElementStream if settings.parser == "fast" else ElementStream,
-            lambda: self.ping.got_data(),
+            got_data=lambda: self.ping.got_data(),
         )
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_login)
         factory.addBootstrap(WRITABLE_EVENT, lambda _: receipts.got_ready())

@@ -1,4 +1,4 @@
-"""Messages in: from a stanza to one message of facts, or a counted reason why not."""
+"""Incoming messages: from stanza to Message, or a counted reason for dropping it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,37 @@ from twisted.words.xish import domish
 from xbot.chat.xmpp.rooms.room import Room
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stanzas.delay import is_delayed, is_kept, is_resent
-from xbot.chat.xmpp.stanzas.fast_path import MESSAGE, Glance, glance_at_message
-from xbot.chat.xmpp.stanzas.occupants import NOBODY
-from xbot.chat.xmpp.stanzas.stanza import (
+from xbot.chat.xmpp.stanzas.message import (
     MAX_ID,
-    NotSpoken,
-    Spoken,
-    message_key,
+    MESSAGE,
+    MessageStanza,
+    NotAMessage,
     read_message,
-    stanza_id,
 )
+from xbot.chat.xmpp.stanzas.occupants import NOBODY
 from xbot.chat.xmpp.stream.freshness import Freshness
 from xbot.chat.xmpp.stream.handlers import Handler
-from xbot.chat.xmpp.wire.nodes import Node
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, node_of
 from xbot.model.jid import Jid
 from xbot.model.message import Message, payload_of
 
 GotMessage = Callable[[Message], Deferred[None] | None]
-"""Takes a message; what it gives fires once the message cannot be lost any more."""
+"""Takes a message; the Deferred fires once the message is safe on the disk."""
 
 
 class Ignores(Protocol):
-    """Whether what was said in a room is nothing to anyone; then it is dealt with."""
+    """Prefilter: whether no responder wants a message in a room; then nothing else is done."""
 
     def __call__(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
-        """``nick`` is ours."""
+        """``nick`` is our own nick in the room."""
 
 
 class Messages(Handler):
-    """Takes every message stanza; what speaks to us goes on, the rest is counted.
+    """Handler of message stanzas: passes messages on, and counts all others.
 
-    ``dropped`` counts the rest by reason. The past and our own words go on too,
-    marked as what they are: to drop those is the engine's rule, for every adapter.
-    What is read while ``freshness`` is stale is past, too, and marked as missed.
+    ``dropped`` counts the others by reason. Delayed messages and echoes of our own are
+    passed on and marked as such: the engine drops them, for every adapter. A message that
+    is read while ``freshness`` is stale counts as delayed, and is marked as missed.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -65,7 +63,8 @@ class Messages(Handler):
         self._own_jid = own_jid
         self._account = account
         self._recipient = ""
-        # Prosody writes our own bare JID where it sends something again, else its domain.
+        self._own_address, self._server = str(account), account.domain
+        # A delay of our server's is "from" our bare JID (Prosody) or its domain (ejabberd).
         self._servers = {str(account), account.domain}
         self._rooms = rooms
         self._got_message = got_message
@@ -76,58 +75,63 @@ class Messages(Handler):
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
-        # No session goes on under another name.
+        # A session keeps its JID.
         self._recipient = str(self._own_jid())
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
-        self.xmlstream.glance_shortcuts[Glance] = self.take_seen
+        self.xmlstream.plain_shortcuts[MessageStanza] = self.take_plain
 
-    # The short way of what is plain (xbot.chat.xmpp.stream.stream.Shortcut). All that it does
-    # is done on the long way too, where it is easier to see.
+    # The fast path of groupchat messages (xbot.chat.xmpp.stream.stream.Shortcut).
 
     def take(self, node: Node) -> bool:
-        """Deal with something plain that was said in one of our rooms; False if it is not."""
-        seen = glance_at_message(node)
-        return self._rooms.take_subject(node) if seen is None else self.take_seen(seen)
-
-    def take_seen(self, seen: Glance) -> bool:
-        """The same of what was glanced at already."""
-        if self._freshness.is_stale or (seen.delayed and self.xmlstream.is_resumed):
+        """Handle a groupchat message in one of our rooms; False for any other stanza."""
+        if node[ATTRIBUTES].get("type") != "groupchat":
             return False
-        sender, _, body, delayed, _, _ = seen
+        try:
+            return self.take_plain(self._read(node))
+        except NotAMessage:
+            return False
+
+    def take_plain(self, stanza: MessageStanza) -> bool:
+        """Handle a groupchat message that was read already; False for any other stanza."""
+        sender = stanza.sender
         room = self._rooms.at(sender.bare_text)
         if room is None:
             return False
-        room.heard()
+        if stanza.is_subject:
+            room.heard()
+            room.got_subject()
+            return True
         nick = sender.jid.resource
-        assert nick is not None
+        is_resent = stanza.delayed and self.xmlstream.is_resumed
+        if nick is None or is_resent or self._freshness.is_stale:
+            return False
+        room.heard()
         if self._ignores is None or not self._ignores(
-            body,
+            stanza.body,
             sender.bare_text,
             room.nick,
-            delayed=delayed or not room.caught_up,
+            delayed=stanza.delayed or not room.caught_up,
             echo=nick == room.nick,
         ):
-            key = message_key(sender.text, body, seen.origin_id or seen.id, seen.stanza_id)
-            self._pass_on(
-                self._in_room(room, nick, sender.text, "groupchat", seen.id, body, key, delayed)
-            )
+            self._pass_on(self._in_room(room, nick, stanza, stanza.delayed))
         return True
 
-    # The long way.
+    # The slow path.
 
     def got_stanza(self, stanza: domish.Element) -> None:
         """A message stanza arrived."""
+        node = node_of(stanza)
         try:
-            message = self._read(stanza)
-        except NotSpoken as unheard:
-            self.dropped[unheard.reason] += 1
-            # What becomes of an invitation others tell.
-            if unheard.reason != "invitation":
+            message = self._message_of(node)
+        except NotAMessage as refused:
+            self.dropped[refused.reason] += 1
+            # Invitations logs and counts invitations.
+            if refused.reason != "invitation":
                 self._log.debug(
                     "dropped a message from {sender}: {reason}",
                     sender=stanza.getAttribute("from", "")[:200],
-                    reason=unheard.reason,
+                    reason=refused.reason,
                 )
             return
         if message is not None:
@@ -139,100 +143,79 @@ class Messages(Handler):
             self.xmlstream.hold(safe)
 
     def is_past(self, stanza: domish.Element) -> bool:
-        """Whether it was said before now, and is no part of this session."""
-        return self._freshness.is_stale or (is_delayed(stanza) and not self._is_resent(stanza))
+        """Whether a message stanza counts as history, and is not part of this session."""
+        node = node_of(stanza)
+        return self._freshness.is_stale or (is_delayed(node) and not self._is_resent(node))
 
-    def _read(self, stanza: domish.Element) -> Message | None:
-        """The message that a stanza makes; None for a subject, which the room takes."""
-        spoken = read_message(stanza, Jid(None, self._account.domain))
-        room = self._rooms.at(str(spoken.sender.bare))
-        if spoken.kind == "groupchat":
+    def _read(self, node: Node) -> MessageStanza:
+        return read_message(node, self._own_address, self._server)
+
+    def _message_of(self, node: Node) -> Message | None:
+        """The message in a stanza; None for a subject, which the room handles."""
+        stanza = self._read(node)
+        room = self._rooms.at(stanza.sender.bare_text)
+        if stanza.kind == "groupchat":
             if room is None:
-                raise NotSpoken("unknown-room")
-            if spoken.is_subject:
+                raise NotAMessage("unknown-room")
+            if stanza.is_subject:
                 room.got_subject()
                 return None
-        elif spoken.is_subject:
-            raise NotSpoken("no-body")
-        delayed = spoken.delayed and not self._is_resent(stanza)
+        elif stanza.is_subject:
+            raise NotAMessage("no-body")
+        delayed = stanza.delayed and not self._is_resent(node)
         if room is None:
-            return self._message(
-                spoken,
-                spoken.key(stanza_id(stanza, self._account)),
-                delayed=delayed,
-                is_kept=delayed and is_kept(stanza, self._servers),
-            )
-        nick = spoken.sender.resource
+            return self._direct(stanza, delayed, delayed and is_kept(node, self._servers))
+        nick = stanza.sender.jid.resource
         if nick is None:
-            # XEP-0045 10: the room itself tells us something, which nobody asks of us.
-            raise NotSpoken("room-notice")
-        by = room.jid if spoken.kind == "groupchat" else self._account
-        return self._in_room(
-            room,
-            nick,
-            str(spoken.sender),
-            spoken.kind,
-            spoken.id,
-            spoken.body,
-            spoken.key(stanza_id(stanza, by)),
-            delayed,
-        )
+            # XEP-0045 10: a notice by the room itself, which needs no answer.
+            raise NotAMessage("room-notice")
+        return self._in_room(room, nick, stanza, delayed)
 
-    def _in_room(
-        self,
-        room: Room,
-        nick: str,
-        sender: str,
-        kind: str,
-        id: str | None,
-        body: str,
-        key: str | None,
-        delayed: bool,
-    ) -> Message:
-        """What was said in a room, or privately through it."""
+    def _in_room(self, room: Room, nick: str, stanza: MessageStanza, delayed: bool) -> Message:
+        """The message of an occupant, to the room or privately through it."""
         occupant = room.occupants.get(nick) or NOBODY
         is_past = delayed or not room.caught_up
         is_stale = self._freshness.is_stale
         return Message(
-            sender,
+            stanza.sender.text,
             self._recipient,
-            body,
-            payload_of(kind, _kept(id)),
+            stanza.body,
+            payload_of(stanza.kind, _kept(stanza.id)),
             room=room.address,
             nick=nick,
-            # Never the sender's bare JID, which is the room's: everyone in it would be one person.
+            # Never the sender's bare JID: that is the room's, the same for all occupants.
             identity=occupant.identity,
             delayed=is_past or is_stale,
             echo=nick == room.nick,
-            key=key,
+            key=stanza.key(),
             affiliation=occupant.affiliation,
             occupant=room.occupants.number(nick),
             missed=is_stale and not is_past,
         )
 
-    def _is_resent(self, stanza: domish.Element) -> bool:
-        """The one exception to the rule that what is delayed is past."""
+    def _direct(self, stanza: MessageStanza, delayed: bool, is_kept: bool) -> Message:
+        """A message to us alone; ``is_kept`` if our server stored it while we were away."""
+        identity = stanza.sender.bare
+        is_stale = self._freshness.is_stale
+        return Message(
+            stanza.sender.text,
+            self._recipient,
+            stanza.body,
+            payload_of(stanza.kind, _kept(stanza.id)),
+            identity=stanza.sender.bare_text,
+            delayed=delayed or is_stale,
+            echo=identity == self._account,
+            key=stanza.key(),
+            missed=is_kept or (is_stale and not delayed),
+        )
+
+    def _is_resent(self, node: Node) -> bool:
+        """Whether a delayed stanza is not history, because our server resends it."""
         return self.xmlstream.is_resumed and is_resent(
-            stanza,
+            node,
             self._servers,
             self._wall_clock(),
             self.resume_max_age,
-        )
-
-    def _message(self, spoken: Spoken, key: str | None, *, delayed: bool, is_kept: bool) -> Message:
-        """What was said to us alone; ``is_kept``: while we were away, as our server says."""
-        identity = spoken.sender.bare
-        is_stale = self._freshness.is_stale
-        return Message(
-            str(spoken.sender),
-            self._recipient,
-            spoken.body,
-            payload_of(spoken.kind, _kept(spoken.id)),
-            identity=str(identity),
-            delayed=delayed or is_stale,
-            echo=identity == self._account,
-            key=key,
-            missed=is_kept or (is_stale and not delayed),
         )
 
 

@@ -4,10 +4,11 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, lowest, session
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from xbot.chat.xmpp.rooms import rooms
 from xbot.chat.xmpp.rooms.room import Room
 from xbot.chat.xmpp.rooms.rooms import Rooms
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire import elements, ns
 from xbot.chat.xmpp.wire.elements import (
@@ -15,7 +16,6 @@ from xbot.chat.xmpp.wire.elements import (
     MAX_DEPTH,
     MAX_ELEMENTS,
     MAX_VALUES,
-    ElementStream,
 )
 from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
@@ -53,7 +53,7 @@ UNREAD = {
 
 
 class LostPresenceTests(unittest.TestCase):
-    def enter(self, make_elements=SkimmingElementStream):
+    def enter(self, make_elements=FastPathElementStream):
         """A room with the bot, Alice and Bob in it."""
         clock = Clock()
         self.rooms = Rooms(
@@ -71,7 +71,7 @@ class LostPresenceTests(unittest.TestCase):
 
     def test_not_read(self):
         """Whatever makes it unreadable, in whatever pieces it comes, and in both parsers."""
-        for make in ElementStream, SkimmingElementStream:
+        for make in DomishElementStream, FastPathElementStream:
             for what, text in UNREAD.items():
                 for piece in 1 << 17, 1 << 12, 500:
                     peer = self.enter(make)
@@ -104,7 +104,7 @@ class LostPresenceTests(unittest.TestCase):
             f"<presence from='eve@example.org/alice'>{deep}</presence>",
             f"<presence>{deep}</presence>",
         ):
-            for make in ElementStream, SkimmingElementStream:
+            for make in DomishElementStream, FastPathElementStream:
                 for piece in 1 << 20, 1000:
                     peer = self.enter(make)
                     for start in range(0, len(text), piece):

@@ -22,6 +22,7 @@ from xbot.chat.xmpp.rooms.room import (
 from xbot.chat.xmpp.stanzas import occupants as occupants_module
 from xbot.chat.xmpp.stanzas.presence import read_presence
 from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.nodes import node_of
 from xbot.config.settings import RoomSettings, Secret
 from xbot.model.jid import Jid
 
@@ -55,7 +56,7 @@ class RoomTestCase(unittest.TestCase):
             f"<presence {kind}><x xmlns='http://jabber.org/protocol/muc#user'>{content}</x>"
             "</presence>"
         )
-        (room or self.room).got_presence(read_presence(stanza, nick))
+        (room or self.room).got_presence(read_presence(node_of(stanza), nick))
 
     def identity(self, nick, room=None):
         """The real bare JID that the room shows of this occupant, if it does."""
@@ -70,7 +71,7 @@ class RoomTestCase(unittest.TestCase):
             f"<presence type='error'><error type='cancel'><{condition}"
             " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
         )
-        self.room.got_presence(read_presence(stanza, nick))
+        self.room.got_presence(read_presence(node_of(stanza), nick))
 
     def join(self, nick="bot"):
         self.room.enter()

@@ -16,6 +16,7 @@ from xbot.chat.xmpp.rooms.room import (
 from xbot.chat.xmpp.rooms.self_ping import FIRST_BACKOFF, RETRY_DELAY
 from xbot.chat.xmpp.stanzas.presence import read_presence
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
+from xbot.chat.xmpp.wire.nodes import node_of
 
 SILENCE = 300.0
 
@@ -303,7 +304,7 @@ class HostileTests(RoomTestCase):
                     muc="http://jabber.org/protocol/muc#user", long="x" * 9000, name="n" * 900
                 )
             )
-            presence = read_presence(stanza, nick)
+            presence = read_presence(node_of(stanza), nick)
             if presence is not None:
                 self.room.got_presence(presence)
 

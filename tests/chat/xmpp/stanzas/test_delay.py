@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from tests.chat.xmpp.harness import parse
+from tests.chat.xmpp.harness import parse_node
 from xbot.chat.xmpp.stanzas.delay import is_delayed
 
 
@@ -19,7 +19,9 @@ class DelayTests(unittest.TestCase):
             "<x xmlns='jabber:x:delay' stamp='20020910T23:08:25'/>",
             "<x xmlns='urn:other'/><p:delay xmlns:p='urn:xmpp:delay'/>",
         ):
-            self.assertTrue(is_delayed(parse(f"<message><body/>{delay}</message>")), delay[:80])
+            self.assertTrue(
+                is_delayed(parse_node(f"<message><body/>{delay}</message>")), delay[:80]
+            )
 
     def test_live(self):
         """What only looks like a delay, or stands elsewhere, is none."""
@@ -30,4 +32,4 @@ class DelayTests(unittest.TestCase):
             "<delay xmlns='jabber:x:delay'/>",
             "<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay'/></forwarded>",
         ):
-            self.assertFalse(is_delayed(parse(f"<message><body/>{other}</message>")), other)
+            self.assertFalse(is_delayed(parse_node(f"<message><body/>{other}</message>")), other)

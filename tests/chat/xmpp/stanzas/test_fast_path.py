@@ -1,4 +1,4 @@
-"""The fast path on nodes: same results as the slow path."""
+"""The fast paths, on nodes and on bytes: same results as the slow path."""
 
 from itertools import product
 
@@ -8,14 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from tests.chat.xmpp.harness import JID, PROPERTY, lowest, session
+from tests.chat.xmpp.harness import HEADER, JID, PROPERTY, lowest, session
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from tests.effort import examples
 from xbot.chat.xmpp.messages import Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
-from xbot.chat.xmpp.stanzas import fast_path
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.stream.iq import Iq
-from xbot.chat.xmpp.wire.elements import ElementStream
 from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
 
@@ -92,10 +91,10 @@ class Ear:
         return room.caught_up
 
 
-class NotSkimming(SkimmingElementStream):
+class WithoutFastPath(FastPathElementStream):
     """Without the fast path on bytes: every stanza goes through the parser."""
 
-    GlanceEvent = property(lambda self: None, lambda self, value: None)
+    PlainEvent = property(lambda self: None, lambda self, value: None)
 
 
 class SameTests(unittest.TestCase):
@@ -122,7 +121,7 @@ class SameTests(unittest.TestCase):
         ]
         ears = [
             Ear(make, joined=joined, resumed=resumed)
-            for make in (SkimmingElementStream, NotSkimming, ElementStream)
+            for make in (FastPathElementStream, WithoutFastPath, DomishElementStream)
         ]
         for stanza in stanzas:
             for ear in ears:
@@ -138,7 +137,7 @@ class SameTests(unittest.TestCase):
 
     def test_every_pair(self):
         """A body and any two children, in any order, are heard alike."""
-        short, long = (Ear(make) for make in (SkimmingElementStream, ElementStream))
+        short, long = (Ear(make) for make in (FastPathElementStream, DomishElementStream))
         for one, other in product(CHILDREN, repeat=2):
             for content in f"<body>b</body>{one}{other}", f"{one}<body>b</body>{other}":
                 stanza = f"<message type='groupchat' from='{ROOM}/alice'>{content}</message>"
@@ -188,7 +187,8 @@ class SamePresenceTests(unittest.TestCase):
     def test_both_ways(self, seen, joined):
         """Whoever comes, changes or goes, all ways leave the room as they find it."""
         ears = [
-            Ear(make, joined=joined) for make in (SkimmingElementStream, NotSkimming, ElementStream)
+            Ear(make, joined=joined)
+            for make in (FastPathElementStream, WithoutFastPath, DomishElementStream)
         ]
         for sender, kind, children in seen:
             content = "".join(
@@ -210,7 +210,7 @@ class SamePresenceTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """The presence of somebody who is there becomes no element; one of a stranger does."""
-        ear = Ear(SkimmingElementStream)
+        ear = Ear(FastPathElementStream)
         seen = []
         ear.peer.stream.addObserver("/presence", seen.append)
         ear.presence("dave", "<item role='participant'/>")
@@ -222,7 +222,7 @@ class SamePresenceTests(unittest.TestCase):
 class SubjectTests(unittest.TestCase):
     def test_both_ways(self):
         """What ends the history, and what does not, is the same both ways."""
-        ears = [Ear(make) for make in (SkimmingElementStream, ElementStream)]
+        ears = [Ear(make) for make in (FastPathElementStream, DomishElementStream)]
         ended = []
         for kind, sender, one, other in product(
             ("groupchat", "normal", "error"),
@@ -246,7 +246,7 @@ class SubjectTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """The subject of a room of ours becomes no element, nor does our own presence there."""
-        ear = Ear(SkimmingElementStream, joined=False)
+        ear = Ear(FastPathElementStream, joined=False)
         seen = []
         for path in "/message", "/presence":
             ear.peer.stream.addObserver(path, seen.append)
@@ -263,7 +263,7 @@ class ShortWayTests(unittest.TestCase):
 
     def test_it_is_short(self):
         """What is plain becomes no element; what is not does."""
-        ear = Ear(SkimmingElementStream)
+        ear = Ear(FastPathElementStream)
         seen = []
         ear.peer.stream.addObserver("/message", seen.append)
         ear.peer.feed(self.PLAIN)
@@ -273,7 +273,7 @@ class ShortWayTests(unittest.TestCase):
 
     def test_a_mistake_of_ours(self):
         """An exception while a message is taken is one line in the log, and the stream goes on."""
-        ear = Ear(SkimmingElementStream, raises=True)
+        ear = Ear(FastPathElementStream, raises=True)
         for _ in range(2):
             ear.peer.feed(self.PLAIN)
         self.assertEqual(len(ear.messages), 2)
@@ -283,7 +283,7 @@ class ShortWayTests(unittest.TestCase):
     def test_held_until_safe(self):
         """A server that counts is told of a message when it is safe, on the short way too."""
         safe = Deferred()
-        ear = Ear(SkimmingElementStream)
+        ear = Ear(FastPathElementStream)
         ear.got_message = lambda message: safe
         ear.handler._got_message = lambda message: safe
         received = []
@@ -300,10 +300,23 @@ class ShortWayTests(unittest.TestCase):
 
     def test_nothing_after_the_end(self):
         """Once the stream ended, the rest of what came with it is not heard."""
-        ear = Ear(SkimmingElementStream)
+        ear = Ear(FastPathElementStream)
         ear.peer.feed(f"{self.PLAIN}<stream:error/>{self.PLAIN}")
         self.assertEqual(len(ear.messages), 1)
 
-    def test_what_is_looked_at(self):
-        """Every child that the long way knows is known to the short one."""
-        self.assertLessEqual(fast_path._SLOW_PATH | fast_path._DELAYS, fast_path._READ)
+    def test_trace(self):
+        """The wire log gets an element of each stanza, and each is handled all the same."""
+        ear, shown = Ear(FastPathElementStream), []
+
+        class Trace:
+            received = shown.append
+
+        ear.peer.stream._trace = Trace
+        ear.peer.stream._initializeStream()
+        ear.peer.feed(HEADER)
+        ear.presence("dave", "<item role='participant'/>")
+        ear.peer.feed(self.PLAIN + "<iq type='result' id='unasked'/>")
+        self.assertEqual([element.name for element in shown], ["presence", "message", "iq"])
+        (room,) = ear.rooms
+        self.assertIn("dave", room.occupants)
+        self.assertEqual([message.body for message in ear.messages], ["hi"])

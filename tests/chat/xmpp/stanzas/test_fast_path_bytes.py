@@ -1,13 +1,13 @@
-"""The fast path on bytes: same results as the parser and the fast path on nodes."""
+"""The fast path on bytes: same results as the parser and the readers on nodes."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import HEADER, PROPERTY
-from tests.chat.xmpp.wire.test_fast_elements import GLANCES
+from tests.chat.xmpp.wire.test_fast_elements import READERS
 from tests.effort import examples
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream, ends_of_pieces, skim
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream, ends_of_pieces, read_plain
 from xbot.chat.xmpp.wire.elements import StreamViolation
 from xbot.chat.xmpp.wire.nodes import NAME
 
@@ -113,7 +113,7 @@ START = f"<message type='groupchat' from='{ROOM}/alice'"
 
 def parsed(data):
     """The nodes that the parser makes of these bytes; None if it refuses them."""
-    stream, nodes = SkimmingElementStream(), []
+    stream, nodes = FastPathElementStream(), []
     stream.DocumentStartEvent = lambda root: None
     stream.DocumentEndEvent = lambda: None
     stream.DroppedEvent = nodes.append
@@ -129,16 +129,16 @@ def parsed(data):
     return nodes
 
 
-class SkimTests(unittest.TestCase):
+class PlainTests(unittest.TestCase):
     def assert_true(self, data):
         """Whatever is said of these bytes, the parser says it too; gives whether anything is."""
-        found = skim(data)
+        found = read_plain(data)
         if found is None:
             return False
         seen, length = found
         nodes = parsed(data[:length])
         self.assertEqual(len(nodes or ()), 1, data)
-        self.assertEqual(GLANCES[nodes[0][NAME]](nodes[0]), seen, data)
+        self.assertEqual(READERS[nodes[0][NAME]](nodes[0]), seen, data)
         return True
 
     def test_plain(self):
@@ -146,7 +146,7 @@ class SkimTests(unittest.TestCase):
         for text in PLAIN + PLAIN_PRESENCES:
             data = text.encode()
             for behind in b"", b"<message", b"\n", b"text", "\u00e9".encode():
-                self.assertEqual(skim(data + behind)[1], len(data), data)
+                self.assertEqual(read_plain(data + behind)[1], len(data), data)
                 self.assertTrue(self.assert_true(data + behind))
 
     def test_counts(self):
@@ -161,15 +161,15 @@ class SkimTests(unittest.TestCase):
         ):  # fmt: skip
             data = text.encode()
             for end in range(1, len(data)):
-                self.assertIsNone(skim(data[:end]))
-            found = skim(data + b"<message ")
+                self.assertIsNone(read_plain(data[:end]))
+            found = read_plain(data + b"<message ")
             if found is None:
                 continue
             known += 1
             seen, length = found
             self.assertEqual(length, len(data))
             (node,) = parsed(data)
-            self.assertEqual(GLANCES[node[NAME]](node), seen, data)
+            self.assertEqual(READERS[node[NAME]](node), seen, data)
         self.assertEqual(known, 4)
 
     def test_nothing_less(self):
@@ -177,7 +177,7 @@ class SkimTests(unittest.TestCase):
         for text in PLAIN + PLAIN_PRESENCES:
             data = text.encode()
             for end in range(len(data)):
-                self.assertIsNone(skim(data[:end]))
+                self.assertIsNone(read_plain(data[:end]))
 
     def test_any_pair(self):
         """One or two children of any kind beside a body, and one more attribute."""
@@ -231,7 +231,7 @@ class SkimTests(unittest.TestCase):
         child = "<active xmlns='http://jabber.org/protocol/chatstates'/>"
         for amount, is_plain in (15, True), (16, False):
             text = f"{START}><body>b</body>{child * amount}</message>"
-            self.assertEqual(skim(text.encode()) is not None, is_plain)
+            self.assertEqual(read_plain(text.encode()) is not None, is_plain)
 
     def test_pieces(self):
         """Data is cut before each place where something plain may begin, and nowhere else."""

@@ -2,7 +2,7 @@
 
 from twisted.trial import unittest
 
-from tests.chat.xmpp.harness import parse
+from tests.chat.xmpp.harness import parse_node
 from xbot.chat.xmpp.stanzas.occupants import MAX_OUTCASTS, Occupant, Occupants
 from xbot.chat.xmpp.stanzas.presence import MAX_REASON, RoomPresence, read_presence
 
@@ -12,7 +12,7 @@ ALICE = Occupant("moderator", "owner", "Alice@example.org/pda")
 
 def read(content, kind="", nick="alice"):
     x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x>" if content else ""
-    return read_presence(parse(f"<presence {kind}>{x}</presence>"), nick)
+    return read_presence(parse_node(f"<presence {kind}>{x}</presence>"), nick)
 
 
 class OccupantsTests(unittest.TestCase):
@@ -119,7 +119,7 @@ class PresenceTests(unittest.TestCase):
         """A presence that tells twice who it is tells nothing: one may be the occupant's own."""
         x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{ITEM}<status code='110'/></x>"
         for kind in "", "type='unavailable'":
-            presence = read_presence(parse(f"<presence {kind}>{x}{x}</presence>"), "alice")
+            presence = read_presence(parse_node(f"<presence {kind}>{x}{x}</presence>"), "alice")
             self.assertEqual(presence, RoomPresence("alice", not kind))
 
     def test_real_jids(self):
@@ -143,7 +143,7 @@ class PresenceTests(unittest.TestCase):
             " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
         )
         self.assertEqual(
-            read_presence(parse(error), "bot"), RoomPresence("bot", False, error="conflict")
+            read_presence(parse_node(error), "bot"), RoomPresence("bot", False, error="conflict")
         )
         self.assertEqual(read("", "type='error'").error, "undefined-condition")
 

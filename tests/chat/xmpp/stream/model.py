@@ -16,8 +16,8 @@ from twisted.internet.task import Clock
 from twisted.words.xish import domish
 
 from tests.chat.xmpp.harness import BIND, STARTTLS, Peer, features, mechanisms, sasl
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.elements import ElementStream
 
 ROOM = "room@muc.example.org"
 NICK = "bot"
@@ -116,7 +116,7 @@ class ModelServer:
     # The protocol.
 
     def _new_parser(self) -> None:
-        parser = ElementStream()
+        parser = DomishElementStream()
         parser.DocumentStartEvent = lambda root: self._write(_OFFERS[self._phase])
         parser.ElementEvent = self._got_element
         parser.DocumentEndEvent = lambda: None

@@ -6,9 +6,10 @@ from twisted.trial import unittest
 from twisted.words.xish import domish
 
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.wire import elements, ns
-from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
+from xbot.chat.xmpp.wire.elements import StreamViolation
 from xbot.chat.xmpp.wire.serialize import serialize
 
 INTACT = "<message id='next'><body>intact</body></message>"
@@ -19,7 +20,7 @@ class Sink:
 
     def __init__(self, stream=None, opened=True):
         self.roots, self.found, self.dropped, self.ends = [], [], [], 0
-        self.stream = stream or ElementStream()
+        self.stream = stream or DomishElementStream()
         self.stream.DocumentStartEvent = self.roots.append
         self.stream.ElementEvent = self.found.append
         self.stream.DroppedEvent = self.dropped.append
@@ -367,7 +368,7 @@ class NamesTests(unittest.TestCase):
     """Bound on names: expat keeps every name as long as its parser lives."""
 
     def streams(self):
-        for make in ElementStream, SkimmingElementStream:
+        for make in DomishElementStream, FastPathElementStream:
             yield Sink(make())
 
     def named(self, number):

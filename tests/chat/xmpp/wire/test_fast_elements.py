@@ -6,28 +6,26 @@ from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
 from tests.chat.xmpp.wire import test_elements
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from tests.chat.xmpp.wire.test_elements import INTACT, Sink, attributed, declaring, nested, wide
 from tests.effort import examples
+from xbot.chat.xmpp.stanzas.addresses import read_occupant
 from xbot.chat.xmpp.stanzas.counts import read_element
-from xbot.chat.xmpp.stanzas.fast_path import (
-    MESSAGE,
-    PRESENCE,
-    glance_at_message,
-    glance_at_presence,
-    glance_at_subject,
-)
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream, PlainPresence
+from xbot.chat.xmpp.stanzas.message import MESSAGE, NotAMessage, read_message
+from xbot.chat.xmpp.stanzas.presence import PRESENCE, read_presence
 from xbot.chat.xmpp.wire import elements, fast_elements, ns
-from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
-from xbot.chat.xmpp.wire.nodes import NAME, element_of, full_name, split_name, text_of
+from xbot.chat.xmpp.wire.elements import StreamViolation
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, NAME, element_of, full_name, split_name, text_of
 from xbot.chat.xmpp.wire.serialize import serialize
+from xbot.model.errors import InvalidJid
 
 
 class FastViolationTests(test_elements.ViolationTests):
     """The same tests as for the reference stream."""
 
     def setUp(self):
-        self.patch(test_elements, "ElementStream", SkimmingElementStream)
+        self.patch(test_elements, "DomishElementStream", FastPathElementStream)
 
 
 class FastDroppedTests(test_elements.DroppedTests):
@@ -44,33 +42,53 @@ def count_of(node):
         return None
 
 
-GLANCES = {
-    MESSAGE: lambda node: glance_at_message(node) or glance_at_subject(node),
-    PRESENCE: glance_at_presence,
+def message_of(node):
+    """The message that the reader on nodes finds; None if it refuses it."""
+    try:
+        return read_message(node, "xbot@example.org", "example.org")
+    except NotAMessage:
+        return None
+
+
+def presence_of(node):
+    """The available presence of an occupant; None for any other."""
+    try:
+        room, nick = read_occupant(node[ATTRIBUTES].get("from", ""))
+    except InvalidJid:
+        return None
+    if nick is None or "type" in node[ATTRIBUTES]:
+        return None
+    return PlainPresence(room, read_presence(node, nick))
+
+
+#: What the rules say of a node that the fast path may have read from its bytes.
+READERS = {
+    MESSAGE: message_of,
+    PRESENCE: presence_of,
     full_name(ns.SM, "r"): count_of,
     full_name(ns.SM, "a"): count_of,
 }
 
 
-def story(stream, data, size, glances=False):
+def story(stream, data, size, plain=False):
     """Everything that a stream tells of these bytes, in order.
 
-    With ``glances`` plain stanzas as what a glance tells of them; None: that is
-    never read off their bytes.
+    With ``plain`` stanzas as what the readers make of them; None: without the fast path
+    on bytes.
     """
     told = []
 
-    def got_glance(seen):
-        told.append(("glance", seen))
+    def got_plain(seen):
+        told.append(("plain", seen))
         return True
 
     def got_node(node):
-        seen = GLANCES.get(node[NAME], lambda node: None)(node)
-        return seen is not None and got_glance(seen)
+        seen = READERS.get(node[NAME], lambda node: None)(node)
+        return seen is not None and got_plain(seen)
 
-    if glances is not False:
+    if plain is not False:
         stream.NodeEvent = got_node
-        stream.GlanceEvent = got_glance if glances else None
+        stream.PlainEvent = got_plain if plain else None
     stream.DocumentStartEvent = lambda root: told.append(("root", shape(root)))
     stream.ElementEvent = lambda element: told.append(("stanza", shape(element)))
     stream.DroppedEvent = lambda reason: told.append(("dropped", reason))
@@ -109,19 +127,19 @@ MANY = settings(PROPERTY, max_examples=examples(600))
 class SameTests(unittest.TestCase):
     def assert_same(self, data, size):
         data = data.encode() if isinstance(data, str) else data
-        theirs = story(ElementStream(), data, size)
-        self.assertEqual(story(SkimmingElementStream(), data, size), theirs, data[:500])
+        theirs = story(DomishElementStream(), data, size)
+        self.assertEqual(story(FastPathElementStream(), data, size), theirs, data[:500])
         if b"r@c.x/" in data or COUNTED.encode() in data:
-            skimmed, parsed = (
+            fast, parsed = (
                 # Of two violations the parser may come to another one first.
                 [each if each[0] != "violation" else each[:1] for each in told]
                 for told in (
                     # No transport reads more at once.
-                    story(SkimmingElementStream(), data, min(size, 65536), glances=glances)
-                    for glances in (True, None)
+                    story(FastPathElementStream(), data, min(size, 65536), plain=plain)
+                    for plain in (True, None)
                 )
             )
-            self.assertEqual(skimmed, parsed, data[:500])
+            self.assertEqual(fast, parsed, data[:500])
         return theirs
 
     def test_corpus(self):
@@ -183,7 +201,7 @@ class SameTests(unittest.TestCase):
         """Wherever in the data a stanza begins, its elements are counted."""
         large = wide(elements.MAX_ELEMENTS + 1)
         for before in INTACT, "<message/>", "<message><a/></message>" * 100:
-            sink = Sink(SkimmingElementStream())
+            sink = Sink(FastPathElementStream())
             for text in INTACT, before + large + INTACT:
                 sink.feed(text, 1 << 24)
             self.assertEqual(sink.dropped, ["too many elements"])
@@ -211,10 +229,10 @@ class SameTests(unittest.TestCase):
 
     def test_what_is_plain_is_never_parsed(self):
         """The parser sees what stands between, and whatever nobody took."""
-        stream, nodes, seen = SkimmingElementStream(), [], []
+        stream, nodes, seen = FastPathElementStream(), [], []
         stream.DocumentStartEvent = lambda root: None
         stream.NodeEvent = lambda node: nodes.append(split_name(node[NAME])[1]) or True
-        stream.GlanceEvent = lambda glance: seen.append(glance) or True
+        stream.PlainEvent = lambda plain: seen.append(plain) or True
         stream.parse(HEADER.encode())
         stream.parse(b"<iq/>")
         counted = f"{PLAIN}{COUNTED}{COUNTED}{THERE}{COUNTED}"
@@ -222,7 +240,7 @@ class SameTests(unittest.TestCase):
             stream.parse(text.encode())
         self.assertEqual(len(seen), 11)
         self.assertEqual(nodes, ["iq", "r", "iq"])
-        stream.GlanceEvent = lambda glance: False
+        stream.PlainEvent = lambda plain: False
         stream.parse(f"{PLAIN}{THERE}".encode())
         self.assertEqual(nodes[3:], ["message", "presence"])
 
@@ -231,25 +249,25 @@ class SameTests(unittest.TestCase):
         header = HEADER.replace("jabber:client", "jabber:server")
         self.assertNotEqual(header, HEADER)
         data = (header + INTACT + PLAIN + THERE).encode()
-        told = story(SkimmingElementStream(), data, 16384, glances=True)
+        told = story(FastPathElementStream(), data, 16384, plain=True)
         self.assertEqual([kind for kind, *_ in told], ["root", "stanza", "stanza", "stanza"])
 
     def test_prefixes(self):
         """Elements made of nodes do not keep prefixes, which nobody asks for."""
-        sink = Sink(SkimmingElementStream())
+        sink = Sink(FastPathElementStream())
         sink.feed("<p:a xmlns:p='urn:p'/>")
         self.assertEqual((sink.found[0].uri, sink.found[0].localPrefixes), ("urn:p", {}))
 
     def test_nothing_is_held_back(self):
         """What is there is delivered, though nothing more may ever come."""
-        sink = Sink(SkimmingElementStream())
+        sink = Sink(FastPathElementStream())
         for character in "<message><body>hi</body></message>":
             sink.feed(character)
         self.assertEqual(len(sink.found), 1)
 
     def test_what_was_taken_is_not_told(self):
         """A node that somebody took is not made an element; the next one may be."""
-        stream = SkimmingElementStream()
+        stream = FastPathElementStream()
         taken = []
         stream.NodeEvent = lambda node: taken.append(node) or split_name(node[NAME])[1] == "iq"
         told = story(stream, f"{HEADER}<iq a='1'>x<b/>&lt;</iq>{INTACT}".encode(), 4)
@@ -265,7 +283,7 @@ class SameTests(unittest.TestCase):
 
     def test_many_names(self):
         """Names and namespaces that strangers choose are not remembered without end."""
-        stream = SkimmingElementStream()
+        stream = FastPathElementStream()
         data = "".join(f"<message><a{n} xmlns='urn:{n}'/></message>" for n in range(3000))
         told = story(stream, (HEADER + data).encode(), 16384)
         self.assertEqual(len(told), 3001)

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import END, HEADER, HONEST_TREES, PROPERTY, shape
+from tests.chat.xmpp.wire.domish_oracle import DomishElementStream
 from tests.chat.xmpp.wire.test_fast_elements import MANY, PIECES
-from xbot.chat.xmpp.stanzas.fast_path_bytes import SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.elements import ElementStream, StreamViolation
+from xbot.chat.xmpp.wire.elements import StreamViolation
 from xbot.chat.xmpp.wire.serialize import serialize
 from xbot.chat.xmpp.wire.tag_limits import UnfinishedTag, unfinished_tag
 
@@ -22,7 +23,7 @@ QUOTES = [
 ]
 
 
-class Eager(ElementStream):
+class Eager(DomishElementStream):
     """A stream that passes every byte to the parser at once."""
 
     def _feed(self, data):
@@ -51,7 +52,9 @@ class Listener:
 class PromptTests(unittest.TestCase):
     def assert_prompt(self, data, sizes):
         """After each piece all was told that a parser which sees every byte tells."""
-        listeners = [Listener(make()) for make in (Eager, ElementStream, SkimmingElementStream)]
+        listeners = [
+            Listener(make()) for make in (Eager, DomishElementStream, FastPathElementStream)
+        ]
         eager, *others = listeners
         at = 0
         while at < len(data) and not any(each.is_over for each in others):

@@ -15,19 +15,14 @@ from twisted.words.xish import domish
 
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
-from xbot.chat.xmpp.stanzas.fast_path import (
-    PRESENCE,
-    Sighting,
-    Subject,
-    glance_at_presence,
-    glance_at_subject,
-)
-from xbot.chat.xmpp.stanzas.presence import read_presence
+from xbot.chat.xmpp.stanzas.addresses import read_occupant
+from xbot.chat.xmpp.stanzas.fast_path_bytes import PlainPresence
+from xbot.chat.xmpp.stanzas.presence import PRESENCE, read_presence
 from xbot.chat.xmpp.stanzas.stanza import error_condition
 from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.nodes import Node
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, node_of
 from xbot.chat.xmpp.wire.serialize import Unserializable
 from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid, NotConnected
@@ -119,8 +114,7 @@ class Rooms(Handler):
     def observe(self) -> None:
         self.watch("presence", self.got_presence)
         self.xmlstream.shortcuts[PRESENCE] = self.take
-        self.xmlstream.glance_shortcuts[Sighting] = self.take_seen
-        self.xmlstream.glance_shortcuts[Subject] = self.take_seen_subject
+        self.xmlstream.plain_shortcuts[PlainPresence] = self.take_plain
         self.xmlstream.lost_presence = self._got_lost_presence
         # Before the handlers of messages: each message is a sign of life of its room.
         self.watch("message", self.got_message, priority=1)
@@ -151,57 +145,56 @@ class Rooms(Handler):
             if self._is_connected():
                 room.ask_again(why)
 
-    # The fast path for occupants (xbot.chat.xmpp.stream.stream.Shortcut).
+    # The fast path of available occupants (xbot.chat.xmpp.stream.stream.Shortcut).
 
     def take(self, node: Node) -> bool:
-        """Handle the plain presence of an occupant; False if ``node`` is something else."""
-        seen = glance_at_presence(node)
-        return seen is not None and self.take_seen(seen)
+        """Handle the available presence of an occupant in one of our rooms; False for others."""
+        attributes = node[ATTRIBUTES]
+        if "type" in attributes:
+            return False
+        try:
+            bare, nick = read_occupant(attributes.get("from", ""))
+        except InvalidJid:
+            return False
+        room = self.at(bare)
+        # Other handlers act on what comes from a room that refused us.
+        if room is None or nick is None or room.state is State.REFUSED:
+            return False
+        self._got_node(room, nick, node)
+        return True
 
-    def take_seen(self, seen: Sighting) -> bool:
-        """The same for a presence that is parsed already."""
-        room = self.at(seen.room)
-        # The slow path: other handlers act on presence of a room that refused us.
+    def take_plain(self, plain: PlainPresence) -> bool:
+        """Handle such a presence that the fast path on bytes has read."""
+        room = self.at(plain.room)
         if room is None or room.state is State.REFUSED:
             return False
         try:
-            room.got_presence(seen.presence)
+            room.got_presence(plain.presence)
         except Exception:
-            self.got_lost(seen.room, seen.presence.nick)
+            self.got_lost(plain.room, plain.presence.nick)
             raise
-        return True
-
-    def take_subject(self, node: Node) -> bool:
-        """Handle the subject of a room, which ends each join; False if ``node`` is none."""
-        seen = glance_at_subject(node)
-        return seen is not None and self.take_seen_subject(seen)
-
-    def take_seen_subject(self, seen: Subject) -> bool:
-        """The same for a subject that is parsed already."""
-        room = self.at(seen.room)
-        if room is None:
-            return False
-        room.heard()
-        room.got_subject()
         return True
 
     # The slow path, for all other stanzas.
 
     def got_presence(self, stanza: domish.Element) -> None:
         """Handle a presence from any sender."""
-        sender = self._sender(stanza)
-        if sender is None:
+        try:
+            bare, nick = read_occupant(stanza.getAttribute("from", ""))
+        except InvalidJid:
             self.dropped += 1
             return
-        room = self.at(str(sender.bare))
-        if room is None:
-            return
+        room = self.at(bare)
+        if room is not None:
+            self._got_node(room, nick, node_of(stanza))
+
+    def _got_node(self, room: Room, nick: str | None, node: Node) -> None:
         try:
-            presence = read_presence(stanza, sender.resource)
+            presence = read_presence(node, nick)
             if presence is not None:
                 room.got_presence(presence)
         except Exception:
-            self.got_lost(str(sender.bare), sender.resource)
+            self.got_lost(str(room.jid), nick)
             raise
 
     def got_lost(self, bare: str, nick: str | None) -> None:
@@ -215,27 +208,24 @@ class Rooms(Handler):
 
     def _got_lost_presence(self, sender: str) -> None:
         with suppress(InvalidJid):
-            jid = Jid.parse(sender)
-            self.got_lost(str(jid.bare), jid.resource)
+            self.got_lost(*read_occupant(sender))
 
     def got_message(self, stanza: domish.Element) -> None:
         """Handle a message from any sender."""
-        sender = self._sender(stanza)
-        room = self.at(str(sender.bare)) if sender is not None else None
+        try:
+            bare, nick = read_occupant(stanza.getAttribute("from", ""))
+        except InvalidJid:
+            return
+        room = self.at(bare)
         if room is None:
             return
         if stanza.getAttribute("type") != "error":
             room.heard()
-        elif sender == room.jid:
+        elif nick is None:
             # XEP-0045 7.4: the room does not relay our message.
             room.got_bounce()
-            self._bounced(room.address, stanza.getAttribute("id"), error_condition(stanza))
-
-    def _sender(self, stanza: domish.Element) -> Jid | None:
-        try:
-            return Jid.parse(stanza.getAttribute("from", ""))
-        except InvalidJid:
-            return None
+            condition = error_condition(node_of(stanza))
+            self._bounced(room.address, stanza.getAttribute("id"), condition)
 
     def _all(self) -> Iterator[Room]:
         return chain(self._rooms.values(), self._leaving.values())

@@ -10,19 +10,19 @@ from xbot.chat.xmpp.wire import ns
 
 
 class Count(NamedTuple):
-    """One side's word to the other (XEP-0198, section 4): its ``h``, or, with None, a request."""
+    """An acknowledgement ``<a h=""/>``; with ``h`` None, a request ``<r/>``."""
 
     h: int | None = None
 
     def element(self) -> domish.Element:
-        """The element that says it."""
+        """The element."""
         element = domish.Element((ns.SM, "r" if self.h is None else "a"))
         if self.h is not None:
             element["h"] = str(self.h)
         return element
 
     def data(self) -> bytes:
-        """What that element is on a stream: said as often as anything else."""
+        """The bytes of the element; without serialising it, because it is sent so often."""
         # A number needs no escaping.
         return _REQUEST if self.h is None else b"<a xmlns='%b' h='%d'/>" % (_NAMESPACE, self.h)
 
@@ -32,9 +32,9 @@ _REQUEST = b"<r xmlns='%b'/>" % _NAMESPACE
 
 
 def read_element(element: domish.Element) -> Count | None:
-    """What an element says, if it is such a word.
+    """Parse ``<r/>`` or ``<a/>``; None for any other element.
 
-    :raises ValueError: when it is, with an ``h`` that is none.
+    :raises ValueError: when ``h`` is missing or not a number.
     """
     if element.uri != ns.SM or element.name not in ("a", "r"):
         return None
@@ -47,7 +47,7 @@ def read_element(element: domish.Element) -> Count | None:
 
 
 def read_count(text: str | None) -> int | None:
-    """An ``h`` as the peer wrote it, or None when it is no number that can be one."""
+    """Parse an ``h``; None when it is missing or not a valid number."""
     if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
         return None
     return int(text)

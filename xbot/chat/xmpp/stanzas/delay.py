@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from twisted.words.xish import domish
-
 from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, CHILDREN, NAME, Node, full_name
 
-_DELAYS = {(ns.DELAY, "delay"), (ns.LEGACY_DELAY, "x")}
+_DELAY = full_name(ns.DELAY, "delay")
+
+#: The names of delay elements.
+DELAYS = frozenset({_DELAY, full_name(ns.LEGACY_DELAY, "x")})
 
 #: XEP-0082 3.2, in UTC as XEP-0203 requires. Any other form is ignored.
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)", re.ASCII)
@@ -19,12 +21,12 @@ _LONGEST_STAMP = 40
 SKEW = 5.0
 
 
-def delays(stanza: domish.Element) -> list[domish.Element]:
+def delays(stanza: Node) -> list[Node]:
     """The delay elements of a stanza."""
-    return [child for child in stanza.elements() if (child.uri, child.name) in _DELAYS]
+    return [child for child in stanza[CHILDREN:] if child[NAME] in DELAYS]
 
 
-def is_delayed(stanza: domish.Element) -> bool:
+def is_delayed(stanza: Node) -> bool:
     """Whether the stanza has a delay element, from anyone and with any stamp.
 
     Sender and stamp are not read. A forged delay only makes the bot do less, and
@@ -33,16 +35,16 @@ def is_delayed(stanza: domish.Element) -> bool:
     return bool(delays(stanza))
 
 
-def is_kept(stanza: domish.Element, servers: set[str]) -> bool:
+def is_kept(stanza: Node, servers: set[str]) -> bool:
     """Whether the stanza claims to be an offline message that our server stored (XEP-0160).
 
     That is a delay ``from`` one of ``servers``, our server's names. Anyone can forge
     it, so it must have no effect other than a notice to the sender.
     """
-    return any(delay.getAttribute("from") in servers for delay in delays(stanza))
+    return any(delay[ATTRIBUTES].get("from") in servers for delay in delays(stanza))
 
 
-def is_resent(stanza: domish.Element, servers: set[str], now: float, max_age: float) -> bool:
+def is_resent(stanza: Node, servers: set[str], now: float, max_age: float) -> bool:
     """Whether our server resends this live stanza after a resumption.
 
     Ask this only of a stanza on a resumed stream (XEP-0198, section 5): there its
@@ -51,9 +53,12 @@ def is_resent(stanza: domish.Element, servers: set[str], now: float, max_age: fl
     than ``max_age`` seconds counts as history, resent or not.
     """
     found = delays(stanza)
-    if len(found) != 1 or found[0].uri != ns.DELAY or found[0].getAttribute("from") not in servers:
+    if len(found) != 1 or found[0][NAME] != _DELAY:
         return False
-    stamp = found[0].getAttribute("stamp", "")
+    attributes = found[0][ATTRIBUTES]
+    stamp = attributes.get("stamp", "")
+    if attributes.get("from") not in servers:
+        return False
     if len(stamp) > _LONGEST_STAMP or not _STAMP.fullmatch(stamp):
         return False
     try:

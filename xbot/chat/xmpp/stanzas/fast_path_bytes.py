@@ -8,8 +8,9 @@ Prosody sends one behind each message.
 
 This is not an XML parser, and it takes no decisions. It accepts a small subset of XML,
 as servers write it, and returns for that exactly what the parser and
-:mod:`~xbot.chat.xmpp.stanzas.fast_path` would return. It returns None for everything
-else: an unknown or repeated attribute or child, a prefix, a reference beyond the five
+:func:`~xbot.chat.xmpp.stanzas.message.read_message` or
+:func:`~xbot.chat.xmpp.stanzas.presence.read_presence` would return. It returns None for
+everything else: an unknown or repeated attribute or child, a prefix, a reference beyond the five
 predefined ones, anything that might not be well-formed. That goes to the parser.
 """
 
@@ -18,12 +19,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import NamedTuple
 from xml.sax.saxutils import unescape
 
-from xbot.chat.xmpp.stanzas.addresses import read_address
+from xbot.chat.xmpp.stanzas.addresses import read_address, read_occupant
 from xbot.chat.xmpp.stanzas.counts import Count
-from xbot.chat.xmpp.stanzas.fast_path import Glance, Sighting, Subject, sighting, subject_from
+from xbot.chat.xmpp.stanzas.message import MessageStanza
 from xbot.chat.xmpp.stanzas.occupants import make_occupant
+from xbot.chat.xmpp.stanzas.presence import RoomPresence
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.fast_elements import FastElementStream, FastPath
 from xbot.model.errors import InvalidJid
@@ -56,8 +59,16 @@ _QUOTES = {"&apos;": "'", "&quot;": '"'}
 _CODES = "(?:<status code='[0-9]{3}'/>)*"
 _CODE = re.compile("[0-9]{3}")
 
+
+class PlainPresence(NamedTuple):
+    """The plain available presence of an occupant: the room's bare JID, and its content."""
+
+    room: str
+    presence: RoomPresence
+
+
 #: The result for a stanza, or for a XEP-0198 element between stanzas.
-Skimmed = Glance | Sighting | Subject | Count
+Plain = MessageStanza | PlainPresence | Count
 
 #: Valid UTF-8, but not allowed in XML (section 2.2).
 _NOT_XML = re.compile("[\ufffe\uffff]")
@@ -87,19 +98,19 @@ def ends_of_pieces(data: bytes) -> Iterator[int]:
         yield at
 
 
-def skim(data: bytes) -> tuple[Skimmed, int] | None:
+def read_plain(data: bytes) -> tuple[Plain, int] | None:
     """Read the plain stanza at the start of ``data``: (result, end offset); None if it is not one.
 
     ``data`` must start where a stanza may start, in a stream whose default namespace
     is ``jabber:client``.
     """
-    read: Callable[[str], tuple[Glance | Sighting | Subject, int] | None]
+    read: Callable[[str], tuple[MessageStanza | PlainPresence, int] | None]
     if data.startswith(_MESSAGE):
-        read = _skim_message
+        read = _read_message
     elif data.startswith(_PRESENCE):
-        read = _skim_presence
+        read = _read_presence
     else:
-        return _skim_count(data)
+        return _read_count(data)
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -117,44 +128,47 @@ def skim(data: bytes) -> tuple[Skimmed, int] | None:
     return seen, len(text[:end].encode())
 
 
-def _skim_count(data: bytes) -> tuple[Count, int] | None:
+def _read_count(data: bytes) -> tuple[Count, int] | None:
     found = _COUNT.match(data)
     if found is None:
         return None
     return Count(None if found["asks"] else int(found["h"] or found["h2"])), found.end()
 
 
-def _skim_message(text: str) -> tuple[Glance | Subject, int] | None:
+def _read_message(text: str) -> tuple[MessageStanza, int] | None:
     pattern, groups = _message_shape()
     found = pattern.match(text)
     if found is None:
         return None
     address, id, body, subject, origin_id, stanza_id, by, delay = found.group(*groups)
+    sender, delayed = read_address(address), delay is not None
     if body is None:
-        told = subject_from(address) if subject is not None else None
-        return None if told is None else (told, found.end())
-    sender = read_address(address)
-    if subject is not None or sender.jid is sender.bare:
-        # Body and subject together, or sent by the room itself: not plain.
+        if subject is None:
+            return None
+        return MessageStanza("groupchat", sender, None, "", True, delayed), found.end()
+    if subject is not None:
         return None
     if "&" in body:
         body = unescape(body, _QUOTES)
-    is_of_room = by == sender.bare_text
-    return Glance(
-        sender, id, body, delay is not None, origin_id, stanza_id if is_of_room else None
+    trusted = stanza_id if by == sender.bare_text else None
+    return MessageStanza(
+        "groupchat", sender, id, body, False, delayed, origin_id, trusted
     ), found.end()
 
 
-def _skim_presence(text: str) -> tuple[Sighting, int] | None:
+def _read_presence(text: str) -> tuple[PlainPresence, int] | None:
     pattern, groups = _presence_shape()
     found = pattern.match(text)
     if found is None:
         return None
     address, role, affiliation, jid, before, after = found.group(*groups)
+    room, nick = read_occupant(address)
+    if nick is None:
+        return None
     item = {"role": role, "affiliation": affiliation, "jid": jid}
     codes = frozenset(_CODE.findall(before + after))
-    seen = sighting(address, codes, make_occupant(item.get))
-    return None if seen is None else (seen, found.end())
+    presence = RoomPresence(nick, True, None, codes, make_occupant(item.get))
+    return PlainPresence(room, presence), found.end()
 
 
 class _Writer:
@@ -259,8 +273,8 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
     )
 
 
-class SkimmingElementStream(FastElementStream):
+class FastPathElementStream(FastElementStream):
     """The parser of a stream with this fast path in front of it."""
 
     def __init__(self) -> None:
-        super().__init__(FastPath(ends_of_pieces, skim))
+        super().__init__(FastPath(ends_of_pieces, read_plain))

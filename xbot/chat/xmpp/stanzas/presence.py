@@ -1,15 +1,30 @@
-"""Parse a presence stanza from a room (XEP-0045); pure."""
+"""Parse presence stanzas of rooms (XEP-0045), from the parser's nodes; pure."""
 
 from __future__ import annotations
 
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
-from twisted.words.xish import domish
-
 from xbot.chat.xmpp.stanzas.occupants import NOBODY, Occupant, make_occupant
-from xbot.chat.xmpp.stanzas.stanza import child, error_condition
+from xbot.chat.xmpp.stanzas.stanza import error_condition
 from xbot.chat.xmpp.stanzas.status_codes import NEW_NICK, SELF_PRESENCE
 from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.nodes import (
+    ATTRIBUTES,
+    CHILDREN,
+    NAME,
+    Node,
+    child_of,
+    full_name,
+)
+
+PRESENCE = full_name(ns.CLIENT, "presence")
+
+_X = full_name(ns.MUC_USER, "x")
+_ITEM = full_name(ns.MUC_USER, "item")
+_STATUS = full_name(ns.MUC_USER, "status")
+_DESTROY = full_name(ns.MUC_USER, "destroy")
+_REASON = full_name(ns.MUC_USER, "reason")
 
 #: Maximum length of a reason or an address that others wrote, in characters; cut beyond.
 MAX_REASON = 200
@@ -45,43 +60,62 @@ class RoomPresence(NamedTuple):
         return NEW_NICK in self.codes and not self.available
 
 
-def read_presence(stanza: domish.Element, nick: str | None) -> RoomPresence | None:
+def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
     """Parse a presence stanza from the occupant ``nick``.
 
     Returns None for a type other than available, unavailable or error.
     """
-    kind = stanza.getAttribute("type")
+    kind = stanza[ATTRIBUTES].get("type")
     if kind == "error":
         return RoomPresence(nick, False, error=error_condition(stanza))
     if kind not in (None, "unavailable"):
         return None
     available = kind is None
-    told = list(stanza.elements(ns.MUC_USER, "x"))
-    if len(told) != 1:
-        # Two <x/> are ambiguous: the occupant itself may have added one of them.
+    x: Node | None = None
+    for child in stanza[CHILDREN:]:
+        if child[NAME] == _X:
+            if x is not None:
+                # Two <x/> are ambiguous: the occupant itself may have added one of them.
+                return RoomPresence(nick, available)
+            x = child
+    if x is None:
         return RoomPresence(nick, available)
-    x = told[0]
-    items = list(x.elements(ns.MUC_USER, "item"))
+    items: list[Node] = []
+    codes: list[str] = []
+    destroy: Node | None = None
+    for child in x[CHILDREN:]:
+        name = child[NAME]
+        if name == _ITEM:
+            items.append(child)
+        elif name == _STATUS:
+            codes.append(child[ATTRIBUTES].get("code", ""))
+        elif name == _DESTROY and destroy is None:
+            destroy = child
     item = items[0] if len(items) == 1 else None
-    codes = frozenset(
-        status.getAttribute("code", "") for status in x.elements(ns.MUC_USER, "status")
-    )
-    destroy = child(x, ns.MUC_USER, "destroy")
-    said = next((_text(e) for e in (destroy, item) if e is not None and _text(e)), "")
+    alternative = destroy[ATTRIBUTES].get("jid", "") if destroy is not None else ""
     return RoomPresence(
         nick,
         available,
-        codes=codes,
-        occupant=make_occupant(item.getAttribute) if item is not None else NOBODY,
-        new_nick=item.getAttribute("nick") if item is not None and NEW_NICK in codes else None,
-        destroyed=destroy is not None,
-        alternative=(destroy.getAttribute("jid") or "")[:MAX_REASON] or None
-        if destroy is not None
-        else None,
-        reason=said,
+        None,
+        frozenset(codes),
+        make_occupant(item[ATTRIBUTES].get) if item is not None else NOBODY,
+        item[ATTRIBUTES].get("nick") if item is not None and NEW_NICK in codes else None,
+        destroy is not None,
+        alternative[:MAX_REASON] or None,
+        _reason(destroy) or _reason(item),
     )
 
 
-def _text(element: domish.Element) -> str:
-    reason = child(element, ns.MUC_USER, "reason")
-    return str(reason)[:MAX_REASON] if reason is not None else ""
+def _reason(element: Node | None) -> str:
+    if element is None or len(element) == CHILDREN:
+        return ""
+    reason = child_of(element, _REASON)
+    if reason is None:
+        return ""
+    # The text before the first element in it, or behind it.
+    text = dropwhile(_is_element, reason[CHILDREN:])
+    return "".join(takewhile(lambda piece: not _is_element(piece), text))[:MAX_REASON]
+
+
+def _is_element(child: object) -> bool:
+    return not isinstance(child, str)

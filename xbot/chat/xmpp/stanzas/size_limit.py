@@ -1,4 +1,4 @@
-"""The stanza size limit of a stream: what the server told (XEP-0478), or what any takes."""
+"""Stanza size limit of a stream: the announced one (XEP-0478), or one that every server has."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.serialize import WIDEST, text_size
 from xbot.model.size_limit import Measure
 
-#: So many bytes less than the limit we send: some servers count what else they read with it.
+#: Safety margin below the limit, in bytes: some servers count more than the stanza.
 MARGIN = 500
 
 #: RFC 6120 13.12: no server may have a limit of less than 10,000 bytes.
 SAFE = 10_000 - MARGIN
 
-#: Whoever tells less than this tells nonsense.
+#: Lower bound for an announced limit; a smaller one is raised to it.
 LEAST = 1_000
 
-#: Larger than that we send nothing, whatever the server takes.
+#: Upper bound for an announced limit: we never send more.
 MOST = 1024 * 1024
 
-#: What there is of a message stanza besides its text, if its address is usual.
+#: Size of a message stanza without its text, for a usual address.
 HEAD = 512
 
 
 def told_limit(features: domish.Element) -> int:
-    """The bytes that a stanza of ours may have, by a stream's features (XEP-0478, section 3)."""
+    """Maximum size of our stanzas in bytes, from the stream features (XEP-0478, section 3)."""
     limits = child(features, ns.STREAM_LIMITS, "limits")
     told = child(limits, ns.STREAM_LIMITS, "max-bytes") if limits is not None else None
     text = str(told).strip() if told is not None else ""
@@ -39,10 +39,10 @@ def told_limit(features: domish.Element) -> int:
 
 @lru_cache(maxsize=16)
 def usual(limit: int) -> Measure:
-    """How long a text may be where a stanza has ``limit`` bytes and a usual head."""
+    """Measure of texts for stanzas of at most ``limit`` bytes with a usual head."""
     return besides(limit, HEAD)
 
 
 def besides(limit: int, head: int) -> Measure:
-    """How long a text may be where a stanza has ``limit`` bytes, ``head`` of them no text."""
+    """Measure of texts for stanzas of at most ``limit`` bytes, ``head`` of them without text."""
     return Measure(limit - head, text_size, WIDEST)

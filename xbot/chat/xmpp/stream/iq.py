@@ -171,7 +171,7 @@ class Iq(Handler):
         if kind == "result":
             pending.answer.callback(node_of(iq))
         else:
-            pending.answer.errback(IqRefused(error_condition(iq)))
+            pending.answer.errback(IqRefused(error_condition(node_of(iq))))
 
     def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
         """Remove and return the request that a reply with these attributes answers, or None."""

@@ -32,6 +32,7 @@ from xbot.chat.xmpp.stream.stream import Stream
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, NegotiationTimeout, ProtocolViolation
+from xbot.chat.xmpp.wire.nodes import node_of
 from xbot.config.settings import Secret
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
@@ -243,7 +244,8 @@ async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
     if not is_answer(answer):
         raise ProtocolViolation("the server answered something else than was asked")
     if answer.getAttribute("type") != "result":
-        raise ConnectionProblem(f"the server refuses <{payload.name}/>: {error_condition(answer)}")
+        condition = error_condition(node_of(answer))
+        raise ConnectionProblem(f"the server refuses <{payload.name}/>: {condition}")
     return answer
 
 

@@ -34,7 +34,7 @@ from zope.interface import implementer
 from xbot.chat.xmpp.security.channel_binding import tls_connection
 from xbot.chat.xmpp.security.tls import explain
 from xbot.chat.xmpp.stanzas.counts import Count
-from xbot.chat.xmpp.stanzas.fast_path_bytes import Skimmed, SkimmingElementStream
+from xbot.chat.xmpp.stanzas.fast_path_bytes import FastPathElementStream, Plain
 from xbot.chat.xmpp.stanzas.size_limit import SAFE, besides
 from xbot.chat.xmpp.stanzas.stanza import message_element
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
@@ -69,16 +69,16 @@ Expected = Callable[[domish.Element], bool]
 
 
 Shortcut = Callable[[Node], bool]
-"""Fast path: handles a stanza without elements and observers; False for the slow path."""
+"""Fast path: takes a stanza as a node, without an element; False, with nothing changed, if not."""
 
-GlanceShortcut = Callable[[Any], bool]
-"""Fast path for stanzas parsed by :mod:`xbot.chat.xmpp.stanzas.fast_path`."""
+PlainShortcut = Callable[[Any], bool]
+"""The same for a stanza that the fast path on bytes has read, by the class of the result."""
 
 ItemShortcut = Callable[[Node, Node], bool]
 """Handles one child of a large answer while it still arrives; False to leave it there."""
 
 MakeElements = Callable[[], ElementStream]
-"""Makes the parser of one stream: an :class:`ElementStream` or a subclass."""
+"""Makes the parser of one stream."""
 
 _PRESENCE = full_name(ns.CLIENT, "presence")
 
@@ -104,7 +104,7 @@ class Stream(XmlStream):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = SkimmingElementStream,
+        make_elements: MakeElements = FastPathElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(authenticator)
@@ -116,7 +116,7 @@ class Stream(XmlStream):
         # The fast path, by the full name of the stanzas; empty before the login.
         self.shortcuts: dict[str, Shortcut] = {}
         self.item_shortcut: ItemShortcut | None = None
-        self.glance_shortcuts: dict[type, GlanceShortcut] = {}
+        self.plain_shortcuts: dict[type, PlainShortcut] = {}
         #: Called with the sender of a presence that could not be parsed.
         self.lost_presence: Callable[[str], object] = lambda sender: None
         self.is_resumed = False
@@ -390,7 +390,7 @@ class Stream(XmlStream):
             # The wire log needs elements, so it disables the fast path.
             elements.NodeEvent = self._got_node
             elements.ItemEvent = self._got_item
-            elements.GlanceEvent = self._got_glance
+            elements.PlainEvent = self._got_plain
         self.stream = elements
 
     def dataReceived(self, data: bytes) -> None:
@@ -425,10 +425,10 @@ class Stream(XmlStream):
         """Try the fast path for a stanza; returns whether it was taken."""
         return self._take_shortcut(self.shortcuts.get(node[NAME]), node)
 
-    def _got_glance(self, seen: Skimmed) -> bool:
-        if type(seen) is Count:
-            return self._got_count(seen)
-        return self._take_shortcut(self.glance_shortcuts.get(type(seen)), seen)
+    def _got_plain(self, plain: Plain) -> bool:
+        if type(plain) is Count:
+            return self._got_count(plain)
+        return self._take_shortcut(self.plain_shortcuts.get(type(plain)), plain)
 
     def _got_count(self, count: Count) -> bool:
         if self.problem is not None:
@@ -450,9 +450,7 @@ class Stream(XmlStream):
             self._log.failure("internal error in handling a part of a stanza")
             return True
 
-    def _take_shortcut(
-        self, shortcut: Callable[[Any], bool] | None, stanza: Node | Skimmed
-    ) -> bool:
+    def _take_shortcut(self, shortcut: Callable[[Any], bool] | None, stanza: Node | Plain) -> bool:
         if shortcut is None:
             # After the end, stanzas are discarded.
             return self.problem is not None
@@ -541,7 +539,7 @@ class Stream(XmlStream):
         self.problem = problem
         self.shortcuts.clear()
         self.item_shortcut = None
-        self.glance_shortcuts.clear()
+        self.plain_shortcuts.clear()
         if not self.negotiating:
             # TLS does not close while a producer is registered.
             self.transport.unregisterProducer()
@@ -594,7 +592,7 @@ class StreamFactory(BootstrapMixin, Factory):
         domain: str,
         clock: Any,
         trace: WireLog | None = None,
-        make_elements: MakeElements = SkimmingElementStream,
+        make_elements: MakeElements = FastPathElementStream,
         got_data: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What can go wrong with a connection, by whose fault it is."""
+"""Connection errors: why a connection ended or could not be made."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from xbot.model.errors import XbotError
 
 
 class ConnectionProblem(XbotError):
-    """Why a connection ended, or did not come about. Trying again later may help.
+    """Base class: why a connection ended or could not be made. A retry may help.
 
-    ``kind`` is its name in statistics, if it has one of its own.
+    ``kind`` is its name in statistics; empty if it has none of its own.
     """
 
     kind: ClassVar[str] = ""
 
 
 class Ended(ConnectionProblem):
-    """The stream was not ended by us: the server closed it, or the connection broke."""
+    """The server closed the stream, or the connection broke; we did not end it."""
 
 
 class Cut(Ended):
-    """The connection broke, or was closed in no proper way: by the network, mostly."""
+    """The connection broke without a proper close, mostly because of the network."""
 
 
 class ProtocolViolation(ConnectionProblem):
-    """The peer did not keep to XMPP, or is not who it says it is."""
+    """The peer violated the protocol, or is not the server of our domain."""
 
     kind = "protocol"
 
 
 class NegotiationTimeout(ConnectionProblem):
-    """The login was not finished in time."""
+    """Time-out of the login."""
 
     kind = "login-timeout"
 
 
 class PingTimeout(ConnectionProblem):
-    """The server no longer answers."""
+    """The server did not answer a ping in time."""
 
     kind = "ping-timeout"
 
@@ -48,8 +48,8 @@ class PingTimeout(ConnectionProblem):
 class LoginRefused(ConnectionProblem):
     """The server refused our credentials.
 
-    ``condition`` is SASL's (RFC 6120, section 6.5); ``final`` tells whether
-    only a person can help.
+    ``condition`` is the SASL error (RFC 6120, section 6.5). ``final`` means that a
+    retry cannot help; the operator must act.
     """
 
     kind = "login-refused"
@@ -63,7 +63,7 @@ class LoginRefused(ConnectionProblem):
 class StreamError(Ended):
     """The server closed the stream with an error (RFC 6120, section 4.9).
 
-    ``detail`` is what the condition's element holds: of see-other-host, the host.
+    ``detail`` is the text of the condition's element: for see-other-host, the host.
     """
 
     kind = "stream-error"
@@ -77,7 +77,7 @@ class StreamError(Ended):
 
 
 def in_words(error: BaseException | None) -> str:
-    """Why there is no connection, for the operator: ``connection refused``."""
+    """The error as text for the operator, such as ``connection refused``."""
     if isinstance(error, ConnectError) and isinstance(error.osError, int):
         return os.strerror(error.osError).lower()
     return str(error).rstrip(".") or type(error).__name__

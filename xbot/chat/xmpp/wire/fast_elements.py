@@ -1,7 +1,7 @@
-"""The same element stream, faster: plain lists, and elements of what nobody takes as such.
+"""XML stream parser that builds nodes (plain lists), with a fast path for plain stanzas.
 
-:mod:`~xbot.chat.xmpp.wire.elements` is the reference, and what runs until the root is open. All
-that is refused and dropped there is refused and dropped here, for the same reasons.
+:mod:`~xbot.chat.xmpp.wire.elements` has the limits and parses the root. The tests hold
+this parser against a simple one that builds ``domish`` trees.
 """
 
 from __future__ import annotations
@@ -21,38 +21,37 @@ from xbot.chat.xmpp.wire.elements import (
 )
 from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, MAX_REMEMBERED, NAME, SEPARATOR, Node, element_of
 
-#: Names that were looked at are remembered; so many.
+#: Maximum number of names that are remembered as plain.
 _MAX_KNOWN = 1000
 
-#: What is open around a child of a stanza's payload: root, stanza, payload.
+#: Depth of the children of a stanza's payload: root, stanza and payload are open.
 _IN_PAYLOAD = 3
 
 
 class FastPath(NamedTuple):
-    """Reads plain stanzas off their bytes, so that the parser never sees them.
+    """Functions that read plain stanzas from their bytes, so that the parser never sees them.
 
-    ``ends_of_pieces(data)`` tells where data can be cut, ``skim(data)`` what data begins
-    with and where that ends, or None for what is not plain.
+    ``ends_of_pieces(data)`` gives the offsets at which to cut the data. ``read(data)``
+    gives the plain stanza at its start and the offset of its end, or None.
     """
 
     ends_of_pieces: Callable[[bytes], Iterator[int]]
-    skim: Callable[[bytes], tuple[Any, int] | None]
+    read: Callable[[bytes], tuple[Any, int] | None]
 
 
 class FastElementStream(ElementStream):
-    """``NodeEvent(node)`` tells whether it took the stanza; of others an element is made.
+    """Parser of one stream. Stanzas come out as nodes, or as elements if no one takes the node.
 
-    So does ``GlanceEvent``, where there is one, with what is plain enough to be
-    skimmed; the parser never sees what it took. It is never called for what the
-    parser would not call ``NodeEvent`` for.
+    ``NodeEvent(node)`` is called for each stanza; when it returns False, ``ElementEvent``
+    gets an element made of the node. ``PlainEvent(stanza)``, if it is set, is called for a
+    stanza that the fast path has read; when it returns False, the stanza is parsed. It is
+    only called where the parser would call ``NodeEvent``. ``ItemEvent(stanza, item)`` is
+    called for each child of the payload in a large answer of our own server; when it
+    returns True, the child is not kept.
 
-    Of a large answer of our own server's, ``ItemEvent(stanza, item)`` tells of each child
-    of its payload whether it took it: then it is not kept.
-
-    There are two ways to build what the parser sees. The *lean* one is for stanzas
-    that are short and plain, as they nearly all are. The *careful* one counts
-    everything as the reference does; it takes over for the rest of a stanza that may
-    be large, and of data in which prefixes occur.
+    There are two sets of callbacks. The *lean* one is for short and plain stanzas, as
+    nearly all are. The *careful* one counts everything; it takes over for the rest of a
+    stanza that may be large, and of data in which prefixes occur.
     """
 
     def __init__(self, fast_path: FastPath | None = None) -> None:
@@ -60,46 +59,46 @@ class FastElementStream(ElementStream):
         self._fast_path = fast_path
         self.NodeEvent = lambda node: False
         self.ItemEvent = lambda stanza, item: False
-        self.GlanceEvent: Callable[[Any], bool] | None = None
-        # What is open: one list for the root, emptied after each stanza, then the
+        self.PlainEvent: Callable[[Any], bool] | None = None
+        # The open elements: a list for the root, emptied after each stanza, then the
         # nodes of the stanza that is being built.
         self._open: list[Node] = []
         self._is_lean = False
         self._stanzas = 0
-        # No more tags than this can the stanza that has not ended have begun.
+        # Upper bound of the start tags in the unfinished stanza.
         self._starts = 0
         # In a stanza that is dropped, how many elements are open below the last node.
         self._below = 0
         self._known: set[str] = set()
-        # What tells of prefixes, and the end of the data before, in which one may begin.
+        # Byte strings that reveal prefixes, and the end of the last data, where one may start.
         self._marks: tuple[bytes, ...] = ()
         self._tail = b""
         # Whether a stanza of this data may be large, or have prefixes.
         self._is_doubtful = False
 
     def parse(self, data: bytes) -> None:
-        taken = self.GlanceEvent
+        taken = self.PlainEvent
         if taken is None or self._fast_path is None:
             self._parse(data)
             return
-        ends_of_pieces, skim = self._fast_path
-        start, may_skim = 0, self._may_skim()
+        ends_of_pieces, read = self._fast_path
+        start, may_be_plain = 0, self._may_be_plain()
         for end in ends_of_pieces(data):
             piece = data[start:end]
-            while piece and may_skim and (found := skim(piece)) is not None and taken(found[0]):
+            while piece and may_be_plain and (found := read(piece)) and taken(found[0]):
                 piece = piece[found[1] :]
             start = end
             if piece:
                 self._parse(piece)
-                may_skim = self._may_skim()
-                if not may_skim:
+                may_be_plain = self._may_be_plain()
+                if not may_be_plain:
                     break
         if start < len(data):
-            # It goes on within a stanza: the parser has it in one piece.
+            # It starts within a stanza: the parser gets it in one piece.
             self._parse(data[start:])
 
-    def _may_skim(self) -> bool:
-        """Whether here a stanza may begin, and the parser waits for nothing else."""
+    def _may_be_plain(self) -> bool:
+        """Whether a stanza may start here, and the parser has no unfinished data."""
         return (
             self._is_lean
             and len(self._open) == 1
@@ -150,15 +149,14 @@ class FastElementStream(ElementStream):
 
     def supersede(self) -> None:
         super().supersede()
-        # It refuses whatever comes.
+        # This handler refuses everything that follows.
         self._parser.StartElementHandler = super()._got_start
 
     def _got_start(self, name: str, attributes: dict[Any, str]) -> None:
-        """The root's start; whatever comes then goes to the functions below."""
+        """The start of the root; all later callbacks go to the functions below."""
         super()._got_start(name, attributes)
         self._open.append([])
         self._marks = (b"xmlns:", *(f"<{prefix}:".encode() for prefix in self._root_prefixes))
-        self._parser.EndNamespaceDeclHandler = None
         self._lean_handlers = self._make_lean_handlers()
         # The rest of the data that the root came in was not searched.
         self._is_doubtful, dropped = True, self._dropped
@@ -168,7 +166,7 @@ class FastElementStream(ElementStream):
         if dropped:
             self._drop(dropped)
 
-    # The lean way.
+    # Lean callbacks.
 
     def _be_lean(self) -> None:
         parser = self._parser
@@ -182,7 +180,7 @@ class FastElementStream(ElementStream):
         self._is_own = False
 
     def _make_lean_handlers(self) -> tuple[Callable[..., None] | None, ...]:
-        """Called a dozen times for each message: functions that do as little as can be."""
+        """Closures without attribute look-ups: they run a dozen times for each message."""
         open_nodes, known = self._open, self._known
         push, pop = open_nodes.append, open_nodes.pop
 
@@ -232,12 +230,12 @@ class FastElementStream(ElementStream):
             self.ElementEvent(element_of(node))
 
     def _is_plain(self, name: str, attributes: dict[str, str]) -> bool:
-        """Whether a tag is nothing to be careful with; if so, its name is from now on."""
+        """Whether a tag needs no careful callbacks; if so, remember its name."""
         if (
             name == self._root
             or len(self._open) > MAX_DEPTH
             or len(attributes) > MAX_ATTRIBUTES
-            # Without prefixes, the namespaces that are declared are those of names.
+            # Without prefixes, all declared namespaces are those of names.
             or WHITE_SPACE.search(name.rpartition(SEPARATOR)[0])
         ):
             return False
@@ -245,10 +243,10 @@ class FastElementStream(ElementStream):
             self._known.add(name)
         return True
 
-    # The careful way.
+    # Careful callbacks.
 
     def _be_careful(self) -> None:
-        """For the rest of this stanza."""
+        """Use the careful callbacks for the rest of this stanza."""
         if self._superseded or not self._is_lean:
             return
         self._is_lean = False
@@ -279,7 +277,7 @@ class FastElementStream(ElementStream):
             self.lost = (name, attributes.get("from"))
             self._listen_carefully()
         if WHITE_SPACE.search(name.rpartition(SEPARATOR)[0]):
-            # Where the careful way began with this very tag.
+            # When the careful callbacks began with this tag.
             self._drop("white space in a namespace")
         elif depth > MAX_DEPTH:
             self._drop("nested too deep")
@@ -298,11 +296,8 @@ class FastElementStream(ElementStream):
 
     def _got_namespace(self, prefix: str | None, uri: str | None) -> None:
         super()._got_namespace(prefix, uri)
-        if self._open and prefix is None:
-            # Nodes do not say which namespace is the default.
-            self._default_namespaces.pop()
         if self._open and self._dropped:
-            # A tag may declare thousands; the next stanza is listened to again.
+            # A tag may declare thousands; the next stanza has the handler again.
             self._parser.StartNamespaceDeclHandler = None
 
     def _got_careful_text(self, text: str) -> None:
@@ -316,17 +311,14 @@ class FastElementStream(ElementStream):
         if len(self._open) < 2:
             self._got_last_end(node)
         elif len(self._open) == _IN_PAYLOAD and self.ItemEvent(self._open[1], node):
-            # A hundred thousand nodes that stay are looked through by the garbage
-            # collector again and again, for tens of milliseconds each time.
+            # With a hundred thousand nodes kept, each run of the garbage collector would
+            # take tens of milliseconds.
             self._open[-1].pop()
 
-    # The deaf way.
+    # Callbacks for a dropped stanza.
 
     def _be_deaf(self) -> None:
-        """For the rest of a stanza that is dropped: it has an end, and is counted, no more.
-
-        Whoever sent it chose it to take long.
-        """
+        """For the rest of a dropped stanza only count depth: a hostile one may be long."""
         got_end = self._lean_handlers[1]
         assert got_end is not None
 

@@ -1,4 +1,4 @@
-"""The namespaces that we speak, by the document that defines them."""
+"""XML namespaces, each with the RFC or XEP that defines it."""
 
 STREAMS = "http://etherx.jabber.org/streams"  # RFC 6120
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"

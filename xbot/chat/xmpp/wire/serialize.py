@@ -1,8 +1,8 @@
-"""The one way out: from a tree to the bytes of one well-formed stanza.
+"""Serialise stanzas safely: from an element tree to well-formed bytes.
 
-Twisted's serializer writes namespaces raw and characters that XML forbids as
-they are, so that a stranger's text could end our stream or speak in our name.
-Everything the bot sends passes here instead.
+Twisted's serialiser escapes neither namespaces nor characters that XML forbids, so a
+stranger's text could end our stream or inject stanzas in our name. Everything that the
+bot sends is serialised here instead.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from xml.sax.saxutils import escape
 
 from twisted.words.xish import domish
 
-#: Deeper trees are nobody's intent.
+#: Maximum depth of a tree; a deeper one is a mistake.
 MAX_DEPTH = 64
 
 NS_XML = "http://www.w3.org/XML/1998/namespace"
 NS_XMLNS = "http://www.w3.org/2000/xmlns/"
 
-# XML 1.0, section 2.2: all that is no Char, lone surrogates included. Named by what
-# is forbidden: of what is allowed there is so much that compiling it takes 10 ms.
+# XML 1.0, section 2.2: all characters that are no Char, with lone surrogates. A pattern of
+# the allowed ones would take 10 ms to compile.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# A safe part of XML's NCName: what XMPP's element and attribute names are made of.
+# A safe subset of XML's NCName, enough for the names in XMPP.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
 # A literal tab, line feed or carriage return in an attribute, and a carriage
@@ -32,16 +32,16 @@ _ATTRIBUTE_ENTITIES = {"'": "&apos;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"
 _TEXT_ENTITIES = {"\r": "&#13;"}
 
 
-# What has none of these is itself, escaped or not. Most text is.
+# Fast path: text without any of these needs no escaping. Most text has none.
 _UNSAFE = re.compile("[&<>'\"\t\n\r]|" + _FORBIDDEN.pattern)
 
 
-#: What a character of a text has at most, in bytes: as "&amp;".
+#: Maximum size of one character on the wire, in bytes: "&amp;".
 WIDEST = 5
 
 
 class Unserializable(ValueError):
-    """The tree is no stanza: whoever built it has a fault. Nothing was sent."""
+    """The tree is not a valid stanza, which is a bug of ours. Nothing was sent."""
 
 
 def sanitize(text: str) -> str:
@@ -50,14 +50,14 @@ def sanitize(text: str) -> str:
 
 
 def text_size(text: str) -> int:
-    """How many bytes ``text`` has on the wire: escaped, and in UTF-8."""
+    """The size of ``text`` on the wire in bytes: escaped, in UTF-8."""
     return len(_text(text).encode())
 
 
 def serialize_message(to: str, kind: str, id: str | None, body: str) -> bytes:
-    """The bytes of a message with a body: what :func:`serialize` makes of its element.
+    """The bytes of a message with a body, as :func:`serialize` would make of its element.
 
-    :raises Unserializable: for what is no text.
+    :raises Unserializable: for a value that is not a string.
     """
     try:
         identity = "" if id is None else f" id='{_attribute(id)}'"
@@ -69,15 +69,15 @@ def serialize_message(to: str, kind: str, id: str | None, body: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _message_to(to: str, kind: str) -> str:
-    # The same few rooms and people are spoken to all day.
+    # Cached: the bot writes to the same few rooms and people.
     return f"<message to='{_attribute(to)}' type='{_attribute(kind)}'"
 
 
 def serialize(element: domish.Element, default_namespace: str) -> bytes:
     """The bytes of ``element`` as a child of a stream whose default namespace is given.
 
-    :raises Unserializable: for names and namespaces that are none, raw XML,
-        and trees that are too deep.
+    :raises Unserializable: for invalid names and namespaces, raw XML, and trees that are
+        too deep.
     """
     pieces: list[str] = []
     _write(element, default_namespace, pieces, 0)
@@ -104,7 +104,7 @@ def _write(element: domish.Element, default: str, pieces: list[str], depth: int)
         elif type(child) is str:
             pieces.append(_text(child))
         else:
-            # domish.SerializedXML is a str that its maker vouches for. Nobody does here.
+            # domish.SerializedXML is a str that must not be escaped. We never trust one.
             raise Unserializable(f"a child of type {type(child).__name__}")
     pieces.append(f"</{name}>")
 
@@ -125,11 +125,11 @@ def _attribute_text(number: int, key: object, value: object) -> str:
     return f" xmlns:{prefix}='{_namespace(uri)}' {prefix}:{_checked(name)}='{_attribute(value)}'"
 
 
-# Neither they nor names are strangers' to choose: there are few.
+# Cached: namespaces and names are few, because strangers do not choose them.
 @lru_cache(maxsize=256)
 def _namespace(uri: str) -> str:
-    # Namespaces in XML 1.0, section 3: these two are bound for good. A namespace
-    # that had to be repaired would be another one, and might be one twice.
+    # Namespaces in XML 1.0, section 3: these two cannot be declared. A sanitised
+    # namespace would be a different one.
     if uri in (NS_XML, NS_XMLNS) or sanitize(uri) != uri:
         raise Unserializable(f"{uri!r} is no namespace to declare")
     return _attribute(uri)

@@ -1,8 +1,8 @@
-"""Tags in bytes, before the parser sees them.
+"""Limits of tags, checked on bytes before expat sees them.
 
-expat begins an unfinished tag anew with each piece that comes of it, and takes
-one with thousands of attributes in a single step that nothing interrupts. So
-tags are kept from it until they are whole, and some for good.
+expat parses an unfinished tag again from its start with each piece of data, and a tag
+with thousands of attributes in one uninterruptible step. So an unfinished tag is held
+back until it is complete, and one beyond the limits never reaches expat.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from html import unescape
 
 from xbot.chat.xmpp.wire import ns
 
-#: Of a tag that the parser does not get nothing is kept once it is longer.
+#: A forgotten tag is kept up to this size, in bytes.
 MAX_KEPT = 512 * 1024
 
-#: A tag that is whole. Only quotes, and what is in them, may hold a ``>``. The group is
+#: A complete tag. A ``>`` may stand only within quotes. The group is
 #: repeated greedily: a possessive one ends within a value on Python 3.11.2 (Debian 12's).
 _WHOLE = re.compile(rb"""<[^<>'"]*+(?:(?:'[^'<]*+'|"[^"<]*+")[^<>'"]*+)*>""")
 
-#: In a tag: a whole value, or what ends the tag, or the beginning of a value.
+#: In a tag: a complete value, the end of the tag, or the start of a value.
 _PART = re.compile(rb"""'[^'<]*+'|"[^"<]*+"|[<>'"]""")
 
-#: What ends a value; a ``<`` can stand in none (XML 1.0, section 2.3).
+#: The end of a value; a ``<`` is not allowed in one (XML 1.0, section 2.3).
 _VALUE_ENDS = {b"'": re.compile(rb"['<]"), b'"': re.compile(rb'["<]')}
 
-#: An attribute of a whole tag, with its value's quotes.
+#: An attribute of a complete tag, with the quotes of its value.
 _ATTRIBUTE = re.compile(rb"""\s([^\s=<>/"']+)\s*=\s*('[^']*'|"[^"]*")""")
 
 _PRESENCE = re.compile(rb"<presence(?=\s)")
@@ -36,21 +36,21 @@ _CDATA, _CDATA_ENDS = b"<![CDATA[", b"]]>"
 
 
 class NotWellFormed(Exception):
-    """A stanza holds what none may hold."""
+    """A skipped stanza is not well-formed."""
 
 
 def unfinished_tag(data: bytes) -> int:
-    """Where the tag begins that ``data`` ends within; its length when there is none.
+    """The offset of an unfinished tag at the end of ``data``; its length if there is none.
 
-    What is held back because of this is never a whole stanza: one ends with
-    the ``>`` of its last tag. In CDATA it may be no tag, but text.
+    This never holds back a complete stanza, which ends with the ``>`` of its last tag.
+    In CDATA it may be text and no tag.
     """
     start = data.rfind(b"<")
     return len(data) if start < 0 or _WHOLE.match(data, start) else start
 
 
 class UnfinishedTag:
-    """A tag of which more is to come: ``size`` in bytes, and whole ``values`` so far."""
+    """An unfinished tag: its ``size`` in bytes, and the number of complete ``values``."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -58,15 +58,15 @@ class UnfinishedTag:
         self._pieces: list[bytes] = []
         self._is_kept = True
         self._first = self._last = b""
-        # The quote that began the value which has not ended.
+        # The quote that started the unfinished value.
         self._quote = b""
 
     def take(self, data: bytes) -> int | None:
-        """The next bytes of it; where in them it ended, if it did.
+        """Take the next bytes; returns the offset of the tag's end in them, or None.
 
-        A ``<`` ends it too: it was no tag, as whoever parses it will say.
+        A ``<`` ends it too: then it was no tag, and expat will report that.
         """
-        # The "<" that it begins with is not looked at again.
+        # Skip the "<" that it begins with.
         end = self._end(data, 0 if self.size else 1)
         mine = data if end is None else data[:end]
         self.size += len(mine)
@@ -78,22 +78,22 @@ class UnfinishedTag:
         return end
 
     def forget(self) -> None:
-        """Give no more of it than whether it begins or ends an element, or both."""
+        """Keep only whether it is a start tag, an end tag, or both."""
         self._is_kept = False
 
     def sender(self) -> str | None:
-        """The ``from`` of a presence that begins with it; None when it is none, or too long."""
+        """The ``from`` of a presence with this start tag; None for other or too long tags."""
         text = b"".join(self._pieces)
         if self.size > MAX_KEPT or (name := _PRESENCE.match(text)) is None:
             return None
-        # One after the other: what stands in a value is no attribute.
+        # In order, so that text within a value is not taken for an attribute.
         found = dict(_ATTRIBUTE.findall(text, name.end()))
         if b"from" not in found or found.get(b"xmlns", b"'jabber:client'")[1:-1] != _CLIENT:
             return None
         return unescape(found[b"from"][1:-1].decode(errors="replace"))
 
     def text(self) -> bytes:
-        """All of it that came; of one that was forgotten, another in its place."""
+        """The bytes so far; for a forgotten tag, a short stand-in."""
         if self._is_kept:
             return b"".join(self._pieces)
         start = b"</x" if self._first == b"</" else b"<x"
@@ -102,7 +102,7 @@ class UnfinishedTag:
         return start + (b">" if self._last.endswith(b">") else b"")
 
     def _end(self, data: bytes, start: int) -> int | None:
-        """Where in ``data`` it ends, or the ``<`` stands that cannot be in it."""
+        """The offset in ``data`` of its end, or of a ``<`` that cannot be in it."""
         if self._quote:
             found = _VALUE_ENDS[self._quote].search(data)
             if found is None:
@@ -120,7 +120,7 @@ class UnfinishedTag:
             if len(what) > 1:
                 self.values += 1
                 continue
-            # The pattern finds no end of this value: there is none, or a "<" before it.
+            # The value does not end in this data, or has a "<" before its end.
             self._quote = what
             wrong = data.find(b"<", part.end())
             return None if wrong < 0 else wrong
@@ -128,21 +128,21 @@ class UnfinishedTag:
 
 
 class StanzaEnd:
-    """Looks for the end of a stanza of which no more is wanted.
+    """Search for the end of a stanza that is skipped.
 
-    That it is well-formed is not looked at: a server has parsed it before.
+    It does not check that the stanza is well-formed: a server has parsed it before.
     """
 
     def __init__(self, depth: int) -> None:
-        """``depth`` is how many elements of the stanza are open."""
+        """``depth`` is the number of open elements of the stanza."""
         self.is_in_cdata = False
         self._depth = depth
         self._rest = b""
 
     def take(self, data: bytes) -> bytes | None:
-        """The next bytes, no tag of them unfinished; what follows its end, or None.
+        """Take the next bytes, without an unfinished tag; returns those behind the end, or None.
 
-        :raises NotWellFormed: where there is what no stream may hold.
+        :raises NotWellFormed: for markup that no stream may contain.
         """
         data, self._rest = self._rest + data, b""
         at = 0

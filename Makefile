@@ -9,7 +9,7 @@
 # make bench-attack  how long the bot is held up by an attack
 # make bench-growth  what more rooms, occupants, patterns and bytes cost, drawn into docs/ (minutes)
 # make bench-matching  what it costs to find who a message is for (half a minute)
-# make lint   style and types
+# make lint   style and types, and whether the changelog's fragments can be read
 # make docs   these pages as HTML in build/docs, and the manual pages in build/man
 # make man    the manual pages alone
 # make clean  removes all that these make
@@ -77,6 +77,7 @@ lint: $(VENV)/ready-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/towncrier build --draft >/dev/null
 
 docs: man
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs

@@ -18,7 +18,7 @@ from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
 from xbot.config.options import BUNDLED, KINDS
 from xbot.config.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 from xbot.config.values import MAX_DURATION
-from xbot.model.access import EVERYONE, Access, Whom
+from xbot.model.access import EVERYONE, Access, AccessList
 from xbot.model.errors import InvalidConfig
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
@@ -821,8 +821,8 @@ class SettingsTests(Folder):
         self.assertEqual(
             a.access,
             Access(
-                Whom(People.parse(["c@d", *ops]), frozenset({"owner", "admin"})),
-                Whom(People.parse(["@x"])),
+                AccessList(People.parse(["c@d", *ops]), frozenset({"owner", "admin"})),
+                AccessList(People.parse(["@x"])),
                 frozenset({"ops@rooms.d"}),
                 direct=False,
             ),

@@ -37,7 +37,7 @@ from xbot.engine.dispatch.limits import Limits
 from xbot.engine.outbox import Outbox
 from xbot.matching.guarded_search import GuardedSearch
 from xbot.matching.pattern import Pattern
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.runtime.answers import collect
@@ -161,7 +161,7 @@ class Bot:
                     "deploy( .*)?",
                     self._deploy,
                     effect=True,
-                    access=Access(allow=Whom(People.parse(["alice@example.org"]))),
+                    access=Access(allow=AccessList(People.parse(["alice@example.org"]))),
                 ),
                 respond("ping", "ping", lambda message: "pong"),
                 *responders,

@@ -72,7 +72,7 @@ class CommandTests(BrokenCase):
             (People, "includes"),
             (duplicates.RecentKeys, "add"),
             (Limits, "over"),
-            (Limits, "over_of"),
+            (Limits, "exceeded_for"),
             (journal_gate.JournalGate, "begin"),
             (MemoryJournal, "accept"),
             (messages, "read_message"),

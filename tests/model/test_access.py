@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import TestCase
 
-from xbot.model.access import EVERYONE, ROOM_WORDS, Access, Whom, refusal
+from xbot.model.access import EVERYONE, ROOM_WORDS, Access, AccessList, refusal
 from xbot.model.message import Message
 from xbot.model.people import People
 
@@ -17,8 +17,8 @@ PRIVATE = evolve(ALICE, payload={"type": "chat"})
 DIRECT = Message("alice@example.org/x", "me", "go", {"type": "chat"}, identity="alice@example.org")
 
 
-def whom(*names: str, words: frozenset[str] = frozenset()) -> Whom:
-    return Whom(People.parse(names), words)
+def whom(*names: str, words: frozenset[str] = frozenset()) -> AccessList:
+    return AccessList(People.parse(names), words)
 
 
 class WhoTests(TestCase):

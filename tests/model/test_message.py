@@ -81,15 +81,15 @@ class WithIdTests(SynchronousTestCase):
         """A message with an id is the same message in everything else, whatever fields it has."""
         said = Message("a", "b", "c", {"type": "chat", "x": "y"})
         for number, each in enumerate(fields(Message)):
-            if each.name not in ("payload", "_voice"):
+            if each.name not in ("payload", "_reply_channel"):
                 said = evolve(said, **{each.name: f"v{number}"})
         self.assertEqual(
             said.with_id("1"), evolve(said, payload={"type": "chat", "x": "y", "id": "1"})
         )
 
     def test_voice(self) -> None:
-        """Nor does a voice change anything but who speaks."""
-        voice: Any = object()
-        given = PUBLIC.with_voice(voice)
+        """Nor does a reply_channel change anything but who speaks."""
+        reply_channel: Any = object()
+        given = PUBLIC.with_reply_channel(reply_channel)
         self.assertEqual(given, PUBLIC)
-        self.assertIs(given._voice, voice)
+        self.assertIs(given._reply_channel, reply_channel)

@@ -14,7 +14,7 @@ from xbot.engine.bot import EngineBot
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.loading.lifecycle import Lifecycle
 from xbot.engine.loading.loader import load_responders
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.errors import TooManyRooms
 from xbot.model.message import Message
 from xbot.model.people import People
@@ -34,7 +34,7 @@ NOW = 1795251600.0  # 2026-11-21T09:00:00Z
 
 def only(*people: str) -> Access:
     """For these alone."""
-    return Access(allow=Whom(People.parse(people)))
+    return Access(allow=AccessList(People.parse(people)))
 
 
 ONLY_ALICE = only(ALICE)

@@ -4,7 +4,7 @@ from attrs import evolve
 
 from tests.responders.talk import ALICE, BOB, ROOM, Talk, bundled, only
 from xbot.config.settings import ResponderSettings
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.responders import alias
 
 DEPLOY = ResponderSettings(
@@ -79,7 +79,7 @@ class AliasTests(Talk):
     def test_room_as_it_is(self) -> None:
         """The author's rights are those of the moment in which the alias is used."""
         self.end()
-        admins = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        admins = Access(allow=AccessList(affiliations=frozenset({"admin"})))
         self.begin(evolve(DEPLOY, access=admins), bundled("alias"))
         self.say("alias add st = deploy web")
         self.adapter.people[ROOM, ALICE] = ("alice", "admin")

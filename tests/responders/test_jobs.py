@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.responders.talk import ALICE, BOB, NOW, ROOM, Talk, bundled, only
 from xbot import Message, respond
 from xbot.config.settings import ResponderSettings
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.responders import _kept_jobs
 from xbot.responders._schedule import Schedule
 
@@ -157,7 +157,7 @@ class JobsTests(Talk):
 
     def test_room_words(self) -> None:
         """What the room says of its author counts while the author is there, and then only."""
-        admins = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        admins = Access(allow=AccessList(affiliations=frozenset({"admin"})))
         self.end()
         self.begin(evolve(DEPLOY, access=admins), JOBS)
         self.say('add job "*/10 * * * *" xbot: deploy web', affiliation="admin")

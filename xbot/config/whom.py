@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from xbot.config.sections import ConvertedSection
-from xbot.model.access import ROOM_WORDS, Whom
+from xbot.model.access import ROOM_WORDS, AccessList
 from xbot.model.people import NOBODY, People
 from xbot.text.did_you_mean import suggest
 
@@ -50,10 +50,10 @@ def read_people(
     return People.union(found), names & set(words)
 
 
-def read_whom(section: ConvertedSection, option: str, groups: Groups) -> Whom | None:
+def read_whom(section: ConvertedSection, option: str, groups: Groups) -> AccessList | None:
     """The people and affiliations that ``allow`` or ``deny`` names; None if it is not set."""
     if not section.has(option):
         return None
     people, words = read_people(section, option, groups, ROOM_WORDS)
     affiliations: frozenset[str] = frozenset().union(*(ROOM_WORDS[word] for word in words))
-    return Whom(people, affiliations)
+    return AccessList(people, affiliations)

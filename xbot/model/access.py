@@ -23,7 +23,7 @@ ROOM_WORDS = {
 
 
 @frozen
-class Whom:
+class AccessList:
     """The people that ``allow`` or ``deny`` names: by JID, domain, or affiliation with the room."""
 
     people: People = NOBODY
@@ -48,8 +48,8 @@ class Access:
     messages.
     """
 
-    allow: Whom | None = None
-    deny: Whom | None = None
+    allow: AccessList | None = None
+    deny: AccessList | None = None
     rooms: frozenset[str] | None = None
     direct: bool = True
 

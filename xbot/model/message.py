@@ -25,7 +25,7 @@ def payload_of(kind: str | None, id: str | None = None) -> Mapping[str, str]:
     return MappingProxyType({"type": kind} if id is None else {"type": kind, "id": id})
 
 
-class Voice(Protocol):
+class ReplyChannel(Protocol):
     """Sends the replies and questions of the run that a message was given to."""
 
     def say(self, message: Message) -> None:
@@ -111,17 +111,17 @@ class Message:
     missed: bool = field(default=False, kw_only=True)
     addressee: Addressee | None = field(default=None, kw_only=True)
     authors: tuple[Message | None, ...] = field(default=(), kw_only=True)
-    _voice: Voice | None = field(default=None, eq=False, repr=False, kw_only=True)
+    _reply_channel: ReplyChannel | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
         """The same message with this stanza id."""
-        return self._changed({**self.payload, "id": id}, self._voice)
+        return self._changed({**self.payload, "id": id}, self._reply_channel)
 
-    def with_voice(self, voice: Voice) -> Message:
-        """The same message, whose :meth:`reply` and :meth:`ask` go to ``voice``."""
-        return self._changed(self.payload, voice)
+    def with_reply_channel(self, reply_channel: ReplyChannel) -> Message:
+        """The same message, whose :meth:`reply` and :meth:`ask` go to ``reply_channel``."""
+        return self._changed(self.payload, reply_channel)
 
-    def _changed(self, payload: Mapping[str, str], voice: Voice | None) -> Message:
+    def _changed(self, payload: Mapping[str, str], reply_channel: ReplyChannel | None) -> Message:
         # Faster than evolve(), which looks the fields up each time.
         return Message(
             self.sender,
@@ -140,7 +140,7 @@ class Message:
             missed=self.missed,
             addressee=self.addressee,
             authors=self.authors,
-            voice=voice,
+            reply_channel=reply_channel,
         )
 
     @property
@@ -171,9 +171,9 @@ class Message:
         """
         if not isinstance(text, str):
             raise TypeError(f"replied with {type(text).__name__}")
-        if self._voice is None:
+        if self._reply_channel is None:
             raise NobodyListens()
-        self._voice.say(reply_to(self, block(text) if code else text))
+        self._reply_channel.say(reply_to(self, block(text) if code else text))
 
     def ask(self, text: str, *, timeout: float = 60.0) -> Awaitable[Message]:
         """Ask back, and wait for what the same person says next in the same place. ::
@@ -197,9 +197,9 @@ class Message:
             raise TypeError(f"asked with {type(text).__name__}")
         if not 0 < timeout <= MAX_ASK:
             raise ValueError(f"timeout is {timeout} s, and not above 0 and at most {MAX_ASK:g} s")
-        if self._voice is None:
+        if self._reply_channel is None:
             raise NobodyListens()
-        return self._voice.ask(reply_to(self, text), timeout)
+        return self._reply_channel.ask(reply_to(self, text), timeout)
 
 
 def reply_to(message: Message, text: str, *, id: str | None = None) -> Message:

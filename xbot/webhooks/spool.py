@@ -157,8 +157,8 @@ class Spool:
 
     def _say_again(self, rooms: Collection[str]) -> None:
         # A file that fails says so itself; this waits for it.
-        self._writer.do(lambda file: file.forget(), is_kept=True).addErrback(self._got_problem)
-        left = self._writer.do(lambda file: file.waiting(), is_kept=True)
+        self._writer.do(lambda file: file.forget(), retry=True).addErrback(self._got_problem)
+        left = self._writer.do(lambda file: file.waiting(), retry=True)
         left.addCallback(self._got_left, rooms).addErrback(self._got_problem)
 
     def _got_left(self, left: list[Waiting], rooms: Collection[str]) -> None:
@@ -310,7 +310,7 @@ class Spool:
             self._later(room, GATHER)
 
     def _remove(self, numbers: Collection[int]) -> None:
-        removed = self._writer.do(lambda file: file.remove(numbers), is_kept=True)
+        removed = self._writer.do(lambda file: file.remove(numbers), retry=True)
         removed.addErrback(self._got_problem)
 
     def _got_problem(self, failure: Failure) -> None:

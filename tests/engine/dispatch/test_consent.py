@@ -14,7 +14,7 @@ from xbot.engine.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX
 from xbot.engine.dispatch.consent import CONFIRM_WITHIN
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.journal_gate import RECHECK_AFTER
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.runtime.failures import NoAnswer
@@ -116,7 +116,7 @@ class ConfirmTests(ConsentCase):
 
     def test_rights_first(self) -> None:
         """Who may not use it is not even asked; nor does it help to be asked and lose the right."""
-        allow = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        allow = Access(allow=AccessList(affiliations=frozenset({"admin"})))
         bot = self.bot(confirm=True, access=allow)
         bot.got_message(ALICE)
         self.assertEqual(self.said(), ["deploy is not for you, alice."])
@@ -320,7 +320,7 @@ class ApproveTests(ConsentCase):
     def test_who_cannot(self) -> None:
         """Not who asked, under no nick; nobody twice; nobody unknown; nobody who may not use it."""
         people = People.parse(["@example.org"])
-        bot, code = self.request(access=Access(allow=Whom(people)))
+        bot, code = self.request(access=Access(allow=AccessList(people)))
         body = f"!approve {code}"
         for message, answer in (
             (evolve(ALICE, body=body), "Somebody else has to approve it."),
@@ -340,7 +340,7 @@ class ApproveTests(ConsentCase):
         """Who is an admin of another room is none of this one."""
         bot, code = self.request(
             access=Access(
-                allow=Whom(People.parse(["alice@example.org"]), frozenset({"admin", "owner"}))
+                allow=AccessList(People.parse(["alice@example.org"]), frozenset({"admin", "owner"}))
             )
         )
         body = f"!approve {code}"
@@ -458,7 +458,7 @@ class ApproveTests(ConsentCase):
         self.assertEqual((event["who"], event["responder"]), ("bob@example.org", "deploy"))
 
 
-ADMINS = Access(allow=Whom(affiliations=frozenset({"admin", "owner"})))
+ADMINS = Access(allow=AccessList(affiliations=frozenset({"admin", "owner"})))
 ADMIN = evolve(ALICE, affiliation="admin")
 
 
@@ -488,7 +488,7 @@ class RightsOfNowTests(ConsentCase):
 
     def test_banned_though_it_is_for_everyone(self) -> None:
         """A person banned meanwhile has nothing done in that room, by no rule."""
-        for access in Access(), Access(allow=Whom(People.parse(["@example.org"]))):
+        for access in Access(), Access(allow=AccessList(People.parse(["@example.org"]))):
             self.affiliations.clear()
             bot = self.bot(approve=1, access=access)
             bot.got_message(ALICE)
@@ -500,7 +500,7 @@ class RightsOfNowTests(ConsentCase):
 
     def test_rights_by_address(self) -> None:
         """A person who may use it by the real address may leave the room meanwhile."""
-        bot = self.bot(approve=1, access=Access(allow=Whom(People.parse(["@example.org"]))))
+        bot = self.bot(approve=1, access=Access(allow=AccessList(People.parse(["@example.org"]))))
         bot.got_message(ADMIN)
         code = self.code()
         self.affiliations["alice"] = "none"

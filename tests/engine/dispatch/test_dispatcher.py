@@ -16,7 +16,7 @@ from xbot.config.settings import MAX_RUNS
 from xbot.engine.dispatch.dispatcher import MAX_DENIALS, Dispatcher
 from xbot.engine.loading.callables import call_of
 from xbot.matching.pattern import Pattern
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.errors import NotConnected
 from xbot.model.message import Message, NobodyListens
 from xbot.model.people import People
@@ -727,7 +727,7 @@ class ObeyTests(DispatcherCase):
 
 
 ALICE = evolve(IN_ROOM, identity="alice@example.org")
-ONLY_ALICE = Access(allow=Whom(People.parse(["alice@example.org"])))
+ONLY_ALICE = Access(allow=AccessList(People.parse(["alice@example.org"])))
 
 
 class AccessTests(DispatcherCase):

@@ -10,7 +10,7 @@ from xbot.api.decorators import fallback, hear, respond
 from xbot.config.settings import ROOM_RATE, SENDER_RATE
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.limits import Limits
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.model.people import People
 from xbot.model.token_bucket import MAX_BUCKETS, Rate
@@ -53,7 +53,7 @@ class LimitsTests(DispatcherCase):
 
     def test_responder_of_others(self) -> None:
         """Who may not use a responder uses up nothing of its rate."""
-        access = Access(allow=Whom(People.parse(["a@example.org"])))
+        access = Access(allow=AccessList(People.parse(["a@example.org"])))
         mine = evolve(responder(go), rate=Rate(1, 10.0), access=access)
         dispatcher = self.dispatcher(mine, limits=self.limits())
         for number in range(3):
@@ -102,7 +102,7 @@ class LimitsTests(DispatcherCase):
     def test_before_access_and_journal(self) -> None:
         """Refusals are limited too, and what is too much is not journalled."""
         journal = MemoryJournal()
-        mine = evolve(responder(go), access=Access(allow=Whom()))
+        mine = evolve(responder(go), access=Access(allow=AccessList()))
         dispatcher = self.dispatcher(mine, limits=self.limits(Rate(1, 60.0)), journal=journal)
         for _ in range(3):
             dispatcher.got_message(IN_ROOM)

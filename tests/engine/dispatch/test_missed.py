@@ -11,7 +11,7 @@ from xbot.api.decorators import fallback, hear, respond
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.interrupted import MAX_NAMED
 from xbot.engine.dispatch.missed import GATHER, MAX_PEOPLE, PERIOD
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.model.people import People
 
@@ -95,7 +95,7 @@ class MissedTests(DeployCase):
             {"identity": None},
         ):
             bot = self.bot(
-                overhear, guess, access=Access(allow=Whom(People.parse(["a@example.org"])))
+                overhear, guess, access=Access(allow=AccessList(People.parse(["a@example.org"])))
             )
             self.assertEqual(self.told(bot, evolve(KEPT, **changes)), [], changes)
         self.assertEqual(self.journal.entries, {})

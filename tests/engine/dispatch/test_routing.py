@@ -12,7 +12,7 @@ from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.routing import Routing
 from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.pattern import Pattern
-from xbot.model.access import Access, Whom
+from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
@@ -135,7 +135,7 @@ class OrderTests(TestCase):
 
     def test_rights_of_now(self) -> None:
         """What waited, for a pattern or behind it, is judged by the affiliation of now."""
-        admins = Access(allow=Whom(affiliations=frozenset({"admin"})))
+        admins = Access(allow=AccessList(affiliations=frozenset({"admin"})))
         self.dispatcher = Dispatcher(
             [
                 evolve(responder("slow", Pattern.match(f"slow {GUARDED}")), access=admins),

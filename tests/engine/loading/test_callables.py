@@ -206,7 +206,7 @@ class RunTests(TestCase):
             call_of(lambda message, a: None, patterns, Counted(), clock=Clock())
 
 
-class Voice:
+class ReplyChannel:
     """A fake output that records what a run says while it runs."""
 
     def __init__(self) -> None:
@@ -218,8 +218,8 @@ class Voice:
 
 class GeneratorTests(TestCase):
     def setUp(self) -> None:
-        self.voice = Voice()
-        self.message = evolve(MESSAGE, voice=self.voice)
+        self.reply_channel = ReplyChannel()
+        self.message = evolve(MESSAGE, reply_channel=self.reply_channel)
         self.threads = Counted()
         self.clock = Clock()
 
@@ -228,7 +228,7 @@ class GeneratorTests(TestCase):
 
     def test_kinds(self) -> None:
         """What is yielded is said at once: blocking ones in a thread, others on the reactor."""
-        said = self.voice.said
+        said = self.reply_channel.said
 
         def blocking(message: Message) -> Iterator[str]:
             yield "a"
@@ -281,7 +281,7 @@ class GeneratorTests(TestCase):
         for function in (many, many_later):
             self.assertIsNone(self.successResultOf(self.run_it(function)).failure)
         self.assertEqual(done, ["plain", "asynchronous"])
-        self.assertEqual(self.voice.said[: MAX_ANSWERS + 2], [*map(str, range(11)), "0"])
+        self.assertEqual(self.reply_channel.said[: MAX_ANSWERS + 2], [*map(str, range(11)), "0"])
 
     def test_endless(self) -> None:
         """One that never ends, blank or not, is closed at the run's time-out."""
@@ -310,7 +310,7 @@ class GeneratorTests(TestCase):
 
         run = call_of(endless, [], in_thread, clock=self.clock)(self.message, {})
         self.assertIsNone(self.successResultOf(run).failure)
-        self.assertEqual((self.voice.said, closed), ([], ["plain"]))
+        self.assertEqual((self.reply_channel.said, closed), ([], ["plain"]))
         run = self.run_it(endless_later)
         for _ in range(10):
             # The reactor has its turns meanwhile.
@@ -338,7 +338,7 @@ class GeneratorTests(TestCase):
             assert failure is not None
             self.assertIsInstance(failure.value, error)
         self.failureResultOf(self.run_it(fails_later), ValueError)
-        self.assertEqual(self.voice.said, ["a", "a"])
+        self.assertEqual(self.reply_channel.said, ["a", "a"])
 
     def test_cancelled(self) -> None:
         """After its limit a generator is closed: at its next answer, or where it waits."""
@@ -370,9 +370,9 @@ class GeneratorTests(TestCase):
             cancel()
             return defer.maybeDeferred(function, *args)
 
-        self.voice.said.clear()
+        self.reply_channel.said.clear()
         self.successResultOf(call_of(goes_on, [], in_thread, clock=Clock())(self.message, {}))
-        self.assertEqual((self.voice.said, ended), (["a"], ["asynchronous", "plain"]))
+        self.assertEqual((self.reply_channel.said, ended), (["a"], ["asynchronous", "plain"]))
 
 
 class WorkTests(TestCase):

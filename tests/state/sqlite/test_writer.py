@@ -227,7 +227,7 @@ class FailingDiskTests(JournalCase):
         journal = self.journal()
         self.in_turn.is_held = True
         first = self.accept(journal, "0")
-        bad = journal._writer.do(refused, is_kept=True)
+        bad = journal._writer.do(refused, retry=True)
         good = self.accept(journal)
         self.in_turn.work()
         self.failureResultOf(bad, sqlite3.IntegrityError)

@@ -49,7 +49,7 @@ from xbot.engine.dispatch.gates import (
 )
 from xbot.engine.dispatch.interrupted import Deliver
 from xbot.engine.dispatch.journal_gate import JournalGate
-from xbot.engine.dispatch.limits import Limits, Over
+from xbot.engine.dispatch.limits import Limits, RateExceeded
 from xbot.engine.dispatch.missed import Missed
 from xbot.engine.dispatch.ordering import Ordering, pass_on
 from xbot.engine.dispatch.paging import Paging
@@ -414,7 +414,9 @@ class Dispatcher:
         self._fallbacks.forget(message)
         said = f"{self._name}: {text}"
         key = f"{message.key} {text}" if message.key is not None else None
-        self.got_message(evolve(message, body=said, key=key, hops=message.hops + 1, voice=None))
+        self.got_message(
+            evolve(message, body=said, key=key, hops=message.hops + 1, reply_channel=None)
+        )
 
     # The gates
 
@@ -466,10 +468,10 @@ class Dispatcher:
         # All of it: what is not shown could be what matters.
         return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
-    def _over_of(self, run: Run) -> Over | None:
-        return self._limits.over_of(run.responder) if self._limits is not None else None
+    def _over_of(self, run: Run) -> RateExceeded | None:
+        return self._limits.exceeded_for(run.responder) if self._limits is not None else None
 
-    def _got_over_rate(self, run: Run, over: Over) -> None:
+    def _got_over_rate(self, run: Run, over: RateExceeded) -> None:
         self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
 
     def _await_consent(self, run: Run, _: object) -> None:
@@ -509,7 +511,7 @@ class Dispatcher:
             return
         error = failure.value
         if not isinstance(error, NoConsent):
-            self._log.failure("a mistake in asking for consent", failure)
+            self._log.failure("internal error in asking for consent", failure)
             error = NoConsent("failed", f"{run.responder.name} failed; the log says why.")
         self._runs.end(run, error.fate, error.answer)
         if self._accepting is not None:

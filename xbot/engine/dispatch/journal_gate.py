@@ -154,7 +154,7 @@ class JournalGate:
         if isinstance(failure.value, JournalUnavailable):
             self._log.warn("not journalled: {reason}", reason=failure.value.reason)
         else:
-            self._log.failure("a mistake in the journal", failure)
+            self._log.failure("internal error in the journal", failure)
 
     def _got_answer(self, result: int | Failure | None, run: Run, waited: float) -> None:
         if isinstance(result, int):
@@ -167,7 +167,7 @@ class JournalGate:
             if isinstance(error, JournalUnavailable):
                 self._refuse(run, error.reason)
             else:
-                self._log.failure("a mistake in the journal", result)
+                self._log.failure("internal error in the journal", result)
                 self._refuse(run, str(error))
         elif result is None:
             self._runs.end(run, "duplicate")

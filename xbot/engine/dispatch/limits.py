@@ -13,8 +13,8 @@ from xbot.model.token_bucket import Rate, TokenBuckets, Verdict
 from xbot.runtime.responder import Responder
 
 
-class Over(NamedTuple):
-    """Over a rate limit. ``notice`` is the reply for the first time, then empty."""
+class RateExceeded(NamedTuple):
+    """A rate limit is exceeded. ``notice`` is the reply for the first time, then empty."""
 
     notice: str = ""
 
@@ -50,7 +50,7 @@ class Limits:
             rates.append(f"{self._room} in one room")
         return rates
 
-    def over(self, message: Message) -> Over | None:
+    def over(self, message: Message) -> RateExceeded | None:
         """Take a token for the sender and the room of ``message``; None if both had one."""
         if self._sender is None and self._room is None:
             return None
@@ -69,7 +69,7 @@ class Limits:
             else None
         )
 
-    def over_of(self, responder: Responder) -> Over | None:
+    def exceeded_for(self, responder: Responder) -> RateExceeded | None:
         """Take a token of the responder's own rate; None if it had one."""
         name = responder.name
         if responder.rate is None:
@@ -77,11 +77,13 @@ class Limits:
         notice = f"{name} is asked too often; try again in a moment."
         return self._take(self._responders, name, responder.rate, notice)
 
-    def _take(self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str) -> Over | None:
+    def _take(
+        self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str
+    ) -> RateExceeded | None:
         verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
         if verdict is Verdict.WITHIN:
             return None
         if verdict is Verdict.STILL:
-            return Over()
+            return RateExceeded()
         self._log.warn("throttled {key}: more than {rate}", key=key, rate=str(rate))
-        return Over(notice)
+        return RateExceeded(notice)

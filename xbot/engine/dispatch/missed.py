@@ -90,7 +90,11 @@ class Missed:
         late = self._late.pop(reader)
         known = gatherResults([self._is_new(message, chosen) for message, chosen in late.named])
         known.addCallback(self._tell, reader.address, late)
-        known.addErrback(lambda failure: self._log.failure("a mistake in what was missed", failure))
+        known.addErrback(
+            lambda failure: self._log.failure(
+                "internal error in the report of missed messages", failure
+            )
+        )
 
     def _tell(self, are_new: list[bool], to: str, late: _Late) -> None:
         messages = [

@@ -70,7 +70,7 @@ class Questions:
         question = self._open.get(person_of(message))
         if question is not None:
             self._take(person_of(message), question)
-            question.answered.callback(evolve(message, body=groups["text"], voice=None))
+            question.answered.callback(evolve(message, body=groups["text"], reply_channel=None))
         return succeed(Answers())
 
     def _got_limit(self, person: Person, timeout: float) -> None:

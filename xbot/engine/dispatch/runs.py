@@ -66,7 +66,7 @@ class Run:
         return self._limit is not None and self._limit.active()
 
 
-class _Voice:
+class _ReplyChannel:
     """The replies of a run's message, from the reactor's thread or another one."""
 
     def __init__(self, runs: Runs, run: Run) -> None:
@@ -154,7 +154,7 @@ class Runs:
             return
         self._at_work[run.responder.name] += 1
         run.began = self.clock.seconds()
-        message = run.message.with_voice(_Voice(self, run))
+        message = run.message.with_reply_channel(_ReplyChannel(self, run))
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
@@ -296,7 +296,7 @@ class Runs:
         if run.fate is None and not self._may_go_on(run, word):
             return self._deny(run, word)
         run.output.got_word()
-        return evolve(word, voice=_Voice(self, run))
+        return evolve(word, reply_channel=_ReplyChannel(self, run))
 
     def _deny(self, run: Run, answer: Message) -> Failure:
         """The person who was asked may not use it any more: it ends here."""
@@ -401,7 +401,7 @@ class Runs:
             run._limit.cancel()
 
     def _got_surprise(self, failure: Failure) -> None:
-        self._log.failure("a mistake in the dispatcher", failure)
+        self._log.failure("internal error in the dispatcher", failure)
 
 
 def _whose(run: Run) -> tuple[str, str]:

@@ -107,7 +107,7 @@ class Journal:
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         """Record the outcome of an entry. Fires once durable."""
         now = self._wall_clock()
-        finished = self._writer.do(lambda file: file.finish(number, outcome, now), is_kept=True)
+        finished = self._writer.do(lambda file: file.finish(number, outcome, now), retry=True)
         return finished.addCallback(lambda _: self._under_way.discard(number))
 
     def interrupted(self) -> Deferred[list[Entry]]:
@@ -115,11 +115,11 @@ class Journal:
 
         Waits while the file fails.
         """
-        return self._writer.do(lambda file: file.interrupted(self._before or 0), is_kept=True)
+        return self._writer.do(lambda file: file.interrupted(self._before or 0), retry=True)
 
     def reported(self, number: int) -> Deferred[None]:
         """Mark an interrupted entry as reported to its sender."""
-        return self._writer.do(lambda file: file.reported(number), is_kept=True)
+        return self._writer.do(lambda file: file.reported(number), retry=True)
 
     def recent(self, limit: int) -> Deferred[list[Entry]]:
         """The newest ``limit`` entries, oldest first."""

@@ -43,15 +43,15 @@ class _Phase(Enum):
     OPENING = "opening"  # in the thread; actions are queued
     OPEN = "open"
     COMMITTING = "committing"  # in the thread; actions are queued
-    FAILED = "failed"  # until the retry: only actions with is_kept are queued
+    FAILED = "failed"  # until the retry: only actions with retry are queued
 
 
 @define(eq=False, repr=False)
 class _Queued(Generic[F]):
-    """One queued action. With ``is_kept`` it stays queued while the file fails."""
+    """One queued action. With ``retry`` it stays queued while the file fails."""
 
     action: Callable[[F], Any]
-    is_kept: bool
+    retry: bool
     result: Deferred[Any] = field(factory=Deferred)
 
 
@@ -94,21 +94,21 @@ class Writer(Generic[F]):
         self._phase = _Phase.OPENING
         return self._in_thread(self._open_file).addCallbacks(self._got_open, self._got_problem)
 
-    def do(self, action: Callable[[F], Any], is_kept: bool = False) -> Deferred[Any]:
+    def do(self, action: Callable[[F], Any], retry: bool = False) -> Deferred[Any]:
         """Queue ``action``. Fires with its result once its transaction is durable.
 
-        With ``is_kept`` it stays queued while the file fails; else it is refused.
+        With ``retry`` it stays queued while the file fails; else it is refused.
 
         :raises FileUnavailable: the kind's own subclass (by the Deferred), when it was not done.
         """
         is_refused = self._phase is _Phase.CLOSED or (
-            not is_kept and (self._phase is _Phase.FAILED or self._closing is not None)
+            not retry and (self._phase is _Phase.FAILED or self._closing is not None)
         )
         if is_refused:
             return fail(self._unavailable(self.state.problem or "it is closed"))
         if len(self._waiting) >= MAX_WAITING:
             return fail(self._unavailable("too many writes wait for the disk"))
-        queued = _Queued(action, is_kept)
+        queued = _Queued(action, retry)
         self._waiting.append(queued)
         self._advance()
         return queued.result
@@ -184,8 +184,8 @@ class Writer(Generic[F]):
         self._phase = _Phase.FAILED
         if self._closing is None:
             self._timer = self._reactor.callLater(RETRY, self._try_again)
-        given_up = [queued for queued in self._waiting if not queued.is_kept]
-        self._waiting = deque(queued for queued in self._waiting if queued.is_kept)
+        given_up = [queued for queued in self._waiting if not queued.retry]
+        self._waiting = deque(queued for queued in self._waiting if queued.retry)
         for queued in given_up:
             queued.result.errback(self._unavailable(problem.reason))
         self._advance()

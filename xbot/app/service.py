@@ -74,7 +74,7 @@ class BotService(Service):
         self._reactor = reactor
         self._gave_up = gave_up
         self._load = load
-        self._reload_queue = ReloadQueue(reactor, self._reload_in_public)
+        self._reload_queue = ReloadQueue(reactor, self._reload_and_tell)
         self._resources = Resources(reactor, config.bot.state)
         self._assembly = Assembly(
             config,
@@ -254,7 +254,7 @@ class BotService(Service):
 
     # Reloading
 
-    async def _reload_in_public(self) -> None:
+    async def _reload_and_tell(self) -> None:
         self._become(Phase.RELOADING)
         try:
             await self._reload()

@@ -12,7 +12,7 @@ from twisted.trial import unittest
 from xbot import respond
 from xbot.engine.drop_log import GATHER, MAX_LINES, OTHERS, PERIOD
 from xbot.engine.outbox import AGE_CHECK, MAX_AGE, MAX_MESSAGES, Outbox
-from xbot.model.errors import NotConnected, TooLong, Unreachable
+from xbot.model.errors import EnoughUnderWay, NotConnected, TooLong, Unreachable
 from xbot.model.message import Message
 from xbot.model.size_limit import in_characters
 from xbot.testing import Bot
@@ -284,6 +284,47 @@ class OutboxTests(unittest.TestCase):
         acknowledge(len(link.messages))
         self.assertEqual(delivered, put)
         self.assertEqual((len(outbox), outbox._bytes), (0, 0))
+
+
+class WindowTests(unittest.TestCase):
+    """What an adapter with a window of unacknowledged messages takes at once."""
+
+    def setUp(self) -> None:
+        self.left, self.tried, self.sent = 0, 0, []
+        self.outbox = Outbox(self.send)
+
+    def send(self, message: Message) -> None:
+        self.tried += 1
+        if not self.left:
+            raise EnoughUnderWay(message.recipient, "enough")
+        self.left -= 1
+        self.sent.append(message.body)
+
+    def ready(self, count: int) -> None:
+        self.left = count
+        self.outbox.got_ready()
+
+    def test_tried_once(self) -> None:
+        """While nothing can leave, what comes is not tried, wherever it goes."""
+        for number in range(100):
+            self.outbox.put(to_room(f"{number}", f"room{number % 3}"))
+        self.assertEqual((self.tried, len(self.outbox)), (1, 100))
+        self.ready(5)
+        self.assertEqual((self.tried, len(self.sent)), (7, 5))
+
+    def test_places_take_turns(self) -> None:
+        """A place for which much waits keeps no other one waiting."""
+        for number in range(100):
+            self.outbox.put(to_room(f"a{number}", "a"))
+        for place in "bc":
+            self.outbox.put(to_room(place, place))
+        self.ready(10)
+        self.ready(10)
+        self.assertEqual(self.sent[10:12], ["b", "c"])
+        while len(self.sent) < 102:
+            self.ready(10)
+        ordered = [text for text in self.sent if text[0] == "a"]
+        self.assertEqual(ordered, [f"a{number}" for number in range(100)])
 
 
 class ShareTests(unittest.TestCase):

@@ -20,7 +20,7 @@ from xbot.chat.interfaces import IReceipts
 from xbot.engine.drop_log import DropLog
 from xbot.engine.message_parts import PartsReceipt, parts_of
 from xbot.engine.waiting_queue import WaitingQueue
-from xbot.model.errors import NotConnected, TooLong, Undeliverable, Unreachable
+from xbot.model.errors import EnoughUnderWay, NotConnected, TooLong, Undeliverable, Unreachable
 from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
 
@@ -81,6 +81,8 @@ class Outbox:
         self._drop_log = DropLog(self._log, self._clock)
         self._timer: IDelayedCall | None = None
         self._is_stopped = False
+        # Whether nothing can leave before got_ready: then no place is tried.
+        self._is_held = False
         self._waiting: dict[str, WaitingQueue] = {}
         # The ids of the waiting messages that came back (bounced).
         self._bounced: set[str] = set()
@@ -141,8 +143,9 @@ class Outbox:
         if waiting is not None:
             # FIFO: queue it behind the waiting messages.
             waiting.append(message)
-            self._flush(place)
-        elif not self._leaves(message, place):
+            if not self._is_held:
+                self._flush(place)
+        elif self._is_held or not self._leaves(message, place):
             self._waiting_at(place).append(message)
 
     def got_ready(self, place: str | None = None) -> None:
@@ -150,8 +153,14 @@ class Outbox:
 
         The adapter accepts or refuses each message when it is given it.
         """
+        self._is_held = False
         for name in list(self._waiting) if place is None else [place]:
             self._flush(name)
+            if self._is_held:
+                # The others are first, the next time.
+                if name in self._waiting:
+                    self._waiting[name] = self._waiting.pop(name)
+                break
 
     def got_delivered(self, message: Message) -> None:
         """The receipt of ``message`` came; forget it."""
@@ -302,6 +311,9 @@ class Outbox:
             self._send(message)
         except Unreachable as reason:
             self._drop(message, place, "unreachable", reason.reason)
+        except EnoughUnderWay:
+            self._is_held = True
+            return False
         except NotConnected as reason:
             self._log.debug("waiting: {reason}", reason=str(reason))
             return False

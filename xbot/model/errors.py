@@ -79,6 +79,10 @@ class NotConnected(XbotError):
         self.reason = reason
 
 
+class EnoughUnderWay(NotConnected):
+    """Back-pressure: nothing can be sent to any place before the server acknowledges more."""
+
+
 class Unreachable(NotConnected):
     """Nothing can be sent to this room: the bot left it, or was refused for good.
 

@@ -19,7 +19,7 @@ from xbot.chat.xmpp.stream.ack_queue import BadAcknowledgement, Sent, Session
 from xbot.chat.xmpp.stream.poison import PROMPTLY, Suspects, is_suspicious
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, PingTimeout, ProtocolViolation
-from xbot.model.errors import NotConnected, Undeliverable
+from xbot.model.errors import EnoughUnderWay, NotConnected, Undeliverable
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 
@@ -196,13 +196,14 @@ class StreamManagement:
     def will_send(self, message: Message) -> None:
         """Check whether ``message`` may be sent now: a suspect is sent alone.
 
-        :raises NotConnected: when enough is unacknowledged, or when it waits for a suspect.
+        :raises EnoughUnderWay: when enough is unacknowledged.
+        :raises NotConnected: when it waits for a suspect.
         :raises Undeliverable: when it is poison: too many streams ended over it.
         """
         if self._stream is not None and self._is_window_full():
             # Its answer says when more may leave.
             self._ask()
-            raise NotConnected(message.recipient, "enough is under way")
+            raise EnoughUnderWay(message.recipient, "enough is under way")
         if not self._suspects:
             return
         if self._suspects.has_convicted(message):

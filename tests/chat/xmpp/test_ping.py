@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, session
-from xbot.chat.xmpp.ping import Ping
+from xbot.chat.xmpp.ping import MAX_PATIENCE, Ping
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, PingTimeout
@@ -71,6 +71,29 @@ class PingTests(unittest.TestCase):
         self.clock.advance(0.1)
         self.assertIsInstance(self.peer.stream.problem, PingTimeout)
         self.assertTrue(self.peer.transport.aborted)
+
+    def test_busy(self):
+        """A server whose stanzas arrive lives, though a ping waits behind what we wrote."""
+        self.clock.advance(INTERVAL)
+        for _ in range(10):
+            self.clock.advance(TIMEOUT / 2)
+            self.ping.got_data()
+            self.clock.advance(TIMEOUT / 2)
+        self.assertIsNone(self.peer.stream.problem)
+        self.assertGreater(self.ping.deadline, self.clock.seconds())
+        self.answer(self.peer.stanzas()[-1])
+        # Silence then is silence as always.
+        self.clock.pump([1.0] * int(INTERVAL + 2 * TIMEOUT))
+        self.assertIsInstance(self.peer.stream.problem, PingTimeout)
+
+    def test_not_for_ever(self):
+        """Who sends all the time and never answers a ping is left in the end."""
+        self.clock.advance(INTERVAL)
+        for _ in range(2 * (MAX_PATIENCE + 1)):
+            self.assertIsNone(self.peer.stream.problem)
+            self.ping.got_data()
+            self.clock.advance(TIMEOUT / 2)
+        self.assertIsInstance(self.peer.stream.problem, PingTimeout)
 
     def test_nothing_left(self):
         """With the connection goes every timer, a ping on its way or not."""

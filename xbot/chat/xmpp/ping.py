@@ -27,12 +27,17 @@ from xbot.chat.xmpp.wire.errors import PingTimeout
 #: Maximum delay of a time-out in seconds. If it fires later, the process stood still.
 MAX_LAG = 1.0
 
+#: Maximum number of further pings while other stanzas arrive: a server that limits our rate
+#: reads a ping behind all that we wrote before, such as the joins of a thousand rooms.
+MAX_PATIENCE = 12
+
 
 class Ping(Handler):
     """Pings the server every ``interval`` seconds of a session.
 
-    Without an answer within ``timeout`` seconds, the connection is aborted. An error is
-    an answer, too (XEP-0199, section 4.2). ``round_trip`` is the duration of the last
+    Without an answer within ``timeout`` seconds, the connection is aborted, unless other
+    data arrived in that time: then it is pinged again, :data:`MAX_PATIENCE` times at most.
+    An error is an answer, too (XEP-0199, section 4.2). ``round_trip`` is the duration of the last
     ping, in seconds. By ``deadline`` (clock seconds) a ping was answered, or the session
     has ended.
 
@@ -65,6 +70,7 @@ class Ping(Handler):
         self._interval = interval
         self._timeout = timeout
         self._call: IDelayedCall | None = None
+        self._heard_at = float("-inf")
         self.round_trip: float | None = None
         self.deadline: float | None = None
 
@@ -95,6 +101,7 @@ class Ping(Handler):
 
     def got_data(self) -> None:
         """Data was read and is not handled yet: ping if it may be old."""
+        self._heard_at = self._clock.seconds()
         stuck = self._freshness.stuck_for(self._look())
         if stuck:
             self._log.warn(
@@ -155,7 +162,7 @@ class Ping(Handler):
             self._set_deadline()
             self._ask_or_end()
 
-    def _ask_or_end(self, *, is_again: bool = False) -> None:
+    def _ask_or_end(self, *, is_again: bool = False, patience: int = MAX_PATIENCE) -> None:
         stream, due = self.xmlstream, self._clock.seconds() + self._timeout
 
         def got_silence(failure: Failure) -> None:
@@ -168,6 +175,10 @@ class Ping(Handler):
                 if not self._freshness.is_asked:
                     self._set_deadline()
                     self._ask_or_end(is_again=True)
+                return
+            if patience and self._clock.seconds() - self._heard_at < self._timeout:
+                self._set_deadline()
+                self._ask_or_end(is_again=is_again, patience=patience - 1)
                 return
             stream.end(
                 PingTimeout(f"the server did not answer a ping within {self._timeout:g} s"),

@@ -58,12 +58,15 @@ class Consent:
         return run.route.effect and (run.responder.confirm or run.responder.approve > 0)
 
     def ask(self, run: Run) -> Deferred[None]:
-        """Fires when everybody agreed; fails with :class:`NoConsent`."""
+        """Ask for confirmation and approval. Fires with consent; fails with :class:`NoConsent`.
+
+        The sender's access is checked again at the end.
+        """
         return Deferred.fromCoroutine(self._ask(run)).addErrback(self._busy, run.responder.name)
 
     async def _ask(self, run: Run) -> None:
         responder, message = run.responder, run.message
-        # In quotes: what a person said must not become a command of ours to another bot.
+        # Quote the command: else another bot in the room might obey the text that we repeat.
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
         if responder.approve and message.identity is None:
             raise NoConsent(
@@ -83,7 +86,7 @@ class Consent:
             )
 
     async def _confirmed(self, message: Message, command: str) -> Message:
-        # Before the question is said: the answer may come at once.
+        # Open the question before it is sent, because the answer may arrive at once.
         answered = self._questions.ask(message, CONFIRM_WITHIN)
         if not answered.called:
             self._tell(message, f"{command}: sure? Say yes within {CONFIRM_WITHIN:g} s.")

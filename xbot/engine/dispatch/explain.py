@@ -150,7 +150,7 @@ def _answering(
 
 
 def _earlier_fallbacks(chosen: Sequence[Chosen], message: Message) -> Iterator[tuple[str, ...]]:
-    """For each chosen route, the fallbacks before it: the first that speaks answers alone."""
+    """For each chosen route, the fallbacks before it: it runs only if these say nothing."""
     before: tuple[str, ...] = ()
     for responder, route, _ in chosen:
         yield before

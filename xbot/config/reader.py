@@ -92,7 +92,7 @@ def load(
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
     if status.st_mode & stat.S_IWOTH:
-        # It names programs to run.
+        # Privilege escalation: the ini names programs that the bot runs.
         source.blame(0, "", "", f"anyone can write to it: chmod o-w {path}")
     read_folder(source, parsed.sections)
     sections = [
@@ -141,7 +141,7 @@ def load(
 
 
 def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem]:
-    """What is understood in this version and not for ever."""
+    """Warnings about deprecated options and values, which a later version may reject."""
     line = _line_in(parsed, "xbot", "log-level")
     for old, new in bot.log_level.renamed:
         reason = f"{old} is called {new} now; the old name will not be understood for ever"
@@ -265,7 +265,7 @@ def _check_fields(section: ConvertedSection) -> None:
     values = section.values
     patterns = [option for option in ("match", "hear") if section.has(option)]
     if any(option not in values for option in patterns):
-        # A pattern is invalid: its groups, which are the fields, are not known.
+        # With an invalid pattern its groups, and so the valid fields, are not known.
         return
     groups: set[str] = set()
     for option in patterns:

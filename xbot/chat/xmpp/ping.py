@@ -175,5 +175,5 @@ class Ping(Handler):
             )
 
         answer = self.ask().addErrback(got_silence)
-        # Any other failure is the end of the connection, which is reported elsewhere.
+        # Any other failure is the end of the connection, which the Connection reports.
         answer.addErrback(lambda _: None)

@@ -180,7 +180,7 @@ class Scope:
     def obey(self, obey: Callable[..., None], *args: Any) -> None:
         """Call ``obey(*args)`` of the bot; it counts towards the rate limit of ``say``."""
         self._count()
-        # A fresh context: the responder that answers is another one.
+        # A fresh context, because another responder answers: current() must not return this one.
         Context().run(obey, *args)
 
     def _count(self) -> None:
@@ -297,7 +297,7 @@ class Scope:
         return self._starting
 
     def begin(self) -> None:
-        """Start the timers: this responder is in service now."""
+        """Start the timers. Call it when the responder begins to answer messages."""
         if self.state in (State.LOADED, State.READY):
             for timer in self._timers:
                 timer.start()
@@ -389,7 +389,7 @@ class Scope:
 
     def _refuse(self, kind: Kind) -> Deferred[Answers]:
         if kind == "hear":
-            # It was not addressed: stay silent.
+            # The message did not address the bot: stay silent.
             return succeed(Answers())
         if self.state is State.FAILED:
             answer, reason = "is not available; the log says why.", "it could not be started"

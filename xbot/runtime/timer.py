@@ -81,7 +81,7 @@ class Timer:
         self._has_failed = self._is_stuck = False
 
     def _got_stuck(self) -> None:
-        # It ignores cancellation, or runs in a thread, which cannot be ended.
+        # The call ignores cancellation, or runs in a thread, which cannot be stopped.
         if not self._is_stuck:
             self._is_stuck = True
             self._log.error(

@@ -65,6 +65,7 @@ class Consent:
         return Deferred.fromCoroutine(self._ask(run)).addErrback(self._busy, run.responder.name)
 
     async def _ask(self, run: Run) -> None:
+        """Ask in order: confirmation, approval, and the access rules once more."""
         responder, message = run.responder, run.message
         # Quote the command: else another bot in the room might obey the text that we repeat.
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
@@ -86,6 +87,7 @@ class Consent:
             )
 
     async def _confirmed(self, message: Message, command: str) -> Message:
+        """Ask the sender to say yes; return the message that did."""
         # Open the question before it is sent, because the answer may arrive at once.
         answered = self._questions.ask(message, CONFIRM_WITHIN)
         if not answered.called:
@@ -107,6 +109,7 @@ class Consent:
         return answer
 
     async def _approved(self, responder: Responder, message: Message, command: str) -> None:
+        """Request approvals, tell the code, and wait until enough people approved."""
         count, minutes = responder.approve, f"{APPROVE_WITHIN / 60:g} minutes"
         others = "one other" if count == 1 else f"{count} others"
         code, given = self._approvals.request(responder, message)

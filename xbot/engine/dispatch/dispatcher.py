@@ -254,6 +254,7 @@ class Dispatcher:
         )
 
     def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
+        """Route ``message`` and pass the result on, now or once a guarded pattern was searched."""
         chosen = [] if self._is_stopped else self._choose(message, self._choosing)
         # Test for the list, not for the Deferred: that test takes ten times as long.
         if isinstance(chosen, list):
@@ -379,6 +380,7 @@ class Dispatcher:
         )
 
     def _choose(self, message: Message, choosing: Routing) -> list[Chosen] | Deferred[list[Chosen]]:
+        """The route of an open question, an approval or ``more``; else the routing table's."""
         addressed = self.addressed(message)
         # The answer to an open question comes first, unless it is text that the bot obeys
         # for a person (an alias or a job).
@@ -489,6 +491,7 @@ class Dispatcher:
         self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
 
     def _await_consent(self, run: Run, _: object) -> None:
+        """Ask for consent; later pass the remaining gates, or end the run."""
         consent = self._consent.ask(run)
         self._runs.await_consent(run, consent)
         if self._accepting is not None:
@@ -520,6 +523,7 @@ class Dispatcher:
             self._accepting.got_refused(run)
 
     def _got_no_consent(self, failure: Failure, run: Run) -> None:
+        """End a run without consent, and journal that."""
         if run.fate is not None:
             # The bot is stopping, and has ended the run already.
             return
@@ -594,6 +598,7 @@ class Dispatcher:
         self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:
+        """Send an answer; one that cannot be sent is logged and counted, and never raises."""
         try:
             self._send(answer)
         except NotConnected as error:

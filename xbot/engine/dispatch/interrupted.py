@@ -104,6 +104,7 @@ def _readdressed(entry: Entry) -> Entry:
 
 
 def _text(entry: Entry, now: float, command: str) -> str:
+    """The notice about one entry, as one line."""
     command = one_line(command, MAX_TEXT)
     quoted = command if command == UNNAMED else f'"{command}"'
     speaker = one_line(entry.message.speaker, MAX_NAME)

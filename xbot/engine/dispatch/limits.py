@@ -85,6 +85,7 @@ class Limits:
     def _take(
         self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str
     ) -> RateExceeded | None:
+        """Take a token from the bucket of ``key``; None if it had one, or without a ``rate``."""
         verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
         if verdict is Verdict.WITHIN:
             return None

@@ -98,6 +98,7 @@ class Missed:
         )
 
     def _tell(self, are_new: list[bool], to: str, late: _Late) -> None:
+        """Send one notice about the new ones of the late commands."""
         messages = [
             message for (message, _), is_new in zip(late.named, are_new, strict=True) if is_new
         ]

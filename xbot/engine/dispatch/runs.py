@@ -246,6 +246,7 @@ class Runs:
         return waiting
 
     def _got_result(self, result: Answers | Failure, run: Run) -> None:
+        """The responder's code has ended: send its answers, then end the run."""
         # A run that ignores cancellation counts as at work until its code has really
         # ended, so that such runs cannot pile up.
         self._at_work[run.responder.name] -= 1
@@ -302,6 +303,7 @@ class Runs:
     def _got_word(
         self, word: Message | Failure, run: Run, asked: Deferred[Message]
     ) -> Message | Failure:
+        """A question was answered, or failed: count the run as at work, and resume its time-out."""
         run._asked.discard(asked)
         if not run._asked:
             self._at_work[run.responder.name] += 1
@@ -359,6 +361,7 @@ class Runs:
             say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:
+        """End a run that failed: expected failures get one log line, bugs a traceback."""
         name, error = run.responder.name, failure.value
         if isinstance(error, Busy):
             self._got_busy(run)
@@ -392,6 +395,7 @@ class Runs:
         self.end(run, "busy", f"{name} is busy; try again in a moment.")
 
     def _got_limit(self, run: Run) -> None:
+        """Time-out: end the run with an answer, and cancel its code."""
         name, limit = run.responder.name, f"{run.responder.timeout:g} s"
         self._log.warn(
             "{responder} did not finish within {limit} for {sender}",
@@ -403,6 +407,7 @@ class Runs:
         self._cancel(run)
 
     def _cancel(self, run: Run) -> None:
+        """Cancel the responder's Deferred; never raises but KeyboardInterrupt."""
         # Cancelling a responder's Deferred calls the responder's code, which may raise.
         try:
             if run._deferred is not None:

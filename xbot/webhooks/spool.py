@@ -171,6 +171,7 @@ class Spool:
         left.addCallback(self._got_left, rooms).addErrback(self._got_problem)
 
     def _got_left(self, left: list[Waiting], rooms: Collection[str]) -> None:
+        """Drop stale texts of earlier processes; resend their batches, and queue unsent texts."""
         oldest = self._wall_clock() - MAX_AGE
         stale = [each for each in left if each.room not in rooms or each.accepted < oldest]
         if stale:
@@ -198,6 +199,7 @@ class Spool:
             self._later(room, GATHER)
 
     def _got_kept(self, done: tuple[list[Waiting], list[str]], source: str, keys: int) -> bool:
+        """Queue texts that are durable now; log full queues, with a cooldown."""
         kept, full = done
         for room in full:
             # One full queue must not keep the text from the other rooms.
@@ -222,6 +224,7 @@ class Spool:
             self._timers[room] = self._reactor.callLater(seconds, self._gathered, room)
 
     def _gathered(self, room: str) -> None:
+        """Take the next texts of a room from its queue, and send them as one message (a batch)."""
         del self._timers[room]
         waiting = self._waiting.get(room)
         if not waiting or self._under_way.get(room, 0) >= MAX_UNDER_WAY:
@@ -253,6 +256,7 @@ class Spool:
         self._give(texts, batch)
 
     def _give(self, texts: list[Waiting], batch: str) -> None:
+        """Pass a batch to ``say``; retry later if the outbox is full."""
         if self._is_held:
             return
         room = texts[0].room
@@ -285,6 +289,7 @@ class Spool:
         self._end(texts, batch, "delivered")
 
     def _got_failed(self, texts: list[Waiting], batch: str) -> None:
+        """Retry a batch that cannot be sent, up to MAX_TRIES times; then give up."""
         self._failures[batch] = self._failures.get(batch, 0) + 1
         if self._failures[batch] < MAX_TRIES:
             self._give_later(texts, batch)

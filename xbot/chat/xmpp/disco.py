@@ -63,6 +63,7 @@ class Answers:
         return self._handlers.payload(self._handlers.version.onVersion, request)
 
     def _disco_info(self, request: domish.Element) -> domish.Element:
+        """Answer a disco#info request (XEP-0030)."""
         query = request.firstChildElement()
         assert query is not None
         node = query.getAttribute("node", "")

@@ -156,6 +156,7 @@ class Ping(Handler):
             self._ask_or_end()
 
     def _ask_or_end(self, *, is_again: bool = False) -> None:
+        """Ping; abort the connection without an answer in time, but try again after a suspend."""
         stream, due = self.xmlstream, self._clock.seconds() + self._timeout
 
         def got_silence(failure: Failure) -> None:

@@ -75,6 +75,7 @@ class _Request(Request):
         factory.answer(self).addCallback(self._got_answer)
 
     def _got_answer(self, answer: Answer) -> None:
+        """Send the response, with the security headers, and close the connection."""
         if self.is_gone:
             return
         # Twisted has no reason phrases for 421 and 429.
@@ -134,6 +135,7 @@ class HttpServer(HTTPFactory):
         return answer.addErrback(self._got_failure)
 
     def _answer(self, request: _Request) -> Any:
+        """Check body size, Host header, path and method; then call the page or ``door``."""
         if request.is_too_large:
             return Answer.text(f"the body is too large: more than {MAX_BODY} bytes", 413)
         if request.has_chunks:
@@ -221,6 +223,7 @@ class Bounded(WrappingFactory):
         return super().buildProtocol(addr)
 
     def _make_room(self) -> bool:
+        """Close the oldest connection of the busiest host; False if it is too young."""
         counts = Counter(each.peer for each in self.protocols)
         most = max(counts.values())
         candidates = (each for each in self.protocols if counts[each.peer] == most)

@@ -310,6 +310,7 @@ class Scope:
         return Deferred.fromCoroutine(self._close()).addErrback(self._got_surprise)
 
     async def _start(self) -> None:
+        """Run the start functions in order; undo them all if one fails."""
         if self.state is not State.LOADED:
             # The bot was stopped before this responder started.
             return
@@ -334,6 +335,7 @@ class Scope:
                 each.callback(None)
 
     async def _close(self) -> None:
+        """Stop timers, wait for runs, then call the stop and ``on_close`` functions."""
         for timer in self._timers:
             timer.stop()
         if self._starting is not None:

@@ -158,6 +158,7 @@ class _Capture:
 
 
 def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    """Start the program without a shell, as the leader of a new process group."""
     try:
         return subprocess.Popen(  # noqa: S603 - no shell, and argv is the operator's
             argv,

@@ -27,6 +27,7 @@ def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
 
 
 def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
+    """The summary, line by line."""
     bot, xmpp = config.bot, config.xmpp
     calls = [f'"{bot.name}: ping"']
     if bot.prefix:
@@ -87,6 +88,7 @@ def _room(room: RoomSettings) -> str:
 
 
 def _responder(responder: ResponderSettings) -> str:
+    """One line about a responder, without its arguments and the values of its own settings."""
     facts = [] if responder.enabled else ["switched off"]
     if responder.match is not None:
         facts.append(f"on command {responder.match}")

@@ -94,6 +94,7 @@ class _Reader:
     values: list[str] = field(factory=list)
 
     def got_line(self, number: int, data: bytes) -> None:
+        """Parse one line: a comment, a heading, an option, or a continuation line."""
         line = self._decode(number, data)
         comment = _COMMENT.search(line)
         text = (line[: comment.start()] if comment else line).strip()
@@ -121,6 +122,7 @@ class _Reader:
         self.values = []
 
     def _decode(self, number: int, data: bytes) -> str:
+        """The line as text; invalid UTF-8 and control characters are problems, and are replaced."""
         line = data.decode("utf-8", "replace")
         try:
             data.decode("utf-8")
@@ -132,6 +134,7 @@ class _Reader:
         return _CONTROL.sub("\ufffd", line)
 
     def _got_heading(self, number: int, text: str) -> None:
+        """Begin a section, or report an invalid heading."""
         self.headed = True
         words = text[1:-1].split(None, 1) if text.endswith("]") else []
         if not words:
@@ -146,6 +149,7 @@ class _Reader:
         self.title = section.title
 
     def _got_option(self, number: int, indent: int, text: str) -> None:
+        """Begin an option, or report why it is invalid."""
         self.indent = indent
         name, delimiter, value = text.partition("=")
         name = name.rstrip().lower()

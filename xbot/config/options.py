@@ -28,9 +28,9 @@ from xbot.model.access import Access
 class OptionKind:
     """Declaration of one option: name, converter, default and help.
 
-    ``convert`` makes the value of the option's text, or raises ValueError with the
-    reason. ``default`` is what holds without the option, as text for people: made from
-    the settings class's default where the ini could say the same; empty for nothing.
+    ``convert`` parses the option's text, or raises ValueError with the reason. ``default``
+    describes, for people, what holds without the option; empty for nothing. It is derived
+    from the settings class's default if the ini could contain the same value.
     """
 
     name: str
@@ -59,7 +59,7 @@ class SectionKind:
 
 
 def _default(settings: type[AttrsInstance], name: str) -> str:
-    """The default of the field ``name`` of a settings class, as the ini would say it."""
+    """The default of the field ``name`` of a settings class, in the ini's syntax."""
     return values.written(fields_dict(settings)[name].default)
 
 
@@ -70,7 +70,8 @@ _PASSWORD = OptionKind(
     "The password itself; only in an ini that no other user can read.",
 )
 
-#: The bundled responders and their code, as for ``use``. They are tried last, in this order.
+#: The bundled responders and their code, in the syntax of ``use``. Routing tries them last, in
+#: this order.
 BUNDLED = {
     "ping": "xbot.responders.ping:ping",
     "help": "xbot.responders.help:help",

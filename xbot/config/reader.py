@@ -92,7 +92,7 @@ def load(
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
     if status.st_mode & stat.S_IWOTH:
-        # It names programs to run.
+        # Privilege escalation: the ini names programs that the bot runs.
         source.blame(0, "", "", f"anyone can write to it: chmod o-w {path}")
     read_folder(source, parsed.sections)
     sections = [
@@ -141,7 +141,7 @@ def load(
 
 
 def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem]:
-    """What is understood in this version and not for ever."""
+    """Warnings about deprecated options and values, which a later version may reject."""
     line = _line_in(parsed, "xbot", "log-level")
     for old, new in bot.log_level.renamed:
         reason = f"{old} is called {new} now; the old name will not be understood for ever"
@@ -173,6 +173,7 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 
 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
+    """The settings of ``[xbot]``; the defaults if the section is missing."""
     given = section.given(*_BOT_OPTIONS) if section is not None else {}
     environ = source.environ
     ours = environ.get("STATE_DIRECTORY", "").partition(":")[0]
@@ -189,6 +190,7 @@ def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
 
 
 def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | None:
+    """The settings of ``[http]``; None without the section, or without a valid ``listen``."""
     if section is None:
         return None
     if not section.has("listen"):
@@ -205,6 +207,7 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
 
 
 def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
+    """The settings of a ``[room JID]``; None if its JID is invalid."""
     responders: frozenset[str] | None = section.values.get("responders")
     for responder in sorted(responders or ()):
         if responder not in known:
@@ -218,6 +221,7 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
 
 
 def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings | None:
+    """The settings of a ``[responder NAME]``; problems are added to its source."""
     values = section.values
     # In the file's order, so that the problem names the second one.
     kinds = [kind for kind in section.section.options if kind in ("reply", "run", "use")]
@@ -262,10 +266,11 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
 
 
 def _check_fields(section: ConvertedSection) -> None:
+    """Check that the fields of templates are named groups of the section's patterns, or known."""
     values = section.values
     patterns = [option for option in ("match", "hear") if section.has(option)]
     if any(option not in values for option in patterns):
-        # A pattern is invalid: its groups, which are the fields, are not known.
+        # With an invalid pattern its groups, and so the valid fields, are not known.
         return
     groups: set[str] = set()
     for option in patterns:

@@ -78,6 +78,7 @@ class ConvertedSection:
 
     @property
     def line(self) -> int:
+        """The line number of the heading."""
         return self.section.line
 
     def has(self, option: str) -> bool:
@@ -132,6 +133,7 @@ def _is_python(section: ConvertedSection) -> bool:
 
 
 def _check_name(section: ConvertedSection) -> None:
+    """Check, and normalise, a section's name by its kind."""
     if not section.kind.argument:
         if section.name:
             section.blame("", f"takes no name: it is written {section.kind.heading}")

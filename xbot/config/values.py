@@ -52,32 +52,38 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
 def one_line(value: str) -> str:
+    """The text on one line: each run of blanks and new lines becomes one blank."""
     return " ".join(value.split())
 
 
 def path(value: str) -> Path:
+    """A file path, which may be relative."""
     if "\n" in value:
         raise ValueError("a path is one line")
     return Path(value)
 
 
 def secret(value: str) -> Secret:
+    """A password, wrapped so that no log shows it."""
     if "\n" in value:
         raise ValueError("a password is one line")
     return Secret(value)
 
 
 def prefix(value: str) -> str:
+    """The command prefix, such as ``!``; without blanks."""
     if len(value.split()) > 1:
         raise ValueError("a prefix has no blanks in it")
     return value
 
 
 def duration(value: str, longest: float = MAX_DURATION) -> float:
+    """A duration such as ``30s`` in seconds, at most ``longest``."""
     return durations.seconds(value, longest)
 
 
 def interval(value: str) -> float:
+    """A duration in seconds, at least one second."""
     seconds = duration(value)
     if seconds < 1:
         raise ValueError(f"{value!r} is too often: at least 1s")
@@ -85,10 +91,12 @@ def interval(value: str) -> float:
 
 
 def keep(value: str) -> float:
+    """How long journal entries are kept, in seconds."""
     return duration(value, MAX_KEEP)
 
 
 def yes_or_no(value: str) -> bool:
+    """``yes`` or ``no`` as a bool; upper or lower case."""
     answers = {"yes": True, "no": False}
     if value.lower() not in answers:
         raise ValueError(f"{value!r} is neither yes nor no")
@@ -96,10 +104,12 @@ def yes_or_no(value: str) -> bool:
 
 
 def log_level(value: str) -> Levels:
+    """The minimum log levels: the usual one, and those of single namespaces."""
     return Levels.parse(value.replace(",", " ").split())
 
 
 def log_format(value: str) -> str:
+    """One of :data:`~xbot.config.settings.LOG_FORMATS`."""
     if value not in LOG_FORMATS:
         raise ValueError(f"{value!r} is neither {' nor '.join(LOG_FORMATS)}")
     return value
@@ -114,6 +124,7 @@ def names(value: str) -> frozenset[str]:
 
 
 def account(value: str) -> Jid:
+    """The JID of an account; the default resource is ``bot``."""
     jid = Jid.parse(value)
     if jid.local is None:
         raise ValueError(f"{value!r} has no local part: an account is NAME@DOMAIN")
@@ -121,6 +132,7 @@ def account(value: str) -> Jid:
 
 
 def nick(value: str) -> str:
+    """A nick that is valid as a resource (RFC 7622)."""
     if "\n" in value:
         raise ValueError(
             "a nick is one line; a line that begins with a blank continues the one before"
@@ -133,12 +145,14 @@ def nick(value: str) -> str:
 
 
 def server(value: str) -> str:
+    """``embedded``, the only possible value."""
     if value != EMBEDDED:
         raise ValueError(f"only {EMBEDDED} is possible; the JID names any other server (or host)")
     return value
 
 
 def host(value: str) -> str:
+    """A host name or an IP address."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
@@ -153,6 +167,7 @@ def host(value: str) -> str:
 
 
 def port(value: str) -> int:
+    """A TCP port from 1 to 65535."""
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise ValueError(f"{value!r} is no port: a number from 1 to 65535")
     return int(value)
@@ -168,7 +183,7 @@ def mechanisms(value: str) -> tuple[str, ...]:
 
 
 def pins(value: str) -> frozenset[bytes]:
-    """SHA-256 hashes, each in base64."""
+    """Certificate pins: SHA-256 hashes of public keys, 32 bytes each, given in base64."""
     found = set()
     for text in names(value):
         try:
@@ -182,12 +197,14 @@ def pins(value: str) -> frozenset[bytes]:
 
 
 def direct_tls(value: str) -> bool:
+    """Whether to use direct TLS (XEP-0368): ``direct`` is true, ``starttls`` false."""
     if value not in ("direct", "starttls"):
         raise ValueError(f"{value!r} is neither direct nor starttls")
     return value == "direct"
 
 
 def parser(value: str) -> str:
+    """One of :data:`~xbot.config.settings.PARSERS`; deprecated, without effect."""
     if value not in PARSERS:
         raise ValueError(f"{value!r} is none of {', '.join(PARSERS)}")
     return value
@@ -210,14 +227,17 @@ def listen(value: str) -> Listen:
 
 
 def hosts(value: str) -> frozenset[str]:
+    """Host names and IP addresses, in lower case."""
     return frozenset(host(name).lower() for name in names(value))
 
 
 def people(value: str) -> People:
+    """A list of bare JIDs and ``@DOMAIN``."""
     return People.parse(names(value))
 
 
 def subscriptions(value: str) -> frozenset[str]:
+    """People, and at most one policy of :data:`~xbot.config.settings.SUBSCRIPTIONS`."""
     found = names(value)
     rules = sorted(found & set(SUBSCRIPTIONS))
     if len(rules) > 1:
@@ -237,6 +257,7 @@ def rooms(value: str) -> frozenset[str]:
 
 
 def approvals(value: str) -> int:
+    """The number of required approvals, from 0 to MAX_APPROVALS."""
     if not value.isascii() or not value.isdigit() or int(value) > MAX_APPROVALS:
         raise ValueError(f"{value!r} is no number from 0 to {MAX_APPROVALS}")
     return int(value)
@@ -253,20 +274,24 @@ def rate(value: str) -> Rate | None:
 
 
 def runs(value: str) -> int:
+    """The maximum number of concurrent runs, from 1 to MAX_RUNS."""
     return number(value, 1, MAX_RUNS)
 
 
 def output(value: str) -> int:
+    """The maximum length of a run's output in characters, from MIN_OUTPUT to MAX_OUTPUT."""
     return number(value, MIN_OUTPUT, MAX_OUTPUT)
 
 
 def number(value: str, least: int, most: int) -> int:
+    """A whole number from ``least`` to ``most``."""
     if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
         raise ValueError(f"{value!r} is no number from {least} to {most}")
     return int(value)
 
 
 def pattern(value: str) -> str:
+    """A valid regular expression, as text."""
     try:
         re.compile(value)
     except re.error as error:
@@ -278,6 +303,7 @@ def pattern(value: str) -> str:
 
 
 def template(value: str) -> str:
+    """A valid text template with fields such as ``{name}``."""
     Template.parse(value)
     return value
 
@@ -299,34 +325,39 @@ def command(value: str) -> tuple[str, ...]:
 
 
 def web_path(value: str) -> str:
-    """The path of a URL, as in requests."""
+    """The path of a webhook's URL: two names or more, without a query."""
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+){2,8}", value) or len(value) > 200:
         raise ValueError(f"{value!r} is no path of two names or more, such as /webhook/alerts")
     return value
 
 
 def no_secret(value: str) -> None:
+    """``none``, the only possible value: posts need no authentication."""
     if value != "none":
         raise ValueError("only none is possible; a secret stands in a file (secret-file)")
 
 
 def webhook_template(value: str) -> str:
+    """``file:PATH``, the name of a bundled template, or a template's text."""
     if not value.startswith("file:"):
         Template.parse(value, DOTTED.fullmatch)
     return value
 
 
 def dotted(value: str) -> str:
+    """The dotted name of a JSON field, such as ``alert.id``."""
     if not DOTTED.fullmatch(value):
         raise ValueError(f"{value!r} is no field such as alert.id")
     return value
 
 
 def dedupe(value: str) -> float:
+    """The deduplication window in seconds; 0 for ``no``."""
     return 0.0 if value == "no" else duration(value, MAX_DEDUPE)
 
 
 def python_object(value: str) -> str:
+    """``module:object``, ``module`` or ``entry-point:NAME``; only the syntax is checked."""
     name = value.removeprefix("entry-point:")
     if name != value:
         if not re.fullmatch(r"[\w.-]+", name):
@@ -340,7 +371,10 @@ def python_object(value: str) -> str:
 
 
 def written(value: object) -> str:
-    """The text of a value, for the converters above; of a whole option's default."""
+    """The ini text of a default value: the inverse of the converters above.
+
+    :raises TypeError: for a type that no option has as its default.
+    """
     match value:
         case bool():
             return "yes" if value else "no"

@@ -54,6 +54,7 @@ def read_webhooks(
 def _webhook(
     section: ConvertedSection, http: HttpSettings | None, rooms: Collection[str]
 ) -> WebhookSettings | None:
+    """The settings of one section; None without a valid template and room."""
     values = section.values
     path = values.get("path", f"/webhook/{section.name}")
     said_in = tuple(sorted(values.get("room", ())))
@@ -115,6 +116,7 @@ def _template(section: ConvertedSection) -> str | None:
 
 
 def _secret(section: ConvertedSection, http: HttpSettings | None) -> Secret | None:
+    """The secret of a webhook; None if it has none, or an invalid one, which is a problem."""
     values, source = section.values, section.source
     if section.has("secret"):
         if section.has("secret-file"):

@@ -33,7 +33,10 @@ class JobClock:
                 self._skip(name, due, "I was away")
 
     def look(self) -> None:
-        """Run the jobs that became due since the last call."""
+        """Run the jobs that became due since the last call; after a clock jump, skip them.
+
+        At most once: each run is recorded before it begins.
+        """
         now = bot.now()
         since, self._seen = self._seen or now, now
         is_jump = not timedelta(0) <= now - since <= LATE
@@ -57,12 +60,14 @@ class JobClock:
                 self._do(name, job, due)
 
     def _due(self, name: str, job: Job, since: datetime, now: datetime) -> datetime | None:
+        """The next due time of the job, cached until the job changes."""
         known = self._next.get(name)
         if known is None or known[0] != job:
             known = self._next[name] = job, next_time(job, self._zone, since, now)
         return known[1]
 
     def _do(self, name: str, job: Job, due: datetime) -> None:
+        """Send the job's text, or obey its command with the author's rights; else log why not."""
         room, author, text = job["room"], job["author"], job["text"]
         overview = bot.overview()
         is_there = room is None or any(

@@ -23,5 +23,5 @@ def told(message: Message, name: str) -> str | None:
 
 
 def domain_of(place: str) -> str:
-    """Where the room is, or the person's account."""
+    """The domain of a brain key's address: the room's service, or the person's server."""
     return place.rpartition("@")[2]

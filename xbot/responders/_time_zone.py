@@ -16,7 +16,7 @@ _RULE = re.compile(
     re.ASCII,
 )
 
-#: What libc takes where a rule names summer time without its dates.
+#: The dates that libc assumes for a rule that names summer time without its dates.
 _USUAL_DATES = ",M3.2.0,M11.1.0"
 
 
@@ -25,7 +25,7 @@ class UnknownTimeZone(ValueError):
 
 
 def local_zone(environ: Mapping[str, str] = os.environ) -> tzinfo:
-    """The machine's time zone; UTC where ``TZ`` is empty, or where nothing tells.
+    """The machine's time zone; UTC if ``TZ`` is empty, or if no time zone is configured.
 
     :raises UnknownTimeZone: when ``TZ`` has none of the forms that libc takes.
     """
@@ -41,7 +41,7 @@ def _zone_of(named: str) -> tzinfo:
     try:
         return _from_file(named) if os.path.isabs(named) else ZoneInfo(named)
     except (OSError, ValueError, KeyError):
-        # KeyError: what zoneinfo raises for a zone that it does not know.
+        # zoneinfo raises KeyError for an unknown zone.
         pass
     found = _RULE.fullmatch(named)
     if found is None:
@@ -59,7 +59,7 @@ def _from_file(path: str) -> tzinfo:
 
 
 def _compiled(rule: str) -> bytes:
-    """A file of compiled zone data (RFC 8536) that holds one rule, in its footer, and no more."""
+    """Compiled zone data (TZif, RFC 8536) with a POSIX rule in its footer, and no transitions."""
     header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
     kind = struct.pack(">lBB", 0, 0, 0) + b"UTC\0"
     return (header + kind) * 2 + b"\n" + rule.encode("ascii", "replace") + b"\n"

@@ -33,7 +33,7 @@ class Remember:
             raise Failed(f"Too long: {MAX_NAME} characters for what, {MAX_TEXT} for what it is.")
         if len(notes) >= MAX_NOTES and name.casefold() not in notes:
             raise Failed(f"I remember {MAX_NOTES} things here already; have me forget one.")
-        # Those of one domain leave places to others: anybody can have any number of accounts.
+        # One domain gets only a part of the places: anyone can register many accounts there.
         there = sum(domain_of(each) == domain_of(place) for each in brain) if not notes else 0
         if not notes and there >= MAX_PLACES - len(brain):
             raise Failed("I cannot remember any more.")

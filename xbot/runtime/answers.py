@@ -17,7 +17,7 @@ MAX_ANSWERS = 10
 #: Maximum length of one message, in characters; also the default limit for a whole run.
 MAX_LENGTH = MAX_OUTPUT
 
-#: What is not shown, for the log.
+#: Descriptions, for the log, of what was cut.
 TOO_MANY = f"only the first {MAX_ANSWERS} messages"
 TOO_LONG = f"only the first {MAX_LENGTH:,} characters"
 
@@ -32,7 +32,7 @@ PAUSE = 0.001
 class Answers:
     """Result of a run: the texts to send, and the failure, if it failed after these.
 
-    ``cut`` says what of it is not shown; empty if everything is.
+    ``cut`` describes what was cut; empty if nothing was.
     """
 
     said: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def collect(result: object, is_over: threading.Event | None = None) -> Answers:
         failure = Failure()
     failure = failure or closed(several)
     if left_out == TOO_MANY:
-        # On the first page, which is read first.
+        # The mark goes to the top, because people may read the first page only.
         said[0] = cut(f"[cut after {MAX_ANSWERS} messages]\n{said[0]}")
     return Answers(tuple(said), failure, left_out)
 

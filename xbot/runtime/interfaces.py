@@ -14,9 +14,9 @@ from xbot.model.usage import Usage
 class IBot(Interface):
     """The bot, as its responders use it. Call it on the reactor's thread.
 
-    Rooms and people are bare addresses. A ``room`` of None means in private. What each
-    verb does is told where authors read it: :class:`xbot.api.bot.BotProxy`, in which
-    ``usages`` is called ``commands``. ``now`` is in seconds since 1970.
+    Rooms and people are bare addresses. A ``room`` of None means a private chat. The
+    methods are documented in :class:`xbot.api.bot.BotProxy`, the public API, which calls
+    ``usages`` ``commands``. ``now`` is in seconds since 1970.
     """
 
     def now() -> float: ...

@@ -180,7 +180,7 @@ class Scope:
     def obey(self, obey: Callable[..., None], *args: Any) -> None:
         """Call ``obey(*args)`` of the bot; it counts towards the rate limit of ``say``."""
         self._count()
-        # A fresh context: the responder that answers is another one.
+        # A fresh context, because another responder answers: current() must not return this one.
         Context().run(obey, *args)
 
     def _count(self) -> None:
@@ -297,7 +297,7 @@ class Scope:
         return self._starting
 
     def begin(self) -> None:
-        """Start the timers: this responder is in service now."""
+        """Start the timers. Call it when the responder begins to answer messages."""
         if self.state in (State.LOADED, State.READY):
             for timer in self._timers:
                 timer.start()
@@ -310,6 +310,7 @@ class Scope:
         return Deferred.fromCoroutine(self._close()).addErrback(self._got_surprise)
 
     async def _start(self) -> None:
+        """Run the start functions in order; undo them all if one fails."""
         if self.state is not State.LOADED:
             # The bot was stopped before this responder started.
             return
@@ -334,6 +335,7 @@ class Scope:
                 each.callback(None)
 
     async def _close(self) -> None:
+        """Stop timers, wait for runs, then call the stop and ``on_close`` functions."""
         for timer in self._timers:
             timer.stop()
         if self._starting is not None:
@@ -389,7 +391,7 @@ class Scope:
 
     def _refuse(self, kind: Kind) -> Deferred[Answers]:
         if kind == "hear":
-            # It was not addressed: stay silent.
+            # The message did not address the bot: stay silent.
             return succeed(Answers())
         if self.state is State.FAILED:
             answer, reason = "is not available; the log says why.", "it could not be started"

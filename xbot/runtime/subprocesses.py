@@ -65,7 +65,7 @@ class ProgramResult:
 
     @property
     def cut(self) -> str:
-        """What is not shown, for the log and the person; empty if everything is."""
+        """Description of what was cut, for the log and the person; empty if nothing was."""
         if not self.truncated:
             return ""
         return f"only the first {self.limit:,} of {self.size:,} bytes"
@@ -107,8 +107,8 @@ def run_program(
 def answer_of(name: str, result: ProgramResult) -> str:
     """The answer of the responder ``name`` for ``result``; raises :class:`Failed` on a failure.
 
-    Several lines of output become a code block. That it is cut, and that the program failed,
-    then stands before it: on the first page.
+    Output of several lines becomes a code block. If output was cut, the notices about that
+    and about a failure come first, so that they are on the first page.
     """
     output = result.output.rstrip("\r\n")
     if "\n" in output:
@@ -158,6 +158,7 @@ class _Capture:
 
 
 def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    """Start the program without a shell, as the leader of a new process group."""
     try:
         return subprocess.Popen(  # noqa: S603 - no shell, and argv is the operator's
             argv,
@@ -202,6 +203,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _terminate(pid: int) -> None:
+    """Send SIGTERM to the process group, and wait at most GRACE seconds for its leader."""
     _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     while not _has_ended(pid) and time.monotonic() < deadline:

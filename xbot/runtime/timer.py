@@ -66,6 +66,7 @@ class Timer:
             self._at_work.cancel()
 
     def _tick(self) -> None:
+        """Call the function, unless the previous call still runs; schedule the next tick."""
         self._next = self._clock.callLater(self._period, self._tick)
         if self._at_work is not None:
             if self._clock.seconds() - self._begun > self._limit:
@@ -81,7 +82,7 @@ class Timer:
         self._has_failed = self._is_stuck = False
 
     def _got_stuck(self) -> None:
-        # It ignores cancellation, or runs in a thread, which cannot be ended.
+        # The call ignores cancellation, or runs in a thread, which cannot be stopped.
         if not self._is_stuck:
             self._is_stuck = True
             self._log.error(
@@ -89,6 +90,7 @@ class Timer:
             )
 
     def _got_failure(self, failure: Failure) -> None:
+        """Log a failure: a traceback for the first in a row, then one line each."""
         self._at_work = None
         if self._is_stopped:
             return

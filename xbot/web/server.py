@@ -27,7 +27,7 @@ from xbot.web.posting import PostHandler, PostRequest
 #: Maximum number of open connections, and of seconds per connection.
 MAX_CONNECTIONS, MAX_SECONDS = 50, 30.0
 
-#: A connection is not closed for another one before it had so many seconds for its request.
+#: Minimum age in seconds of a connection that may be closed in favour of a new one.
 MIN_SECONDS = 2.0
 
 #: Maximum size of a request body, in bytes. A body is always read before the response is sent.
@@ -75,6 +75,7 @@ class _Request(Request):
         factory.answer(self).addCallback(self._got_answer)
 
     def _got_answer(self, answer: Answer) -> None:
+        """Send the response, with the security headers, and close the connection."""
         if self.is_gone:
             return
         # Twisted has no reason phrases for 421 and 429.
@@ -134,11 +135,12 @@ class HttpServer(HTTPFactory):
         return answer.addErrback(self._got_failure)
 
     def _answer(self, request: _Request) -> Any:
+        """Check body size, Host header, path and method; then call the page or ``door``."""
         if request.is_too_large:
             return Answer.text(f"the body is too large: more than {MAX_BODY} bytes", 413)
         if request.has_chunks:
             return Answer.text("the Content-Length is missing", 411)
-        # Asked for by bytes: Twisted would decode UTF-8, and a header may hold any bytes.
+        # A name in bytes gets bytes: else Twisted would decode UTF-8, which a header need not be.
         hosts = request.requestHeaders.getRawHeaders(b"host", [])
         if not self._is_own_host([host.decode("latin-1") for host in hosts]):
             return Answer.text("the Host header names another host; see [http] hosts", 421)
@@ -203,9 +205,9 @@ class _Limited(ProtocolWrapper):
 class Bounded(WrappingFactory):
     """Limits the number of connections of ``factory``, and the duration of each.
 
-    At the limit a new connection takes the place of the oldest one of the host that has
-    most, if that is older than :data:`MIN_SECONDS`: who opens many and sends nothing does
-    not shut others out.
+    At the limit, a new connection replaces the oldest one of the host with most
+    connections, if that is older than :data:`MIN_SECONDS`. So a client that opens many idle
+    connections cannot shut others out (slowloris).
     """
 
     noisy = False
@@ -221,17 +223,18 @@ class Bounded(WrappingFactory):
         return super().buildProtocol(addr)
 
     def _make_room(self) -> bool:
+        """Close the oldest connection of the busiest host; False if it is too young."""
         counts = Counter(each.peer for each in self.protocols)
         most = max(counts.values())
         candidates = (each for each in self.protocols if counts[each.peer] == most)
         oldest = min(candidates, key=lambda each: each.began)
         if self.clock.seconds() - oldest.began < MIN_SECONDS:
             return False
-        # It is counted until its end is told, which is not now.
+        # connectionLost comes later: stop counting the connection now.
         del self.protocols[oldest]
         oldest.transport.abortConnection()
         return True
 
     def unregisterProtocol(self, protocol: Any) -> None:
-        """Called at the end of a connection, also of one that gave its place away."""
+        """Called at the end of each connection, also of one that was replaced."""
         self.protocols.pop(protocol, None)

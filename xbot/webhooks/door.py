@@ -132,6 +132,7 @@ class WebhookEndpoint:
         return Deferred.fromCoroutine(self._post(posted))
 
     async def _post(self, posted: PostRequest) -> Answer:
+        """Find the webhook, take the post, and count the response by status."""
         webhook = self._webhooks.get(posted.path)
         if webhook is None:
             return Answer.text("not found", 404)
@@ -144,6 +145,7 @@ class WebhookEndpoint:
         return answer
 
     async def _take(self, webhook: WebhookSettings, posted: PostRequest) -> Answer:
+        """Authenticate, limit, parse, deduplicate and spool one post; return the response."""
         refusal = self._refuse(webhook, posted)
         if refusal is not None:
             return self._told(webhook, refusal)
@@ -220,6 +222,7 @@ def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) ->
 
 
 def _refusal(error: Exception) -> Answer:
+    """The HTTP response for an exception: 400 for bad input, 503 if the client should retry."""
     if isinstance(error, WrongPayload):
         return Answer.text(error.reason, 400)
     if isinstance(error, Failed):

@@ -1,6 +1,7 @@
-"""The SQLite file of what webhooks have to say. Blocking: all of it belongs into one thread.
+"""The webhook spool's SQLite file: schema and queries.
 
-What a file of the state folder promises is in :mod:`xbot.state.sqlite.file`.
+Blocking: use one thread. For durability, locking and recovery see
+:mod:`xbot.state.sqlite.file`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.state.sqlite.file import DurableFile, Kind
 from xbot.webhooks.report import Item
 
-#: What it is called in the state folder.
+#: Name of the file in the state folder.
 FILE_NAME = "webhooks.sqlite"
 
 #: ``PRAGMA user_version`` of the schema below.
 VERSION = 1
 
-#: No more than this waits to be said, for one room no more than is left of it, and no more keys
-#: are remembered.
+#: Maximum number of waiting texts, of which one room gets at most its fair share
+#: (:mod:`xbot.model.fair_share`); maximum number of deduplication keys that are kept.
 MAX_WAITING, MAX_KNOWN = 2000, 50_000
 
-# "batch" is the id of the message that a text was said in, and NULL before.
+# "batch" is the id of the message that contains the text, NULL until that is sent. "known" holds
+# the keys for deduplication, and when each was last new.
 _SCHEMA = """
 CREATE TABLE waiting (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,15 +43,15 @@ CREATE INDEX said ON known (said);
 
 
 class SpoolUnavailable(FileUnavailable):
-    """What is posted cannot be kept now. The spool tries again by itself; so should who posts."""
+    """The file cannot be written now. The spool retries by itself; the client should, too."""
 
 
 class UnusableSpool(UnusableFile):
-    """The file is another bot's, or a later version's."""
+    """The file belongs to another bot, or to a later version of xbot."""
 
 
 class TooMuchWaits(XbotError):
-    """So much waits to be said there that no more is taken. Who posts should try again later."""
+    """The queue of the room is full (back-pressure). The client should retry later."""
 
     def __init__(self, count: int) -> None:
         super().__init__(f"{count} messages wait to be said")
@@ -69,7 +71,10 @@ KIND = Kind(
 
 @frozen
 class Waiting:
-    """One text that waits to be said, or was said in the message ``batch``."""
+    """One text that is not delivered yet; ``batch`` is the id of its message, None if unsent.
+
+    ``accepted`` is in seconds since 1970.
+    """
 
     number: int
     room: str
@@ -79,11 +84,11 @@ class Waiting:
 
 
 class SpoolFile(DurableFile):
-    """One open file. Anything but a result means that it was closed: open another one."""
+    """One open spool file. After any exception it is closed: open a new one."""
 
     kind = KIND
 
-    # What actions do.
+    # The actions, each in one transaction.
 
     def keep(
         self,
@@ -94,12 +99,13 @@ class SpoolFile(DurableFile):
         now: float,
         window: float,
     ) -> Waiting | None:
-        """Have what ``said`` makes of those items that are news; None when none of them is.
+        """Deduplicate ``items``, and store the text ``said(new items)``; None if none is new.
 
-        News of this ``source`` in this ``room`` is what was not said there
-        within the last ``window`` seconds.
+        An item is a duplicate if the same ``source`` posted its key for the same ``room``
+        within the last ``window`` seconds; 0 for no deduplication. ``now`` is in seconds
+        since 1970.
 
-        :raises TooMuchWaits: when no more is taken for this room.
+        :raises TooMuchWaits: when the queue of this room is full.
         """
         execute = self._connection.execute
         taken, own = execute(
@@ -110,7 +116,7 @@ class SpoolFile(DurableFile):
         news = []
         for item in items:
             key = _key(source, room, item.key)
-            # By the wall clock, the only one that outlives a restart; whichever way it jumps.
+            # Wall clock: a monotonic one does not survive a restart. abs(): it may jump back.
             found = execute("SELECT said FROM known WHERE key = ?", (key,)).fetchone()
             if window and found is not None and abs(now - found[0]) < window:
                 continue
@@ -126,19 +132,19 @@ class SpoolFile(DurableFile):
         return Waiting(done.lastrowid, room, body, now)
 
     def say(self, numbers: Collection[int], batch: str) -> None:
-        """These are said together, in the message with this id."""
+        """Record that these texts are sent together, in the message with the id ``batch``."""
         self._connection.executemany(
             "UPDATE waiting SET batch = ? WHERE number = ?", ((batch, each) for each in numbers)
         )
 
     def remove(self, numbers: Collection[int]) -> None:
-        """These have arrived, or will never be said."""
+        """Delete texts that were delivered, or will never be sent."""
         self._connection.executemany(
             "DELETE FROM waiting WHERE number = ?", ((number,) for number in numbers)
         )
 
     def waiting(self) -> list[Waiting]:
-        """All that has not arrived, in the order in which it came."""
+        """All undelivered texts, in FIFO order."""
         return [
             Waiting(*row)
             for row in self._connection.execute(
@@ -147,7 +153,7 @@ class SpoolFile(DurableFile):
         ]
 
     def forget(self) -> None:
-        """Of too many keys, forget the oldest."""
+        """Prune the oldest deduplication keys beyond :data:`MAX_KNOWN`."""
         self._connection.execute(
             "DELETE FROM known WHERE key IN (SELECT key FROM known ORDER BY said DESC"
             " LIMIT -1 OFFSET ?)",

@@ -1,4 +1,7 @@
-"""What webhooks have to say: kept durably, then said, and forgotten once it has arrived."""
+"""Spool of webhook texts: a durable FIFO queue per room, with batching and a retry policy.
+
+At-least-once delivery: a text is removed from the file only once it was delivered.
+"""
 
 from __future__ import annotations
 
@@ -22,43 +25,43 @@ from xbot.state.sqlite.owned import OwnedFile
 from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
 from xbot.webhooks.report import Item
 
-#: What comes for one room within so many seconds is said as one message.
+#: Seconds for which texts to one room are gathered into one message (batching).
 GATHER = 1.0
 
-#: One message has no more texts, and no more characters.
+#: Maximum number of texts in one message, and of their characters.
 MAX_TEXTS, MAX_LENGTH = 20, 6000
 
-#: So many messages to one room are under way at once.
+#: Maximum number of messages to one room that are in flight at once.
 MAX_UNDER_WAY = 5
 
-#: Seconds until the outbox, which was full, is asked again; and at most, where it dropped what
-#: it had taken, again and again.
+#: Retry policy, in seconds: fixed delay when the outbox is full; first and maximum delay of the
+#: exponential back-off when it dropped a message that it had taken.
 RETRY, LAST_RETRY = 10.0, 600.0
 
-#: What nobody could be told for so long, in seconds, is no news.
+#: Maximum age of a text from an earlier process, in seconds; older texts are stale, and dropped.
 MAX_AGE = 7 * 86400.0
 
-#: The oldest keys are forgotten after so many new ones.
+#: The oldest deduplication keys are pruned after this number of new keys.
 FORGET_AFTER = 1000
 
-#: What the bot cannot say, which is a mistake of ours, is tried so often by one process,
-#: and by one more process.
+#: Maximum number of tries for a message that the adapter cannot send, which is a bug in xbot: in
+#: this process, and again in the next one. Then it is dropped.
 MAX_TRIES = 3
 
 Told = Callable[[], None]
 
 Say = Callable[[Message, Told, Told, Told], bool]
-"""Takes a message, and what is called once it arrived, if it cannot be said, or not as things are.
+"""Sends a message; its three callbacks are for delivered, cannot be sent, and dropped for now.
 
-Gives whether it was taken.
+Returns False if the outbox is full: then none of them is called.
 """
 
 
 class Spool:
-    """Keeps texts in the file ``path``, and gives them to ``say`` until they have arrived.
+    """Keeps texts in the SQLite file ``path``, and passes them to ``say`` until delivered.
 
-    After a crash all that has not arrived is said again, each message with
-    the id that it had: at least once, and recognisable.
+    ``address`` is the bot's own. After a crash the next process sends every undelivered
+    message again, under the same message id, so that duplicates can be recognised.
     """
 
     _log = Logger("xbot.webhooks")
@@ -79,19 +82,20 @@ class Spool:
         self._wall_clock = wall_clock
         self._file = OwnedFile(KIND, path, SpoolFile)
         self._writer = self._file.writer(reactor, in_thread, wall_clock)
-        # Per room: what waits, how many messages are under way, and what happens next.
+        # By room: waiting texts, number of messages in flight, and the next timer. The timer
+        # of a retry is stored by batch.
         self._waiting: dict[str, deque[Waiting]] = {}
         self._under_way: dict[str, int] = {}
         self._timers: dict[str, IDelayedCall] = {}
-        #: Texts by what became of them: delivered, failed (nobody could say them), stale.
+        #: Number of texts by outcome: delivered, failed (could not be sent), stale (too old).
         self.fates = Counter({"delivered": 0, "failed": 0, "stale": 0})
-        #: Texts that are to be said.
+        #: Number of texts that are not delivered yet.
         self.unsaid = 0
-        # By batch: how often it could not be said.
+        # Number of failures, by batch.
         self._failures: dict[str, int] = {}
-        # By batch: how often it was taken, and dropped.
+        # Number of times that the outbox dropped it, by batch.
         self._drops: dict[str, int] = {}
-        # The batches of processes before us.
+        # Batches of earlier processes.
         self._old: set[str] = set()
         self._new_keys = 0
         self._telling = Cooldown(reactor)
@@ -99,18 +103,19 @@ class Spool:
 
     @property
     def under_way(self) -> int:
-        """How many messages were given to ``say`` and have not arrived."""
+        """Number of messages in flight: passed to ``say``, and not delivered."""
         return sum(self._under_way.values())
 
     @property
     def state(self) -> FileState:
-        """Whether the file works now."""
+        """Whether the file can be written now."""
         return self._writer.state
 
     def open(self, rooms: Collection[str]) -> Deferred[None]:
-        """Fires once it was tried, even in vain. What an earlier process left is said again.
+        """Open the file. Fires after the first try, even if that failed; retries by itself.
 
-        Unless it was for none of these ``rooms``, or is too old.
+        Undelivered texts of an earlier process are sent again, unless they are stale, or for
+        none of these ``rooms``.
         """
         opened = self._writer.open()
         return opened.addCallback(lambda _: self._say_again(frozenset(rooms)))
@@ -123,10 +128,14 @@ class Spool:
         said: Callable[[Sequence[Item]], str],
         window: float,
     ) -> Deferred[bool]:
-        """Fires, once it is durable, with whether there was any news in ``items``.
+        """Deduplicate ``items`` and store a text for each room; then send these.
 
-        :raises SpoolUnavailable: (by the Deferred) when it cannot be kept.
-        :raises TooMuchWaits: (by the Deferred) when no more is taken for any of the rooms.
+        ``source`` is the webhook's name, ``said(items)`` makes the text, and ``window`` is
+        the time of deduplication in seconds, 0 for none. Fires, once durable, with whether
+        any item was new.
+
+        :raises SpoolUnavailable: (by the Deferred) when the file cannot be written.
+        :raises TooMuchWaits: (by the Deferred) when the queues of all these rooms are full.
         """
         now = self._wall_clock()
 
@@ -144,24 +153,25 @@ class Spool:
         return self._writer.do(keep).addCallback(self._got_kept, source, len(items) * len(rooms))
 
     def hold(self) -> None:
-        """Say no more; what arrives is still noted."""
+        """Stop sending; deliveries are still recorded. Idempotent."""
         self._is_held = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     def close(self) -> Deferred[None]:
-        """Say no more, and let go of the file once all is noted."""
+        """Stop sending, write what is queued, and close the file; fires when done."""
         self.hold()
         return self._writer.close()
 
     def _say_again(self, rooms: Collection[str]) -> None:
-        # A file that fails says so itself; this waits for it.
+        # The writer reports a failing file itself; with retry=True these calls wait for it.
         self._writer.do(lambda file: file.forget(), retry=True).addErrback(self._got_problem)
         left = self._writer.do(lambda file: file.waiting(), retry=True)
         left.addCallback(self._got_left, rooms).addErrback(self._got_problem)
 
     def _got_left(self, left: list[Waiting], rooms: Collection[str]) -> None:
+        """Drop stale texts of earlier processes; resend their batches, and queue unsent texts."""
         oldest = self._wall_clock() - MAX_AGE
         stale = [each for each in left if each.room not in rooms or each.accepted < oldest]
         if stale:
@@ -189,9 +199,10 @@ class Spool:
             self._later(room, GATHER)
 
     def _got_kept(self, done: tuple[list[Waiting], list[str]], source: str, keys: int) -> bool:
+        """Queue texts that are durable now; log full queues, with a cooldown."""
         kept, full = done
         for room in full:
-            # The others must not miss it for a room that lets nothing through.
+            # One full queue must not keep the text from the other rooms.
             if self._telling.allows(f"{source} {room}"):
                 self._log.warn(
                     "webhook {webhook}: too much waits to be said in {room}; told elsewhere only",
@@ -213,6 +224,7 @@ class Spool:
             self._timers[room] = self._reactor.callLater(seconds, self._gathered, room)
 
     def _gathered(self, room: str) -> None:
+        """Take the next texts of a room from its queue, and send them as one message (a batch)."""
         del self._timers[room]
         waiting = self._waiting.get(room)
         if not waiting or self._under_way.get(room, 0) >= MAX_UNDER_WAY:
@@ -232,17 +244,19 @@ class Spool:
         self._under_way[room] = self._under_way.get(room, 0) + 1
         numbers = [each.number for each in texts]
         noted = self._writer.do(lambda file: file.say(numbers, batch))
-        # If its id cannot be kept, it is said all the same.
+        # Send it even if its id could not be stored: at worst a crash repeats it under another id.
         noted.addErrback(self._got_problem)
         noted.addCallback(lambda _: self._give(texts, batch))
 
     def _hand_over(self, texts: list[Waiting], batch: str) -> None:
+        """Send a batch of an earlier process again, under its old id."""
         room = texts[0].room
         self._old.add(batch)
         self._under_way[room] = self._under_way.get(room, 0) + 1
         self._give(texts, batch)
 
     def _give(self, texts: list[Waiting], batch: str) -> None:
+        """Pass a batch to ``say``; retry later if the outbox is full."""
         if self._is_held:
             return
         room = texts[0].room
@@ -262,6 +276,7 @@ class Spool:
             self._give_later(texts, batch)
 
     def _give_later(self, texts: list[Waiting], batch: str, wait: float = RETRY) -> None:
+        """Retry the batch after ``wait`` seconds."""
         if not self._is_held:
             self._timers[batch] = self._reactor.callLater(wait, self._give_again, texts, batch)
 
@@ -274,12 +289,14 @@ class Spool:
         self._end(texts, batch, "delivered")
 
     def _got_failed(self, texts: list[Waiting], batch: str) -> None:
+        """Retry a batch that cannot be sent, up to MAX_TRIES times; then give up."""
         self._failures[batch] = self._failures.get(batch, 0) + 1
         if self._failures[batch] < MAX_TRIES:
             self._give_later(texts, batch)
             return
         room, is_old = texts[0].room, batch in self._old
-        # Of the first process they stay in the file, and in nobody's way.
+        # After the first process gave up, the texts stay in the file for the next one, but no
+        # longer block the queue.
         self._log.error(
             "{count} texts of webhooks cannot be said in {room}; {consequence}",
             count=len(texts),
@@ -291,12 +308,12 @@ class Spool:
         self._end(texts, batch, "failed")
 
     def _got_dropped(self, texts: list[Waiting], batch: str) -> None:
-        """It is a matter of the room, and may pass: whoever put us out may let us in again."""
+        """Retry with exponential back-off: the room refused us, and may let us in again."""
         count = self._drops[batch] = self._drops.get(batch, 0) + 1
         self._give_later(texts, batch, min(RETRY * 2 ** min(count - 1, 10), LAST_RETRY))
 
     def _end(self, texts: list[Waiting], batch: str, fate: str) -> None:
-        """A message is not under way any more; another one may be."""
+        """Count the outcome of a message that was in flight; the next one may be sent."""
         room = texts[0].room
         self.fates[fate] += len(texts)
         self.unsaid -= len(texts)

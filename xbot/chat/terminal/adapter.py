@@ -1,4 +1,4 @@
-"""ShellAdapter: a terminal as chat network, with one user who hears all rooms of the bot."""
+"""ShellAdapter: IAdapter for a terminal, with one user who sees the bot's messages to all rooms."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class You:
 
 @implementer(IAdapter)
 class ShellAdapter:
-    """Calls ``show(message)`` for each message of the bot, and passes on what ``you`` type.
+    """Calls ``show(message)`` for each message of the bot, and passes on the lines of ``you``.
 
     ``address`` is the bot's JID. The bot is in ``rooms``, and under ``nick`` in the
     user's room, if ``rooms`` does not contain it.
@@ -115,7 +115,7 @@ class ShellAdapter:
         return you.nick or Jid.parse(you.sender).local or you.sender, you.affiliation
 
     def affiliation(self, message: Message) -> str:
-        """Yours, as it was: nobody changes it."""
+        """The user's affiliation, as the message says: at a terminal it never changes."""
         return message.affiliation
 
     def leave(self, room: str) -> None:

@@ -50,7 +50,7 @@ from xbot.model.size_limit import Measure
 from xbot.process.suspend_detection import Heartbeat
 from xbot.process.uptime import elapsed_clock
 
-#: Numbers of occupants. What waits in the outbox may outlast an adapter.
+#: Occupants' numbers, unique in the process: messages in the outbox may outlive an adapter.
 _OCCUPANTS = itertools.count(1)
 
 
@@ -149,7 +149,7 @@ class XmppAdapter:
             ping_interval=settings.room_ping_interval,
             bounced=self._bounces.got,
             is_stale=self._is_stale,
-            # The outbox tries its waiting messages to this room again, and they are refused.
+            # Makes the outbox retry its messages to this room, which are then refused at once.
             lost=lambda room: receipts.got_ready(room.address),
             numbers=_OCCUPANTS,
         )
@@ -163,7 +163,7 @@ class XmppAdapter:
             look=self._heartbeat.look,
             got_fresh=self._got_fresh,
         )
-        # A stream that goes on with a session: who came and went meanwhile is told on it.
+        # A resumed stream (XEP-0198) whose missed presence may not be read yet.
         self._unread: Stream | None = None
         self._is_asking = False
         self._messages = Messages(
@@ -254,7 +254,10 @@ class XmppAdapter:
             self._receipts.got_delivered(message)
 
     def _readdressed(self, message: Message, recipient: Address, room: Room) -> Message:
-        """A private message through a room, to where the person whom it is for is now."""
+        """Readdress a private message through a room to the person's current nick.
+
+        :raises NotConnected: while presence that the server resends may not be read yet.
+        """
         if self.freshness.is_stale:
             raise NotConnected(recipient.jid, "who left the room meanwhile is not read yet")
         if self._unread is not None and self._unread is self._handlers.xmlstream:
@@ -263,7 +266,7 @@ class XmppAdapter:
         return readdressed(message, recipient, room.occupants)
 
     def _ask_for_unread(self, stream: Stream) -> None:
-        """Ping the server: what it kept for us comes before the answer."""
+        """Ping the server: it sends the stanzas that it stored before the answer."""
         if self._is_asking:
             return
         self._is_asking = True
@@ -271,7 +274,7 @@ class XmppAdapter:
         def got_answer(_: object) -> None:
             self._is_asking = False
             if self._unread is stream:
-                # Without an answer, too: then the ping's own time limit ends the connection.
+                # Also after a failure: then the ping's time-out ends the connection anyway.
                 self._unread = None
                 self._receipts.got_ready()
 

@@ -53,7 +53,7 @@ class Answers:
 
     @cached_property
     def _info(self) -> list[Any]:
-        # Constant: it tells what the handlers answer, and those do not change.
+        # Cached, because it is constant: the handlers do not change.
         return list(result_of(self._handlers.disco.info(None, None, "")))
 
     def _ping(self, request: domish.Element) -> domish.Element | None:
@@ -63,6 +63,7 @@ class Answers:
         return self._handlers.payload(self._handlers.version.onVersion, request)
 
     def _disco_info(self, request: domish.Element) -> domish.Element:
+        """Answer a disco#info request (XEP-0030)."""
         query = request.firstChildElement()
         assert query is not None
         node = query.getAttribute("node", "")
@@ -83,7 +84,7 @@ class _WokkelHandlers(XMPPHandlerCollection):
     def __init__(self) -> None:
         super().__init__()
         self._sent: list[domish.Element] = []
-        # First: the handler of versions imports it later, where the stand-ins are gone.
+        # First: the version handler imports disco later, when the stand-in modules are gone.
         self.disco = _wokkel.disco.DiscoHandler()
         self.ping = _wokkel.ping.PingHandler()
         self.version = _wokkel.generic.VersionHandler(NAME, __version__)
@@ -110,7 +111,7 @@ class _WokkelHandlers(XMPPHandlerCollection):
 
 @implementer(IDisco)
 class _Self(XMPPHandler):  # type: ignore[misc]
-    """What we say of ourselves, for wokkel's DiscoHandler, which asks all handlers."""
+    """Our identity and features (XEP-0030), for wokkel's DiscoHandler, which asks all handlers."""
 
     def getDiscoInfo(self, requestor: object, target: object, nodeIdentifier: str = "") -> Any:
         """Identity and features."""
@@ -118,7 +119,7 @@ class _Self(XMPPHandler):  # type: ignore[misc]
         return [_wokkel.disco.DiscoIdentity(*IDENTITY), *features]
 
     def getDiscoItems(self, requestor: object, target: object, nodeIdentifier: str = "") -> Any:
-        """None: a bot contains no entities."""
+        """No items: a bot contains no other entities."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""Incoming messages: from stanza to Message, or a counted reason for dropping it."""
+"""Handler of incoming message stanzas: makes a Message, or counts the reason for dropping it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from xbot.model.jid import Jid
 from xbot.model.message import Message, payload_of
 
 GotMessage = Callable[[Message], Deferred[None] | None]
-"""Takes a message; the Deferred fires once the message is safe on the disk."""
+"""Takes a message; the Deferred fires once it is durable, and may be acknowledged (XEP-0198)."""
 
 
 class Ignores(Protocol):
-    """Prefilter: whether no responder wants a message in a room; then nothing else is done."""
+    """Prefilter of the fast path: true if no responder can answer a message of a room."""
 
     def __call__(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
-        """``nick`` is our own nick in the room."""
+        """``nick`` is our own nick in the room; ``delayed`` and ``echo`` are as in Message."""
 
 
 class Messages(Handler):
@@ -64,7 +64,8 @@ class Messages(Handler):
         self._account = account
         self._recipient = ""
         self._own_address, self._server = str(account), account.domain
-        # A delay of our server's is "from" our bare JID (Prosody) or its domain (ejabberd).
+        # Our server stamps delays (XEP-0203) with "from" our bare JID (Prosody) or its domain
+        # (ejabberd).
         self._servers = {str(account), account.domain}
         self._rooms = rooms
         self._got_message = got_message
@@ -75,7 +76,7 @@ class Messages(Handler):
         self.dropped: Counter[str] = Counter()
 
     def observe(self) -> None:
-        # A session keeps its JID.
+        # The full JID does not change during a session.
         self._recipient = str(self._own_jid())
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
@@ -120,7 +121,7 @@ class Messages(Handler):
     # The slow path.
 
     def got_stanza(self, stanza: domish.Element) -> None:
-        """A message stanza arrived."""
+        """Handle a message stanza that the fast path did not take."""
         node = node_of(stanza)
         try:
             message = self._message_of(node)
@@ -143,7 +144,7 @@ class Messages(Handler):
             self.xmlstream.hold(safe)
 
     def is_past(self, stanza: domish.Element) -> bool:
-        """Whether a message stanza counts as history, and is not part of this session."""
+        """Whether a message stanza is history or stale input, and not live."""
         node = node_of(stanza)
         return self._freshness.is_stale or (is_delayed(node) and not self._is_resent(node))
 
@@ -167,7 +168,7 @@ class Messages(Handler):
             return self._direct(stanza, delayed, delayed and is_kept(node, self._servers))
         nick = stanza.sender.jid.resource
         if nick is None:
-            # XEP-0045 10: a notice by the room itself, which needs no answer.
+            # XEP-0045, section 10: a notice of the room itself, which needs no answer.
             raise NotAMessage("room-notice")
         return self._in_room(room, nick, stanza, delayed)
 
@@ -183,7 +184,7 @@ class Messages(Handler):
             payload_of(stanza.kind, _kept(stanza.id)),
             room=room.address,
             nick=nick,
-            # Never the sender's bare JID: that is the room's, the same for all occupants.
+            # Not the sender's bare JID: that is the room, and the same for all occupants.
             identity=occupant.identity,
             delayed=is_past or is_stale,
             echo=nick == room.nick,
@@ -194,7 +195,7 @@ class Messages(Handler):
         )
 
     def _direct(self, stanza: MessageStanza, delayed: bool, is_kept: bool) -> Message:
-        """A message to us alone; ``is_kept`` if our server stored it while we were away."""
+        """A direct message; ``is_kept`` if our server stored it offline (XEP-0160)."""
         identity = stanza.sender.bare
         is_stale = self._freshness.is_stale
         return Message(
@@ -210,7 +211,7 @@ class Messages(Handler):
         )
 
     def _is_resent(self, node: Node) -> bool:
-        """Whether a delayed stanza is not history, because our server resends it."""
+        """Whether a delayed stanza was resent by our server on a resumed session (XEP-0198)."""
         return self.xmlstream.is_resumed and is_resent(
             node,
             self._servers,

@@ -163,6 +163,7 @@ class Ping(Handler):
             self._ask_or_end()
 
     def _ask_or_end(self, *, is_again: bool = False, patience: int = MAX_PATIENCE) -> None:
+        """Ping; without an answer in time ping again (suspend, busy link), or end the stream."""
         stream, due = self.xmlstream, self._clock.seconds() + self._timeout
 
         def got_silence(failure: Failure) -> None:
@@ -186,5 +187,5 @@ class Ping(Handler):
             )
 
         answer = self.ask().addErrback(got_silence)
-        # Any other failure is the end of the connection, which is reported elsewhere.
+        # Any other failure is the end of the connection, which the Connection reports.
         answer.addErrback(lambda _: None)

@@ -1,4 +1,4 @@
-"""Approvals by other people: ``approve CODE``, counted up to the number needed."""
+"""Approvals by other people (k of n): they say ``approve CODE`` within a time-out."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from xbot.process.threads import Busy
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
 
-#: Time limit of an approval, in seconds.
+#: Time-out of a request for approval, in seconds.
 APPROVE_WITHIN = 600.0
 
-#: Maximum number of open requests, and of those of one person.
+#: Maximum number of open requests, in all and per person.
 MAX_REQUESTS = 50
 MAX_EACH = 3
 
-#: Rate limit of answers to wrong codes, for each sender.
+#: Rate limit of wrong codes for each sender, against guessing.
 WRONG_CODES = Rate(5, 600.0)
 
-#: Codes that are over are known for a while, so that people are told so.
+#: Maximum number of expired and used codes that are remembered, to answer that they are over.
 MAX_OVER = 100
 
-#: Neither vowels, which make words, nor letters that look or sound like others.
+#: Alphabet and length of a code. No vowels, which could form words, and no letters that look
+#: or sound like others.
 LETTERS = "BCDFGHJKMPRTVWXZ"
 LENGTH = 6
 
@@ -42,12 +43,12 @@ _SAID = re.compile(rf"approve\s+([a-z0-9]{{{LENGTH}}})[.!]?", re.IGNORECASE)
 
 
 def new_code() -> str:
-    """A random code that cannot be guessed."""
+    """A random code from a cryptographically secure generator."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
 class NotApproved(XbotError):
-    """Not enough people agreed in time."""
+    """Too few people approved before the time-out."""
 
     def __init__(self) -> None:
         super().__init__("not approved in time")
@@ -55,7 +56,10 @@ class NotApproved(XbotError):
 
 @define(eq=False, repr=False)
 class _Request:
-    """``asked`` is what is to be approved; ``approvers`` are what was said, by real addresses."""
+    """An open request. ``asked`` is the message with the command to approve.
+
+    ``approvers`` maps real addresses to the messages that approved. ``limit`` is the time-out.
+    """
 
     responder: Responder
     asked: Message
@@ -67,10 +71,12 @@ class _Request:
 class Approvals:
     """The open requests for approval, by code.
 
-    ``may_use(responder, message)`` tells whether the responder's rules allow
-    whoever said this there. Each approval goes to ``got_approval``, with the
-    responder's name; what others have to hear goes to ``say``. ``now`` gives a message with
-    its sender's affiliation of now: who approved is asked for again at the end.
+    - ``may_use(responder, message)``: whether the responder's access rules allow the sender
+      of ``message`` now. Only such people may approve.
+    - ``got_approval(message, name)`` journals an approval; ``name`` is the responder's.
+    - ``say(message)`` sends the progress to all who have to know it.
+    - ``now(message)`` returns the message with its sender's current affiliation: earlier
+      approvals are checked again at each new one.
     """
 
     _log = Logger()
@@ -97,14 +103,15 @@ class Approvals:
         self._responder, self._route = Responder("approve", (route,)), route
 
     def __len__(self) -> int:
-        """How many codes are known."""
+        """Number of open and remembered codes."""
         return len(self._requests) + len(self._over)
 
     def request(self, responder: Responder, asked: Message) -> tuple[str, Deferred[None]]:
-        """The code to say, and what fires once enough others have said it.
+        """Open a request; return its code, and a Deferred that fires once enough people approved.
 
-        It fails with :class:`NotApproved`, or with :class:`Busy` when too many
-        requests wait. Cancelling it withdraws the request.
+        The Deferred fails with :class:`NotApproved` after :data:`APPROVE_WITHIN` seconds, or
+        with :class:`Busy`, and an empty code, if too many requests are open. Cancelling it
+        withdraws the request.
         """
         same = [each for each in self._requests.values() if each.asked.identity == asked.identity]
         if len(self._requests) >= MAX_REQUESTS or len(same) >= MAX_EACH:
@@ -118,14 +125,14 @@ class Approvals:
         return code, request.done
 
     def find(self, text: str | None) -> Chosen | None:
-        """The route that answers ``text``, said to the bot, if it is ``approve CODE``."""
+        """The route for ``approve CODE``, or None; ``text`` is what addresses the bot."""
         if text is None or not (self._requests or self._over):
             return None
         if (found := _SAID.fullmatch(text)) is None:
             return None
         code = found[1].upper()
         if not self._requests and code not in self._over:
-            # It may be a command of a responder.
+            # No request is open: leave the text to a responder, which may know this command.
             return None
         return self._responder, self._route, {"code": code}
 
@@ -134,10 +141,10 @@ class Approvals:
         return succeed(Answers((text,) if text else ()))
 
     def _judge(self, message: Message, code: str) -> str:
-        """What whoever says ``code`` is told, unless it is told already."""
+        """Check the code and the sender, count the approval; return the reply, or ""."""
         request = self._requests.get(code)
         if request is not None and self._is_late(request):
-            # The process stood still, and what waited to be read came before the timer.
+            # The process stood still (suspend): this message was read before the timer fired.
             return "That is over."
         if request is None:
             if code in self._over:
@@ -168,7 +175,7 @@ class Approvals:
             return "Somebody else has to approve it."
         if str(who) in request.approvers:
             return "You approved it already."
-        # On record first: one that cannot be is none.
+        # Journal the approval before it counts.
         self._got_approval(message, responder.name)
         request.approvers[str(who)] = message
         self._log.info(
@@ -181,8 +188,8 @@ class Approvals:
         return ""
 
     def _approved(self, code: str, request: _Request, message: Message) -> None:
-        """One more agreed; everyone who has to know is told before anything is done."""
-        # Those who may not use it any more, or are not there as what they were, do not count.
+        """Count the approvals, announce the number, and fire the request if there are enough."""
+        # Drop approvals of people who have lost access meanwhile.
         for who, said in list(request.approvers.items()):
             if not self._may_approve(request, self._now(said)):
                 del request.approvers[who]
@@ -197,7 +204,7 @@ class Approvals:
             request.done.callback(None)
 
     def _may_approve(self, request: _Request, message: Message) -> bool:
-        # Whatever somebody is in another room counts for nothing in this one.
+        # An affiliation counts only in its own room.
         is_here = message.room == request.asked.room
         here = message if is_here else evolve(message, affiliation="none")
         return self._may_use(request.responder, here)

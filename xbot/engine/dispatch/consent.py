@@ -58,12 +58,16 @@ class Consent:
         return run.route.effect and (run.responder.confirm or run.responder.approve > 0)
 
     def ask(self, run: Run) -> Deferred[None]:
-        """Fires when everybody agreed; fails with :class:`NoConsent`."""
+        """Ask for confirmation and approval. Fires with consent; fails with :class:`NoConsent`.
+
+        The sender's access is checked again at the end.
+        """
         return Deferred.fromCoroutine(self._ask(run)).addErrback(self._busy, run.responder.name)
 
     async def _ask(self, run: Run) -> None:
+        """Ask in order: confirmation, approval, and the access rules once more."""
         responder, message = run.responder, run.message
-        # In quotes: what a person said must not become a command of ours to another bot.
+        # Quote the command: else another bot in the room might obey the text that we repeat.
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
         if responder.approve and message.identity is None:
             raise NoConsent(
@@ -83,7 +87,8 @@ class Consent:
             )
 
     async def _confirmed(self, message: Message, command: str) -> Message:
-        # Before the question is said: the answer may come at once.
+        """Ask the sender to say yes; return the message that did."""
+        # Open the question before it is sent, because the answer may arrive at once.
         answered = self._questions.ask(message, CONFIRM_WITHIN)
         if not answered.called:
             self._tell(message, f"{command}: sure? Say yes within {CONFIRM_WITHIN:g} s.")
@@ -104,6 +109,7 @@ class Consent:
         return answer
 
     async def _approved(self, responder: Responder, message: Message, command: str) -> None:
+        """Request approvals, tell the code, and wait until enough people approved."""
         count, minutes = responder.approve, f"{APPROVE_WITHIN / 60:g} minutes"
         others = "one other" if count == 1 else f"{count} others"
         code, given = self._approvals.request(responder, message)

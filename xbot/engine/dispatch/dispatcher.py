@@ -72,47 +72,51 @@ if TYPE_CHECKING:
     from xbot.engine.dispatch.explain import Explanation
 
 Check = tuple[Callable[["Run"], Any], Callable[["Run", Any], "Deferred[None] | None"]]
-"""A gate's question, and what is done with a run for which its answer is true.
+"""A gate's predicate, and the handler for a run that it stops.
 
-That takes the run and the answer. It gives what fires, and never fails, once the
-message must not be lost any more, if anything does.
+The handler takes the run and the predicate's true result. It returns None, or a Deferred
+that fires, and never fails, once the message is durable or refused.
 """
 
 GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
-"""Takes a message and who answers it; what it gives fires as of :meth:`Dispatcher.got_message`."""
+"""Takes a message and its chosen routes; returns the same as :meth:`Dispatcher.got_message`."""
 
-#: Denials that are told, logged and journalled in a minute; each person gets one of
-#: each responder. The others are counted.
+#: Cooldown of denials: at most this many per minute are answered, logged and journalled, and
+#: one per person and responder. All others are only counted.
 MAX_DENIALS = 200
 
 
-#: Maximum length of a command that is named before it runs, in other people's words.
+#: Maximum length of the quoted command of an alias or job, in characters.
 MAX_NAMED = 1000
 
 #: Maximum length of a chain of commands that responders hand on with ``bot.obey``.
 MAX_HOPS = 3
 
 
-# A plain global: this one is read for most of what is said in a room.
+# A global, for speed: the fast path reads it for most messages of a room.
 _UNMATCHED = ROUTING.fate
 
 
 class Dispatcher:
-    """Gives messages to responders and their answers to ``send``.
+    """Routes messages to responders, and passes their answers to ``send``.
 
-    ``name`` and ``prefix`` are how people address the bot, together with its
-    nick in the room, which ``nick_in`` tells; ``rooms`` says who may answer in
-    which room. ``clock`` keeps the time limits, and ``limits`` says how much is
-    answered. What has effects is accepted by ``journal`` before it runs; without
-    one nothing is journalled. ``worker`` runs the patterns that may take long; a
-    message waits for it, and so does what is said after it in the same place,
-    while the others go on. ``ended`` is told each run that is over, and ``measure``
-    tells how long one message may be now. ``affiliation`` gives the affiliation that the
-    sender of a message has in its room now: what waited is judged by that.
+    - ``name`` and ``prefix`` address the bot, and so does its nick, ``nick_in(room)``.
+    - ``rooms``: allow list of responders for each room.
+    - ``clock``: the reactor, for time-outs. ``wall_clock``: seconds since 1970.
+    - ``limits``: rate limits of senders, rooms and responders (token buckets).
+    - ``journal``: a run with effects waits until this has accepted it (write-ahead);
+      without a journal nothing waits.
+    - ``worker``: searches guarded patterns, which may take long (catastrophic backtracking).
+      A message that waits for it holds back later ones of the same place, in FIFO order;
+      other places go on.
+    - ``ended(run)`` is called for each run that is over.
+    - ``measure()``: the current size limit of one message.
+    - ``affiliation(message)``: the sender's affiliation in the room now; access rules use
+      it for a message that waited.
 
-    The steps that it takes are :data:`xbot.engine.dispatch.gates.GATES`. ``fates`` counts
-    where messages and runs end, by the gates' words; messages that go through are
-    ``dispatched``, and answers that could not leave ``undelivered``.
+    The steps, in order, are :data:`xbot.engine.dispatch.gates.GATES`. ``fates`` counts the
+    gates at which messages and runs end, by the gates' words; messages that pass are
+    ``dispatched``, and answers that could not be sent ``undelivered``.
     """
 
     _log = Logger()
@@ -195,14 +199,16 @@ class Dispatcher:
             checks_of(run_checks, has_effects=True),
         )
         self._after_consent = checks_of(run_checks, has_effects=True, after=CONSENT)
-        #: Whether what is dropped is told at debug level, one by one.
+        #: Whether each dropped message is logged at debug level. If so, there is no fast path.
         self.tells_all = True
 
     def ignores(self, body: str, room: str, nick: str, *, delayed: bool, echo: bool) -> bool:
         """Fast path: whether no responder can answer ``body`` in ``room``, where we are ``nick``.
 
-        If so it is counted as :meth:`got_message` would have, and that is all:
-        most of what a bot hears ends here, before a message is made of it.
+        If so, the message is counted as :meth:`got_message` would count it, and is done.
+        Most messages of a room end here, before a Message object is made. A prefilter: it
+        may return False for a message that no responder answers, but never True for one
+        that a responder would answer.
         """
         if self._is_stopped or self.tells_all:
             return False
@@ -225,13 +231,14 @@ class Dispatcher:
         return True
 
     def got_message(self, message: Message) -> Deferred[None] | None:
-        """Have ``message`` answered, or drop it and say why at debug level.
+        """Pass ``message`` through the gates: answer it, or drop it with a debug log line.
 
-        What is returned, if anything, fires once the message must not be lost
-        any more: it is journalled, or whoever said it was refused. It never fails.
+        Returns None if the message is handled now. Otherwise returns a Deferred that fires
+        once the message is durable or refused, so that it may be acknowledged; it never
+        fails.
         """
         reason = reason_to_drop(message)
-        # One person who writes from many devices waits in one place.
+        # All devices of one person share one FIFO queue.
         in_private = message.identity or message.sender
         place = message.room if message.is_public and message.room else in_private
         if reason is None and not self._in_order.is_waiting(place):
@@ -247,8 +254,9 @@ class Dispatcher:
         )
 
     def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
+        """Route ``message`` and pass the result on, now or once a guarded pattern was searched."""
         chosen = [] if self._is_stopped else self._choose(message, self._choosing)
-        # Not the other way round: to ask whether something is a Deferred takes ten times as long.
+        # Test for the list, not for the Deferred: that test takes ten times as long.
         if isinstance(chosen, list):
             return got_chosen(message, chosen)
         go_on = self._in_order.wait(place)
@@ -275,7 +283,7 @@ class Dispatcher:
         if not chosen:
             self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
         if fate == REPEATED.fate and key is not None and key in self._unsafe:
-            # Of the first one nobody knows yet whether it is on the disk.
+            # The first copy is not known to be durable yet: wait with it.
             return self._unsafe.wait(key)
         if not chosen:
             return None
@@ -287,7 +295,7 @@ class Dispatcher:
             runs = [Run(responder, route, message, groups) for responder, route, groups in chosen]
         waiting = []
         for run in runs:
-            # No comprehension: each would cost a call, here where every command passes.
+            # No comprehension, for speed: it would cost a call for each command.
             if (decided := self._begin(run)) is not None:
                 waiting.append(decided)
         if not waiting:
@@ -303,10 +311,10 @@ class Dispatcher:
         prefix: str,
         rooms: Rooms,
     ) -> None:
-        """From the next message on, these.
+        """Replace responders and settings (reload), from the next message on.
 
-        Runs under way go on as they are, and count; so does what is known of
-        messages.
+        Runs under way go on unchanged and still count towards the limits. The keys for
+        deduplication are kept.
         """
         self.responders = tuple(responders)
         self._choosing = Routing(responders, self._worker)
@@ -315,7 +323,7 @@ class Dispatcher:
         self._rooms = rooms
 
     def got_journal(self, journal: IJournal) -> None:
-        """Use ``journal`` from now on; there was none before."""
+        """Use ``journal`` from now on; there must have been none before."""
         self._accepting = JournalGate(journal, self._runs, self._may_start)
 
     @property
@@ -324,23 +332,23 @@ class Dispatcher:
         return bool(self._questions or self._approvals)
 
     def idle(self) -> Deferred[None]:
-        """Fires once no run is under way: at once, or when the last one is over."""
+        """Fires when no run is under way: now, or at the end of the last one."""
         return self._runs.idle()
 
     def stop(self) -> None:
-        """Cancel the runs under way, without a word, and start no more.
+        """Cancel the runs under way, without an answer, and start no more.
 
-        Who asked for what the journal knows is told by the next start.
+        The next start reports the journalled ones to their senders as interrupted.
         """
         self._is_stopped = True
         self._missed.stop()
         self._runs.stop()
 
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
-        """Tell people what a restart interrupted: once, unless that was not delivered.
+        """Notify senders of commands that a restart interrupted; again if not delivered.
 
-        ``deliver`` is an outbox's. Fires when it has taken
-        the reports, however late the journal works; never fails.
+        ``deliver`` is the outbox's function. Fires when it has taken the notices, which
+        may be late if the journal does not work yet; never fails.
         """
         if self._accepting is None:
             return succeed(None)
@@ -351,8 +359,8 @@ class Dispatcher:
     def explain(self, message: Message) -> Explanation:
         """Explain what the dispatcher would do with ``message`` now, without doing it.
 
-        Patterns that may take for ever are run here and now: for tools, not
-        for what strangers say.
+        Blocking: it also searches patterns with catastrophic backtracking in this process.
+        Use it for tools, not for text of untrusted people (ReDoS).
         """
         from xbot.engine.dispatch.explain import dropped, explain
 
@@ -372,8 +380,10 @@ class Dispatcher:
         )
 
     def _choose(self, message: Message, choosing: Routing) -> list[Chosen] | Deferred[list[Chosen]]:
+        """The route of an open question, an approval or ``more``; else the routing table's."""
         addressed = self.addressed(message)
-        # A question to this person comes first; what the bot says for a person answers none.
+        # The answer to an open question comes first, unless it is text that the bot obeys
+        # for a person (an alias or a job).
         if not message.hops and (
             expected := self._questions.find(message, addressed)
             or self._approvals.find(addressed)
@@ -383,13 +393,13 @@ class Dispatcher:
         return choosing.choose(addressed, message, self.answers_at)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
-        """Whether the responder answers at all where ``message`` was said."""
+        """Whether the responder may answer in the place of ``message``, to any sender."""
         return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
             message
         )
 
     def addressed(self, message: Message) -> str | None:
-        """What of ``message`` was said to the bot; None when it was for others."""
+        """The part of ``message`` that addresses the bot; None if it does not address it."""
         nick = self._nick_in(message.room) if message.room else None
         names = (self._name,) if nick is None else (self._name, nick)
         addressed = addressed_text(message.body, names, self._prefix)
@@ -398,19 +408,20 @@ class Dispatcher:
         return addressed
 
     def _command(self, message: Message) -> str:
-        """What of ``message`` was meant for the bot."""
+        """The part of ``message`` that addresses the bot; else all of its text."""
         return self.addressed(message) or message.body
 
     def obey(self, message: Message, text: str) -> None:
-        """Have ``text`` answered as if whoever said ``message`` had said it to the bot instead.
+        """Handle ``text`` as a command of the sender of ``message``, in the same place.
 
-        Who may do what, and how much, is asked anew; each text is obeyed once for a message.
+        All gates apply again: access rules, rate limits, consent. Idempotent: each text is
+        obeyed once per message.
 
-        :raises Failed: when too much was said instead of something else already.
+        :raises Failed: when the chain of commands is longer than :data:`MAX_HOPS`.
         """
         if message.hops >= MAX_HOPS:
             raise Failed("That leads from one thing to the next without end.")
-        # Whoever hands it on has answered.
+        # Handing the message on counts as an answer: the other fallbacks do not run.
         self._fallbacks.forget(message)
         said = f"{self._name}: {text}"
         key = f"{message.key} {text}" if message.key is not None else None
@@ -421,10 +432,11 @@ class Dispatcher:
     # The gates
 
     def _is_repeated(self, message: Message, chosen: Sequence[Chosen]) -> bool:
+        """Deduplicate: whether a message with this key was handled before."""
         return message.key is not None and not self._recent.add(message.key)
 
     def _is_over(self, message: Message, chosen: Sequence[Chosen]) -> bool:
-        """Whether it exceeds a rate; people are told so once, unless the bot was not addressed."""
+        """Whether ``message`` exceeds a rate limit; one notice, if it addresses the bot."""
         over = self._limits.over(message) if self._limits is not None else None
         if over is None:
             return False
@@ -433,7 +445,10 @@ class Dispatcher:
         return True
 
     def _begin(self, run: Run, checks: Sequence[Check] | None = None) -> Deferred[None] | None:
-        """Start ``run`` if it passes all gates, or these ``checks`` of them."""
+        """Start ``run`` if it passes ``checks``, by default those of all gates.
+
+        Returns None, or the Deferred of the gate that stopped it or makes it wait.
+        """
         for asks, got_stopped in self._run_checks[run.route.effect] if checks is None else checks:
             if answer := asks(run):
                 return got_stopped(run, answer)
@@ -441,9 +456,10 @@ class Dispatcher:
         return None
 
     def _objection_of_authors(self, run: Run) -> str | None:
-        """Why it does not run though the sender may use it; None if its authors may, too.
+        """Why an author of the text may not run this; None if all authors may, or there are none.
 
-        Otherwise a person who may not use a responder has others run it (confused deputy).
+        Prevents a confused deputy: a person who may not use a responder could write an
+        alias that makes permitted people run it.
         """
         name, route = run.responder.name, run.route
         if not run.message.authors or route.for_everyone:
@@ -460,12 +476,12 @@ class Dispatcher:
                     f" use {name} here. Say it in full if you mean it."
                 )
         if not self._consent.is_needed(run) and route.kind != "hear":
-            # Whoever is asked to consent reads it in the question.
+            # With consent, the question quotes the command already.
             run.notice = f"This runs {self._quoted(run)}."
         return None
 
     def _quoted(self, run: Run) -> str:
-        # All of it: what is not shown could be what matters.
+        # Quote as much as possible: a hidden end of the command could be the dangerous part.
         return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
     def _over_of(self, run: Run) -> RateExceeded | None:
@@ -475,6 +491,7 @@ class Dispatcher:
         self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
 
     def _await_consent(self, run: Run, _: object) -> None:
+        """Ask for consent; later pass the remaining gates, or end the run."""
         consent = self._consent.ask(run)
         self._runs.await_consent(run, consent)
         if self._accepting is not None:
@@ -486,14 +503,14 @@ class Dispatcher:
         )
 
     def _deny(self, gate: RightsGate, run: Run, _: object) -> None:
-        """End ``run`` at ``gate``, which says no to the sender."""
+        """End ``run``: the access rule of ``gate`` denies it to the sender."""
         self._refuse(gate, run, lambda: gate.answer(run))
 
     def _got_objection(self, run: Run, objection: str) -> None:
         self._refuse(AUTHORS, run, lambda: objection)
 
     def _refuse(self, gate: RunGate, run: Run, answer: Callable[[], str]) -> None:
-        """End ``run`` at ``gate``; the sender is told so, unless the bot was not addressed."""
+        """End ``run`` at ``gate``, and answer if it was a command; with a cooldown of denials."""
         name, sender = run.responder.name, run.message.sender
         who = run.message.identity or sender
         if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
@@ -506,8 +523,9 @@ class Dispatcher:
             self._accepting.got_refused(run)
 
     def _got_no_consent(self, failure: Failure, run: Run) -> None:
+        """End a run without consent, and journal that."""
         if run.fate is not None:
-            # We stop.
+            # The bot is stopping, and has ended the run already.
             return
         error = failure.value
         if not isinstance(error, NoConsent):
@@ -522,15 +540,15 @@ class Dispatcher:
             self._accepting.note(message, name, APPROVED)
 
     def _may_use(self, responder: Responder, message: Message) -> bool:
-        """Whether it is for whoever said this there, by the rules as they are now."""
-        # Another one of that name, which a reload made, may do something else.
+        """Whether the sender of ``message`` may use the responder, by the current rules."""
+        # Compare by identity: after a reload, a responder of the same name may do something else.
         is_there = any(each is responder for each in self.responders)
         is_here = is_there and self.answers_at(responder, message)
-        # It is asked about what has effects only.
+        # Only called for routes with effects.
         return is_here and may_have_effects(message) and responder.access.allows(message)
 
     def _now(self, message: Message) -> Message:
-        """What waited, with the affiliation that its sender has in the room now."""
+        """``message`` with its sender's current affiliation, for one that waited."""
         if message.room is None:
             return message
         affiliation = self._affiliation(message)
@@ -539,22 +557,22 @@ class Dispatcher:
         return evolve(message, affiliation=affiliation)
 
     def _may_start(self, run: Run) -> bool:
-        """Whether a run that waited for the journal is still for its sender."""
+        """Whether the sender still has access, after the run waited for the journal."""
         return run.route.for_everyone or run.responder.access.allows(self._now(run.message))
 
     def _may_go_on(self, run: Run, answer: Message) -> bool:
-        """Whether a run that asked something is for the person who answers, as they are now."""
+        """Whether the sender of ``answer`` still has access to the run that asked them."""
         return run.route.for_everyone or run.responder.access.allows(answer)
 
     def _may_read(self, responder: Responder, route: Route, message: Message) -> bool:
-        """Whether the rest of an answer is still for its reader, by the rules as they are now."""
+        """Whether the sender of ``message`` may read the kept pages, by the current rules."""
         current = next((each for each in self.responders if each.name == responder.name), None)
         return current is not None and (route.for_everyone or current.access.allows(message))
 
     def _is_new(self, message: Message, chosen: Chosen) -> Deferred[bool]:
-        """Whether nothing is known of a command that came too late; from now on it is.
+        """Deduplicate a missed command: whether it is new; records it as missed if so.
 
-        It may have been obeyed, before our server knew that we had it.
+        The command may have run already, before our server got the acknowledgement.
         """
         responder, route, _ = chosen
         if message.key is not None and not self._recent.add(message.key):
@@ -580,6 +598,7 @@ class Dispatcher:
         self.fates["undelivered"] += 1
 
     def _say(self, answer: Message) -> None:
+        """Send an answer; one that cannot be sent is logged and counted, and never raises."""
         try:
             self._send(answer)
         except NotConnected as error:

@@ -1,4 +1,4 @@
-"""Deduplicate messages: a bounded window of the keys seen last."""
+"""Deduplicate messages: a bounded window of the most recent message keys."""
 
 from __future__ import annotations
 

@@ -132,6 +132,7 @@ def explain(
 def _answering(
     chosen: Chosen, message: Message, before: tuple[str, ...], *, has_journal: bool
 ) -> Answering:
+    """Describe a chosen route; ``before`` names the fallbacks before it."""
     responder, route, groups = chosen
     return Answering(
         responder.name,
@@ -150,7 +151,7 @@ def _answering(
 
 
 def _earlier_fallbacks(chosen: Sequence[Chosen], message: Message) -> Iterator[tuple[str, ...]]:
-    """For each chosen route, the fallbacks before it: the first that speaks answers alone."""
+    """For each chosen route, the fallbacks before it: it runs only if these say nothing."""
     before: tuple[str, ...] = ()
     for responder, route, _ in chosen:
         yield before
@@ -177,6 +178,7 @@ def _why_not_chosen(
     chosen: Sequence[Route],
     is_chosen_too: bool,
 ) -> str:
+    """The reason for which a route of a present responder does not answer, in words."""
     if route.pattern is None:
         if addressed is None:
             return "it answers only what is said to the bot"
@@ -196,6 +198,7 @@ def _why_not_chosen(
 
 
 def _answering_lines(answering: Answering, *, is_alone: bool) -> Iterator[str]:
+    """The lines about one answering route: verdict, groups, conditions and limits."""
     named = _named(answering.responder, answering.usage)
     if answering.objection is not None:
         yield f"denied: {named}: {answering.objection}"

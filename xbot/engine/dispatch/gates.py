@@ -1,9 +1,9 @@
 """Gates: the ordered steps at which a message, or a responder's run for it, can end.
 
-This is the only list of them: the dispatcher runs the gates in this order, ``xbot
-explain`` reads their rules and texts, and tests hold docs/ARCHITECTURE.md's table and the
-names of the metrics against it. Gates that are pure have their rule here; what the others
-ask stands in the ``modules`` that they name.
+This is the only list of them. The dispatcher runs the gates in this order, ``xbot
+explain`` reads their rules and texts, and tests compare it with docs/ARCHITECTURE.md's
+table and the names of the metrics. Pure gates have their rule here; the others have it in
+the ``modules`` that they name.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from xbot.model.access import refusal
 from xbot.model.message import Message
 from xbot.runtime.responder import Responder, Route
 
-#: Fate of a message that passed all gates that are about the message.
+#: Fate of a message that passed all gates before the runs'.
 DISPATCHED = "dispatched"
 
 C = TypeVar("C")
 
 
 class Asked(Protocol):
-    """A route of a responder that a message asks for, as a run has them."""
+    """Protocol of a run for the gates: a responder, its route, and the message."""
 
     @property
     def responder(self) -> Responder: ...
@@ -39,23 +39,23 @@ class Asked(Protocol):
 
 @frozen(eq=False)
 class Gate:
-    """One step. ``fates`` are the words for what ends there, as the counters have them.
+    """One step. ``fates`` are the counters' words for a message or run that ends there.
 
-    ``modules`` name where its rule is, below ``xbot``.
+    ``modules`` are the modules with its rule, relative to ``xbot``.
     """
 
     name: str
     modules: tuple[str, ...]
     fates: tuple[str, ...]
-    #: The usual one. No property: the dispatcher reads it for each message.
+    #: The first of the fates. No property, for speed: the dispatcher reads it for each message.
     fate: str = field(init=False, default=Factory(lambda gate: gate.fates[0], takes_self=True))
 
 
 @frozen(eq=False)
 class MessageGate(Gate):
-    """A gate that asks about the ``message`` alone.
+    """A gate that depends on the ``message`` alone.
 
-    ``rule`` is a Python expression, true if the message ends there, and ``text`` the
+    ``rule`` is a Python expression, true if the message is dropped, and ``text`` the
     reason, for people.
     """
 
@@ -65,22 +65,22 @@ class MessageGate(Gate):
 
 @frozen(eq=False)
 class ChosenGate(Gate):
-    """A gate for a message that some responder answers, once for all of them."""
+    """A gate after routing, once for the message and all of its chosen routes."""
 
 
 @frozen(eq=False)
 class RunGate(Gate):
-    """A gate for each run of a responder. With ``of_effects``, only for routes with effects."""
+    """A gate for each run; with ``of_effects``, only for runs of routes with effects."""
 
     of_effects: bool = field(default=False, kw_only=True)
 
 
 @frozen(eq=False)
 class RightsGate(RunGate):
-    """A gate that asks whether the sender may use a route there and then.
+    """An authorisation gate: whether the sender may use a route in this place.
 
-    Where ``stops`` says no, ``objection`` is the reason for the bot's owner, and
-    ``answer`` the reply to the sender.
+    If ``stops`` is true, the run is denied: ``objection`` is the reason for the bot's
+    operator, and ``answer`` the reply to the sender.
     """
 
     stops: Callable[[Asked], bool]
@@ -141,7 +141,7 @@ REPEATED = ChosenGate("duplicate", ("engine.dispatch.duplicates",), ("duplicate"
 
 FLOOD = ChosenGate("rate of sender and room", ("engine.dispatch.limits",), ("throttled",))
 
-# Before the responder's rate, so that people who may not use it leave it to the others.
+# Before the responder's rate limit: denied requests must not use up the tokens of others.
 ACCESS = RightsGate(
     "access",
     ("model.access",),
@@ -164,7 +164,8 @@ CONVERSATION = RightsGate(
     of_effects=True,
 )
 
-#: The people who chose the words of an alias: see ``Message.authors``.
+#: Whether the authors of the text, as of an alias, may use the route, too (confused deputy):
+#: see ``Message.authors``.
 AUTHORS = RunGate("authors", ("engine.dispatch.dispatcher",), ("denied",), of_effects=True)
 
 RATE = RunGate("rate of responder", ("engine.dispatch.limits",), ("throttled",))
@@ -213,7 +214,7 @@ RIGHTS_GATES = tuple(gate for gate in RUN_GATES if isinstance(gate, RightsGate))
 
 
 def _unrolled(gates: Sequence[MessageGate]) -> Callable[[Message], str | None]:
-    """The gates as one function without a loop and calls: each message passes through it."""
+    """Compile the rules to one function without a loop, for speed: every message passes it."""
     lines = (f"    if {gate.rule}:\n        return {gate.fate!r}\n" for gate in gates)
     names: dict[str, Any] = {}
     exec("def reason_to_drop(message):\n" + "".join(lines) + "    return None\n", names)  # noqa: S102
@@ -221,13 +222,13 @@ def _unrolled(gates: Sequence[MessageGate]) -> Callable[[Message], str | None]:
     return made
 
 
-#: The fate of a message that tells by itself that it is not to be answered, else None.
+#: The fate of a message that a :class:`MessageGate` drops, else None.
 reason_to_drop = _unrolled(MESSAGE_GATES)
 
 
 @frozen
 class Use:
-    """:class:`Asked` where nothing runs."""
+    """:class:`Asked` without a run, for ``xbot explain``."""
 
     responder: Responder
     route: Route
@@ -235,7 +236,7 @@ class Use:
 
 
 def objection(asked: Asked) -> str | None:
-    """Why the sender may not use what they ask for, for the bot's owner; None if they may."""
+    """Why the sender may not use the route, for the bot's operator; None if it is allowed."""
     for gate in RIGHTS_GATES:
         if (asked.route.effect or not gate.of_effects) and gate.stops(asked):
             return gate.objection(asked)
@@ -245,9 +246,9 @@ def objection(asked: Asked) -> str | None:
 def checks_of(
     checks: Mapping[RunGate, C], *, has_effects: bool, after: RunGate | None = None
 ) -> tuple[C, ...]:
-    """The ``checks`` that a run of a route with or without effects passes, in order.
+    """The ``checks`` of the run gates, in order; ``has_effects`` is that of the route.
 
-    With ``after`` only those of the gates behind that one.
+    With ``after``, only those of the gates after that one.
     """
     first = 0 if after is None else RUN_GATES.index(after) + 1
     return tuple(checks[gate] for gate in RUN_GATES[first:] if has_effects or not gate.of_effects)

@@ -54,6 +54,7 @@ class HeldAnswers:
         return emptied
 
     def _got_saved(self, problem: str, held: _Held) -> None:
+        """Send the head of the queue, as far as it is saved; warn once about a failure."""
         held.is_safe = True
         held.has_problem = bool(problem)
         while self._waiting and self._waiting[0].is_safe:
@@ -70,6 +71,8 @@ class HeldAnswers:
 
 @define(eq=False, repr=False)
 class _Held:
+    """A message in the queue: whether saving is over, and whether it failed."""
+
     message: Message
     is_safe: bool = False
     has_problem: bool = False

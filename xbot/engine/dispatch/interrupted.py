@@ -1,4 +1,4 @@
-"""Notices to people about commands that a restart interrupted."""
+"""Notices to senders about commands that a restart interrupted."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from xbot.model.message import Message, reply_to
 Told = Callable[[], None]
 
 Deliver = Callable[[Message, Told, Told, Told], None]
-"""Says a message, and calls the second argument once it has arrived, the third if it never will,
-and the last if it is dropped.
-"""
+"""Sends a message; its three callbacks are for delivered, undeliverable, and dropped."""
 
-#: What a command is called where we cannot know who will read it.
+#: Stands for a private command whose sender's real address is not known: another person may
+#: have the nick now.
 UNNAMED = "what you asked in private"
 
-#: In one place so many are named; the others are counted.
+#: Maximum number of commands that are quoted per place; the others are only counted.
 MAX_NAMED = 5
 
-#: Of a command and of a nick no more is repeated, in characters.
+#: Maximum length of a quoted command and of a nick, in characters.
 MAX_TEXT = 100
 MAX_NAME = 50
 
@@ -42,14 +41,14 @@ class Report(NamedTuple):
 def reports(
     entries: Iterable[Entry], now: float, command_of: Callable[[Message], str]
 ) -> Iterator[Report]:
-    """The notices about ``entries``, each for the place of its command.
+    """The notices about ``entries``, grouped by the place where the command was said.
 
-    ``command_of`` tells what of a message was said to the bot. Times are
-    local, and have a date unless it is that of ``now``.
+    ``command_of`` gives the part of a message that addresses the bot. Times are local, and
+    have a date unless it is that of ``now`` (seconds since 1970).
     """
     places: dict[tuple[str, bool], list[Entry]] = {}
     for entry in map(_readdressed, entries):
-        # An empty reply tells where answers to it go.
+        # An empty reply: its recipient is the place.
         recipient = reply_to(entry.message, "").recipient
         places.setdefault((recipient, entry.message.is_public), []).append(entry)
     for there in places.values():
@@ -65,16 +64,16 @@ def reports(
 def tell(
     accepting: JournalGate, deliver: Deliver, now: float, command_of: Callable[[Message], str]
 ) -> Deferred[None]:
-    """Send the notices once, again if they do not arrive; fires when ``deliver`` has all.
+    """Send the notices at least once: the next start repeats any that is not marked as reported.
 
-    Never fails.
+    Fires when ``deliver`` has taken all of them; never fails.
     """
 
     def got(entries: list[Entry]) -> None:
         for report in reports(entries, now, command_of):
-            # Not before it arrived: a process that dies in between tells again. What
-            # cannot be said could not be by the next one either, for ever.
-            # It is in the journal: however long it waits here, or is told by the next one.
+            # Mark as reported only when delivered: if the process dies before, the next one
+            # reports again. An undeliverable notice is marked, too: the next process could
+            # not deliver it either. A dropped one is left to the next process.
             told = partial(accepting.got_reported, report.entries)
             deliver(report.message, told, told, _leave_to_next)
 
@@ -82,18 +81,19 @@ def tell(
 
 
 def _leave_to_next() -> None:
-    """Nobody was told: the next process tells."""
+    """The notice was dropped: the entry stays unreported, and the next process reports it."""
 
 
 def _report(entry: Entry, text: str) -> Message:
-    # The journal knows no occupants. What is told to a nick names nothing that was said.
+    # The journal stores no occupants. So a private notice to a nick quotes no command.
     return evolve(reply_to(entry.message, text), addressee=None)
 
 
 def _readdressed(entry: Entry) -> Entry:
-    """What was said privately through a room is answered to the person, where we know who.
+    """Readdress a private message through a room to the person's real address, if known.
 
-    By now somebody else may have the nick; such a one must not read what was asked.
+    Else the command is replaced by :data:`UNNAMED`: another person may have the nick now,
+    and must not read it.
     """
     message = entry.message
     if message.room is None or message.is_public:
@@ -104,6 +104,7 @@ def _readdressed(entry: Entry) -> Entry:
 
 
 def _text(entry: Entry, now: float, command: str) -> str:
+    """The notice about one entry, as one line."""
     command = one_line(command, MAX_TEXT)
     quoted = command if command == UNNAMED else f'"{command}"'
     speaker = one_line(entry.message.speaker, MAX_NAME)
@@ -118,6 +119,7 @@ def _text(entry: Entry, now: float, command: str) -> str:
 
 
 def one_line(text: str, length: int) -> str:
+    """``text`` on one line, cut to ``length`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= length else f"{line[: length - 3]}..."
 

@@ -157,6 +157,7 @@ class JournalGate:
             self._log.failure("internal error in the journal", failure)
 
     def _got_answer(self, result: int | Failure | None, run: Run, waited: float) -> None:
+        """Start or end the run by the journal's answer: a number, None (duplicate), a failure."""
         if isinstance(result, int):
             run.entry = result
         if run.fate is not None:

@@ -1,4 +1,8 @@
-"""Rate limits (token buckets) per sender, room and responder. One notice, then silence."""
+"""Rate limits (token buckets) per sender, room and responder.
+
+The first message over a limit gets a notice; the next ones get no answer until the bucket
+has a token again.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,16 @@ from xbot.runtime.responder import Responder
 
 
 class RateExceeded(NamedTuple):
-    """A rate limit is exceeded. ``notice`` is the reply for the first time, then empty."""
+    """A rate limit is exceeded. ``notice`` is the reply, empty if it was sent already."""
 
     notice: str = ""
 
 
 class Limits:
-    """Rate limits: those of ``[xbot]``, None for no limit, and those of the responders.
+    """The rate limits of senders, rooms and responders, each with a token bucket per key.
 
-    ``seconds`` is a monotonic clock.
+    ``sender`` and ``room`` are the rates of ``[xbot]``, None for no limit. Responders bring
+    their own. ``seconds`` is a monotonic clock.
     """
 
     _log = Logger()
@@ -80,6 +85,7 @@ class Limits:
     def _take(
         self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str
     ) -> RateExceeded | None:
+        """Take a token from the bucket of ``key``; None if it had one, or without a ``rate``."""
         verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
         if verdict is Verdict.WITHIN:
             return None

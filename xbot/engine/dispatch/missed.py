@@ -16,16 +16,17 @@ from xbot.model.fair_share import domain_of
 from xbot.model.message import Message, reply_to
 from xbot.runtime.responder import Chosen
 
-#: A server gives out all that it kept at once; what comes within so many seconds is one answer.
+#: Debounce: missed commands that arrive within this many seconds get one common answer. A server
+#: delivers all stored messages at once.
 GATHER = 2.0
 
-#: Each person (in a room: all of them) is told once in so many seconds, and so many of
-#: both in that time.
+#: Cooldown of notices: one per person (in a room: one for all) in PERIOD seconds, and at most
+#: MAX_PEOPLE in that time.
 PERIOD = 60.0
 MAX_PEOPLE = 200
 
 IsNew = Callable[[Message, Chosen], "Deferred[bool]"]
-"""Whether nobody knows yet what became of a command; never fails."""
+"""Fires with whether a missed command is new, and not a duplicate; never fails."""
 
 
 @define(eq=False, repr=False)
@@ -38,12 +39,12 @@ class _Late:
 
 
 class Missed:
-    """Tells people which of their commands came too late to be obeyed.
+    """Tells people which of their commands arrived too late and were not run.
 
-    Only those that they might have used, as everything that answers is looked at
-    first: a delay can be made up, and whoever does that is told no more than
-    by a live command. Those who spoke in a room are told there, by one answer for all.
-    ``command_of`` tells what of a message was said to the bot.
+    Only commands that the sender has access to are reported: a delay stamp can be forged,
+    and must not reveal more than a live command would. In a room one notice reports the
+    missed commands of all occupants. ``command_of`` gives the part of a message that
+    addresses the bot; ``is_new`` deduplicates.
     """
 
     _log = Logger()
@@ -60,12 +61,12 @@ class Missed:
         self._command_of = command_of
         self._is_new = is_new
         self._told = Cooldown(clock, PERIOD, MAX_PEOPLE)
-        # By whom an answer reaches: what was said to the bot alone must not be told in a room,
-        # nor to another occupant who has the nick since.
+        # By reader: a private message must not be quoted in a room, nor to another occupant who
+        # has taken the nick meanwhile.
         self._late: dict[_Reader, _Late] = {}
 
     def got(self, message: Message, chosen: Sequence[Chosen]) -> None:
-        """Note a message that came too late; ``chosen`` would have answered it."""
+        """Note a late message, if it is a command; ``chosen`` are the routes that match it."""
         if message.echo or not chosen or not _is_command(message, chosen[0]):
             return
         reader = _reader(message)
@@ -97,6 +98,7 @@ class Missed:
         )
 
     def _tell(self, are_new: list[bool], to: str, late: _Late) -> None:
+        """Send one notice about the new ones of the late commands."""
         messages = [
             message for (message, _), is_new in zip(late.named, are_new, strict=True) if is_new
         ]
@@ -113,7 +115,7 @@ class Missed:
         self._say(reply_to(messages[0], text))
 
     def _named(self, message: Message) -> str:
-        """A command in words, in public with whose it was."""
+        """The quoted command; in a room with the sender's nick."""
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
         return (
             f"{command} ({one_line(message.speaker, MAX_NAME)})" if message.is_public else command
@@ -121,7 +123,10 @@ class Missed:
 
 
 class _Reader(NamedTuple):
-    """Who reads an answer: everyone in a room, one occupant (by the number, too), or one person."""
+    """The readers of an answer: a whole room, one person, or one occupant.
+
+    ``occupant`` is the occupant's number, because a nick can change hands.
+    """
 
     address: str
     occupant: str = ""
@@ -136,7 +141,7 @@ def _reader(message: Message) -> _Reader:
 
 
 def _is_command(message: Message, chosen: Chosen) -> bool:
-    """Whether it was meant for us, by somebody whom it would have been for."""
+    """Whether the message is a command that its sender has access to."""
     responder, route, _ = chosen
     is_for_them = route.for_everyone or responder.access.allows(message)
     return route.kind == "match" and is_for_them

@@ -1,4 +1,7 @@
-"""FIFO queue for each place: messages are handled in order, although some have to wait."""
+"""FIFO queue for each place: a message that has to wait holds back the later ones there.
+
+A place is a room, or a person in private. Places do not wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,23 @@ from twisted.internet.defer import Deferred
 
 from xbot.model.fair_share import may_have_more
 
-#: Things that wait in one place behind another, and in all places. One place has as many as are
-#: left of these at most.
+#: Maximum number of queued messages in one place, and in all places. One place also gets no
+#: more than its fair share (:mod:`xbot.model.fair_share`).
 MAX_WAITING = 32
 MAX_ALTOGETHER = 256
 
 Ending = Deferred[None] | None
-"""Of something dealt with: fires when it is, in some sense, done; None when it is already."""
+"""Fires when a message is durable or refused; None if it is already."""
 
 Deal = Callable[[], Ending]
+"""Handles one message."""
 
 
 class Ordering:
-    """Handles messages in order within each place, while one of it waits."""
+    """The FIFO queues by place; a place has one only while a message of it waits."""
 
     def __init__(self) -> None:
-        # Places where something waits for its answer, and what is behind it.
+        # For each place with a message that waits: the queue of messages behind it.
         self._behind: dict[str, deque[tuple[Deal, Deferred[None]]]] = {}
 
     def is_full(self, place: str) -> bool:
@@ -42,7 +46,10 @@ class Ordering:
         return place in self._behind
 
     def deal(self, place: str, deal: Deal) -> Ending:
-        """Call ``deal`` now, or once everything before it in this place is handled."""
+        """Call ``deal`` now if the place has no queue; else append it to the queue.
+
+        Check :meth:`is_full` first: this does not.
+        """
         behind = self._behind.get(place)
         if behind is None:
             return deal()
@@ -51,7 +58,7 @@ class Ordering:
         return ending
 
     def wait(self, place: str) -> Callable[[], None]:
-        """Make ``place`` wait; return the function to call when it can go on."""
+        """Start a queue for ``place``; return the function that drains it, to be called once."""
         self._behind.setdefault(place, deque())
 
         def go_on() -> None:
@@ -65,7 +72,7 @@ class Ordering:
             deal, ending = behind.popleft()
             pass_on(deal(), ending)
             if place in self._behind:
-                # This one waits, too, and the rest behind it.
+                # This message has to wait, too: keep the rest in the queue behind it.
                 self._behind[place].extend(behind)
                 return
 

@@ -1,4 +1,4 @@
-"""Output of one run: counted, cut to its limit, and split into pages; later pages are kept."""
+"""Output limits of one run: number and length of answers, and pages to send now or keep."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from xbot.model.markup import pages
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH, TOO_MANY, cut
 
-#: No message is longer, in characters.
+#: Maximum length of one page, and so of one message, in characters.
 PAGE = 2000
 
-#: So many pages of its long answers a run says by itself.
+#: Maximum number of pages of a long answer that are sent at once; the others are kept for
+#: ``more``.
 MAX_PAGES = 3
 
-#: Room for the mark that something was cut.
+#: Space in characters that is always left for the mark that something was cut.
 _MARK = 100
 
 
 @define
 class Output:
-    """How much a run has said.
+    """Counts what a run has said, and splits it into pages.
 
-    ``limit`` is how much it may say in all, in characters. ``count`` are its
-    answers, and ``kept`` the pages that it did not say. ``cut`` says what of it is not
-    shown at all; empty if nothing is left out.
+    ``limit`` is the maximum total length in characters, ``count`` the number of answers,
+    and ``kept`` the pages that were not sent yet. ``cut`` says, in words, what is discarded;
+    it is empty if nothing is.
     """
 
     limit: int = MAX_LENGTH
@@ -37,7 +38,7 @@ class Output:
     def answer(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
         """Add an answer; return the pages of it to send now.
 
-        Each fits into ``measure``, as one message of the chat service.
+        Each page fits into one message, whose size limit is ``measure``.
         """
         if not text.strip() or self.count > MAX_ANSWERS:
             return []
@@ -53,7 +54,7 @@ class Output:
             text = cut(text, room)
         self._length += len(text)
         found = pages(text, PAGE, measure)
-        # Nearly always it is one.
+        # Fast path: nearly always it is one page.
         return found if len(found) == 1 and not self.kept else self._begun(found)
 
     @property
@@ -61,7 +62,7 @@ class Output:
         return f"only the first {self.limit:,} characters"
 
     def _full(self) -> list[str]:
-        """The mark that no more is shown, unless there is one."""
+        """The mark that the rest is discarded; nothing if it was sent already."""
         if self.cut:
             return []
         self.cut = self._too_long
@@ -72,12 +73,12 @@ class Output:
         self.count = self._further = 0
 
     def last(self, text: str, measure: Measure = UNBOUNDED) -> list[str]:
-        """The pages of the run's last answer, whatever it said before."""
+        """The pages of the run's last answer, such as an error; not subject to the limits."""
         found = pages(text, PAGE, measure)
         return found if len(found) == 1 else self._begun(found)
 
     def _begun(self, found: list[str]) -> list[str]:
-        """The first of the pages, as many as may be sent now; the others are kept in order."""
+        """The pages to send now; keeps the others, in order."""
         now = 0 if self.kept else MAX_PAGES - self._further
         said, later = found[:now], found[now:]
         self._further += max(0, len(said) - 1)

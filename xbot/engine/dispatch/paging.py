@@ -17,7 +17,7 @@ from xbot.model.message import Message
 from xbot.runtime.answers import Answers
 from xbot.runtime.responder import Chosen, Responder, Route
 
-#: Seconds for which it is kept, for how many places of one person, and for how many in all.
+#: Seconds for which pages are kept; maximum number of kept answers, per person and in all.
 KEPT_FOR = 600.0
 MAX_EACH = 4
 MAX_KEPT = 200
@@ -26,10 +26,12 @@ _SAID = re.compile(r"more[.!]*", re.IGNORECASE)
 
 
 MayRead = Callable[[Responder, Route, Message], bool]
-"""Whether the answer of this responder's route is for the sender of the message."""
+"""Whether the sender of the message has access to the answers of this responder's route."""
 
 
 class _Kept(NamedTuple):
+    """The further pages of one answer, which expire at ``until`` (seconds of the clock)."""
+
     until: float
     pages: tuple[str, ...]
     responder: Responder
@@ -37,10 +39,11 @@ class _Kept(NamedTuple):
 
 
 class Paging:
-    """Keeps pages for people, each in the place where they asked; the oldest go first.
+    """Keeps the further pages of long answers, one answer per person and place.
 
-    Where there are too many, that is the oldest of the room, or domain, that has most.
-    Pages are given only to a person whom ``may_read`` allows the answer at that time.
+    Pages expire after :data:`KEPT_FOR` seconds. Beyond :data:`MAX_KEPT`, the oldest answer of
+    the room or domain with most answers is evicted. ``may_read`` checks the person's access
+    again at the time of reading.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Paging:
     ) -> None:
         self._clock = clock
         self._may_read = may_read
-        # In the order of their times.
+        # Ordered by expiry, the earliest first.
         self._kept: OrderedDict[Person, _Kept] = OrderedDict()
         route = Route(Pattern.match("more"), self._answer, usage="more", effect=False)
         self._chosen: Chosen = (Responder("more", (route,)), route, {})
@@ -73,7 +76,7 @@ class Paging:
         return f"[more: {len(pages)} page{'s' * (len(pages) > 1)}; say more]"
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
-        """The route that answers ``text``, said to the bot, if it asks for kept pages."""
+        """The route for ``more``, if pages are kept; ``text`` is what addresses the bot."""
         if not self._kept or text is None or not _SAID.fullmatch(text):
             return None
         self._forget_old()

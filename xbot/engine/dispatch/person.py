@@ -30,8 +30,9 @@ class Person:
 
     @property
     def share(self) -> str:
-        """With whom this person shares what is bounded: anybody can have any number of nicks
-        in a room, or of accounts at a domain.
+        """Key for fair shares of a limit: the room, or the domain of the person's address.
+
+        A person is not a good key: anyone can use many nicks in a room, or many accounts.
         """
         return self.room or domain_of(self.name)
 

@@ -16,19 +16,21 @@ from xbot.runtime.answers import Answers
 from xbot.runtime.failures import NoAnswer
 from xbot.runtime.responder import Chosen, Responder, Route
 
-#: So many questions are open at once; in one room, or in private to those of one domain, as many
-#: as are left.
+#: Maximum number of open questions. One room, or the private chats with one domain, get no more
+#: than their fair share (:mod:`xbot.model.fair_share`).
 MAX_QUESTIONS = 400
 
 
 @define(eq=False, repr=False)
 class _Question:
+    """An open question; ``limit`` is its time-out, None if it is just being opened."""
+
     answered: Deferred[Message]
     limit: IDelayedCall | None = None
 
 
 class Questions:
-    """The open questions, one for each person and place; a new one ends the one before."""
+    """The open questions, at most one per person and place; a new one replaces the old one."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -40,11 +42,11 @@ class Questions:
         return len(self._open)
 
     def ask(self, message: Message, timeout: float) -> Deferred[Message]:
-        """The next message of the sender of ``message`` in the same place.
+        """Open a question; fires with the next message of this sender in the same place.
 
-        Fails with :class:`NoAnswer` after ``timeout`` seconds or when that person
-        is asked something else, and with :class:`Busy` when there are too many
-        questions. Cancelling it withdraws the question.
+        Fails with :class:`NoAnswer` after ``timeout`` seconds or when another question to
+        the same person replaces it, and with :class:`Busy` when there are too many
+        questions. Cancelling it withdraws the question. Does not send anything.
         """
         person = person_of(message)
         self._fail(person, NoAnswer("", "asked something else"))
@@ -62,7 +64,7 @@ class Questions:
         if question is None or question.limit is None:
             return None
         if question.limit.getTime() <= self._clock.seconds():
-            # The process stood still, and what waited to be read came before the timer.
+            # The process stood still (suspend): this message was read before the timer fired.
             return None
         return self._responder, self._route, {"text": message.body if text is None else text}
 

@@ -76,6 +76,7 @@ class Routing:
     def _got_heard(
         self, found: _Keys, message: Message, is_here: IsHere, is_addressed: bool
     ) -> list[Chosen]:
+        """One route per responder; all fallbacks if none matched and the bot is addressed."""
         heard: dict[str, Chosen] = {}
         for chosen in map(self._chosen, found):
             if chosen[0].name not in heard and is_here(chosen[0], message):

@@ -1,4 +1,8 @@
-"""Runs of responders: bounded in number and time, each ended once, in words when it goes wrong."""
+"""Runs of responders: concurrency limits, time-outs, and an error answer if a run fails.
+
+A state machine: a run waits for consent or the journal, is at work, may pause for a
+question to a person, and ends exactly once, with one fate.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +30,19 @@ from xbot.runtime.call_types import Fill
 from xbot.runtime.failures import Failed, Misused, NoAnswer
 from xbot.runtime.responder import Responder, Route
 
-#: Seconds that a thread has to wait for each thing that it says in vain.
+#: Seconds that a thread sleeps for each message that is discarded (back-pressure).
 PAUSE = 0.001
 
 
 @define(eq=False)
 class Run:
-    """A responder at one message. ``fate`` is None while it is under way.
+    """One run: a responder's route handles one message.
 
-    ``entry`` is its number in the journal, if it has one; ``noted`` fires with it
-    where that was asked for before it may run, which it waits for while ``is_waiting``:
-    with 0 if it could not be noted, None if it was before. ``began`` is the
-    clock's time when its responder was called. ``notice`` is said before that.
+    ``fate`` is the outcome in one word, None while the run is under way. ``entry`` is its
+    number in the journal, if it has one. ``is_waiting``: it waits for consent; then
+    ``noted`` fires with the number of its waiting entry: 0 if the journal failed, None for
+    a duplicate. ``began`` is when the responder was called, in seconds of the clock.
+    ``notice`` is sent before the responder is called.
     """
 
     responder: Responder
@@ -62,12 +67,12 @@ class Run:
 
     @property
     def has_limit(self) -> bool:
-        """Whether its time limit is running."""
+        """Whether its time-out is running."""
         return self._limit is not None and self._limit.active()
 
 
 class _ReplyChannel:
-    """The replies of a run's message, from the reactor's thread or another one."""
+    """Reply channel of a run's message. Thread-safe: ``say`` works in any thread."""
 
     def __init__(self, runs: Runs, run: Run) -> None:
         self._runs = runs
@@ -82,7 +87,8 @@ class _ReplyChannel:
             self._brought += 1
             self._runs.clock.callFromThread(self._runs.speak, self._run, message)
         else:
-            # A thread cannot be ended. It neither fills the reactor's queue nor takes its time.
+            # A thread cannot be ended. Discard the message and sleep, so that an endless loop
+            # neither floods the reactor's queue nor takes all of the processor.
             time.sleep(PAUSE)
 
     def ask(self, question: Message, timeout: float) -> Deferred[Message]:
@@ -92,16 +98,17 @@ class _ReplyChannel:
 
 
 class Runs:
-    """The runs that are under way.
+    """The runs that are under way; starts, limits and ends them.
 
-    Answers go to ``say``, and each run that is over, once, to ``got_end``. What
-    is too long goes to ``keep``, with the message that was answered; it gives
-    what to say about that. ``ask`` gives what the person who said a message says
-    next there.
-    ``measure`` tells how long one message may be now. ``may_go_on`` tells whether a run is
-    still for the person who answers its question.
-    ``clock`` is a reactor's: it keeps the time limits, and brings what is said
-    in threads.
+    - ``clock``: the reactor, for time-outs and for calls from threads.
+    - ``say(message)`` sends an answer.
+    - ``got_end(run)`` is called once for each run that is over.
+    - ``keep(message, pages, responder, route)`` stores the further pages of a long answer
+      to ``message``, and returns the notice about them.
+    - ``ask(message, timeout)`` waits for the next message of the sender of ``message``.
+    - ``measure()``: the current size limit of one message.
+    - ``may_go_on(run, answer)``: whether the sender of ``answer`` still has access to the
+      run that asked them.
     """
 
     _log = Logger()
@@ -125,22 +132,22 @@ class Runs:
         self._measure = measure
         self._under_way: set[Run] = set()
         self._at_work: Counter[str] = Counter()
-        # Of those that take their time, how many each person has.
+        # Number of asynchronous runs at work, by responder and person.
         self._at_work_for: Counter[tuple[str, str]] = Counter()
         self._waiting: list[Deferred[None]] = []
 
     def await_start(self, run: Run, limit: float, too_late: Callable[[Run], None]) -> None:
-        """``run`` is under way, but waits; ``too_late`` is called after ``limit`` seconds."""
+        """Register a run that waits to start; calls ``too_late(run)`` after ``limit`` seconds."""
         self._under_way.add(run)
         run._limit = self.clock.callLater(limit, too_late, run)
 
     def await_consent(self, run: Run, consent: Deferred[None]) -> None:
-        """``run`` is under way, but waits for people, who have their own time limits."""
+        """Register a run that waits for consent; ``consent`` has time-outs of its own."""
         self._under_way.add(run)
         run._deferred = consent
 
     def start(self, run: Run) -> None:
-        """Call the responder; its time limit begins now."""
+        """Call the responder, if its limit of concurrent runs allows; the time-out starts now."""
         if run.notice:
             self._say(reply_to(run.message, run.notice))
         fill = run.route.fill
@@ -158,14 +165,18 @@ class Runs:
         run._deferred = maybeDeferred(run.route.call, message, run.groups)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
-        # Most are over by now; of those that are not, some wait for a person.
+        # Most runs are over by now, so that the timer is set only here. A run that waits for a
+        # person has no time-out meanwhile.
         if run.fate is None and not run._asked and not run.has_limit:
             run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
         if not run._deferred.called and not run._asked:
             self._count(run)
 
     def _is_busy(self, run: Run) -> bool:
-        """Whether it does as much as it may, or as much for this person: one is left to others."""
+        """Whether a concurrency limit is reached: the responder's, or the person's share of it.
+
+        One person may have all of the responder's ``runs`` but one, which is left for others.
+        """
         responder = run.responder
         at_work = self._at_work[responder.name]
         if not at_work:
@@ -174,27 +185,30 @@ class Runs:
         return at_work >= responder.runs or own >= max(1, responder.runs - 1)
 
     def _count(self, run: Run) -> None:
-        """One more of this person takes its time."""
+        """Count an asynchronous run of this person."""
         run._is_counted = True
         self._at_work_for[_whose(run)] += 1
 
     def _uncount(self, run: Run) -> None:
-        """It takes no more time, if it took any."""
+        """Stop counting the run, if it was counted. Idempotent."""
         if run._is_counted:
             run._is_counted = False
             self._at_work_for -= Counter([_whose(run)])
 
     def _answer_at_once(self, run: Run, fill: Fill) -> None:
-        """The whole of a run that takes no time, cannot fail, and remembers nothing."""
+        """Fast path: a whole run of a route with ``fill``, which neither blocks nor fails."""
         run.began = self.clock.seconds()
         message = run.message
         for text in run.output.answer(fill(message, run.groups), self._measure()):
-            # With an id from the beginning: to give it one later is to make it twice.
+            # With an id, for speed: else the message would be copied later to add one.
             self._say(reply_to(message, text, id=new_ident()))
         self.end(run, "answered" if run.output.count else "silent")
 
     def end(self, run: Run, fate: str, answer: str = "") -> None:
-        """``run`` is over, whatever it still does; say ``answer`` if there is one."""
+        """End ``run`` with ``fate``, and send ``answer`` if it is not empty.
+
+        Anything that the responder's code still says is discarded. Does not cancel it.
+        """
         run.fate = fate
         self._under_way.discard(run)
         self._stop_clock(run)
@@ -232,8 +246,9 @@ class Runs:
         return waiting
 
     def _got_result(self, result: Answers | Failure, run: Run) -> None:
-        # What has not ended still counts as at work after its limit, so that
-        # runs that ignore being cancelled cannot pile up.
+        """The responder's code has ended: send its answers, then end the run."""
+        # A run that ignores cancellation counts as at work until its code has really
+        # ended, so that such runs cannot pile up.
         self._at_work[run.responder.name] -= 1
         self._uncount(run)
         if run.fate is not None:
@@ -246,7 +261,7 @@ class Runs:
         if run._held is None or run._held.is_empty:
             self._finish(run, answers)
         else:
-            # It is done; what it remembered is saved within the brain's own limit.
+            # The code has ended; saving the brain has a time-out of its own.
             self._stop_clock(run)
             run._held.emptied().addCallback(lambda _: self._finish(run, answers))
 
@@ -259,11 +274,15 @@ class Runs:
             self.end(run, "answered" if run.output.count else "silent")
 
     def ask(self, run: Run, question: Message, timeout: float) -> Deferred[Message]:
-        """What whoever is answered by ``run`` says next; its time limit stands still meanwhile."""
+        """Ask the sender of the run's message; fires with their next message in that place.
+
+        The run's time-out is paused meanwhile. Fails with :class:`NoAnswer` after ``timeout``
+        seconds, and with :class:`Busy` if too many questions are open.
+        """
         if run.fate is not None:
             return fail(NoAnswer("", "it asked too late"))
         if run.output.kept:
-            # They are for whoever asks for them; a question is said now.
+            # Kept pages are sent only on request, but the question now: offer the pages first.
             self._offer(run)
         asked = self._ask(run.message, timeout)
         if asked.called:
@@ -273,7 +292,7 @@ class Runs:
             if run._limit is not None and run.has_limit:
                 run._left = run._limit.getTime() - self.clock.seconds()
             self._stop_clock(run)
-            # Whoever waits for a person keeps nobody else from being answered.
+            # While it waits for a person, it does not count towards the concurrency limits.
             self._at_work[run.responder.name] -= 1
             self._uncount(run)
         run._asked.add(asked)
@@ -284,6 +303,7 @@ class Runs:
     def _got_word(
         self, word: Message | Failure, run: Run, asked: Deferred[Message]
     ) -> Message | Failure:
+        """A question was answered, or failed: count the run as at work, and resume its time-out."""
         run._asked.discard(asked)
         if not run._asked:
             self._at_work[run.responder.name] += 1
@@ -299,15 +319,15 @@ class Runs:
         return evolve(word, reply_channel=_ReplyChannel(self, run))
 
     def _deny(self, run: Run, answer: Message) -> Failure:
-        """The person who was asked may not use it any more: it ends here."""
+        """End the run: the person who answers has lost access to it."""
         name = run.responder.name
         self._log.warn("denied {responder} to {sender}", responder=name, sender=answer.sender)
         self.end(run, "denied", refusal(name, answer))
-        # Not NoAnswer: code that goes on without an answer must not go on here.
+        # Not NoAnswer: the responder's code may catch that and go on without an answer.
         return Failure(CancelledError())
 
     def _withdraw(self, run: Run) -> None:
-        """What was asked is of no matter any more."""
+        """Withdraw the open questions of a run that is over."""
         if run.fate in ("answered", "silent"):
             self._log.warn(
                 "{responder} asked something and was over before the answer: await message.ask()",
@@ -315,18 +335,21 @@ class Runs:
             )
         while run._asked:
             asked = run._asked.pop()
-            # Where nobody awaits it, nobody else takes its failure.
+            # Swallow the failure: the responder's code may not await this Deferred.
             asked.addErrback(lambda _: None)
             asked.cancel()
 
     def _offer(self, run: Run) -> None:
-        """Tell of the pages that are kept."""
+        """Store the kept pages, and send the notice about them."""
         kept, run.output.kept = run.output.kept, []
         say = self._say if run._held is None else run._held.say
         say(reply_to(run.message, self._keep(run.message, kept, run.responder, run.route)))
 
     def speak(self, run: Run, message: Message) -> None:
-        """Say something of a run's while it lasts, or as much of it as is said at once."""
+        """Send a message of a run that is under way; the further pages of a long one are kept.
+
+        Held back, in FIFO order, until the responder's brain writes are durable.
+        """
         if run.fate is not None:
             self._log.debug("{responder} spoke too late", responder=run.responder.name)
             return
@@ -338,12 +361,13 @@ class Runs:
             say(evolve(message, body=text))
 
     def _got_failure(self, failure: Failure, run: Run) -> None:
+        """End a run that failed: expected failures get one log line, bugs a traceback."""
         name, error = run.responder.name, failure.value
         if isinstance(error, Busy):
             self._got_busy(run)
             return
         if isinstance(error, Misused):
-            # Whoever is only overheard did not mean to use it.
+            # A ``hear`` pattern: the sender did not address the bot, so show no usage.
             usage = f"usage: {run.route.usage or name}\n{error}"
             self.end(run, "misused", "" if run.route.kind == "hear" else cut(usage))
             return
@@ -371,6 +395,7 @@ class Runs:
         self.end(run, "busy", f"{name} is busy; try again in a moment.")
 
     def _got_limit(self, run: Run) -> None:
+        """Time-out: end the run with an answer, and cancel its code."""
         name, limit = run.responder.name, f"{run.responder.timeout:g} s"
         self._log.warn(
             "{responder} did not finish within {limit} for {sender}",
@@ -382,7 +407,8 @@ class Runs:
         self._cancel(run)
 
     def _cancel(self, run: Run) -> None:
-        # A Deferred of someone else's calls someone else's code when cancelled.
+        """Cancel the responder's Deferred; never raises but KeyboardInterrupt."""
+        # Cancelling a responder's Deferred calls the responder's code, which may raise.
         try:
             if run._deferred is not None:
                 run._deferred.cancel()
@@ -405,5 +431,5 @@ class Runs:
 
 
 def _whose(run: Run) -> tuple[str, str]:
-    """The share that a run belongs to: of its responder, what one person has."""
+    """Key of the concurrency limit per person: responder name, and the sender's address."""
     return run.responder.name, run.message.identity or run.message.sender

@@ -143,6 +143,7 @@ class JournalFile(DurableFile):
                 self.finish(number, LAPSED if is_lapsed else outcome, now)
 
     def last_number(self) -> int:
+        """The highest number of an entry; 0 if there is none."""
         (number,) = self._connection.execute("SELECT max(number) FROM entry").fetchone()
         return number or 0
 
@@ -156,6 +157,7 @@ class JournalFile(DurableFile):
         )
 
     def reported(self, number: int) -> None:
+        """Mark an interrupted entry as reported."""
         self._connection.execute("UPDATE entry SET reported = 1 WHERE number = ?", (number,))
 
     def recent(self, limit: int) -> list[Entry]:

@@ -55,6 +55,7 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 
 def _row(entry: Entry) -> Sequence[str]:
+    """The cells of one entry, in the order of the titles."""
     message = entry.message
     # Anyone can take a nick: add the real address where it is known.
     speaker = message.nick or message.sender

@@ -191,7 +191,7 @@ class Invitations(Handler):
         invited = Invited(invitation.room, invitation.inviter, invitation.password)
         known = self._rooms.get(invitation.room)
         if known is not None and known.jid not in self._invited:
-            # The ini's: it stays so, with the settings that it has there.
+            # A room of the ini keeps its settings; the invitation only triggers a new join.
             known.ask_again(f"invited by {invitation.inviter}")
             return
         self._invited.add(invited)
@@ -213,7 +213,7 @@ class Invitations(Handler):
         known = self._rooms.get(invitation.room)
         has_refused = known is not None and known.state is State.REFUSED
         if has_refused and invitation.is_mediated and invitation.room not in self._invited:
-            # The room itself says so, and the ini wants to be there: whoever asked for it.
+            # A mediated invitation to a room of the ini: join again, regardless of the inviter.
             return self._too_often(invitation)
         if invitation.is_mediated and inviter == invitation.room:
             # An anonymous room hides the inviter.

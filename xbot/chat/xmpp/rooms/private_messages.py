@@ -1,8 +1,8 @@
-"""Readdressing of private messages through a room: they follow the person, not the nick.
+"""Readdress private messages through a room to the person, not the nick (XEP-0045, section 7.5).
 
-In between question and answer a nick may change hands, and its next holder must not
-read the answer. So it goes to the occupant who asked, under the nick of now; else
-to the person's real address, where the room tells it; else nowhere.
+A nick may change hands between question and answer, and its next holder must not read the
+answer. So the answer goes to the same occupant under the current nick; else to the
+person's real address, if the room reveals it; else it is dropped.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.model.errors import InvalidJid, Unreachable
 from xbot.model.message import Addressee, Message
 
-#: Why such a message is dropped.
+#: The reason for which a message is dropped, for the log.
 GONE = "the person whom it is for left the room, which does not tell their address"
 
 
 def readdressed(message: Message, recipient: Address, occupants: Occupants) -> Message:
-    """The same message to where its addressee is now.
+    """``message``, addressed to the current nick or the real address of its addressee.
 
-    One without an addressee is for the nick as such; it is bound to the occupant who
-    has it now, in case that it has to be sent again.
+    A message without an addressee is for the nick itself. It is bound to the occupant who
+    has this nick now, in case it has to be sent again.
 
-    :raises Unreachable: when the addressee is not there, and their real address is not known.
+    :raises Unreachable: when the addressee left, and their real address is not known.
     """
     nick = recipient.jid.resource
     if nick is None:
@@ -41,7 +41,7 @@ def readdressed(message: Message, recipient: Address, occupants: Occupants) -> M
     if now == nick:
         return message
     if now is None and addressee.identity is not None:
-        # They may have come back, or we did.
+        # The person may have rejoined, or we did: then the occupant's number is another one.
         holder = occupants.get(nick)
         if holder is not None and holder.identity == addressee.identity:
             return message

@@ -1,6 +1,7 @@
 """The picture in docs/ARCHITECTURE.md, kept honest: imports point down only."""
 
 import ast
+from configparser import ConfigParser
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -98,6 +99,14 @@ class ArchitectureTests(unittest.TestCase):
         """At the top of the package stand packages."""
         loose = {path.stem for path in PACKAGE.glob("*.py")}
         self.assertEqual(loose, {"__init__", "tap"})
+
+    def test_packages(self):
+        """setup.cfg names each package: what it leaves out would be missing from a wheel."""
+        parser = ConfigParser()
+        parser.read(PACKAGE.parent / "setup.cfg")
+        named = set(parser["options"]["packages"].split()) - {"twisted.plugins"}
+        folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+        self.assertEqual(named, {".".join(folder.parts) for folder in folders})
 
     def test_imports_point_down(self):
         """A module imports from its own room and from lower floors."""

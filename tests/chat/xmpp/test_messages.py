@@ -237,9 +237,9 @@ class ResendTests(Hearing, unittest.TestCase):
         ]
 
     def test_fresh_stream(self):
-        """A sender's id lasts while a resend is possible; the room's and a delayed one's for good.
+        """A sender's id lasts while a resend is possible, the room's and a delayed one's forever.
 
-        Nobody else's stanza id is the server's.
+        A stanza id that claims to be the room's does not count outside the room.
         """
         self.join()
         window = self.messages.resume_max_age + RESEND_MARGIN

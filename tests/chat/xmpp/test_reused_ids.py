@@ -29,9 +29,9 @@ class ReusedIdTests(unittest.TestCase):
         ]
 
     def test_scripts_that_count_from_1(self):
-        """A script's message id that was used before, even just before a restart, is obeyed.
+        """A command with a message id from before runs, also after a restart of the bot.
 
-        Only within the time of a possible resend it is dropped, then counted and logged.
+        Within the time of a possible resend it is dropped, counted and logged.
         """
         for seconds, runs in ((0.0, 1), (30.0, 0), (300.0, 1), (86_400.0, 1)):
             self.now += seconds
@@ -45,9 +45,9 @@ class ReusedIdTests(unittest.TestCase):
             self.assertEqual(self.told_of(events), ["alice@example.org/x"] * (1 - runs))
 
     def test_late_resends(self):
-        """What came before a cut does not run again, however late the server resends it.
+        """A command from before a cut does not run again, however late the server resends it.
 
-        So it is without a delay, and with the delay of a server whose clock is ahead.
+        It comes without a delay, and with the delay of a server whose clock is ahead.
         """
         peer = self.bot.online(managed=True)
         peer.feed(COMMAND)

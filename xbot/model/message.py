@@ -87,7 +87,11 @@ class Message:
     - ``occupant``: the speaker during one stay in the room, whatever the nick; None if unknown.
     - ``missed``: the message is delayed because the bot was away: a direct message that the
       server kept, or one that was read only after the process had been suspended.
-    - ``key``: identifies the message for ever, to deduplicate it; None: it has no such key.
+    - ``key``: identifies the message, to deduplicate it; None: it has no such key.
+    - ``key_lasts``: seconds after which the same ``key`` means another message, because its
+      sender chose the id; None: the key identifies the message for ever.
+    - ``live``: the server sent it for the first time, so a duplicate is not the server's
+      resend but an id that was used again.
     - ``hops``: 0 for a message from chat, and one more for each :meth:`xbot.bot.obey`.
     - ``addressee``: the person for whom a private answer through a room is; it does not go to
       another person who has taken the nick by the time that it is sent.
@@ -111,6 +115,8 @@ class Message:
     missed: bool = field(default=False, kw_only=True)
     addressee: Addressee | None = field(default=None, kw_only=True)
     authors: tuple[Message | None, ...] = field(default=(), kw_only=True)
+    key_lasts: float | None = field(default=None, eq=False, kw_only=True)
+    live: bool = field(default=False, eq=False, kw_only=True)
     _reply_channel: ReplyChannel | None = field(default=None, eq=False, repr=False, kw_only=True)
 
     def with_id(self, id: str) -> Message:
@@ -140,6 +146,8 @@ class Message:
             missed=self.missed,
             addressee=self.addressee,
             authors=self.authors,
+            key_lasts=self.key_lasts,
+            live=self.live,
             reply_channel=reply_channel,
         )
 

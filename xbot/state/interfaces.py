@@ -28,7 +28,8 @@ class IJournal(Interface):
     ) -> Deferred[int | None]:
         """Journal a command. Fires, once durable, with its number; with None for a duplicate.
 
-        Duplicates have the same message ``key``, which must not be None, and responder.
+        Duplicates have the same message ``key``, which must not be None, and responder. An
+        entry older than the message's ``key_lasts`` is no duplicate.
         With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`.
 
         :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.

@@ -62,13 +62,10 @@ class MemoryJournal:
     def accept(
         self, message: Message, responder: str, outcome: str | None = None
     ) -> Deferred[int | None]:
-        assert message.key is not None
         if self.problem is not None:
             return fail(JournalUnavailable(PATH, self.problem))
-        key = (digest(message.key), responder)
-        number = None
-        if key not in self._numbers:
-            number = self._numbers[key] = len(self._numbers) + 1
+        number = self._new_number(message, responder)
+        if number is not None:
             self.entries[number] = Entry(
                 number, kept(message), responder, self.now, outcome=outcome
             )
@@ -78,6 +75,18 @@ class MemoryJournal:
             self.catch_up()
         return answer
 
+    def _new_number(self, message: Message, responder: str) -> int | None:
+        """The number of a new entry; None for a duplicate."""
+        assert message.key is not None
+        key = (digest(message.key), responder)
+        known = self._numbers.get(key)
+        if known is not None:
+            age = self.now - self.entries[known].accepted
+            if message.key_lasts is None or age <= message.key_lasts:
+                return None
+        number = self._numbers[key] = len(self.entries) + 1
+        return number
+
     def catch_up(self) -> None:
         """Fire all Deferreds that wait."""
         answers, self._answers = self._answers, []
@@ -85,11 +94,10 @@ class MemoryJournal:
             deferred.callback(number)
 
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
-        assert message.key is not None
         if self.problem is not None:
             return fail(JournalUnavailable(PATH, self.problem))
-        number = len(self._numbers) + 1
-        if self._numbers.setdefault((digest(message.key), responder), number) == number:
+        number = self._new_number(message, responder)
+        if number is not None:
             self.entries[number] = Entry(
                 number, kept(message), responder, self.now, self.now, outcome
             )
@@ -133,7 +141,7 @@ class MemoryJournal:
         again.now = self.now
         again._numbers = dict(self._numbers)
         again._told = set(self._told)
-        again._before = len(self._numbers)
+        again._before = len(self.entries)
         again.entries = {
             number: evolve(entry, outcome=_AFTER[entry.outcome], ended=self.now)
             if entry.outcome in _AFTER

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, lowest, session
-from xbot.chat.xmpp.messages import Messages
+from xbot.chat.xmpp.messages import RESEND_MARGIN, Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.config.settings import RoomSettings
@@ -21,7 +21,7 @@ class Hearing:
     """A room, and the messages received in it."""
 
     def setUp(self):
-        clock = Clock()
+        self.clock = clock = Clock()
         self.heard = []
         iq = Iq(lambda: JID, clock)
         self.rooms = rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], iq, clock, lowest)
@@ -218,6 +218,56 @@ class KeyTests(Hearing, unittest.TestCase):
         self.assertEqual(len(set(keys)), len(keys))
         self.assertEqual(keys[4], self.key(f" id='9'>{BODY}{origin.format('o')}"))
         self.assertIsNone(self.key(f">{BODY}"))
+
+
+class ResendTests(Hearing, unittest.TestCase):
+    """How long a key counts, and which duplicates are expected."""
+
+    SID = f"<stanza-id xmlns='urn:xmpp:sid:0' id='s1' by='{ROOM}'/>"
+    DELAY = "<delay xmlns='urn:xmpp:delay' from='example.org' stamp='1970-01-01T00:00:00Z'/>"
+
+    def lasts(self, more=""):
+        """Of a message in the room, and of one to us alone."""
+        return [
+            (message.key_lasts, message.live)
+            for message in (
+                self.hear(f"<message type='groupchat' id='1' {ALICE}>{BODY}{more}</message>"),
+                self.hear(f"<message type='chat' id='1' from='a@b/c'>{BODY}{more}</message>"),
+            )
+        ]
+
+    def test_fresh_stream(self):
+        """A sender's id lasts while a resend is possible, the room's and a delayed one's forever.
+
+        A stanza id that claims to be the room's does not count outside the room.
+        """
+        self.join()
+        window = self.messages.resume_max_age + RESEND_MARGIN
+        self.assertEqual(self.lasts(), [(window, True)] * 2)
+        self.assertEqual(self.lasts(self.SID), [(None, True), (window, True)])
+        self.assertEqual(self.lasts(self.DELAY), [(None, False)] * 2)
+
+    def test_resumed_stream(self):
+        """What comes soon after a resumption may be a resend, with a delay or without."""
+        self.join()
+        self.peer.stream.is_resumed = True
+        # It watches this stream already.
+        self.patch(self.messages, "watch", lambda *_: None)
+        self.messages.observe()
+        window = self.messages.resume_max_age + RESEND_MARGIN
+        self.assertEqual(self.lasts(), [(None, False)] * 2)
+        self.assertEqual(self.lasts(self.DELAY), [(None, False)] * 2)
+        self.clock.advance(window - 0.5)
+        self.assertEqual(self.lasts(), [(None, False)] * 2)
+        self.clock.advance(0.5)
+        self.assertEqual(self.lasts(), [(window, True)] * 2)
+        self.assertEqual(self.lasts(self.DELAY), [(None, False)] * 2)
+
+    def test_past(self):
+        """History that bears no delay is not live."""
+        self.assertFalse(
+            self.hear(f"<message type='groupchat' id='1' {ALICE}>{BODY}</message>").live
+        )
 
 
 class IdentityTests(Hearing, unittest.TestCase):

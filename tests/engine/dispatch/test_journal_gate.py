@@ -218,6 +218,51 @@ class DuplicateTests(JournalledCase):
         self.assertEqual(self.said(), [])
         self.successResultOf(dispatcher.idle())
 
+    def test_ids_of_senders(self) -> None:
+        """A sender's id that is used again is another command, once a resend is impossible.
+
+        Until then it is a duplicate, which the log has at info; in the next process, too.
+        """
+        message = self.message(key_lasts=180.0, live=True)
+
+        def pass_time(seconds: float) -> None:
+            self.clock.advance(seconds)
+            self.journal.now += seconds
+
+        for effect in (True, False):
+            self.ends.clear()
+            dispatcher = self.dispatcher(with_effect(self.go, effect))
+            for seconds, runs in ((0.0, 1), (180.0, 1), (0.5, 2), (1.0, 2), (2592000.0, 3)):
+                pass_time(seconds)
+                dispatcher.got_message(message)
+                self.assertEqual(len(self.ends), runs)
+            self.assertEqual(dispatcher.fates["duplicate"], 2)
+            self.assertEqual(len(self.logged(LogLevel.info)), 2)
+            self.events.clear()
+            pass_time(181.0)
+        self.ends.clear()
+        self.dispatcher().got_message(message)
+        for seconds, runs in ((100.0, 1), (81.0, 2)):
+            pass_time(seconds)
+            self.journal = self.journal.restarted()
+            self.dispatcher().got_message(message)
+            self.assertEqual(len(self.ends), runs)
+        self.assertEqual(len(self.logged(LogLevel.info)), 1)
+
+    def test_expected_duplicates(self) -> None:
+        """The server's resend of a message of any age does not run, and is no news for the log."""
+        dispatcher = self.dispatcher()
+        message = self.message(key_lasts=180.0, live=True)
+        dispatcher.got_message(message)
+        for seconds in (1.0, 2592000.0):
+            self.clock.advance(seconds)
+            self.journal.now += seconds
+            dispatcher.got_message(evolve(message, key_lasts=None, live=False))
+            self.dispatcher().got_message(evolve(message, key_lasts=None, live=False))
+        self.assertEqual(len(self.ends), 1)
+        self.assertEqual(dispatcher.fates["duplicate"], 2)
+        self.assertEqual(self.logged(LogLevel.info), [])
+
     def test_refused_stays_refused(self) -> None:
         """What was answered with a refusal does not run when it is sent again."""
         self.journal.problem = "disk full"

@@ -86,10 +86,14 @@ class JournalCase(TestCase):
 
 
 class Contract:
-    """Contract tests of IJournal; ``make`` and ``restarted`` create the journal."""
+    """Contract tests of IJournal; ``make`` and ``restarted`` create the journal.
+
+    ``pass_time`` moves its wall clock.
+    """
 
     make: Callable[[], Any]
     restarted: Callable[[Any], Any]
+    pass_time: Callable[[Any, float], None]
 
     def accept(self: Any, journal: Any, key: str = "1", responder: str = "deploy") -> int | None:
         return self.successResultOf(journal.accept(evolve(MESSAGE, key=key), responder))
@@ -108,6 +112,27 @@ class Contract:
             self.assertIsNone(self.accept(journal, "1", "b"))
             journal = self.restarted(journal)
         self.assertGreater(self.accept(journal, "3"), numbers[-1])
+
+    def test_key_that_lasts(self: Any) -> None:
+        """An entry older than the message's key lasts is no duplicate, and stays in the list."""
+        journal = self.make()
+        message = evolve(MESSAGE, key_lasts=180.0)
+
+        def accept(message: Message) -> int | None:
+            return self.successResultOf(journal.accept(message, "deploy"))
+
+        first = accept(message)
+        self.pass_time(journal, 180.0)
+        self.assertIsNone(accept(message))
+        journal = self.restarted(journal)
+        self.pass_time(journal, 0.5)
+        self.assertIsNone(accept(MESSAGE), "for ever")
+        second = accept(message)
+        self.assertIsNone(accept(message))
+        self.pass_time(journal, -1000.0)
+        self.assertIsNone(accept(message), "a clock that went back")
+        entries = self.successResultOf(journal.recent(9))
+        self.assertEqual([entry.number for entry in entries], [first, second])
 
     def test_any_key(self: Any) -> None:
         """Strangers choose keys: any text of any length tells messages apart."""
@@ -197,6 +222,9 @@ class MemoryJournalTests(Contract, JournalCase):
     def restarted(self, journal: MemoryJournal) -> MemoryJournal:
         return journal.restarted()
 
+    def pass_time(self, journal: MemoryJournal, seconds: float) -> None:
+        journal.now += seconds
+
     def test_failing(self) -> None:
         """Its disk fails when a test says so."""
         journal = MemoryJournal()
@@ -211,6 +239,9 @@ class JournalTests(Contract, JournalCase):
     def restarted(self, journal: Journal) -> Journal:
         self.successResultOf(journal.close())
         return self.journal()
+
+    def pass_time(self, journal: Journal, seconds: float) -> None:
+        self.now += seconds
 
     def test_second_bot(self) -> None:
         """Of two bots with one state folder the second is told, and the first goes on."""

@@ -27,6 +27,10 @@ from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, node_of
 from xbot.model.jid import Jid
 from xbot.model.message import Message, payload_of
 
+#: Seconds after ``resume-max-age`` in which a server's resend is still expected: for the wait
+#: for the journal (30 s), the skew of clocks, and a slow network.
+RESEND_MARGIN = 60.0
+
 GotMessage = Callable[[Message], Deferred[None] | None]
 """Takes a message; the Deferred fires once it is durable, and may be acknowledged (XEP-0198)."""
 
@@ -44,6 +48,11 @@ class Messages(Handler):
     ``dropped`` counts the others by reason. Delayed messages and echoes of our own are
     passed on and marked as such: the engine drops them, for every adapter. A message that
     is read while ``freshness`` is stale counts as delayed, and is marked as missed.
+
+    A key made of a sender's own id lasts only while a resend is possible, because scripts
+    use the same ids again. It counts for ever for a message that may itself be a resend:
+    one with a delay, or one that comes soon after a resumption (not every server adds a
+    delay). The server's ids always count for ever.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -74,10 +83,15 @@ class Messages(Handler):
         self._ignores = ignores
         self._freshness = Freshness() if freshness is None else freshness
         self.dropped: Counter[str] = Counter()
+        # Wall-clock time until which messages without a delay may be resends; 0 for none.
+        self._resends_until = 0.0
 
     def observe(self) -> None:
         # The full JID does not change during a session.
         self._recipient = str(self._own_jid())
+        self._resends_until = (
+            self._wall_clock() + self._resend_window if self.xmlstream.is_resumed else 0.0
+        )
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
         self.xmlstream.plain_shortcuts[MessageStanza] = self.take_plain
@@ -177,6 +191,7 @@ class Messages(Handler):
         occupant = room.occupants.get(nick) or NOBODY
         is_past = delayed or not room.caught_up
         is_stale = self._freshness.is_stale
+        may_be_resent = self._may_be_resent(stanza)
         return Message(
             stanza.sender.text,
             self._recipient,
@@ -192,12 +207,15 @@ class Messages(Handler):
             affiliation=occupant.affiliation,
             occupant=room.occupants.number(nick),
             missed=is_stale and not is_past,
+            key_lasts=self._key_lasts(stanza, may_be_resent),
+            live=not (may_be_resent or is_past or is_stale),
         )
 
     def _direct(self, stanza: MessageStanza, delayed: bool, is_kept: bool) -> Message:
         """A direct message; ``is_kept`` if our server stored it offline (XEP-0160)."""
         identity = stanza.sender.bare
         is_stale = self._freshness.is_stale
+        may_be_resent = self._may_be_resent(stanza)
         return Message(
             stanza.sender.text,
             self._recipient,
@@ -208,7 +226,24 @@ class Messages(Handler):
             echo=identity == self._account,
             key=stanza.key(),
             missed=is_kept or (is_stale and not delayed),
+            key_lasts=self._key_lasts(stanza, may_be_resent),
+            live=not (may_be_resent or is_stale),
         )
+
+    @property
+    def _resend_window(self) -> float:
+        return self.resume_max_age + RESEND_MARGIN
+
+    def _may_be_resent(self, stanza: MessageStanza) -> bool:
+        """Whether the server may have sent the message before."""
+        return stanza.delayed or (
+            self._resends_until > 0.0 and self._wall_clock() < self._resends_until
+        )
+
+    def _key_lasts(self, stanza: MessageStanza, may_be_resent: bool) -> float | None:
+        if may_be_resent or stanza.stanza_id is not None:
+            return None
+        return self._resend_window
 
     def _is_resent(self, node: Node) -> bool:
         """Whether a delayed stanza was resent by our server on a resumed session (XEP-0198)."""

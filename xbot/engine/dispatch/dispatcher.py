@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from xbot.engine.dispatch import interrupted
 from xbot.engine.dispatch.approvals import Approvals
 from xbot.engine.dispatch.consent import Consent, NoConsent
-from xbot.engine.dispatch.duplicates import RecentKeys
+from xbot.engine.dispatch.duplicates import RecentKeys, log_reused_id
 from xbot.engine.dispatch.durability import Durability
 from xbot.engine.dispatch.fallbacks import Fallbacks
 from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects
@@ -179,7 +179,7 @@ class Dispatcher:
         )
         self._denials = Cooldown(clock, most=MAX_DENIALS)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
-        self._recent = RecentKeys()
+        self._recent = RecentKeys(seconds=clock.seconds)
         self._fallbacks = Fallbacks()
         self._unsafe = Durability()
         self._is_stopped = False
@@ -280,7 +280,9 @@ class Dispatcher:
         key = message.key
         fate = reason or (DISPATCHED if chosen else _UNMATCHED)
         self.fates[fate] += 1
-        if not chosen:
+        if fate == REPEATED.fate and message.live:
+            log_reused_id(message)
+        elif not chosen:
             self._log.debug("dropped, {fate}: from {sender}", fate=fate, sender=message.sender)
         if fate == REPEATED.fate and key is not None and key in self._unsafe:
             # The first copy is not known to be durable yet: wait with it.
@@ -426,14 +428,22 @@ class Dispatcher:
         said = f"{self._name}: {text}"
         key = f"{message.key} {text}" if message.key is not None else None
         self.got_message(
-            evolve(message, body=said, key=key, hops=message.hops + 1, reply_channel=None)
+            evolve(
+                message,
+                body=said,
+                key=key,
+                hops=message.hops + 1,
+                # The same text twice is expected here, and no news for the log.
+                live=False,
+                reply_channel=None,
+            )
         )
 
     # The gates
 
     def _is_repeated(self, message: Message, chosen: Sequence[Chosen]) -> bool:
         """Deduplicate: whether a message with this key was handled before."""
-        return message.key is not None and not self._recent.add(message.key)
+        return message.key is not None and not self._recent.add(message.key, message.key_lasts)
 
     def _is_over(self, message: Message, chosen: Sequence[Chosen]) -> bool:
         """Whether ``message`` exceeds a rate limit; one notice, if it addresses the bot."""
@@ -575,7 +585,7 @@ class Dispatcher:
         The command may have run already, before our server got the acknowledgement.
         """
         responder, route, _ = chosen
-        if message.key is not None and not self._recent.add(message.key):
+        if message.key is not None and not self._recent.add(message.key, message.key_lasts):
             return succeed(False)
         if self._accepting is None or not route.effect:
             return succeed(True)

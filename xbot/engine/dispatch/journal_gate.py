@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from xbot.engine.dispatch.duplicates import log_reused_id
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.model.access import refusal
 from xbot.model.journal_entry import (
@@ -171,6 +172,8 @@ class JournalGate:
                 self._log.failure("internal error in the journal", result)
                 self._refuse(run, str(error))
         elif result is None:
+            if run.message.live:
+                log_reused_id(run.message)
             self._runs.end(run, "duplicate")
         elif waited >= RECHECK_AFTER and not self._may_start(run):
             self._log.warn(

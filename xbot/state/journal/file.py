@@ -81,12 +81,32 @@ class JournalFile(DurableFile):
 
     kind = KIND
 
-    # The actions, one statement each.
+    # The actions.
 
     def accept(
         self, message: Message, responder: str, now: float, outcome: str | None = None
     ) -> int | None:
-        """Insert an entry; return its number, or None for a duplicate key and responder."""
+        """Insert an entry; return its number, or None for a duplicate key and responder.
+
+        An entry with that key that is older than ``message.key_lasts`` loses its key: it
+        belongs to another message.
+        """
+        number = self._insert(message, responder, now, outcome)
+        if number is None and message.key_lasts is not None:
+            assert message.key is not None
+            # A clock that went back makes no entry older.
+            freed = self._connection.execute(
+                "UPDATE entry SET key = randomblob(32)"
+                " WHERE key = ? AND responder = ? AND accepted < ?",
+                (digest(message.key), responder, now - message.key_lasts),
+            )
+            if freed.rowcount:
+                number = self._insert(message, responder, now, outcome)
+        return number
+
+    def _insert(
+        self, message: Message, responder: str, now: float, outcome: str | None
+    ) -> int | None:
         assert message.key is not None
         entry = kept(message)
         done = self._connection.execute(

@@ -81,7 +81,8 @@ class Journal:
     ) -> Deferred[int | None]:
         """Journal a command. Fires, once durable, with its number; with None for a duplicate.
 
-        With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`.
+        With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`. The
+        age of an entry is measured by the wall clock, for the next process has no other.
 
         :raises JournalUnavailable: (by the Deferred) when it is not durable, and must not run.
         """

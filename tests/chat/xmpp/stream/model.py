@@ -46,11 +46,13 @@ class Session:
 class ModelServer:
     """The server, with one account, any number of rooms, and alice in :data:`ROOM`.
 
-    ``said`` is all that the bot said in that room, as (stanza id, body).
+    ``said`` is all that the bot said in that room, as (stanza id, body). If it ``is_sparing``,
+    the room assigns no stanza ids, and what is sent again bears no delay.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, is_sparing: bool = False) -> None:
         self.clock = clock
+        self.is_sparing = is_sparing
         self.said: list[tuple[str | None, str]] = []
         self.session: Session | None = None
         self.resumptions = 0
@@ -103,9 +105,10 @@ class ModelServer:
         """Alice says something; tells whether the bot is in the room to hear it."""
         if self.session is None or ROOM not in self.session.rooms:
             return False
+        by_room = f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s-{identity}'/>"
         self._push(
             f"<message type='groupchat' id='{identity}' from='{ROOM}/alice'><body>{text}</body>"
-            f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s-{identity}'/></message>"
+            f"{'' if self.is_sparing else by_room}</message>"
         )
         return True
 
@@ -188,7 +191,7 @@ class ModelServer:
             stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             delay = f"<delay xmlns='urn:xmpp:delay' from='example.org' stamp='{stamp}'/>"
             head, _, tail = stanza.rpartition("</")
-            self._write(f"{head}{delay}</{tail}")
+            self._write(stanza if self.is_sparing else f"{head}{delay}</{tail}")
 
     def _got_stanza(self, stanza: domish.Element) -> None:
         to = stanza.getAttribute("to")

@@ -36,12 +36,12 @@ NOW = 1_700_000_000.0
 class World:
     """The bot, the server, and a connection between them that is cut at random."""
 
-    def __init__(self, seed: int, *, expires: bool) -> None:
+    def __init__(self, seed: int, *, expires: bool, is_sparing: bool = False) -> None:
         self.random = random.Random(seed)
         self.expires = expires
         self.clock = Clock()
         self.clock.advance(NOW)
-        self.server = ModelServer(self.clock)
+        self.server = ModelServer(self.clock, is_sparing=is_sparing)
         self.endpoint = FakeEndpoint(self.clock)
         self.runs: Counter[str] = Counter()
         self.asked: list[str] = []
@@ -129,9 +129,9 @@ class World:
 
 
 class CutTests(unittest.TestCase):
-    def play(self, seed: int, *, expires: bool) -> World:
+    def play(self, seed: int, *, expires: bool, is_sparing: bool = False) -> World:
         """One history, up to its quiet end."""
-        world = World(seed, expires=expires)
+        world = World(seed, expires=expires, is_sparing=is_sparing)
         for _ in range(STEPS):
             world.step()
             # However it is cut, the watchdog has no reason to starve.
@@ -142,9 +142,16 @@ class CutTests(unittest.TestCase):
 
     def test_resumed_sessions(self):
         """While the server keeps the session: 0 lost, 0 run twice, each answered once, in order."""
+        self.resume_all(range(SEEDS))
+
+    def test_sparing_server(self):
+        """The same in a room without stanza ids, on a server that resends without a delay."""
+        self.resume_all(range(SEEDS, SEEDS + SEEDS // 3), is_sparing=True)
+
+    def resume_all(self, seeds: range, *, is_sparing: bool = False) -> None:
         cuts = asked = resumptions = 0
-        for seed in range(SEEDS):
-            world = self.play(seed, expires=False)
+        for seed in seeds:
+            world = self.play(seed, expires=False, is_sparing=is_sparing)
             said = [body for _, body in world.server.said]
             expected = [f"done {number}" for number in world.asked]
             self.assertEqual(world.runs, Counter(world.asked), f"seed {seed}")
@@ -153,7 +160,7 @@ class CutTests(unittest.TestCase):
             asked += len(world.asked)
             resumptions += world.server.resumptions
         # The histories are worth something only if things happened in them.
-        self.assertGreater(min(cuts, asked, resumptions), SEEDS // 2)
+        self.assertGreater(min(cuts, asked, resumptions), len(seeds) // 2)
 
     def test_lost_sessions(self):
         """When the server forgets the session: still none twice, and no answer of a run is lost."""

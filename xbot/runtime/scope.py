@@ -28,7 +28,7 @@ from xbot.model.errors import XbotError
 from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.runtime.answers import MAX_LENGTH, TOO_LONG, Answers, cut
-from xbot.runtime.call_types import Call, TakesPost, Work
+from xbot.runtime.call_types import Call, Prepare, Start, TakesPost, TwoStepCall, Work
 from xbot.runtime.environment import Environment
 from xbot.runtime.failures import Failed
 from xbot.runtime.interfaces import IBot
@@ -246,7 +246,27 @@ class Scope:
 
     def bound(self, call: Call, kind: Kind) -> Call:
         """Wrap ``call`` to run in this scope: it waits for ``start``, and fails once unloaded."""
+        if not isinstance(call, TwoStepCall):
+            return self._bound(call, kind)
+        given = call.prepare
 
+        def prepare(message: Message, groups: Mapping[str, str]) -> Start:
+            return self._prepared(given, kind, message, groups)
+
+        return TwoStepCall(self._bound(call.call, kind), prepare)
+
+    def _prepared(
+        self, prepare: Prepare, kind: Kind, message: Message, groups: Mapping[str, str]
+    ) -> Start:
+        if self.state in _NOT_ANSWERING:
+            refusal = self._refusal()
+            # The message did not address the bot: stay silent.
+            raise Failed("", refusal.reason) if kind == "hear" else refusal
+        start = self.run(prepare, message, groups)
+        bound = self._bound(lambda message, groups: start(message), kind)
+        return lambda message: bound(message, groups)
+
+    def _bound(self, call: Call, kind: Kind) -> Call:
         def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
             if self.state in _NOT_ANSWERING:
                 return self._refuse(kind)
@@ -393,11 +413,15 @@ class Scope:
         if kind == "hear":
             # The message did not address the bot: stay silent.
             return succeed(Answers())
+        return fail(self._refusal())
+
+    def _refusal(self) -> Failed:
+        """Why it does not answer."""
         if self.state is State.FAILED:
             answer, reason = "is not available; the log says why.", "it could not be started"
         else:
             answer, reason = "was just reloaded; say it again.", "it was unloaded"
-        return fail(Failed(f"{self.name} {answer}", reason))
+        return Failed(f"{self.name} {answer}", reason)
 
     def _got_surprise(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -104,6 +104,17 @@ def run_program(
     )
 
 
+def check_arguments(argv: Sequence[str]) -> None:
+    """Raise :class:`CannotRun` for arguments that no program can get, as a start would."""
+    for each in argv:
+        try:
+            encoded = os.fsencode(each)
+        except ValueError as error:
+            raise CannotRun(argv[0], reason(error)) from error
+        if b"\0" in encoded:
+            raise CannotRun(argv[0], "embedded null byte")
+
+
 def answer_of(name: str, result: ProgramResult) -> str:
     """The answer of the responder ``name`` for ``result``; raises :class:`Failed` on a failure.
 

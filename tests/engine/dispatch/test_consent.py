@@ -13,7 +13,7 @@ from xbot.api.decorators import respond
 from xbot.engine.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
 from xbot.engine.dispatch.consent import CONFIRM_WITHIN
 from xbot.engine.dispatch.dispatcher import Dispatcher
-from xbot.engine.dispatch.journal_gate import RECHECK_AFTER
+from xbot.engine.dispatch.journal_gate import ACCEPT_TIMEOUT, RECHECK_AFTER
 from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.model.people import People
@@ -205,44 +205,77 @@ class ConfirmTests(ConsentCase):
             self.assertEqual(self.after_restart(), [])
 
     def test_slow_journal(self) -> None:
-        """Whatever is said before the journal has noted that it was asked, counts."""
+        """People are asked only once the journal has the command; a stop before that is told."""
         self.journal.is_slow = True
         for number, (word, ran, outcome) in enumerate(
             (("yes", ["web"], "answered"), ("no", [], "declined"))
         ):
             bot = self.bot(confirm=True)
-            bot.got_message(evolve(ALICE, key=str(number)))
-            bot.got_message(evolve(YES, body=word))
-            self.assertEqual(self.ran, [])
+            durable = bot.got_message(evolve(ALICE, key=str(number)))
+            assert durable is not None
+            self.assertNoResult(durable)
+            self.assertEqual(self.said(), [])
             self.journal.catch_up()
+            self.successResultOf(durable)
+            self.assertIn("sure?", *self.said())
+            bot.got_message(evolve(YES, body=word))
             self.assertEqual((self.ran, self.outcomes()[-1][1]), (ran, outcome))
             self.ran.clear()
+            self.said()
         bot = self.bot(confirm=True)
         bot.got_message(evolve(ALICE, key="stopped"))
         bot.stop()
         self.journal.catch_up()
-        self.assertEqual(self.outcomes()[-1][1], "lapsed")
+        self.assertEqual((self.said(), self.outcomes()[-1][1]), ([], "lapsed"))
+
+    def test_stuck_journal(self) -> None:
+        """Nobody is asked about a command that the disk does not take in time."""
+        self.journal.is_slow = True
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.clock.advance(ACCEPT_TIMEOUT)
+        self.assertEqual(self.said(), ["deploy cannot run now: its journal is not writable."])
+        self.journal.catch_up()
+        self.assertEqual((self.said(), bot.is_asking), ([], False))
+        self.assertEqual(self.outcomes(), [("alice", "refused")])
+
+    def test_demoted_meanwhile(self) -> None:
+        """A person who lost the right while the journal was slow is not asked any more."""
+        self.journal.is_slow = True
+        allow = Access(allow=AccessList(affiliations=frozenset({"admin"})))
+        bot = self.bot(confirm=True, access=allow)
+        bot.got_message(evolve(ALICE, affiliation="admin"))
+        self.clock.advance(RECHECK_AFTER)
+        self.affiliations["alice"] = "none"
+        self.journal.catch_up()
+        self.assertEqual(self.said(), ["deploy is not for you, alice."])
+        self.assertEqual(self.outcomes(), [("alice", "denied")])
 
     def test_journal_that_fails(self) -> None:
-        """People are asked all the same, and it runs if it can be journalled by then."""
-        for before, after, ran in (("full", None, ["web"]), (None, "full", [])):
-            self.journal.problem = before
-            bot = self.bot(confirm=True)
-            bot.got_message(evolve(ALICE, key=str(before)))
-            self.journal.problem = after
-            bot.got_message(YES)
-            self.assertEqual(self.ran, ran)
-            self.assertIs("journal is not writable" in self.said()[-1], not ran)
-            self.ran.clear()
-        self.assertEqual([outcome for _, outcome in self.outcomes()], ["answered", "refused"])
-
-    def test_again_after_a_restart(self) -> None:
-        """The same message, sent again, is asked about, and does not run."""
+        """People are asked only while the journal works; it must work after their yes, too."""
+        self.journal.problem = "full"
+        for options in ({"confirm": True}, {"approve": 1}):
+            bot = self.bot(**options)
+            bot.got_message(evolve(ALICE, key=str(options)))
+            self.assertEqual(self.said(), ["deploy cannot run now: its journal is not writable."])
+            self.assertFalse(bot.is_asking)
+        self.journal.problem = None
         bot = self.bot(confirm=True)
         bot.got_message(evolve(ALICE, key="1"))
+        self.journal.problem = "full"
+        bot.got_message(YES)
+        self.assertIn("journal is not writable", self.said()[-1])
+        self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "refused")]))
+
+    def test_again_after_a_restart(self) -> None:
+        """The same message, sent again, is neither asked about nor run."""
+        bot = self.bot(confirm=True)
+        bot.got_message(evolve(ALICE, key="1"))
+        self.said()
         self.after_restart()
         bot = self.bot(confirm=True)
         bot.got_message(evolve(ALICE, key="1"))
+        self.assertEqual(self.said(), [])
         bot.got_message(YES)
         self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "lapsed")]))
 

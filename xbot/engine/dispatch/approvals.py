@@ -106,6 +106,11 @@ class Approvals:
         """Number of open and remembered codes."""
         return len(self._requests) + len(self._over)
 
+    def is_full(self, asked: Message) -> bool:
+        """Whether too many requests are open for another one by the sender of ``asked``."""
+        same = [each for each in self._requests.values() if each.asked.identity == asked.identity]
+        return len(self._requests) >= MAX_REQUESTS or len(same) >= MAX_EACH
+
     def request(self, responder: Responder, asked: Message) -> tuple[str, Deferred[None]]:
         """Open a request; return its code, and a Deferred that fires once enough people approved.
 
@@ -113,9 +118,8 @@ class Approvals:
         with :class:`Busy`, and an empty code, if too many requests are open. Cancelling it
         withdraws the request.
         """
-        same = [each for each in self._requests.values() if each.asked.identity == asked.identity]
-        if len(self._requests) >= MAX_REQUESTS or len(same) >= MAX_EACH:
-            return "", fail(Busy(len(same)))
+        if self.is_full(asked):
+            return "", fail(Busy(len(self._requests)))
         code = self._new_code()
         while code in self._requests or code in self._over:
             code = self._new_code()

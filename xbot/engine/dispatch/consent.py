@@ -75,6 +75,9 @@ class Consent:
                 f"{responder.name} has to be approved by others, and I cannot see here who you"
                 " are; ask me directly.",
             )
+        if responder.approve and self._approvals.is_full(message):
+            # Before the sender is asked to confirm it.
+            raise Busy(len(self._approvals))
         if responder.confirm:
             message = await self._confirmed(message, command)
         if responder.approve:

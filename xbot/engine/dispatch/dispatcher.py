@@ -27,6 +27,7 @@ from xbot.engine.dispatch.fallbacks import Fallbacks
 from xbot.engine.dispatch.filters import Rooms, may_answer, may_have_effects
 from xbot.engine.dispatch.gates import (
     ACCESS,
+    ARGUMENTS,
     AUTHORS,
     CHOSEN_GATES,
     CONSENT,
@@ -42,6 +43,7 @@ from xbot.engine.dispatch.gates import (
     ROUTING,
     STOPPED,
     TURN,
+    WAITING,
     RightsGate,
     RunGate,
     checks_of,
@@ -64,6 +66,7 @@ from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
 from xbot.model.message import Message, reply_to
 from xbot.model.size_limit import UNBOUNDED, Measure
+from xbot.runtime.call_types import TwoStepCall
 from xbot.runtime.failures import Failed
 from xbot.runtime.responder import Chosen, Responder, Route
 from xbot.state.interfaces import IJournal
@@ -190,6 +193,8 @@ class Dispatcher:
             CONVERSATION: (CONVERSATION.stops, partial(self._deny, CONVERSATION)),
             AUTHORS: (self._objection_of_authors, self._got_objection),
             RATE: (self._over_of, self._got_over_rate),
+            ARGUMENTS: (self._unreadable, self._got_unreadable),
+            WAITING: (lambda run: self._accepting, self._await_entry),
             CONSENT: (self._consent.is_needed, self._await_consent),
             JOURNAL: (lambda run: self._accepting, lambda run, journal: journal.begin(run)),
         }
@@ -198,7 +203,9 @@ class Dispatcher:
             checks_of(run_checks, has_effects=False),
             checks_of(run_checks, has_effects=True),
         )
-        self._after_consent = checks_of(run_checks, has_effects=True, after=CONSENT)
+        asking = partial(checks_of, run_checks, has_effects=True, asks_consent=True)
+        self._asking_checks, self._after_entry = asking(), asking(after=WAITING)
+        self._after_consent = asking(after=CONSENT)
         #: Whether each dropped message is logged at debug level. If so, there is no fast path.
         self.tells_all = True
 
@@ -459,7 +466,11 @@ class Dispatcher:
 
         Returns None, or the Deferred of the gate that stopped it or makes it wait.
         """
-        for asks, got_stopped in self._run_checks[run.route.effect] if checks is None else checks:
+        if checks is None:
+            effect = run.route.effect
+            is_asking = effect and self._consent.is_needed(run)
+            checks = self._asking_checks if is_asking else self._run_checks[effect]
+        for asks, got_stopped in checks:
             if answer := asks(run):
                 return got_stopped(run, answer)
         self._runs.start(run)
@@ -500,12 +511,31 @@ class Dispatcher:
     def _got_over_rate(self, run: Run, over: RateExceeded) -> None:
         self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
 
+    def _unreadable(self, run: Run) -> Failure | None:
+        """Why the arguments are invalid; None if they are valid, and kept for after consent."""
+        call = run.route.call
+        if not isinstance(call, TwoStepCall):
+            return None
+        try:
+            run.prepared = call.prepare(run.message, run.groups)
+        except Exception:
+            return Failure()
+        return None
+
+    def _got_unreadable(self, run: Run, failure: Failure) -> None:
+        """End a run with invalid arguments, and journal that."""
+        self._runs.got_failure(failure, run)
+        if self._accepting is not None:
+            self._accepting.got_refused(run)
+
+    def _await_entry(self, run: Run, journal: JournalGate) -> Deferred[None]:
+        """Journal that the run waits; later pass the remaining gates."""
+        return journal.wait(run, lambda: self._begin(run, self._after_entry))
+
     def _await_consent(self, run: Run, _: object) -> None:
         """Ask for consent; later pass the remaining gates, or end the run."""
         consent = self._consent.ask(run)
         self._runs.await_consent(run, consent)
-        if self._accepting is not None:
-            self._accepting.got_asked(run)
         consent.addCallbacks(
             lambda _: self._begin(run, self._after_consent),
             self._got_no_consent,

@@ -70,9 +70,13 @@ class ChosenGate(Gate):
 
 @frozen(eq=False)
 class RunGate(Gate):
-    """A gate for each run; with ``of_effects``, only for runs of routes with effects."""
+    """A gate for each run; with ``of_effects``, only for runs of routes with effects.
+
+    With ``of_consent``, only for runs that need a confirmation or an approval.
+    """
 
     of_effects: bool = field(default=False, kw_only=True)
+    of_consent: bool = field(default=False, kw_only=True)
 
 
 @frozen(eq=False)
@@ -170,11 +174,29 @@ AUTHORS = RunGate("authors", ("engine.dispatch.dispatcher",), ("denied",), of_ef
 
 RATE = RunGate("rate of responder", ("engine.dispatch.limits",), ("throttled",))
 
+# These two before consent: what can be checked without people is checked before they are asked.
+ARGUMENTS = RunGate(
+    "arguments",
+    ("engine.loading.callables", "engine.loading.templates"),
+    ("misused", "failed"),
+    of_effects=True,
+    of_consent=True,
+)
+
+WAITING = RunGate(
+    "waiting entry",
+    ("engine.dispatch.journal_gate",),
+    ("refused", "duplicate"),
+    of_effects=True,
+    of_consent=True,
+)
+
 CONSENT = RunGate(
     "consent",
     ("engine.dispatch.consent", "engine.dispatch.questions", "engine.dispatch.approvals"),
     ("declined", "expired", "unapproved", "denied", "busy", "failed"),
     of_effects=True,
+    of_consent=True,
 )
 
 JOURNAL = RunGate(
@@ -202,6 +224,8 @@ GATES: tuple[Gate, ...] = (
     CONVERSATION,
     AUTHORS,
     RATE,
+    ARGUMENTS,
+    WAITING,
     CONSENT,
     JOURNAL,
     RUN,
@@ -244,11 +268,20 @@ def objection(asked: Asked) -> str | None:
 
 
 def checks_of(
-    checks: Mapping[RunGate, C], *, has_effects: bool, after: RunGate | None = None
+    checks: Mapping[RunGate, C],
+    *,
+    has_effects: bool,
+    asks_consent: bool = False,
+    after: RunGate | None = None,
 ) -> tuple[C, ...]:
     """The ``checks`` of the run gates, in order; ``has_effects`` is that of the route.
 
-    With ``after``, only those of the gates after that one.
+    ``asks_consent``: the run needs a confirmation or an approval. With ``after``, only those of
+    the gates after that one.
     """
     first = 0 if after is None else RUN_GATES.index(after) + 1
-    return tuple(checks[gate] for gate in RUN_GATES[first:] if has_effects or not gate.of_effects)
+    return tuple(
+        checks[gate]
+        for gate in RUN_GATES[first:]
+        if (has_effects or not gate.of_effects) and (asks_consent or not gate.of_consent)
+    )

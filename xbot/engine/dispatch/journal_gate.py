@@ -53,6 +53,32 @@ class JournalGate:
 
         By then the message is durable, or the sender was told that it does not run.
         """
+        run.is_waiting = False
+        entry = run.entry
+
+        def accept() -> Deferred[int | None]:
+            if entry is None:
+                return self._journal.accept(run.message, run.responder.name)
+            # It waited for consent: its entry is only updated.
+            return self._journal.agree(entry).addCallback(lambda _: entry)
+
+        return self._when_accepted(run, accept, lambda: self._runs.start(run))
+
+    def wait(self, run: Run, go_on: Callable[[], object]) -> Deferred[None]:
+        """Journal that ``run`` waits for consent, then ``go_on()``; fires like :meth:`begin`.
+
+        So people are asked only about what the journal can take, and a restarted bot
+        reports as lapsed what they were asked about.
+        """
+        run.is_waiting = True
+        return self._when_accepted(
+            run, lambda: self._journal.accept(run.message, run.responder.name, WAITING), go_on
+        )
+
+    def _when_accepted(
+        self, run: Run, accept: Callable[[], Deferred[int | None]], go_on: Callable[[], object]
+    ) -> Deferred[None]:
+        """Call ``go_on()`` once the journal has accepted the run; else end it."""
         decided: Deferred[None] = Deferred()
         began = self._runs.clock.seconds()
 
@@ -62,49 +88,14 @@ class JournalGate:
 
         def decide(result: int | Failure | None) -> None:
             try:
-                self._got_answer(result, run, self._runs.clock.seconds() - began)
+                self._got_answer(result, run, self._runs.clock.seconds() - began, go_on)
             finally:
                 if not decided.called:
                     decided.callback(None)
 
         self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
-        run.is_waiting = False
-        answer = self._accepted(run)
-        answer.addBoth(decide).addErrback(self.got_problem)
+        accept().addBoth(decide).addErrback(self.got_problem)
         return decided
-
-    def got_asked(self, run: Run) -> None:
-        """Journal that ``run`` waits for consent, so that a restarted bot reports it as lapsed."""
-
-        def got(number: int | None) -> int | None:
-            if number is not None:
-                run.entry = number
-                if run.fate is not None:
-                    # The run ended before the journal answered.
-                    self.got_end(run)
-            return number
-
-        def got_problem(failure: Failure) -> int:
-            self.got_problem(failure)
-            return 0
-
-        run.is_waiting = True
-        noted = self._journal.accept(run.message, run.responder.name, WAITING)
-        run.noted = noted.addCallbacks(got, got_problem)
-
-    def _accepted(self, run: Run) -> Deferred[int | None]:
-        """Journal the run; an entry that waited for consent is only updated."""
-
-        def got(number: int | None) -> int | Deferred[int | None] | None:
-            if number == 0:
-                return self._journal.accept(run.message, run.responder.name)
-            if number is None:
-                return None
-            return self._journal.agree(number).addCallback(lambda _: number)
-
-        if run.noted is None:
-            return self._journal.accept(run.message, run.responder.name)
-        return run.noted.addCallback(got)
 
     def got_refused(self, run: Run) -> None:
         """Journal the fate of a run that was refused before :meth:`begin`."""
@@ -157,8 +148,14 @@ class JournalGate:
         else:
             self._log.failure("internal error in the journal", failure)
 
-    def _got_answer(self, result: int | Failure | None, run: Run, waited: float) -> None:
-        """Start or end the run by the journal's answer: a number, None (duplicate), a failure."""
+    def _got_answer(
+        self,
+        result: int | Failure | None,
+        run: Run,
+        waited: float,
+        go_on: Callable[[], object],
+    ) -> None:
+        """Go on, or end the run, by the journal's answer: a number, None (duplicate), a failure."""
         if isinstance(result, int):
             run.entry = result
         if run.fate is not None:
@@ -183,7 +180,7 @@ class JournalGate:
             )
             self._runs.end(run, "denied", refusal(run.responder.name, run.message))
         else:
-            self._runs.start(run)
+            go_on()
 
     def _refuse(self, run: Run, reason: str) -> None:
         name = run.responder.name

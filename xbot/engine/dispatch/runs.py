@@ -26,7 +26,7 @@ from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.process.threads import Busy
 from xbot.runtime.answers import MAX_ANSWERS, Answers, cut
-from xbot.runtime.call_types import Fill
+from xbot.runtime.call_types import Fill, Start
 from xbot.runtime.failures import Failed, Misused, NoAnswer
 from xbot.runtime.responder import Responder, Route
 
@@ -39,10 +39,9 @@ class Run:
     """One run: a responder's route handles one message.
 
     ``fate`` is the outcome in one word, None while the run is under way. ``entry`` is its
-    number in the journal, if it has one. ``is_waiting``: it waits for consent; then
-    ``noted`` fires with the number of its waiting entry: 0 if the journal failed, None for
-    a duplicate. ``began`` is when the responder was called, in seconds of the clock.
-    ``notice`` is sent before the responder is called.
+    number in the journal, if it has one. ``is_waiting``: it waits for consent. ``began`` is
+    when the responder was called, in seconds of the clock. ``notice`` is sent before the
+    responder is called. ``prepared`` calls it with arguments that were read before consent.
     """
 
     responder: Responder
@@ -52,7 +51,7 @@ class Run:
     entry: int | None = None
     fate: str | None = None
     began: float | None = None
-    noted: Deferred[int | None] | None = None
+    prepared: Start | None = None
     is_waiting: bool = False
     notice: str = ""
     output: Output = field(
@@ -144,6 +143,7 @@ class Runs:
     def await_consent(self, run: Run, consent: Deferred[None]) -> None:
         """Register a run that waits for consent; ``consent`` has time-outs of its own."""
         self._under_way.add(run)
+        self._stop_clock(run)
         run._deferred = consent
 
     def start(self, run: Run) -> None:
@@ -162,7 +162,10 @@ class Runs:
         self._at_work[run.responder.name] += 1
         run.began = self.clock.seconds()
         message = run.message.with_reply_channel(_ReplyChannel(self, run))
-        run._deferred = maybeDeferred(run.route.call, message, run.groups)
+        if run.prepared is None:
+            run._deferred = maybeDeferred(run.route.call, message, run.groups)
+        else:
+            run._deferred = maybeDeferred(run.prepared, message)
         run._deferred.addBoth(self._got_result, run)
         run._deferred.addErrback(self._got_surprise)
         # Most runs are over by now, so that the timer is set only here. A run that waits for a
@@ -269,7 +272,7 @@ class Runs:
         if run.fate is not None:
             return
         if answers.failure is not None:
-            self._got_failure(answers.failure, run)
+            self.got_failure(answers.failure, run)
         else:
             self.end(run, "answered" if run.output.count else "silent")
 
@@ -360,7 +363,7 @@ class Runs:
         for text in run.output.answer(message.body, self._measure()):
             say(evolve(message, body=text))
 
-    def _got_failure(self, failure: Failure, run: Run) -> None:
+    def got_failure(self, failure: Failure, run: Run) -> None:
         """End a run that failed: expected failures get one log line, bugs a traceback."""
         name, error = run.responder.name, failure.value
         if isinstance(error, Busy):

@@ -23,7 +23,7 @@ from xbot.model.errors import XbotError
 from xbot.model.message import Message
 from xbot.process.threads import Busy, RunsInThread
 from xbot.runtime.answers import Answers, collect
-from xbot.runtime.call_types import Call, Work
+from xbot.runtime.call_types import Start, TwoStepCall, Work
 from xbot.runtime.failures import Misused
 from xbot.runtime.timer import StillAtWork
 
@@ -39,8 +39,8 @@ def call_of(
     own: Mapping[str, Any] = MappingProxyType({}),
     *,
     clock: IReactorTime,
-) -> Call:
-    """Adapt a Python callable to a route's :class:`Call`; :class:`BadSignature` if it cannot be.
+) -> TwoStepCall:
+    """Adapt a Python callable to a route's call; :class:`BadSignature` if it cannot be.
 
     It is called with the message and, by keyword, the named groups that it takes,
     converted as its annotations say, and with ``own``. A group that does not convert
@@ -56,11 +56,18 @@ def call_of(
     spoken = partial(say_each)
     yields = _is_generator(function)
 
-    async def run(message: Message, groups: Mapping[str, str]) -> Answers:
+    def arguments(groups: Mapping[str, str]) -> dict[str, object]:
         taken: dict[str, object] = {**own}
         for name, text in groups.items():
             if name in accepts:
                 taken[name] = _converted(name, text, converts)
+        return taken
+
+    async def run(
+        message: Message, groups: Mapping[str, str], taken: dict[str, object] | None = None
+    ) -> Answers:
+        if taken is None:
+            taken = arguments(groups)
         result: object
         if on_reactor:
             result = function(message, **taken)
@@ -81,7 +88,11 @@ def call_of(
             return await in_thread(spoken, message, result, is_over, cancel=is_over.set)
         return collect(result)
 
-    return lambda message, groups: in_steps(function, run(message, groups))
+    def prepare(message: Message, groups: Mapping[str, str]) -> Start:
+        taken = arguments(groups)
+        return lambda message: in_steps(function, run(message, groups, taken))
+
+    return TwoStepCall(lambda message, groups: in_steps(function, run(message, groups)), prepare)
 
 
 def work_of(function: Callable[..., object], in_thread: RunsInThread) -> Work:

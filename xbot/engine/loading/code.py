@@ -109,7 +109,7 @@ def _declared(
     elif not found and not callable(target) and not has_lifecycle:
         what = "cannot be called, and has no decorated methods"
         raise Mistakes(("use", f"{_shown(settings)} {what}"))
-    declared = []
+    declared: list[tuple[Call, Declared]] = []
     for function, several in found:
         found_by = [each.pattern for each in several]
         call = call_of(function, found_by, environment.in_thread, own, clock=environment.clock)

@@ -18,7 +18,7 @@ from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
 from xbot.process.threads import RunsInThread
 from xbot.runtime.answers import Answers, collect
-from xbot.runtime.call_types import Call, Fill
+from xbot.runtime.call_types import Fill, Start, TwoStepCall
 from xbot.runtime.failures import Failed
 from xbot.text.template import FACTS, Template
 
@@ -39,9 +39,9 @@ def fill_of_reply(settings: ResponderSettings, patterns: Sequence[Pattern]) -> F
 
 def call_of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
-) -> Call:
+) -> TwoStepCall:
     """Answer with the output of the program ``run``."""
-    from xbot.runtime.subprocesses import answer_of, run_program
+    from xbot.runtime.subprocesses import answer_of, check_arguments, run_program
 
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
     # One object per responder: the thread pool counts runs per responder by its identity.
@@ -58,13 +58,20 @@ def call_of_program(
             return Answers(failure=Failure(), cut=result.cut)
         return evolve(collect(said), cut=result.cut)
 
-    def run(message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+    def argv_of(message: Message, groups: Mapping[str, str]) -> list[str]:
         values = _values(message, groups)
+        return [template.fill(values) for template in templates]
+
+    def run(argv: list[str]) -> Deferred[Answers]:
         cancelled = threading.Event()
-        argv = [template.fill(values) for template in templates]
         return in_thread(in_its_thread, argv, cancelled, cancel=cancelled.set).addCallback(answer)
 
-    return run
+    def prepare(message: Message, groups: Mapping[str, str]) -> Start:
+        argv = argv_of(message, groups)
+        check_arguments(argv)
+        return lambda message: run(argv)
+
+    return TwoStepCall(lambda message, groups: run(argv_of(message, groups)), prepare)
 
 
 def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:

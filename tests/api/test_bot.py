@@ -95,6 +95,8 @@ class VerbsTests(SynchronousTestCase):
             verb = getattr(BotProxy, names.get(name, name))
             self.assertTrue(verb.__doc__, name)
             self.assertFalse(IBot[name].getDoc(), name)
-            self.assertFalse(getattr(getattr(EngineBot, name, None), "__doc__", ""), name)
+            # Some are attributes of each bot. (None has a docstring of its own since 3.13.)
+            verb = getattr(EngineBot, name, None)
+            self.assertTrue(verb is None or not verb.__doc__, name)
         told = {name for name in vars(BotProxy) if not name.startswith("_")}
         self.assertEqual(told, {names.get(name, name) for name in IBot})

@@ -80,12 +80,12 @@ class FolderTests(Folder):
         )
 
     def test_another_owner(self) -> None:
-        """Code of another user's is not run by a bot that connects; tools only warn."""
+        """Code of another user's is not run by the daemon; tools only warn."""
         self.add("tea.py")
         pretend_others_own(self, self.more)
         [tea] = [each for each in self.problems(INI) if "tea.py" in each]
         self.assertIn("2: [xbot] responders: DIR/more.d/tea.py belongs to another user", tea)
-        found = load(self.path, self.environ, connects=False)
+        found = load(self.path, self.environ, obeys=False)
         self.assertIn("tea.py belongs to another user", "\n".join(map(str, found.warnings)))
 
     def test_folders_of_modules(self) -> None:

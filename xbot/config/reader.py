@@ -69,14 +69,16 @@ def load(
     bundled: Collection[str] = BUNDLED,
     *,
     connects: bool = True,
+    obeys: bool | None = None,
 ) -> Config:
     """Read the ini at ``path``, or raise :class:`InvalidConfig` with all problems.
 
     ``bundled`` names the responders that need no section. Relative paths in
     the ini start from its folder. No problem quotes a password. With ``connects``
     false, for tools that do not log in, the files of the account (passwords, keys,
-    certificates) may be missing or unreadable, and another owner of the ini or of code is
-    a warning: a container often reads a checkout of another user's.
+    certificates) may be missing or unreadable. With ``obeys`` false (by default as
+    ``connects``), for all tools, another owner of the ini or of code is a warning: root
+    checks the ini of the bot's user, a container reads a checkout of another user's.
     """
     try:
         data, status = credentials.read_file(path.absolute(), MAX_SIZE)
@@ -125,9 +127,8 @@ def load(
     )
     if not connects:
         source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
-        source.warnings.extend(source.of_owners)
-    else:
-        source.problems.extend(source.of_owners)
+    refuses_owners = connects if obeys is None else obeys
+    (source.problems if refuses_owners else source.warnings).extend(source.of_owners)
     if source.problems or xmpp is None:
         raise InvalidConfig(sorted(source.problems, key=attrgetter("line")))
     return Config(

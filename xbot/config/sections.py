@@ -32,7 +32,7 @@ class Source:
     problems: list[Problem] = field(factory=list)
     #: Whose files are obeyed.
     users: TrustedUsers = field(factory=trusted_users)
-    #: Problems with the owners of files, which only a bot that connects refuses.
+    #: Problems with the owners of files, which only the daemon refuses.
     of_owners: list[Problem] = field(factory=list)
     #: Folders far above a file that other users could change.
     warnings: list[Problem] = field(factory=list)

@@ -107,6 +107,20 @@ class DaemonTests(unittest.TestCase):
         self.assertEqual(ended.returncode, 78, ended.stdout + ended.stderr)
         self.assertIn("comes back only after a change: given up by a test", ended.stdout)
 
+    def test_state_of_others(self):
+        """With a state folder that everyone can write to the daemon does not start: 78."""
+        folder = Path(self.mktemp()).absolute()
+        state = folder / "state"
+        state.mkdir(parents=True)
+        state.chmod(0o777)
+        path = folder / "xbot.ini"
+        path.write_text(f"[xbot]\nstate = {state}\n[xmpp]\nserver = embedded\nport = 1\n")
+        path.chmod(0o600)
+        ended = finish([*TWISTD, "-n", "xbot", "--config", str(path)])
+        self.assertEqual(ended.returncode, 78, ended.stdout + ended.stderr)
+        told = f"{path}:2: [xbot] state: anyone can write to it: chmod o-w {state}"
+        self.assertIn(told, ended.stderr)
+
 
 class HangUpTests(unittest.TestCase):
     def test_reload_by_signal(self):

@@ -108,6 +108,15 @@ class PipeTests(ShellCase):
         self.assertEqual(said, ["xbot> 1\n"] * 3 + ["xbot> 2\n"])
         self.assertEqual(list(self.folder.glob("*.sqlite")), [])
 
+    def test_the_state_of_others(self) -> None:
+        """A folder that everyone can write to is refused, with 78."""
+        state = self.folder / "state"
+        state.mkdir()
+        state.chmod(0o777)
+        ended = self.shell("count\n", "--state", str(state))
+        self.assertEqual((ended.returncode, ended.stdout), (78, ""))
+        self.assertIn(f"anyone can write to it: chmod o-w {state}", ended.stderr)
+
     def test_the_state_of_a_bot_that_runs(self) -> None:
         """The folder of a bot that runs is not touched: that is told, with 1."""
         state = self.folder / "state"

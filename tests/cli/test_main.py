@@ -68,7 +68,9 @@ class CheckTests(CommandCase):
     def test_the_shipped_ini_is_valid(self):
         """etc/xbot.ini passes the check, which tells what would be joined and loaded."""
         status, out, errors = self.run_main("check", str(ROOT / "etc" / "xbot.ini"))
-        self.assertEqual((status, errors), (0, ""))
+        # A checkout may belong to another user, as in many a CI: that is only a warning.
+        told = [line for line in errors.splitlines() if "belongs to another user" not in line]
+        self.assertEqual((status, told), (0, []))
         self.assertIn("demo@conference.localhost as xbot", out)
         self.assertIn("help: bundled", out)
 

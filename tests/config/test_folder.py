@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from tests.config.test_reader import Folder
-from xbot.config.folder import MAX_FILES, _exposure
+from tests.config.test_reader import Folder, pretend_others_own
+from xbot.config import load
+from xbot.config.folder import MAX_FILES
 from xbot.config.settings import Config
 
 INI = "[xbot]\nresponders = more.d\n[xmpp]\nserver = embedded\n"
@@ -79,16 +79,23 @@ class FolderTests(Folder):
             [f"{where} cannot read the folder DIR/less.d: No such file or directory"],
         )
 
-    def test_of_somebody_else(self) -> None:
-        """Code of another user's is not run."""
-        path = self.add("tea.py")
-        owner = path.stat().st_uid
-        self.assertIsNone(_exposure(path, owner))
-        if owner == 0:
-            # What root owns is good for everybody.
-            owner = 12345
-            os.chown(path, owner, -1)
-        self.assertIn("belongs to another user", _exposure(path, owner + 1) or "")
+    def test_another_owner(self) -> None:
+        """Code of another user's is not run by the daemon; tools only warn."""
+        self.add("tea.py")
+        pretend_others_own(self, self.more)
+        [tea] = [each for each in self.problems(INI) if "tea.py" in each]
+        self.assertIn("2: [xbot] responders: DIR/more.d/tea.py belongs to another user", tea)
+        found = load(self.path, self.environ, obeys=False)
+        self.assertIn("tea.py belongs to another user", "\n".join(map(str, found.warnings)))
+
+    def test_folders_of_modules(self) -> None:
+        """Folders beside the files, which these may import, are looked at, too."""
+        (self.more / "parts").mkdir()
+        (self.more / "parts").chmod(0o777)
+        where = "2: [xbot] responders:"
+        self.assertEqual(
+            self.problems(INI), [f"{where} anyone can write to it: chmod o-w DIR/more.d/parts"]
+        )
 
     def test_too_many(self) -> None:
         """A folder of thousands of files was named by mistake."""

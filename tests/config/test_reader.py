@@ -23,6 +23,7 @@ from xbot.model.errors import InvalidConfig
 from xbot.model.jid import Jid
 from xbot.model.people import NOBODY, People
 from xbot.model.token_bucket import Rate
+from xbot.process import file_trust
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
@@ -392,6 +393,29 @@ OTHERS: tuple[tuple[str, str], ...] = (
 )
 
 
+def pretend_others_own(test: SynchronousTestCase, folder: Path) -> None:
+    """Until the end of the test, what is below ``folder`` belongs to a user whom we do not know."""
+    lstat = os.lstat
+
+    def stand_in(path: Path) -> os.stat_result:
+        found = lstat(path)
+        is_below = Path(path).is_relative_to(folder)
+        return os.stat_result((*found[:4], 54321, *found[5:])) if is_below else found
+
+    test.patch(file_trust, "os", Stub(os, lstat=stand_in))
+
+
+class Stub:
+    """A module with some of its names replaced."""
+
+    def __init__(self, module: object, **names: object) -> None:
+        self._module = module
+        self.__dict__.update(names)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._module, name)
+
+
 class Folder(SynchronousTestCase):
     """A folder with an ini that only its owner can read."""
 
@@ -619,6 +643,41 @@ class MistakesTests(Folder):
             [(0, f"anyone can write to it: chmod o-w {self.path}")],
         )
 
+    def test_another_owner(self) -> None:
+        """An ini of another user's is refused by the bot; tools only warn (a CI's checkout)."""
+        self.write(MINIMAL)
+        pretend_others_own(self, self.path)
+        reason = f"{self.path} belongs to another user (54321), who could change it: look through"
+        error = self.assertRaises(InvalidConfig, load, self.path, self.environ)
+        [problem] = error.problems
+        cure = f"{reason} it, then chown {os.geteuid()} {self.path}"
+        self.assertEqual((problem.line, problem.reason), (0, cure))
+        found = load(self.path, self.environ, connects=False)
+        self.assertIn(cure, [warning.reason for warning in found.warnings])
+
+    def test_replaceable(self) -> None:
+        """An ini in a folder that anyone can write to is refused; far above it is a warning."""
+        folder = self.folder / "a/b"
+        folder.mkdir(parents=True)
+        self.write(MINIMAL, "a/b/xbot.ini")
+        folder.chmod(0o777)
+        error = self.assertRaises(InvalidConfig, load, folder / "xbot.ini", self.environ)
+        self.assertEqual(
+            [problem.reason for problem in error.problems],
+            [f"anyone can write to it: chmod o-w {folder}"],
+        )
+        folder.chmod(0o755)
+        folder.parent.chmod(0o777)
+        found = load(folder / "xbot.ini", self.environ)
+        self.assertIn(f"chmod o-w {folder.parent}", "\n".join(map(str, found.warnings)))
+
+    def test_umask_002(self) -> None:
+        """An ini that our own group may write to is fine (the umask of many systems)."""
+        self.patch(file_trust, "_is_private", lambda group, us: True)
+        self.load(MINIMAL, 0o664)
+        self.patch(file_trust, "_is_private", lambda group, us: False)
+        self.assertIn("chmod g-w DIR/xbot.ini", self.problems(MINIMAL, 0o664)[0])
+
     def test_password_in_readable_ini(self) -> None:
         """A password in an ini that others can read is refused; the rest of such an ini is not."""
         text = "[xmpp]\njid = a@b\npassword = hunter2\n[room a@b]\npassword = hunter2\n"
@@ -653,7 +712,8 @@ class MistakesTests(Folder):
 class SettingsTests(Folder):
     def test_shipped(self) -> None:
         """The ini that comes with xbot has nothing wrong in it."""
-        found = load(SHIPPED, self.environ)
+        # The checkout may belong to another user, as in many a CI.
+        found = load(SHIPPED, self.environ, connects=False)
         self.assertEqual(found.xmpp.server, EMBEDDED)
         self.assertEqual(str(found.rooms[0].jid), "demo@conference.localhost")
         self.assertEqual([r.name for r in found.responders], ["hello", "uptime"])

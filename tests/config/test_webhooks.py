@@ -165,5 +165,8 @@ class WebhookTests(Folder):
             self.assertEqual(len(problems), len(told), problems)
             for problem, end in zip(problems, told, strict=True):
                 self.assertTrue(problem.endswith(end), problem)
+        self.write("{a}", "open", mode=0o666)
+        (told,) = self.refused(HTTP + HOOK + "secret = none\ntemplate = file:open\n")
+        self.assertIn("template: anyone can write to it: chmod o-w", told)
         (told,) = self.refused(HTTP + HOOK + "secret = none\ntemplate = file:none\n")
         self.assertIn("there is no file", told)

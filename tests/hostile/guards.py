@@ -14,6 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.internet.defer import succeed
 
+from xbot.app import state_folder
 from xbot.chat.xmpp import adapter, disco, messages, ping
 from xbot.chat.xmpp.rooms import invitations, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
@@ -34,7 +35,7 @@ from xbot.engine import outbox
 from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
-from xbot.process import threads
+from xbot.process import file_trust, threads
 from xbot.runtime import answers
 
 #: A number that stands for "no bound".
@@ -453,6 +454,22 @@ GUARDS = (
         "rights of now",
         "engine.dispatch.test_consent.RightsOfNowTests.test_who_asked",
         put(dispatcher.Dispatcher, "_now", lambda self, message: message),
+    ),
+    # Whose files are obeyed
+    Guard(
+        "nobody else can replace the ini",
+        "config.test_reader.MistakesTests.test_replaceable",
+        put(file_trust, "distrust", nothing),
+    ),
+    Guard(
+        "an ini of ours",
+        "config.test_reader.MistakesTests.test_another_owner",
+        put(file_trust, "distrust", nothing),
+    ),
+    Guard(
+        "a state folder of ours",
+        "app.test_state_folder.StateTests.test_another_owner",
+        put(state_folder, "find_distrust", lambda path, users: ()),
     ),
     # What is logged
     Guard(

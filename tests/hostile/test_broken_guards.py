@@ -24,12 +24,13 @@ from xbot.chat.xmpp.security.downgrade import DowngradeProtection
 from xbot.chat.xmpp.stanzas import message
 from xbot.chat.xmpp.stream import iq, login
 from xbot.chat.xmpp.wire import ns
-from xbot.config import credentials
+from xbot.config import credentials, load
 from xbot.config.settings import XmppSettings
 from xbot.engine.dispatch import dispatcher, duplicates, gates, journal_gate
 from xbot.engine.dispatch.limits import Limits
 from xbot.model import access
 from xbot.model.people import People
+from xbot.process import file_trust
 from xbot.testing.journal import MemoryJournal
 from xbot.web.posting import PostRequest
 from xbot.web.server import HttpServer
@@ -233,3 +234,12 @@ class FileTests(BrokenCase):
         path.chmod(0o600)
         with self.broken(credentials, "exposure"), self.assertRaises(Broken):
             credentials.read_password(path, {}, path.stat().st_uid)
+
+    def test_trust(self):
+        """No ini is obeyed where the check of who else can change it breaks."""
+        path = Path(self.mktemp())
+        path.write_text("[xmpp]\nserver = embedded\n")
+        path.chmod(0o600)
+        load(path)
+        with self.broken(file_trust, "distrust"), self.assertRaises(Broken):
+            load(path)

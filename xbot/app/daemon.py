@@ -16,6 +16,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from xbot.app.service import BotService
+from xbot.app.state_folder import check_state
 from xbot.chat.xmpp.wire.wire_log import NAMESPACE as WIRE
 from xbot.chat.xmpp.wire.wire_log import WireLog
 from xbot.config.settings import BotSettings, Config
@@ -41,6 +42,7 @@ def make_daemon(
 
     :raises InvalidConfig: with the mistakes in its responders or files.
     """
+    check_state(config)
     make_steady(reactor)
     exit_status = _ExitStatus()
 

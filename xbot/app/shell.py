@@ -23,12 +23,15 @@ from twisted.logger import (
 from xbot.app.assembly import Assembly
 from xbot.app.demo import Console
 from xbot.app.resources import Resources
+from xbot.app.state_folder import distrusted
 from xbot.chat.terminal.adapter import ShellAdapter, You
 from xbot.chat.terminal.completion import completions
 from xbot.config.settings import Config
 from xbot.matching.addressed import addressed_text
+from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
 from xbot.model.message import Message
+from xbot.process.file_trust import trusted_users
 from xbot.text.terminal import as_line, safe
 
 #: Seconds that one line from a pipe has to be answered.
@@ -53,6 +56,8 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
     )
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     failures: list[BaseException] = []
+    if kept and (reasons := distrusted(kept, trusted_users())):
+        raise InvalidConfig([Problem(kept, 0, "", "", reason) for reason in reasons])
 
     async def talk(reactor: Any) -> None:
         try:

@@ -45,12 +45,12 @@ def _check(options: argparse.Namespace) -> int:
 
     from xbot.app.service import BotService
 
-    loaded = config.load(options.file or config.find())
+    loaded = config.load(options.file or config.find(), obeys=False)
     # As the daemon does, but without connecting.
     service = BotService(loaded, reactor, lambda reason: None)
     for remark in service.remarks():
         print(f"warning: {remark}", file=sys.stderr)
-    other = config.load(options.against) if options.against else None
+    other = config.load(options.against, obeys=False) if options.against else None
     if other is not None:
         change = plan(other, loaded)
         print(f"reload: {change}", *change.details(), sep="\n")

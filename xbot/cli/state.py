@@ -23,6 +23,6 @@ def state_of(options: argparse.Namespace) -> Path:
 
     :raises xbot.model.errors.InvalidConfig: when the ini is invalid.
     """
-    state = options.state or config.load(ini.path_of(options)).bot.state
+    state = options.state or config.load(ini.path_of(options), obeys=False).bot.state
     assert isinstance(state, Path)
     return state

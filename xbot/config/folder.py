@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,36 +25,28 @@ def read_folder(source: Source, sections: Iterable[ini.Section]) -> None:
         return
     folder = source.locate(Path(option.value))
     try:
-        names = sorted(os.listdir(folder))
-        reason = _exposure(folder, source.us)
+        names, reason = sorted(os.listdir(folder)), None
     except OSError as error:
         reason, names = f"cannot read the folder {folder}: {error.strerror}", []
     if len(names) > MAX_FILES:
         reason, names = f"{folder} has more than {MAX_FILES} files", []
     reasons = [reason] if reason else []
+    code = [] if reason else [folder]
     for name in names:
         path = folder / name
         stem = name.removesuffix(".py")
+        # Folders and files with a leading _ are imported by others: check them, too.
+        if path.is_dir() and not name.startswith("."):
+            code.append(path)
         if stem == name or name.startswith(".") or not path.is_file():
             continue
-        # Files with a leading _ are imported by others: check their permissions, too.
-        if exposure := _exposure(path, source.us):
-            reasons.append(exposure)
-        elif name.startswith("_"):
+        code.append(path)
+        if name.startswith("_"):
             continue
-        elif not re.fullmatch(r"[\w-]+", stem):
+        if not re.fullmatch(r"[\w-]+", stem):
             reasons.append(f"{path}: a responder's name has only letters, digits, _ and -")
         else:
             source.files[stem] = path.absolute()
     for reason in reasons:
         source.blame(option.line, "xbot", "responders", reason)
-
-
-def _exposure(path: Path, us: int) -> str | None:
-    """Why another user could put code into ``path`` that the bot would run; None if not."""
-    status = path.stat()
-    if status.st_mode & stat.S_IWOTH:
-        return f"anyone can write to it: chmod o-w {path}"
-    if status.st_uid not in (0, us):
-        return f"{path} belongs to another user ({status.st_uid}), who could change it"
-    return None
+    source.check_trust(option.line, "xbot", "responders", code)

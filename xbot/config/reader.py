@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -70,13 +69,16 @@ def load(
     bundled: Collection[str] = BUNDLED,
     *,
     connects: bool = True,
+    obeys: bool | None = None,
 ) -> Config:
     """Read the ini at ``path``, or raise :class:`InvalidConfig` with all problems.
 
     ``bundled`` names the responders that need no section. Relative paths in
     the ini start from its folder. No problem quotes a password. With ``connects``
     false, for tools that do not log in, the files of the account (passwords, keys,
-    certificates) may be missing or unreadable.
+    certificates) may be missing or unreadable. With ``obeys`` false (by default as
+    ``connects``), for all tools, another owner of the ini or of code is a warning: root
+    checks the ini of the bot's user, a container reads a checkout of another user's.
     """
     try:
         data, status = credentials.read_file(path.absolute(), MAX_SIZE)
@@ -91,9 +93,8 @@ def load(
         raise InvalidConfig(parsed.problems)
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
-    if status.st_mode & stat.S_IWOTH:
-        # Privilege escalation: the ini names programs that the bot runs.
-        source.blame(0, "", "", f"anyone can write to it: chmod o-w {path}")
+    # Privilege escalation: the ini names programs that the bot runs.
+    source.check_trust(0, "", "", [path])
     read_folder(source, parsed.sections)
     sections = [
         section
@@ -126,6 +127,8 @@ def load(
     )
     if not connects:
         source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
+    refuses_owners = connects if obeys is None else obeys
+    (source.problems if refuses_owners else source.warnings).extend(source.of_owners)
     if source.problems or xmpp is None:
         raise InvalidConfig(sorted(source.problems, key=attrgetter("line")))
     return Config(
@@ -136,7 +139,7 @@ def load(
         tuple(responder for responder in responders if responder is not None),
         http,
         webhooks,
-        tuple(_warnings(path, parsed, bot)),
+        (*source.warnings, *_warnings(path, parsed, bot)),
     )
 
 

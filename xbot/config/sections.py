@@ -14,6 +14,7 @@ from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
 from xbot.model.errors import InvalidJid, Problem
 from xbot.model.jid import Jid
+from xbot.process.file_trust import TrustedUsers, find_distrust, trusted_users
 from xbot.text.did_you_mean import suggest
 
 _KINDS = {kind.name: kind for kind in KINDS}
@@ -29,6 +30,12 @@ class Source:
     us: int
     environ: Mapping[str, str]
     problems: list[Problem] = field(factory=list)
+    #: Whose files are obeyed.
+    users: TrustedUsers = field(factory=trusted_users)
+    #: Problems with the owners of files, which only the daemon refuses.
+    of_owners: list[Problem] = field(factory=list)
+    #: Folders far above a file that other users could change.
+    warnings: list[Problem] = field(factory=list)
     #: Files of the responder folder, by the responder's name.
     files: dict[str, Path] = field(factory=dict)
 
@@ -37,6 +44,21 @@ class Source:
         # Values may have several lines; a problem is one line.
         reason = reason.replace("\n", "\\n")
         self.problems.append(Problem(self.path, line, section, option, reason))
+
+    def check_trust(self, line: int, section: str, option: str, paths: Iterable[Path]) -> None:
+        """Add a problem or a warning if another user could change the files ``paths``."""
+        for path in paths:
+            try:
+                for found in find_distrust(path, self.users):
+                    reason = found.reason.replace("\n", "\\n")
+                    problem = Problem(self.path, line, section, option, reason)
+                    kind = self.of_owners if found.is_owner else self.problems
+                    kind = self.warnings if found.is_far else kind
+                    # Several files have the same folders above them.
+                    if problem not in kind:
+                        kind.append(problem)
+            except OSError as error:
+                self.blame(line, section, option, f"cannot read {path}: {error.strerror}")
 
     def locate(self, path: Path) -> Path:
         """Resolve ``path`` relative to the ini's folder, with ``~`` expanded."""

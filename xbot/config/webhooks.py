@@ -90,6 +90,8 @@ def _template(section: ConvertedSection) -> str | None:
     text: str = value
     if text.startswith("file:"):
         path = section.source.locate(Path(text.removeprefix("file:").strip()))
+        line = section.section.options["template"].line
+        section.source.check_trust(line, section.section.title, "template", [path])
         try:
             text = credentials.read_file(path, MAX_TEMPLATE)[0].decode("utf-8")
         except credentials.Unusable as error:

@@ -18,6 +18,7 @@ from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
 from xbot.state.brain.file import KIND, BrainFile, read_content
 from xbot.state.journal.file import FILE_NAME, JournalFile
 from xbot.state.sqlite.file import take_lock
+from xbot.testing import Bot
 
 
 class CommandCase(unittest.TestCase):
@@ -73,6 +74,13 @@ class CheckTests(CommandCase):
         self.assertEqual((status, told), (0, []))
         self.assertIn("demo@conference.localhost as xbot", out)
         self.assertIn("help: bundled", out)
+
+    def test_the_shipped_ini_greets(self):
+        """A newcomer's first words to the shipped bot are answered."""
+        bot = Bot.from_ini(ROOT / "etc" / "xbot.ini")
+        for text in ("hello xbot", "xbot: hello", "xbot hi"):
+            answers = bot.say(text, room="demo@conference.localhost", nick="ann")
+            self.assertEqual(answers, ["Hello ann!"], text)
 
     def test_mistakes_are_told_with_78(self):
         """A faulty ini gives the daemon's own lines and status."""

@@ -34,6 +34,13 @@ class FallbackTests(Talk):
         )
         self.assertIn("Did you mean: deploy", self.say("depoy web", BOB)[0])
 
+    def test_not_what_is_heard(self) -> None:
+        """What is only heard in a room is no command, so it is not suggested."""
+        self.begin(ResponderSettings("hello", hear="(hello|hi) xbot", reply="Hello!"))
+        self.assertEqual(
+            self.say("hello"), ["I do not know 'hello'. Say 'help' to see what I can do."]
+        )
+
     def test_silence(self) -> None:
         """It answers no other bot's fallback, no server, and nobody who talks about the bot."""
         self.begin(DEPLOY)

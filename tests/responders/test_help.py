@@ -28,7 +28,7 @@ class HelpTests(Talk):
             *OFF,
         )
         self.assertEqual(
-            self.say("help"),
+            self.say("help", room=None),
             [
                 "deploy APP [to ENV]  ship APP\n"
                 "quiet\n"
@@ -37,6 +37,32 @@ class HelpTests(Talk):
                 + "  a long one\n"
                 + "help [WORD]          what I can do"
             ],
+        )
+
+    def test_in_a_room(self) -> None:
+        """A room gets one short line of usages; a word gets the help of a few, but not of many."""
+        self.begin(*(command(f"up{n}", f"up{n} HOST", "start a host") for n in range(6)), *OFF)
+        usages = ", ".join(f"up{n} HOST" for n in range(6))
+        more = "More: 'help WORD', or 'help' to me in private."
+        self.assertEqual(self.say("help"), [f"{usages}, help [WORD]. {more}"])
+        self.assertEqual(self.say("help up3"), ["up3 HOST  start a host"])
+        self.assertEqual(self.say("help start"), [f"{usages}. {more}"])
+        self.assertIn("start a host", self.say("help", private=True)[0])
+
+    def test_heard(self) -> None:
+        """What is only heard is no command, and stands apart."""
+        heard = ResponderSettings("hello", hear="hello xbot", help="be polite", reply="x")
+        self.begin(heard, command("up", "uptime", "of a host"), *OFF)
+        self.assertEqual(
+            self.say("help", room=None),
+            [
+                "uptime       of a host\nhelp [WORD]  what I can do\n"
+                "Said in a room, without my name:\nhello  be polite"
+            ],
+        )
+        self.assertNotIn("hello", self.say("help")[0])
+        self.assertEqual(
+            self.say("help hello"), ["Said in a room, without my name:\nhello  be polite"]
         )
 
     def test_word(self) -> None:
@@ -62,7 +88,8 @@ class HelpTests(Talk):
             (None, "bob", ["secret", "help"]),
         ):
             (text,) = self.say("help", f"{who}@example.org", room)
-            self.assertEqual([line.split()[0] for line in text.splitlines()], shown)
+            listed = text.partition(". More")[0].split(", ") if room else text.splitlines()
+            self.assertEqual([each.split()[0] for each in listed], shown)
 
     def test_nothing(self) -> None:
         """When there is nothing to list, it says so."""

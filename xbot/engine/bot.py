@@ -80,7 +80,7 @@ class EngineBot:
     def usages(self, message: Message) -> Sequence[Usage]:
         dispatcher = self._dispatcher()
         return [
-            Usage(responder.name, route.usage, route.help)
+            Usage(responder.name, route.usage, route.help, route.kind == "hear")
             for responder in dispatcher.responders
             if dispatcher.answers_at(responder, message) and responder.access.allows(message)
             for route in responder.routes

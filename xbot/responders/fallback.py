@@ -31,7 +31,8 @@ async def suggest(message: Message) -> str | None:
     if not text or _OTHER_BOT.search(said) or _is_a_service(message):
         return None
     usages: dict[str, list[str]] = {}
-    for each in list(bot.commands(message))[:MAX_LOOKED_AT]:
+    commands = [each for each in bot.commands(message) if not each.heard]
+    for each in commands[:MAX_LOOKED_AT]:
         usages.setdefault(_beginning(each.usage), []).append(each.usage)
     words = text.casefold().split()
     near: list[str] = []

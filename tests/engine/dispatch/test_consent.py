@@ -11,7 +11,7 @@ from tests.engine.dispatch.deploying import DeployCase
 from tests.engine.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, responder
 from xbot.api.decorators import respond
 from xbot.engine.dispatch.approvals import APPROVE_WITHIN, LENGTH, MAX_EACH, MAX_REQUESTS, new_code
-from xbot.engine.dispatch.consent import CONFIRM_WITHIN
+from xbot.engine.dispatch.consent import CONFIRM_WITHIN, UNCLEAR
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.journal_gate import ACCEPT_TIMEOUT, RECHECK_AFTER
 from xbot.model.access import Access, AccessList
@@ -47,24 +47,61 @@ class ConfirmTests(ConsentCase):
     def test_yes(self) -> None:
         """It is done once whoever asked says that they are sure, however they write it."""
         bot = self.bot(confirm=True)
-        for answer in ("yes", "Yes!", "xbot: yes", " YES. "):
+        for answer in ("yes", "Yes!", "xbot: yes", " YES. ", "y", "ok", "xbot: yes, please"):
             bot.got_message(ALICE)
             self.assertEqual(self.said(), ['"deploy web": sure? Say yes within 60 s.'])
             self.assertEqual(self.ran, [])
             bot.got_message(evolve(ALICE, body=answer))
             self.assertEqual((self.said(), self.ran.pop()), (["web is deployed"], "web"))
-        self.assertEqual(self.outcomes(), [("alice", "answered")] * 4)
+        self.assertEqual(self.outcomes(), [("alice", "answered")] * 7)
 
-    def test_anything_else(self) -> None:
-        """Whatever else that person says, it is not done, and the journal knows that."""
+    def test_no(self) -> None:
+        """What begins with a no is a no: it is not done, and the journal knows that."""
         bot = self.bot(confirm=True)
-        for answer in ("no", "yes please", "xbot: deploy db", "y"):
+        for answer in ("no", "No, wait: yes", "xbot: cancel", "n"):
             bot.got_message(ALICE)
             self.said()
             bot.got_message(evolve(ALICE, body=answer))
             self.assertEqual(self.said(), ['"deploy web" is not done.'])
         self.assertEqual((self.ran, self.outcomes()), ([], [("alice", "declined")] * 4))
         self.assertEqual(bot.fates["declined"], 4)
+
+    def test_another_command(self) -> None:
+        """Another command is obeyed and leaves the question open; one that asks, too, ends it."""
+
+        @respond("ping", effect=False)
+        def ping(message: Message) -> str:
+            return "pong"
+
+        bot = self.dispatcher(self.deploy(confirm=True), ping)
+        bot.got_message(ALICE)
+        self.said()
+        bot.got_message(evolve(ALICE, body="xbot: ping"))
+        self.assertEqual(self.said(), ["pong"])
+        bot.got_message(evolve(ALICE, body="xbot: deploy db"))
+        self.assertEqual(
+            self.said(),
+            [
+                '"deploy web" is not done: you gave another command that asks you something.',
+                '"deploy db": sure? Say yes within 60 s.',
+            ],
+        )
+        bot.got_message(YES)
+        self.assertEqual(self.ran, ["db"])
+
+    def test_neither(self) -> None:
+        """Other words to the bot get a hint, words to others do not, and the question stays."""
+        bot = self.bot(confirm=True)
+        bot.got_message(ALICE)
+        self.said()
+        bot.got_message(evolve(ALICE, body="bob, is it the right branch?"))
+        self.assertEqual(self.said(), [])
+        bot.got_message(evolve(ALICE, body="xbot: yesterday's branch"))
+        self.assertEqual(self.said(), [UNCLEAR])
+        bot.got_message(evolve(person("bob", "xbot: what?")))
+        self.assertEqual((self.said(), self.ran), ([], []))
+        bot.got_message(YES)
+        self.assertEqual(self.ran, ["web"])
 
     def test_nobody_else(self) -> None:
         """Others cannot say it, nor can the next one of that nick."""

@@ -16,9 +16,13 @@ from xbot.model.message import Message, reply_to
 from xbot.process.threads import Busy
 from xbot.runtime.failures import NoAnswer
 from xbot.runtime.responder import Responder
+from xbot.text.yes_no import read_yes_no
 
 #: Seconds that the sender has to confirm a command.
 CONFIRM_WITHIN = 60.0
+
+#: Answer to what is neither yes nor no, and no command.
+UNCLEAR = "That did not look like yes or no. Say yes to do it, no to leave it."
 
 
 class NoConsent(Exception):
@@ -92,16 +96,17 @@ class Consent:
     async def _confirmed(self, message: Message, command: str) -> Message:
         """Ask the sender to say yes; return the message that did."""
         # Open the question before it is sent, because the answer may arrive at once.
-        answered = self._questions.ask(message, CONFIRM_WITHIN)
+        answered = self._questions.ask(
+            message, CONFIRM_WITHIN, lambda text: read_yes_no(text) is not None, UNCLEAR
+        )
         if not answered.called:
             self._tell(message, f"{command}: sure? Say yes within {CONFIRM_WITHIN:g} s.")
         try:
             answer = await answered
         except NoAnswer as nothing:
-            raise NoConsent(
-                "expired", f"{command} is not done." if nothing.answer else ""
-            ) from None
-        if answer.body.strip(" .!").lower() != "yes":
+            why = "." if nothing.answer else ": you gave another command that asks you something."
+            raise NoConsent("expired", f"{command} is not done{why}") from None
+        if not read_yes_no(answer.body):
             raise NoConsent("declined", f"{command} is not done.")
         if not may_have_effects(answer):
             raise NoConsent(

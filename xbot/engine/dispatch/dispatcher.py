@@ -399,7 +399,13 @@ class Dispatcher:
             or self._more.find(message, addressed)
         ):
             return [expected]
-        return choosing.choose(addressed, message, self.answers_at)
+        routes = choosing.choose(addressed, message, self.answers_at)
+        unclear = self._questions.unclear(message) if self._questions else None
+        if unclear is None or addressed is None or message.hops:
+            return routes
+        if isinstance(routes, list):
+            return _or_unclear(routes, unclear)
+        return routes.addCallback(_or_unclear, unclear)
 
     def answers_at(self, responder: Responder, message: Message) -> bool:
         """Whether the responder may answer in the place of ``message``, to any sender."""
@@ -655,3 +661,8 @@ class Dispatcher:
                 level=LogLevel.error,
                 recipient=answer.recipient,
             )
+
+
+def _or_unclear(routes: list[Chosen], unclear: Chosen) -> list[Chosen]:
+    """``routes`` if they are more than fallbacks; else the hint to an open question."""
+    return routes if routes and routes[0][1].pattern is not None else [unclear]

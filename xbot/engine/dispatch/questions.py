@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,6 +26,8 @@ class _Question:
     """An open question; ``limit`` is its time-out, None if it is just being opened."""
 
     answered: Deferred[Message]
+    takes: Callable[[str], bool]
+    hint: str
     limit: IDelayedCall | None = None
 
 
@@ -35,38 +37,62 @@ class Questions:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._open: dict[Person, _Question] = {}
-        route = Route(None, self._answer, effect=False)
-        self._responder, self._route = Responder("answer", (route,)), route
+        self._route = Route(None, self._answer, effect=False)
+        self._unclear = Route(None, self._hint, effect=False)
+        self._responder = Responder("answer", (self._route, self._unclear))
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def ask(self, message: Message, timeout: float) -> Deferred[Message]:
+    def ask(
+        self,
+        message: Message,
+        timeout: float,
+        takes: Callable[[str], bool] = lambda text: True,
+        hint: str = "",
+    ) -> Deferred[Message]:
         """Open a question; fires with the next message of this sender in the same place.
+
+        Only a text for which ``takes`` is true is an answer; others go where they would go
+        without the question, and if they address the bot without being a command, ``hint``
+        is the answer. Does not send anything. Cancelling it withdraws the question.
 
         Fails with :class:`NoAnswer` after ``timeout`` seconds or when another question to
         the same person replaces it, and with :class:`Busy` when there are too many
-        questions. Cancelling it withdraws the question. Does not send anything.
+        questions.
         """
         person = person_of(message)
         self._fail(person, NoAnswer("", "asked something else"))
         there = sum(each.share == person.share for each in self._open)
         if not may_have_more(there, len(self._open), MAX_QUESTIONS):
             return fail(Busy(there))
-        question = _Question(Deferred(lambda _: self._take(person, question)))
+        question = _Question(Deferred(lambda _: self._take(person, question)), takes, hint)
         self._open[person] = question
         question.limit = self._clock.callLater(timeout, self._got_limit, person, timeout)
         return question.answered
 
     def find(self, message: Message, text: str | None) -> Chosen | None:
         """The route that takes ``message`` as an answer; ``text`` is what addresses the bot."""
+        question = self._question_to(message)
+        answer = message.body if text is None else text
+        if question is None or not question.takes(answer):
+            return None
+        return self._responder, self._route, {"text": answer}
+
+    def unclear(self, message: Message) -> Chosen | None:
+        """The route that gives the hint, if a question to the sender of ``message`` is open."""
+        return (self._responder, self._unclear, {}) if self._question_to(message) else None
+
+    def _question_to(self, message: Message) -> _Question | None:
         question = self._open.get(person_of(message)) if self._open else None
         if question is None or question.limit is None:
             return None
-        if question.limit.getTime() <= self._clock.seconds():
-            # The process stood still (suspend): this message was read before the timer fired.
-            return None
-        return self._responder, self._route, {"text": message.body if text is None else text}
+        # If the process stood still (suspend), this message was read before the timer fired.
+        return question if question.limit.getTime() > self._clock.seconds() else None
+
+    def _hint(self, message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
+        question = self._question_to(message)
+        return succeed(Answers((question.hint,) if question is not None else ()))
 
     def _answer(self, message: Message, groups: Mapping[str, str]) -> Deferred[Answers]:
         question = self._open.get(person_of(message))

@@ -19,7 +19,7 @@ from xbot.engine.loading.loader import load_responders
 from xbot.engine.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
-from xbot.runtime.subprocesses import run_program
+from xbot.runtime.subprocesses import Capture, run_program
 from xbot.testing import environment, journal
 from xbot.testing.environment import FakeEnvironment
 
@@ -255,7 +255,7 @@ class LoadTests(HostileCase):
         timer = threading.Timer(0.5, cancelled.set)
         timer.start()
         self.addCleanup(timer.join)
-        result = run_program(["/bin/sh", "-c", script], cancelled, 100_000)
+        result = run_program(["/bin/sh", "-c", script], cancelled, Capture(100_000))
         self.assertTrue(result.truncated)
         self.assertEqual(len(result.output), 100_000)
         deadline = time.monotonic() + 30

@@ -87,6 +87,18 @@ class InThreadTests(TestCase):
         await self.in_thread.wind_down()
         self.assertEqual(await self.in_thread(int), 0)
 
+    async def test_result_so_far(self) -> None:
+        """What the hook returns is the result of a cancelled call."""
+
+        def hook() -> bool:
+            self.release.set()
+            return False
+
+        deferred = self.in_thread(self.release.wait, cancel=hook)
+        deferred.cancel()
+        self.assertIs(self.successResultOf(deferred), False)
+        await self.in_thread.wind_down()
+
     async def test_late_failure(self) -> None:
         """A failure after the cancellation is no error of anybody's."""
 

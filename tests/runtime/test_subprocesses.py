@@ -11,7 +11,14 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from xbot.runtime.failures import Failed
-from xbot.runtime.subprocesses import CannotRun, ProgramResult, answer_of, environment, run_program
+from xbot.runtime.subprocesses import (
+    CannotRun,
+    Capture,
+    ProgramResult,
+    answer_of,
+    environment,
+    run_program,
+)
 
 #: Seconds: much less than the 60 that the programs sleep, and enough on a busy machine.
 PATIENCE = 20
@@ -27,7 +34,7 @@ def is_alive(pid: int) -> bool:
 
 class RunProgramTests(TestCase):
     def run_shell(self, script: str, limit_bytes: int = 16384) -> ProgramResult:
-        return run_program(["/bin/sh", "-c", script], threading.Event(), limit_bytes)
+        return run_program(["/bin/sh", "-c", script], threading.Event(), Capture(limit_bytes))
 
     def assert_dies(self, pid: int) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -126,6 +133,22 @@ class RunProgramTests(TestCase):
         result = run_program(["/bin/sh", "-c", script], cancelled)
         timer.join()
         return result, time.monotonic() - began
+
+    def test_output_so_far(self) -> None:
+        """What a program has printed can be read while it runs."""
+        output, cancelled = Capture(), threading.Event()
+        argv = ["/bin/sh", "-c", "echo one; echo two; sleep 60"]
+        running = threading.Thread(target=run_program, args=(argv, cancelled, output))
+        running.start()
+        deadline = time.monotonic() + PATIENCE
+        while output.size < 8 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        result = output.result()
+        cancelled.set()
+        running.join()
+        self.assertIsNone(result.status)
+        self.assertEqual(answer_of("x", result), "```\none\ntwo\n```")
+        self.assertEqual(answer_of("x", Capture().result()), "")
 
     def test_cancelled(self) -> None:
         """A cancelled program gets SIGTERM and may clean up."""

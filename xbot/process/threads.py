@@ -35,7 +35,7 @@ class RunsInThread(Protocol):
         function: Callable[..., T],
         /,
         *args: Any,
-        cancel: Callable[[], object] | None = None,
+        cancel: Callable[[], T | None] | None = None,
         at_once: int | None = None,
         owner: str | None = None,
     ) -> Deferred[T]:
@@ -72,14 +72,15 @@ class InThread:
         function: Callable[..., T],
         /,
         *args: Any,
-        cancel: Callable[[], object] | None = None,
+        cancel: Callable[[], T | None] | None = None,
         at_once: int | None = None,
         owner: str | None = None,
     ) -> Deferred[T]:
         """Run ``function(*args)``; fires with its result, or fails with :class:`Busy` at a limit.
 
         Cancelling the Deferred calls ``cancel``, which may tell the function to
-        stop; its result is ignored then.
+        stop; the function's result is ignored then. What ``cancel`` returns, if it is not
+        None, is the result so far: the Deferred fires with it instead of failing.
         """
         alive = self._alive.total()
         if alive >= self._limit:
@@ -98,7 +99,8 @@ class InThread:
             if cancel is not None:
                 was_asked_to_stop = True
                 self._asked_to_stop += 1
-                cancel()
+                if (so_far := cancel()) is not None:
+                    result.callback(so_far)
 
         def work() -> None:
             outcome: T | Failure

@@ -18,11 +18,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from xbot.model.errors import XbotError, reason
 from xbot.model.markup import code
 from xbot.runtime.failures import Failed
+from xbot.text.terminal import printed
 
 #: In seconds: poll interval for cancellation, time from SIGTERM to SIGKILL, and time for
 #: reading the pipes after the program has ended.
@@ -34,7 +35,8 @@ DRAIN = 0.2
 #: the interpreter's lock from the reactor. A pipe holds 64 KiB, so this is 64 MB/s.
 PACE = 0.001
 
-#: Maximum size of the stderr that is kept for the log, in bytes.
+#: Maximum size of the output that is kept, and of the stderr that is kept for the log, in bytes.
+OUTPUT_LIMIT = 16384
 ERRORS_LIMIT = 2048
 
 _NOT_INHERITED = ("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_")
@@ -53,11 +55,12 @@ class CannotRun(XbotError):
 class ProgramResult:
     """Output and exit status of a program; a negative ``status`` is minus the signal's number.
 
-    It printed ``size`` bytes; if ``truncated``, ``output`` holds the first ``limit`` of them.
+    ``status`` is None while the program is running. It printed ``size`` bytes; if
+    ``truncated``, ``output`` holds the first ``limit`` of them.
     """
 
     output: str
-    status: int
+    status: int | None
     truncated: bool = False
     errors: str = ""
     size: int = field(default=0, eq=False)
@@ -74,19 +77,19 @@ class ProgramResult:
 def run_program(
     argv: Sequence[str],
     cancelled: threading.Event,
-    limit_bytes: int = 16384,
+    output: Capture | None = None,
     cwd: Path | None = None,
 ) -> ProgramResult:
     """Run ``argv`` (no shell) until it ends or ``cancelled`` is set.
 
-    The first ``limit_bytes`` of its output are kept, the rest is read and discarded.
-    Raises :class:`CannotRun`. The whole process group gets SIGKILL in every case;
-    after a cancellation SIGTERM first.
+    ``output`` keeps the beginning of its output; the rest is read and discarded. The whole
+    process group gets SIGKILL in every case; after a cancellation SIGTERM first. Raises
+    :class:`CannotRun`.
     """
     process = _start(argv, cwd)
     assert process.stdout is not None
     assert process.stderr is not None
-    output, errors = _Capture(limit_bytes), _Capture(ERRORS_LIMIT)
+    output, errors = output or Capture(), Capture(ERRORS_LIMIT)
     try:
         with process.stdout, process.stderr, selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ, output)
@@ -99,9 +102,7 @@ def run_program(
         # its PID.
         _signal_group(process.pid, signal.SIGKILL)
         status = process.wait()
-    return ProgramResult(
-        output.text(), status, output.is_over, errors.text(), output.size, limit_bytes
-    )
+    return evolve(output.result(), status=status, errors=errors.text())
 
 
 def check_arguments(argv: Sequence[str]) -> None:
@@ -118,14 +119,17 @@ def check_arguments(argv: Sequence[str]) -> None:
 def answer_of(name: str, result: ProgramResult) -> str:
     """The answer of the responder ``name`` for ``result``; raises :class:`Failed` on a failure.
 
-    Output of several lines becomes a code block. If output was cut, the notices about that
+    Output of several lines becomes a code block. Of a program that is running it is the output
+    so far, which may be empty. If output was cut, the notices about that
     and about a failure come first, so that they are on the first page.
     """
-    output = result.output.rstrip("\r\n")
+    output = printed(result.output).rstrip("\n")
     if "\n" in output:
         output = code(output)
     if result.truncated:
         output = f"[{result.cut}]\n{output}"
+    if result.status is None:
+        return output
     if result.status == 0:
         return output if output.strip() else f"{name}: done"
     how = f"exit status {result.status}" if result.status > 0 else _signal_name(-result.status)
@@ -146,10 +150,10 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 @define
-class _Capture:
+class Capture:
     """The first ``limit`` of the ``size`` bytes that were read from a pipe."""
 
-    limit: int
+    limit: int = OUTPUT_LIMIT
     size: int = 0
     _kept: bytearray = field(factory=bytearray)
 
@@ -166,6 +170,10 @@ class _Capture:
         # If the output was cut, drop an incomplete character at its end.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return decoder.decode(bytes(self._kept), not self.is_over)
+
+    def result(self) -> ProgramResult:
+        """The result of a program that is running. May be called from another thread."""
+        return ProgramResult(self.text(), None, self.is_over, size=self.size, limit=self.limit)
 
 
 def _start(argv: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:

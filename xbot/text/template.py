@@ -76,6 +76,10 @@ class Template:
         """The names of its fields."""
         return frozenset(part.name for part in self.parts if isinstance(part, Field))
 
+    def is_missing(self, values: Mapping[str, str | None]) -> bool:
+        """Whether it has fields, and none of them has a value: an optional group, left out."""
+        return bool(self.fields) and all(values.get(name) is None for name in self.fields)
+
     def fill(self, values: Mapping[str, str | None]) -> str:
         """The text with every field replaced; a missing value, or None, becomes empty."""
         return "".join(

@@ -363,6 +363,19 @@ class LimitTests(DispatcherCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.successResultOf(dispatcher.idle())
 
+    def test_output_until_its_limit(self) -> None:
+        """What a run had to show at its limit is shown behind the mark."""
+
+        def slow(message: Message, groups: object) -> Deferred[Answers]:
+            return Deferred(lambda running: running.callback(Answers(("step 1 of 2",))))
+
+        dispatcher = self.dispatcher(Responder("slow", (Route(Pattern.match("go"), slow),)))
+        dispatcher.got_message(IN_ROOM)
+        self.clock.advance(30)
+        self.assertEqual(self.said(), ["slow did not finish within 30 s. Until then:\nstep 1 of 2"])
+        self.assertEqual(dispatcher.fates, {"dispatched": 1, "timed-out": 1})
+        self.successResultOf(dispatcher.idle())
+
     def test_answers_after_its_limit(self) -> None:
         """An answer after the limit is ignored, but the run counts as at work until then."""
         ends: list[Deferred[str]] = []

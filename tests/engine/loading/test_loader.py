@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
 from xbot.config.options import BUNDLED, OPEN
@@ -118,6 +119,30 @@ class RunTests(LoaderCase):
             first = "r failed (exit status 3).\n" if status else ""
             self.assertTrue(text.startswith(f"{first}[{answers.cut}]\nxxx"))
 
+    def test_optional_group(self) -> None:
+        """An argument of nothing but groups that did not match is left out, not empty."""
+        run = ("/usr/bin/printf", "[%s]", "--to={to}", "{to}", "{to}{app}", "{app}")
+        pattern = r"(?P<app>\w*)( to (?P<to>\w+))?"
+        (responder,) = load(ResponderSettings("r", match=pattern, run=run))
+        self.assertEqual(self.said(responder, groups={"app": "web"}), ["[web][web]"])
+        self.assertEqual(self.said(responder, groups={"app": ""}), ["[][]"])
+        self.assertEqual(
+            self.said(responder, groups={"app": "web", "to": "live"}),
+            ["[--to=live][live][liveweb][web]"],
+        )
+
+    def test_errors_alone(self) -> None:
+        """Standard error goes to the log: at info level where the program said nothing else."""
+        for script, level in (
+            ("echo oops >&2", LogLevel.info),
+            ("echo x; echo oops >&2", LogLevel.debug),
+        ):
+            (responder,) = load(ResponderSettings("r", match="x", run=("/bin/sh", "-c", script)))
+            with capturedLogs() as events:
+                self.said(responder)
+            told = [each["log_level"] for each in events if each.get("errors") == "oops\n"]
+            self.assertEqual(told, [level])
+
     async def test_cancelled(self) -> None:
         """Cancelling the run ends the program."""
         in_thread = InThread(reactor)
@@ -127,7 +152,7 @@ class RunTests(LoaderCase):
         )
         run = responder.routes[0].call(MESSAGE, {})
         run.cancel()
-        self.failureResultOf(run)
+        self.assertEqual(self.successResultOf(run).said, ())
         await in_thread.wind_down()
 
 

@@ -42,6 +42,7 @@ class Run:
     number in the journal, if it has one. ``is_waiting``: it waits for consent. ``began`` is
     when the responder was called, in seconds of the clock. ``notice`` is sent before the
     responder is called. ``prepared`` calls it with arguments that were read before consent.
+    ``so_far`` is what a program had printed at its time-out.
     """
 
     responder: Responder
@@ -54,6 +55,7 @@ class Run:
     prepared: Start | None = None
     is_waiting: bool = False
     notice: str = ""
+    so_far: tuple[str, ...] = ()
     output: Output = field(
         init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
@@ -254,10 +256,11 @@ class Runs:
         # ended, so that such runs cannot pile up.
         self._at_work[run.responder.name] -= 1
         self._uncount(run)
+        answers = Answers(failure=result) if isinstance(result, Failure) else result
         if run.fate is not None:
+            run.so_far = answers.said
             self._log.debug("{responder} came too late", responder=run.responder.name)
             return
-        answers = Answers(failure=result) if isinstance(result, Failure) else result
         run.output.cut = answers.cut or run.output.cut
         for text in answers.said:
             self.speak(run, reply_to(run.message, text))
@@ -406,8 +409,12 @@ class Runs:
             limit=limit,
             sender=run.message.sender,
         )
-        self.end(run, "timed-out", f"{name} did not finish within {limit}.")
+        # From here on nothing that the code says is sent, except what a program printed so far.
+        run.fate, until_then = "timed-out", ""
         self._cancel(run)
+        if run.so_far:
+            until_then = " Until then:\n" + "\n".join(run.so_far)
+        self.end(run, "timed-out", f"{name} did not finish within {limit}.{until_then}")
 
     def _cancel(self, run: Run) -> None:
         """Cancel the responder's Deferred; never raises but KeyboardInterrupt."""

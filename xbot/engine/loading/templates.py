@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.config.settings import ResponderSettings
@@ -41,7 +41,7 @@ def call_of_program(
     settings: ResponderSettings, patterns: Sequence[Pattern], in_thread: RunsInThread
 ) -> TwoStepCall:
     """Answer with the output of the program ``run``."""
-    from xbot.runtime.subprocesses import answer_of, check_arguments, run_program
+    from xbot.runtime.subprocesses import Capture, answer_of, check_arguments, run_program
 
     templates = [_template("run", argument, patterns) for argument in settings.run or ()]
     # One object per responder: the thread pool counts runs per responder by its identity.
@@ -49,7 +49,9 @@ def call_of_program(
 
     def answer(result: ProgramResult) -> Answers:
         if result.status == 0 and result.errors:
-            _log.debug("{responder}: {errors}", responder=settings.name, errors=result.errors)
+            # A program that says nothing else may have meant this for the person.
+            level = LogLevel.debug if result.output.strip() else LogLevel.info
+            _log.emit(level, "{responder}: {errors}", responder=settings.name, errors=result.errors)
         try:
             said = answer_of(settings.name, result)
         except Failed:
@@ -60,11 +62,16 @@ def call_of_program(
 
     def argv_of(message: Message, groups: Mapping[str, str]) -> list[str]:
         values = _values(message, groups)
-        return [template.fill(values) for template in templates]
+        return [each.fill(values) for each in templates if not each.is_missing(values)]
 
     def run(argv: list[str]) -> Deferred[Answers]:
-        cancelled = threading.Event()
-        return in_thread(in_its_thread, argv, cancelled, cancel=cancelled.set).addCallback(answer)
+        cancelled, output = threading.Event(), Capture()
+
+        def cancel() -> ProgramResult:
+            cancelled.set()
+            return output.result()
+
+        return in_thread(in_its_thread, argv, cancelled, output, cancel=cancel).addCallback(answer)
 
     def prepare(message: Message, groups: Mapping[str, str]) -> Start:
         argv = argv_of(message, groups)

@@ -16,6 +16,9 @@ class AddressedTextTests(TestCase):
         for body in (
             "xbot: ping",
             "xbot, ping",
+            "xbot; ping",
+            "xbot\uff1aping",
+            "xbot\uff0c ping",
             "xbot ping",
             "xbot:ping",
             "xbot : ping",

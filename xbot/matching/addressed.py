@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_SEPARATOR = re.compile(r"\s*[:,]|\s+|\Z")
+#: Behind the name: a colon, a comma or a semicolon, also of full width (CJK keyboards), or a blank.
+_SEPARATOR = re.compile(r"\s*[:,;\uff1a\uff0c\uff1b\u3001]|\s+|\Z")
 
 
 def addressed_text(body: str, names: tuple[str, ...], prefix: str = "") -> str | None:

@@ -19,7 +19,7 @@ _OTHER_BOT = re.compile(
 
 #: A message that is clearly addressed: "xbot: ..." or "xbot, ...". A mere name at the
 #: beginning may also talk about the bot.
-_CALLED = re.compile(r"@?\S+\s*[:,]")
+_CALLED = re.compile(r"@?[^\s:,;\uff1a\uff0c\uff1b\u3001]+\s*[:,;\uff1a\uff0c\uff1b\u3001]")
 
 
 @fallback(example=("pign", "I do not know 'pign'. Did you mean: ping?"))

@@ -12,6 +12,7 @@ from twisted.trial import unittest
 
 from tests.daemon import ROOT, XBOT, finish
 from xbot.cli import main
+from xbot.config import places
 from xbot.engine.loading import finding
 from xbot.model.message import Message
 from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
@@ -298,10 +299,20 @@ class JournalTests(CommandCase):
         """The ini says where the journal is; --json gives an object in each line."""
         self.fill()
         ini = self.state / "xbot.ini"
-        ini.write_text("[xbot]\nstate = .\n[xmpp]\nserver = embedded\n")
-        status, out, _ = self.run_main("journal", "--config", str(ini), "--json")
-        self.assertEqual(status, 0)
+        # The password's file is not there, as for an operator without systemd's credentials.
+        ini.write_text("[xbot]\nstate = .\n[xmpp]\njid = x@b.example\npassword-file = none\n")
+        status, out, errors = self.run_main("journal", "--config", str(ini), "--json")
+        self.assertEqual((status, errors), (0, f"state folder: {self.state.absolute()}\n"))
         self.assertEqual([json.loads(line)["number"] for line in out.splitlines()], [1, 2, 3])
+
+    def test_instance(self) -> None:
+        """The journal of an instance is found by the instance's name."""
+        self.fill()
+        self.patch(places, "SYSTEM_INIS", self.state.absolute())
+        (self.state / "ops.ini").write_text("[xbot]\nstate = .\n")
+        status, out, _ = self.run_main("journal", "--instance", "ops", "--json", "-n", "1")
+        self.assertEqual((status, json.loads(out)["number"]), (0, 3))
+        self.assertEqual(self.run_main("journal", "--instance", "dev")[0], 78)
 
     def test_errors(self) -> None:
         """Without a journal it says so; a faulty ini is told as by check."""
@@ -353,7 +364,7 @@ class BrainTests(CommandCase):
         ini.write_text("[xbot]\nstate = there\n[xmpp]\nserver = embedded\n")
         self.write(x=1)
         status, _, errors = self.run_main("brain", "import", str(self.file), "--config", str(ini))
-        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual((status, errors), (0, f"state folder: {self.state.absolute()}/there\n"))
         self.assertEqual(len(read_content(self.state / "there" / BRAIN_NAME).rows), 1)
         status, out, _ = self.run_main("brain", "export", "--config", str(ini))
         self.assertEqual((status, json.loads(out)["version"]), (0, 1))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.daemon import ROOT
-from xbot.config import find, line_of, load
-from xbot.config import reader as config
+from xbot.config import line_of, load
 from xbot.config.credentials import MAX_PASSWORD, exposure, is_protected
 from xbot.config.options import BUNDLED, KINDS
+from xbot.config.places import MAX_SIZE
 from xbot.config.settings import EMBEDDED, Config, HttpSettings, Listen, Secret
 from xbot.config.values import MAX_DURATION
 from xbot.model.access import EVERYONE, Access, AccessList
@@ -605,7 +605,7 @@ class MistakesTests(Folder):
     def test_file(self) -> None:
         """A file that cannot be read is one problem, which names it."""
         (self.folder / "folder").mkdir()
-        self.write(b";" * (config.MAX_SIZE + 1), "big")
+        self.write(b";" * (MAX_SIZE + 1), "big")
         for name, reason in (
             ("none", "there is no file {}"),
             ("folder", "{} is a directory, not a file"),
@@ -980,29 +980,6 @@ class PasswordTests(Folder):
                 self.assertEqual(is_protected(self.folder / name, environ), expected)
         self.assertFalse(is_protected(self.folder / "p", {}))
         self.assertFalse(is_protected(self.folder / "p", {"CREDENTIALS_DIRECTORY": ""}))
-
-
-class FindTests(Folder):
-    def setUp(self) -> None:
-        super().setUp()
-        self.patch(config, "INSTALLED", self.folder / "installed.ini")
-        self.patch(config, "CHECKOUT", self.folder / "checkout.ini")
-        self.environ = {"CONFIGURATION_DIRECTORY": f"{self.folder}:/elsewhere"}
-
-    def test_order(self) -> None:
-        """systemd's folder comes first, then the installed file, then the checkout's."""
-        for name in ("checkout.ini", "installed.ini", "xbot.ini"):
-            path = self.write("", name)
-            self.assertEqual(find(self.environ), path)
-        self.assertEqual(find({}), self.folder / "installed.ini")
-
-    def test_nowhere(self) -> None:
-        """When there is no ini, all the places are named."""
-        error = self.assertRaises(InvalidConfig, find, self.environ)
-        places = ", ".join(
-            str(self.folder / name) for name in ("xbot.ini", "installed.ini", "checkout.ini")
-        )
-        self.assertEqual(error.problems[0].reason, f"not found; tried {places}")
 
 
 NAMES = st.sampled_from(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
-from xbot.control.protocol import MAX_LINE, MAX_TEXT, BadRequest, Reply, Request, Result
+from xbot.control.protocol import MAX_LINE, MAX_TEXT, BadRequest, Reply, Request, Result, parse
 from xbot.model.jid import Jid
 
 ROOM = "ops@rooms.example"
@@ -19,7 +19,7 @@ class ProtocolTests(unittest.TestCase):
         request = Request(Jid.parse(ROOM), text, timeout)
         line = request.line()
         self.assertEqual(line.count(b"\n"), 1)
-        self.assertEqual(Request.parse(line), request)
+        self.assertEqual(parse(line), request)
 
     def test_the_longest(self):
         """The longest text fits into the longest line, whatever it is made of."""
@@ -43,19 +43,19 @@ class ProtocolTests(unittest.TestCase):
             (ROOM, "x", 1e9, "not between"),
         ):
             with self.assertRaisesRegex(BadRequest, told):
-                Request.parse(json.dumps({"room": room, "text": text, "timeout": timeout}))
+                parse(json.dumps({"room": room, "text": text, "timeout": timeout}))
 
     @given(st.binary())
     def test_garbage(self, data):
         """What is no request is told as such, and nothing else is raised."""
         with self.assertRaises(BadRequest):
-            Request.parse(data)
+            parse(data)
 
     def test_other_json(self):
         """JSON of another kind is none either."""
         for line in (b"[]", b"1", b"{}", b"[" * 100_000):
             with self.assertRaises(BadRequest):
-                Request.parse(line)
+                parse(line)
 
     def test_replies(self):
         """Any reply is read as what it was."""

@@ -4,11 +4,12 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
-from xbot.control.protocol import MAX_LINE, STATUS_LINE, Reply, Request, Result
+from xbot.control.protocol import MAX_LINE, Reply, Request, Result, StatusRequest
 from xbot.control.server import MAX_CONNECTIONS, PATIENCE, BotCalls, SayFactory
 from xbot.model.jid import Jid
 
 ROOM = Jid.parse("ops@rooms.example")
+ACCOUNT = "xbot@example.org"
 
 
 class ServerTests(unittest.TestCase):
@@ -18,7 +19,7 @@ class ServerTests(unittest.TestCase):
         self.has_room, self.hindrance, self.is_broken = True, "", False
         self.status = True, "in 1 of 1 rooms"
         bot = BotCalls(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
-                  lambda: self.status)  # fmt: skip
+                  lambda: self.status, lambda: ACCOUNT)  # fmt: skip
         self.factory = SayFactory(bot, self.clock, lambda: 1000 + self.clock.seconds())
 
     def put(self, message, delivered, failed):
@@ -50,9 +51,21 @@ class ServerTests(unittest.TestCase):
         for status, result in ((True, Result.READY), (False, Result.NOT_READY)):
             self.status = status, "in words"
             saying = self.connect()
-            saying.dataReceived(STATUS_LINE)
+            saying.dataReceived(StatusRequest(ACCOUNT).line())
             self.assertEqual(self.reply(saying), Reply(result, "in words"))
         self.assertEqual((self.said, self.clock.getDelayedCalls()), ([], []))
+
+    def test_another_bot(self):
+        """A request for another bot is refused, and names both."""
+        for line in (
+            StatusRequest("ops@example.org").line(),
+            Request(ROOM, "x", 1.0, account="ops@example.org").line(),
+        ):
+            saying = self.connect()
+            saying.dataReceived(line)
+            told = f"the bot with this state folder is {ACCOUNT}, and not ops@example.org"
+            self.assertEqual(self.reply(saying), Reply(Result.REFUSED, told))
+        self.assertEqual(self.said, [])
 
     def test_delivered(self):
         """What is said in a room is answered once the server has it, and not before."""
@@ -82,7 +95,7 @@ class ServerTests(unittest.TestCase):
         """A server that acknowledges nothing has what was written."""
         self.put = lambda message, delivered, failed: delivered() or True
         self.factory.bot = BotCalls(
-            lambda room: True, self.put, lambda room: "", lambda: self.status
+            lambda room: True, self.put, lambda room: "", lambda: self.status, lambda: ACCOUNT
         )
         self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])

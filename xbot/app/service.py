@@ -176,6 +176,7 @@ class BotService(Service):
             self._assembly.offer,
             hindrance,
             status,
+            lambda: str(self.config.xmpp.jid.bare),
         )
 
     def _got_run(self, run: Run) -> None:

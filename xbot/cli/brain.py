@@ -44,7 +44,7 @@ def add_to(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    path = state.state_of(options) / BRAIN_NAME
+    path = state.folder_of(options) / BRAIN_NAME
     try:
         content = read_content(path)
     except BrainUnavailable as unavailable:
@@ -68,7 +68,7 @@ def _is_unused(path: Path) -> bool:
 
 def _import(options: argparse.Namespace) -> int:
     try:
-        path = state.state_of(options) / BRAIN_NAME
+        path = state.folder_of(options) / BRAIN_NAME
         try:
             with options.file.open("rb") as file:
                 data = file.read(portable.MAX_SIZE + 1)

@@ -40,7 +40,7 @@ def _count(text: str) -> int:
 
 def _journal(options: argparse.Namespace) -> int:
     try:
-        entries = read_entries(state.state_of(options) / FILE_NAME, options.n)
+        entries = read_entries(state.folder_of(options) / FILE_NAME, options.n)
     except JournalUnavailable as unavailable:
         print(unavailable, file=sys.stderr)
         return 1

@@ -52,17 +52,18 @@ def _timeout(text: str) -> float:
 
 
 def _say(options: argparse.Namespace) -> int:
-    folder = state.state_of(options)
+    place = state.place_of(options)
     text = options.text
     if text is None:
         data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
         text = data.decode("utf-8", "replace").removesuffix("\n")
     try:
-        reply = ask(folder, Request.of(options.room, text, options.timeout))
+        request = Request.of(options.room, text, options.timeout, account=place.account)
+        reply = ask(place.folder, request)
     except BadRequest as bad:
         return _fail(str(bad), EXIT_REFUSED)
     except NotRunning as error:
-        return _fail(f"{error}; does it run, with this state folder (--state)?", EXIT_UNAVAILABLE)
+        return _fail(f"{error}; {state.HINT}", EXIT_UNAVAILABLE)
     if reply.result is Result.DELIVERED:
         return 0
     if reply.result is Result.QUEUED:

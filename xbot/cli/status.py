@@ -27,11 +27,14 @@ def add_to(commands: Any) -> None:
 
 def _status(options: argparse.Namespace) -> int:
     try:
-        reply = ask_status(state.state_of(options))
+        place = state.place_of(options)
+        reply = ask_status(place.folder, place.account)
     except NotRunning as error:
-        print(f"{error}; does it run, with this state folder (--state)?", file=sys.stderr)
+        print(f"{error}; {state.HINT}", file=sys.stderr)
         return EXIT_UNAVAILABLE
-    if reply.result is Result.LOST:
+    if options.state is None:
+        print(f"state folder: {place.folder}", file=sys.stderr)
+    if reply.result in (Result.LOST, Result.REFUSED):
         print(reply.reason, file=sys.stderr)
         return EXIT_UNAVAILABLE
     print(reply.reason)

@@ -54,6 +54,15 @@ class Ini:
     sections: tuple[Section, ...]
     problems: tuple[Problem, ...]
 
+    def option(self, section: str, name: str) -> Option | None:
+        """The option ``name`` of ``[section]``, None if it is not there."""
+        found = (
+            each.options[name]
+            for each in self.sections
+            if each.title == section and name in each.options
+        )
+        return next(found, None)
+
 
 def parse(data: bytes, path: Path) -> Ini:
     """Parse an ini. Never raises: every error is in ``problems``.

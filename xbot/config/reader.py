@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 
-from xbot.config import credentials, ini
+from xbot.config import ini
 from xbot.config.folder import read_folder
 from xbot.config.options import BUNDLED, CLOSED
+from xbot.config.places import default_state, read
 from xbot.config.scripts import scripts
 from xbot.config.secrets import read_password
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
@@ -31,9 +32,6 @@ from xbot.model.errors import InvalidConfig, Problem
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import FACTS, Template
 
-#: Maximum size of an ini, in bytes; a larger file was named by mistake.
-MAX_SIZE = 1 << 20
-
 #: Options that are needed only to connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
 
@@ -45,22 +43,6 @@ _BOT_OPTIONS = (
 
 #: The longest path of a unix socket, in bytes (unix(7)).
 MAX_SOCKET_PATH = 107
-
-#: Default paths of the ini: of an installed bot, then in a source checkout.
-INSTALLED = Path("/etc/xbot/xbot.ini")
-CHECKOUT = Path("etc/xbot.ini")
-
-
-def find(environ: Mapping[str, str] = os.environ) -> Path:
-    """The path of the default ini; raises :class:`InvalidConfig` if there is none."""
-    directory = environ.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
-    places = [Path(directory, "xbot.ini")] if directory else []
-    places += [INSTALLED, CHECKOUT]
-    for place in places:
-        if os.path.exists(place):
-            return place
-    tried = ", ".join(str(place) for place in places)
-    raise InvalidConfig([Problem(Path("xbot.ini"), 0, "", "", f"not found; tried {tried}")])
 
 
 def load(
@@ -80,17 +62,7 @@ def load(
     ``connects``), for all tools, another owner of the ini or of code is a warning: root
     checks the ini of the bot's user, a container reads a checkout of another user's.
     """
-    try:
-        data, status = credentials.read_file(path.absolute(), MAX_SIZE)
-    except credentials.Unusable as error:
-        raise InvalidConfig([Problem(path, 0, "", "", error.reason)]) from error
-    except FileNotFoundError as error:
-        gone = "the current working directory was deleted; name the ini by its absolute path"
-        raise InvalidConfig([Problem(path, 0, "", "", gone)]) from error
-    parsed = ini.parse(data, path)
-    if parsed.problems and not parsed.sections:
-        # No ini at all: do not also report missing sections.
-        raise InvalidConfig(parsed.problems)
+    parsed, status = read(path)
     source = Source(path, status.st_mode, status.st_uid, os.geteuid(), environ)
     source.problems.extend(parsed.problems)
     # Privilege escalation: the ini names programs that the bot runs.
@@ -158,17 +130,15 @@ def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem
 def line_of(path: Path, section: str, option: str) -> int:
     """The line of ``option`` in ``[section]`` of the ini at ``path``; 0 if it is not there."""
     try:
-        data, _ = credentials.read_file(path, MAX_SIZE)
-    except credentials.Unusable:
+        parsed, _ = read(path)
+    except InvalidConfig:
         return 0
-    return _line_in(ini.parse(data, path), section, option)
+    return _line_in(parsed, section, option)
 
 
 def _line_in(parsed: ini.Ini, section: str, option: str) -> int:
-    for found in parsed.sections:
-        if found.title == section and option in found.options:
-            return found.options[option].line
-    return 0
+    found = parsed.option(section, option)
+    return found.line if found is not None else 0
 
 
 def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection | None:
@@ -178,15 +148,7 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
     """The settings of ``[xbot]``; the defaults if the section is missing."""
     given = section.given(*_BOT_OPTIONS) if section is not None else {}
-    environ = source.environ
-    ours = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if ours:
-        default = Path(ours)
-    elif environ.get("XDG_STATE_HOME"):
-        default = Path(environ["XDG_STATE_HOME"], "xbot")
-    else:
-        default = source.home / ".local/state/xbot"
-    given["state"] = state = source.locate(given.get("state", default))
+    given["state"] = state = source.locate(given.get("state") or default_state(source))
     if section is not None and os.path.exists(state) and not os.path.isdir(state):
         section.blame("state", f"{state} is no folder")
     return BotSettings(**given)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from xbot.control.protocol import MAX_LINE, SOCKET_NAME, STATUS_LINE, Reply, Request, Result
+from xbot.control.protocol import MAX_LINE, SOCKET_NAME, Reply, Request, Result, StatusRequest
 from xbot.model.errors import XbotError, reason
 from xbot.process.uptime import uptime
 
@@ -29,12 +29,14 @@ def ask(state: Path, request: Request) -> Reply:
     return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
 
 
-def ask_status(state: Path) -> Reply:
+def ask_status(state: Path, account: str | None = None) -> Reply:
     """Ask the daemon with this state folder for its status: ready, not ready, or lost.
+
+    Refused if ``account`` (a bare JID) is not the daemon's.
 
     :raises NotRunning: when no daemon answers.
     """
-    return _exchange(state / SOCKET_NAME, STATUS_LINE, GRACE)
+    return _exchange(state / SOCKET_NAME, StatusRequest(account).line(), GRACE)
 
 
 def _exchange(path: Path, asked: bytes, limit: float) -> Reply:

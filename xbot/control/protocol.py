@@ -34,17 +34,26 @@ class Result(Enum):
     NOT_READY = "not ready"
 
 
-#: The second kind of request: the bot's status.
-STATUS_LINE = b'{"ask": "status"}\n'
-
-
 class BadRequest(XbotError, ValueError):
     """An invalid request; the message says why. The sender must correct it."""
 
 
 @frozen
+class StatusRequest:
+    """A request for the bot's status. ``account``: see :class:`Request`."""
+
+    account: str | None = None
+
+    def line(self) -> bytes:
+        """The request as a line of JSON."""
+        return json.dumps({"ask": "status", "account": self.account}).encode() + b"\n"
+
+
+@frozen
 class Request:
     """A request to send ``text`` to ``room``, and wait up to ``timeout`` seconds for its receipt.
+
+    ``account`` is the bare JID of the bot that is meant: another bot refuses. None: any bot.
 
     ``until`` is a deadline for accepting the request, as the machine's uptime
     (:func:`xbot.process.uptime.uptime`): after it the client has gone, and has reported
@@ -55,6 +64,7 @@ class Request:
     text: str
     timeout: float
     until: float | None = None
+    account: str | None = None
 
     def line(self) -> bytes:
         """The request as a line of JSON."""
@@ -63,22 +73,19 @@ class Request:
             "text": self.text,
             "timeout": self.timeout,
             "until": self.until,
+            "account": self.account,
         }
         return json.dumps(asked).encode() + b"\n"
 
     @classmethod
-    def parse(cls, line: bytes) -> Request:
-        """Parse ``line``, or raise :class:`BadRequest`."""
-        try:
-            asked = json.loads(line)
-        except (ValueError, RecursionError):
-            raise BadRequest("this is no JSON") from None
-        if not isinstance(asked, dict):
-            raise BadRequest("this is no JSON object")
-        return cls.of(*map(asked.get, ("room", "text", "timeout", "until")))
-
-    @classmethod
-    def of(cls, room: object, text: object, timeout: object, until: object = None) -> Request:
+    def of(
+        cls,
+        room: object,
+        text: object,
+        timeout: object,
+        until: object = None,
+        account: object = None,
+    ) -> Request:
         """Make a request from unchecked parts, or raise :class:`BadRequest`."""
         if not isinstance(room, str):
             raise BadRequest("the room is missing")
@@ -99,7 +106,26 @@ class Request:
             raise BadRequest(f"the timeout is not between 0 and {MAX_TIMEOUT:g} s")
         if isinstance(until, bool) or not isinstance(until, int | float | None):
             raise BadRequest("the deadline (until) is no number")
-        return cls(jid, text, float(timeout), until)
+        return cls(jid, text, float(timeout), until, _account(account))
+
+
+def parse(line: bytes) -> Request | StatusRequest:
+    """Parse the line of a request, or raise :class:`BadRequest`."""
+    try:
+        asked = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRequest("this is no JSON") from None
+    if not isinstance(asked, dict):
+        raise BadRequest("this is no JSON object")
+    if asked.get("ask") == "status":
+        return StatusRequest(_account(asked.get("account")))
+    return Request.of(*map(asked.get, ("room", "text", "timeout", "until", "account")))
+
+
+def _account(account: object) -> str | None:
+    if account is None or isinstance(account, str):
+        return account
+    raise BadRequest("the account is no text")
 
 
 @frozen

@@ -17,11 +17,12 @@ from xbot.config.settings import Listen
 from xbot.control.protocol import (
     MAX_LINE,
     SOCKET_NAME,
-    STATUS_LINE,
     BadRequest,
     Reply,
     Request,
     Result,
+    StatusRequest,
+    parse,
 )
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
@@ -41,12 +42,14 @@ class BotCalls(NamedTuple):
       Later ``delivered`` is called once the server has it, or ``failed`` if it cannot be sent.
     - ``hindrance(room)``: why nothing can be sent to the room now; empty if it can.
     - ``status()``: whether the bot is ready in all rooms, and its status in words.
+    - ``account()``: the bot's bare JID.
     """
 
     knows: Callable[[Jid], bool]
     put: Callable[[Message, Callable[[], None], Callable[[], None]], bool]
     hindrance: Callable[[Jid], str]
     status: Callable[[], tuple[bool, str]]
+    account: Callable[[], str]
 
 
 class SayServer:
@@ -133,15 +136,22 @@ class SayProtocol(LineOnlyReceiver):
             return
         self._has_asked = True
         self._stop_clock()
-        if line == STATUS_LINE.rstrip():
-            is_ready, words = self._bot.status()
-            self.answer(Reply(Result.READY if is_ready else Result.NOT_READY, words))
-            return
         try:
-            request = Request.parse(line)
+            request = parse(line)
         except BadRequest as bad:
             self.answer(Reply(Result.REFUSED, str(bad)))
             return
+        if request.account not in (None, account := self._bot.account()):
+            told = f"the bot with this state folder is {account}, and not {request.account}"
+            self.answer(Reply(Result.REFUSED, told))
+        elif isinstance(request, StatusRequest):
+            is_ready, words = self._bot.status()
+            self.answer(Reply(Result.READY if is_ready else Result.NOT_READY, words))
+        else:
+            self._got_text(request)
+
+    def _got_text(self, request: Request) -> None:
+        """Queue the text of ``request`` for its room."""
         if not self._bot.knows(request.room):
             self.answer(Reply(Result.REFUSED, f"{request.room} is no room of this bot"))
             return

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import os
 import shutil
 import signal
 import socket
@@ -9,10 +10,11 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from twisted.application.service import Application
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, LogLevel
 from twisted.python import usage
 from twisted.trial import unittest
 
@@ -281,20 +283,41 @@ class LogTests(unittest.TestCase):
         return str(path)
 
     def test_whose(self) -> None:
-        """In the background, or where another log was asked for, it is twistd's."""
+        """With --syslog or --logger the log is twistd's."""
         for asked, is_ours in (
             ({}, True),
             ({"nodaemon": 1}, True),
-            ({"nodaemon": 0}, False),
-            ({"nodaemon": 1, "logfile": "xbot.log"}, False),
+            ({"nodaemon": 1, "logfile": "-"}, True),
             ({"nodaemon": 1, "syslog": 1}, False),
+            ({"nodaemon": 0, "logger": "a.b"}, False),
         ):
-            application = Application("twistd")
-            Daemon(BotSettings(state=Path(self.mktemp())), asked, Clock()).setServiceParent(
-                application
-            )
-            log = application.getComponent(ILogObserver)
+            log = self.daemon(asked)[1]
             self.assertEqual(isinstance(log, LogWriter), is_ours, asked)
+
+    def test_file(self) -> None:
+        """--logfile, and twistd.log in the background, are opened again at a reload (logrotate)."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        self.patch(os, "getcwd", lambda: str(folder))
+        for asked, path in (
+            ({"nodaemon": 1, "logfile": str(folder / "x.log")}, folder / "x.log"),
+            ({"nodaemon": 0}, folder / "twistd.log"),
+        ):
+            daemon, log = self.daemon(asked)
+            path.rename(f"{path}.1")
+            log({"log_level": LogLevel.warn, "log_namespace": "xbot", "log_format": "one"})
+            daemon.got_reload()
+            log({"log_level": LogLevel.warn, "log_namespace": "xbot", "log_format": "two"})
+            daemon.got_end()
+            self.assertIn("one", Path(f"{path}.1").read_text())
+            self.assertRegex(path.read_text(), r"^[^\n]* warn +[^\n]*two\n$")
+
+    def daemon(self, twistd: dict[str, object]) -> tuple[Daemon, Any]:
+        """A daemon with these options of twistd, and its log observer."""
+        application = Application("twistd")
+        daemon = Daemon(BotSettings(state=Path(self.mktemp())), twistd, Clock())
+        daemon.setServiceParent(application)
+        return daemon, application.getComponent(ILogObserver)
 
     def test_closed(self) -> None:
         """Without a standard output the daemon runs as it does with one."""

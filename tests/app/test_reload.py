@@ -209,6 +209,24 @@ class ReloadTests(ReloadCase):
         self.start(ACCOUNT)
         self.reload(ACCOUNT, "[romo x]\n[room a@b/c]")
         self.assertEqual(len(self.logged("reload refused")), 2)
+        overview = self.bot.overview()
+        self.assertRegex(overview.reload.problem, r"xbot.ini:\d+: .*romo.* \(and 1 more\)")
+        self.assertIn("the last reload was refused: ", overview.in_words())
+        # What holds is still the ini of the start.
+        self.assertLess(overview.reload.applied_at, overview.reload.when)
+        self.reload(ACCOUNT)
+        self.assertIsNone(self.bot.overview().reload.problem)
+
+    def test_by_command(self):
+        """xbot reload is answered with the outcome, when the reload is done."""
+        self.start(ACCOUNT)
+        for text, told in (("[romo x]", "romo"), ("", "")):
+            self.write(ACCOUNT, text)
+            asked = self.bot.for_scripts().reload()
+            self.assertNoResult(asked)
+            self.clock.advance(SETTLE)
+            problem = self.successResultOf(asked)
+            self.assertEqual((bool(problem), told in problem), (bool(told), True))
 
     def test_options(self):
         """Name, prefix and times hold from then on."""

@@ -1,10 +1,11 @@
 """Tests of :mod:`xbot.control.server`, over an in-memory transport."""
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
-from xbot.control.protocol import MAX_LINE, Reply, Request, Result, StatusRequest
+from xbot.control.protocol import MAX_LINE, Question, Reply, Request, Result
 from xbot.control.server import MAX_CONNECTIONS, PATIENCE, BotCalls, SayFactory
 from xbot.model.jid import Jid
 
@@ -19,8 +20,12 @@ class ServerTests(unittest.TestCase):
         self.has_room, self.hindrance, self.is_broken = True, "", False
         self.status = True, "in 1 of 1 rooms"
         bot = BotCalls(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
-                  lambda: self.status, lambda: ACCOUNT)  # fmt: skip
+                  lambda: self.status, lambda: ACCOUNT, self.reload)  # fmt: skip
         self.factory = SayFactory(bot, self.clock, lambda: 1000 + self.clock.seconds())
+
+    def reload(self):
+        self.reloading = Deferred()
+        return self.reloading
 
     def put(self, message, delivered, failed):
         if self.is_broken:
@@ -51,14 +56,26 @@ class ServerTests(unittest.TestCase):
         for status, result in ((True, Result.READY), (False, Result.NOT_READY)):
             self.status = status, "in words"
             saying = self.connect()
-            saying.dataReceived(StatusRequest(ACCOUNT).line())
+            saying.dataReceived(Question("status", ACCOUNT).line())
             self.assertEqual(self.reply(saying), Reply(result, "in words"))
         self.assertEqual((self.said, self.clock.getDelayedCalls()), ([], []))
+
+    def test_reload(self):
+        """A reload is answered when it is done, or with why it was refused."""
+        for problem, reply in (
+            ("", Reply(Result.DONE)),
+            ("xbot.ini:3: no", Reply(Result.REFUSED, "xbot.ini:3: no")),
+        ):
+            saying = self.connect()
+            saying.dataReceived(Question("reload").line())
+            self.assertIsNone(self.reply(saying))
+            self.reloading.callback(problem)
+            self.assertEqual(self.reply(saying), reply)
 
     def test_another_bot(self):
         """A request for another bot is refused, and names both."""
         for line in (
-            StatusRequest("ops@example.org").line(),
+            Question("status", "ops@example.org").line(),
             Request(ROOM, "x", 1.0, account="ops@example.org").line(),
         ):
             saying = self.connect()
@@ -95,7 +112,12 @@ class ServerTests(unittest.TestCase):
         """A server that acknowledges nothing has what was written."""
         self.put = lambda message, delivered, failed: delivered() or True
         self.factory.bot = BotCalls(
-            lambda room: True, self.put, lambda room: "", lambda: self.status, lambda: ACCOUNT
+            lambda room: True,
+            self.put,
+            lambda room: "",
+            lambda: self.status,
+            lambda: ACCOUNT,
+            self.reload,
         )
         self.assertEqual(self.reply(self.ask()), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -184,10 +184,12 @@ class UnitTests(unittest.TestCase):
             for line in (
                 "Type=notify",
                 "RestartPreventExitStatus=78",
-                "ExecReload=/bin/kill -HUP $MAINPID",
                 "DynamicUser=yes",
             ):
                 self.assertIn(f"\n{line}\n", unit, name)
+            self.assertRegex(
+                unit, r"\nExecReload=/opt/xbot/bin/xbot reload --config /etc/xbot/\S+\n"
+            )
             self.assertRegex(unit, r"\nWatchdogSec=\d+s\n")
             self.assertRegex(unit, r"\nLoadCredential=xmpp.password:/etc/xbot/\S+\n")
             self.assertNotIn("\nMemoryDenyWriteExecute=yes", unit)
@@ -203,7 +205,8 @@ class UnitTests(unittest.TestCase):
 
         differing = {line.split("=")[0] for line in {*settings(unit)} ^ {*settings(template)}}
         self.assertEqual(
-            differing, {"Description", "ExecStart", "LoadCredential", "StateDirectory"}
+            differing,
+            {"Description", "ExecReload", "ExecStart", "LoadCredential", "StateDirectory"},
         )
 
     def test_security(self):

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
+from twisted.python.logfile import LogFile
 
 from xbot.app.service import BotService
 from xbot.app.state_folder import check_state
@@ -24,7 +25,7 @@ from xbot.control.server import SayServer
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter, is_journal
 from xbot.logs.repeats import WINDOW
-from xbot.model.errors import EXIT_CONFIG
+from xbot.model.errors import EXIT_CONFIG, reason
 from xbot.process import systemd
 from xbot.process.sighup import SighupService
 from xbot.process.steady_clock import make_steady
@@ -54,7 +55,7 @@ def make_daemon(
     trace = WireLog() if is_traced else None
     bot = BotService(config, reactor, gave_up, trace=trace)
     daemon = Daemon(config.bot, twistd, reactor, is_traced=is_traced)
-    bot.got_config = daemon.got_config
+    bot.got_reload, bot.got_config = daemon.got_reload, daemon.got_config
     bot.say = SayServer(config.bot.state, bot.for_scripts(), reactor)
     reactor.addSystemEventTrigger("after", "shutdown", daemon.got_end)
     # Before the bot, which says when it is ready to be told to reload.
@@ -69,7 +70,11 @@ def make_daemon(
 
 
 class Daemon(MultiService):
-    """The root of the services; installs the log observer, unless twistd's options name a log."""
+    """The root of the services; installs the log observer.
+
+    The log goes to standard output or to twistd's ``--logfile``, which is opened again at each
+    reload, as after logrotate moved it. With ``--syslog`` or ``--logger`` it is twistd's own.
+    """
 
     def __init__(
         self,
@@ -87,21 +92,28 @@ class Daemon(MultiService):
         self._flushing = LoopingCall(self._flush)
         self._flushing.clock = clock
         self._log: LogWriter | None = None
+        self._log_file: LogFile | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Install the log observer; twistd calls this before its logging begins."""
-        asked_for_another = any(self._twistd.get(name) for name in ("logfile", "logger", "syslog"))
-        # In the background there is no standard output; there twistd writes twistd.log.
-        is_in_sight = self._twistd.get("nodaemon", True)
-        if isinstance(parent, Componentized) and is_in_sight and not asked_for_another:
-            # Standard output may be closed; the log is then discarded.
-            stream = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
-            for_journal = is_journal(stream, os.environ)
+        is_twistds = self._twistd.get("logger") or self._twistd.get("syslog")
+        if isinstance(parent, Componentized) and not is_twistds:
+            stream = self._stream()
+            for_journal = self._log_file is None and is_journal(stream, os.environ)
             levels, form = self._levels(self._settings), self._settings.log_format
             show_all(stream)
             self._log = LogWriter(stream, levels, form, for_journal=for_journal)
             parent.setComponent(ILogObserver, self._log)
         super().setServiceParent(parent)
+
+    def _stream(self) -> Any:
+        """Where the log goes: ``--logfile``, in the background ``twistd.log``, else stdout."""
+        path = self._twistd.get("logfile")
+        if path == "-" or (not path and self._twistd.get("nodaemon", True)):
+            # Standard output may be closed; the log is then discarded.
+            return sys.stdout or open(os.devnull, "w")
+        self._log_file = LogFile.fromFullPath(os.path.abspath(path or "twistd.log"))
+        return self._log_file
 
     def startService(self) -> None:
         """Start the services and the regular flush of the log."""
@@ -118,6 +130,14 @@ class Daemon(MultiService):
         if self._flushing.running:
             self._flushing.stop()
         return super().stopService()
+
+    def got_reload(self) -> None:
+        """Open the log file again: logrotate may have moved it."""
+        if self._log_file is not None:
+            try:
+                self._log_file.reopen()
+            except OSError as error:
+                _log.error("the log file is not opened again: {reason}", reason=reason(error))
 
     def got_config(self, config: Config) -> None:
         """Apply the log settings of a reloaded ini."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -35,7 +36,7 @@ from xbot.model.file_state import UnusableFile
 from xbot.model.jid import Jid
 from xbot.model.journal_entry import UnusableJournal
 from xbot.model.recent_events import Change, RecentEvents
-from xbot.model.status import Overview, Phase
+from xbot.model.status import Overview, Phase, Reload
 from xbot.process.shutdown import DRAIN_TIMEOUT
 from xbot.state.interfaces import IJournal
 
@@ -50,8 +51,8 @@ class BotService(Service):
     :class:`~xbot.model.errors.InvalidConfig` with the mistakes; nothing connects or
     listens before :meth:`startService`. ``load`` reads the ini again, for
     :meth:`reload`. ``trace`` logs the traffic on the wire. Optional attributes:
-    ``got_phase`` is called with each new ``phase``, ``got_config`` with each reloaded
-    configuration, and ``say`` is the control socket's server.
+    ``got_phase`` is called with each new ``phase``, ``got_reload`` before each reload,
+    ``got_config`` with each reloaded configuration, and ``say`` is the control socket's server.
     """
 
     _log = Logger("xbot")
@@ -67,8 +68,10 @@ class BotService(Service):
     ) -> None:
         self.phase = Phase.STARTING
         self.got_phase: Callable[[Phase], object] = lambda phase: None
+        self.got_reload: Callable[[], object] = lambda: None
         self.got_config: Callable[[Config], object] = lambda config: None
         self.recent = RecentEvents()
+        self.last_reload = Reload(wall_clock(), wall_clock())
         self._wall_clock = wall_clock
         self._began: float = reactor.seconds()
         self._reactor = reactor
@@ -157,6 +160,7 @@ class BotService(Service):
             commands=tuple(self.recent.commands),
             changes=tuple(self.recent.changes),
             posts=self.http.posts,
+            reload=self.last_reload,
         )
 
     def for_scripts(self) -> BotCalls:
@@ -171,12 +175,17 @@ class BotService(Service):
             overview = self.overview()
             return overview.is_ready, overview.in_words()
 
+        async def reload() -> str:
+            await self.reload()
+            return self.last_reload.problem or ""
+
         return BotCalls(
             lambda jid: bool(self.network.knows_room(str(jid))),
             self._assembly.offer,
             hindrance,
             status,
             lambda: str(self.config.xmpp.jid.bare),
+            lambda: Deferred.fromCoroutine(reload()),
         )
 
     def _got_run(self, run: Run) -> None:
@@ -256,6 +265,7 @@ class BotService(Service):
     # Reloading
 
     async def _reload_and_tell(self) -> None:
+        self.got_reload()
         self._become(Phase.RELOADING)
         try:
             await self._reload()
@@ -266,16 +276,16 @@ class BotService(Service):
         try:
             plan, prepared = await self._prepare()
         except InvalidConfig as invalid:
-            for problem in invalid.problems:
-                self._log.error("reload refused: {problem}", problem=str(problem))
+            self._refuse_reload(list(map(str, invalid.problems)))
             return
         except UnusableJournal as unusable:
-            self._log.error("reload refused: {problem}", problem=str(unusable))
+            self._refuse_reload([str(unusable)])
             return
         if not self.running:
             await self._assembly.discard(prepared)
             return
         self._log.info("reload: {plan}", plan=str(plan))
+        self.last_reload = Reload(self._wall_clock(), self._wall_clock())
         self._assembly.take_over(prepared)
         self.got_config(self.config)
         self._warn()
@@ -286,6 +296,13 @@ class BotService(Service):
         await self.http.change()
         if prepared.new_journal is not None:
             self.dispatcher.report_interrupted(self.outbox.put)
+
+    def _refuse_reload(self, problems: list[str]) -> None:
+        for problem in problems:
+            self._log.error("reload refused: {problem}", problem=problem)
+        first, others = problems[0], len(problems) - 1
+        told = f"{first} (and {others} more)" if others else first
+        self.last_reload = evolve(self.last_reload, when=self._wall_clock(), problem=told)
 
     async def _prepare(self) -> tuple[Plan, Prepared]:
         """Do every step that can fail, before anything changes."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from xbot.cli import state
 from xbot.cli.say import EXIT_QUEUED, EXIT_UNAVAILABLE
-from xbot.control.client import NotRunning, ask_status
+from xbot.control.client import NotRunning, ask_for
 from xbot.control.protocol import Result
 
 
@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
 def _status(options: argparse.Namespace) -> int:
     try:
         place = state.place_of(options)
-        reply = ask_status(place.folder, place.account)
+        reply = ask_for("status", place.folder, place.account)
     except NotRunning as error:
         print(f"{error}; {state.HINT}", file=sys.stderr)
         return EXIT_UNAVAILABLE

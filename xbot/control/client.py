@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from xbot.control.protocol import MAX_LINE, SOCKET_NAME, Reply, Request, Result, StatusRequest
+from xbot.control.protocol import MAX_LINE, SOCKET_NAME, Question, Reply, Request, Result
 from xbot.model.errors import XbotError, reason
 from xbot.process.uptime import uptime
 
@@ -29,14 +29,15 @@ def ask(state: Path, request: Request) -> Reply:
     return _exchange(state / SOCKET_NAME, request.line(), request.timeout + GRACE)
 
 
-def ask_status(state: Path, account: str | None = None) -> Reply:
-    """Ask the daemon with this state folder for its status: ready, not ready, or lost.
+def ask_for(question: str, state: Path, account: str | None, limit: float = GRACE) -> Reply:
+    """Ask the daemon with this state folder for its ``status``, or to ``reload``.
 
-    Refused if ``account`` (a bare JID) is not the daemon's.
+    The reply to the first is ready, not ready or lost, to the second done, refused or lost.
+    ``limit`` is the time-out in seconds. Refused if ``account`` (a bare JID) is not the daemon's.
 
     :raises NotRunning: when no daemon answers.
     """
-    return _exchange(state / SOCKET_NAME, StatusRequest(account).line(), GRACE)
+    return _exchange(state / SOCKET_NAME, Question(question, account).line(), limit)
 
 
 def _exchange(path: Path, asked: bytes, limit: float) -> Reply:

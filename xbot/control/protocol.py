@@ -23,6 +23,10 @@ MAX_LINE = 12 * MAX_TEXT + 8192
 MAX_TIMEOUT = 3600.0
 
 
+#: What can be asked without a text.
+QUESTIONS = ("status", "reload")
+
+
 class Result(Enum):
     """Result of a request."""
 
@@ -30,6 +34,7 @@ class Result(Enum):
     QUEUED = "queued"
     REFUSED = "refused"
     LOST = "lost"
+    DONE = "done"
     READY = "ready"
     NOT_READY = "not ready"
 
@@ -39,14 +44,15 @@ class BadRequest(XbotError, ValueError):
 
 
 @frozen
-class StatusRequest:
-    """A request for the bot's status. ``account``: see :class:`Request`."""
+class Question:
+    """A request without a text: ``ask`` is ``status`` or ``reload``. ``account``: see Request."""
 
+    ask: str
     account: str | None = None
 
     def line(self) -> bytes:
         """The request as a line of JSON."""
-        return json.dumps({"ask": "status", "account": self.account}).encode() + b"\n"
+        return json.dumps({"ask": self.ask, "account": self.account}).encode() + b"\n"
 
 
 @frozen
@@ -109,7 +115,7 @@ class Request:
         return cls(jid, text, float(timeout), until, _account(account))
 
 
-def parse(line: bytes) -> Request | StatusRequest:
+def parse(line: bytes) -> Request | Question:
     """Parse the line of a request, or raise :class:`BadRequest`."""
     try:
         asked = json.loads(line)
@@ -117,8 +123,10 @@ def parse(line: bytes) -> Request | StatusRequest:
         raise BadRequest("this is no JSON") from None
     if not isinstance(asked, dict):
         raise BadRequest("this is no JSON object")
-    if asked.get("ask") == "status":
-        return StatusRequest(_account(asked.get("account")))
+    if (ask := asked.get("ask")) is not None:
+        if ask not in QUESTIONS:
+            raise BadRequest(f"it can be asked for {' or '.join(QUESTIONS)}")
+        return Question(ask, _account(asked.get("account")))
     return Request.of(*map(asked.get, ("room", "text", "timeout", "until", "account")))
 
 

@@ -1,4 +1,4 @@
-"""Control socket server: accepts ``xbot say`` and ``xbot status`` requests in the daemon."""
+"""Control socket server: ``xbot say``, ``status`` and ``reload``, in the daemon."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from xbot.control.protocol import (
     Reply,
     Request,
     Result,
-    StatusRequest,
     parse,
 )
 from xbot.model.errors import reason
@@ -43,6 +42,7 @@ class BotCalls(NamedTuple):
     - ``hindrance(room)``: why nothing can be sent to the room now; empty if it can.
     - ``status()``: whether the bot is ready in all rooms, and its status in words.
     - ``account()``: the bot's bare JID.
+    - ``reload()``: read the ini again; fires with why that was refused, empty if it was not.
     """
 
     knows: Callable[[Jid], bool]
@@ -50,6 +50,7 @@ class BotCalls(NamedTuple):
     hindrance: Callable[[Jid], str]
     status: Callable[[], tuple[bool, str]]
     account: Callable[[], str]
+    reload: Callable[[], Deferred[str]]
 
 
 class SayServer:
@@ -144,11 +145,16 @@ class SayProtocol(LineOnlyReceiver):
         if request.account not in (None, account := self._bot.account()):
             told = f"the bot with this state folder is {account}, and not {request.account}"
             self.answer(Reply(Result.REFUSED, told))
-        elif isinstance(request, StatusRequest):
+        elif isinstance(request, Request):
+            self._got_text(request)
+        elif request.ask == "status":
             is_ready, words = self._bot.status()
             self.answer(Reply(Result.READY if is_ready else Result.NOT_READY, words))
         else:
-            self._got_text(request)
+            self._bot.reload().addCallback(self._got_reload)
+
+    def _got_reload(self, problem: str) -> None:
+        self.answer(Reply(Result.REFUSED if problem else Result.DONE, problem))
 
     def _got_text(self, request: Request) -> None:
         """Queue the text of ``request`` for its room."""

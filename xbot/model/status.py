@@ -109,13 +109,25 @@ class Posts:
 
 
 @frozen
+class Reload:
+    """The last reload: when (seconds since 1970), and the problem if it was refused.
+
+    ``applied_at`` is the time since which the ini that is in force is in force.
+    """
+
+    when: float
+    applied_at: float
+    problem: str | None = None
+
+
+@frozen
 class Overview:
     """Status of a running bot.
 
     ``uptime`` is in seconds. ``waiting`` is the length of the outbox, ``fates`` counts
     messages and runs by outcome, and ``dropped`` counts stanzas that were no message,
     by reason. ``journal`` is None if no responder has effects, and ``posts`` without
-    webhooks.
+    webhooks. ``reload`` is the last reload; the start counts as one.
     """
 
     phase: Phase
@@ -132,6 +144,7 @@ class Overview:
     commands: tuple[Command, ...] = ()
     changes: tuple[Change, ...] = ()
     posts: Posts | None = None
+    reload: Reload | None = None
 
     @property
     def joined(self) -> int:
@@ -154,6 +167,8 @@ class Overview:
             yield self.phase.value
         if self.phase is not Phase.STARTING:
             yield from self._rooms_in_words() if self.link.is_online else [self._link_in_words()]
+        if self.reload is not None and self.reload.problem:
+            yield f"the last reload was refused: {self.reload.problem[:MAX_REASON]}"
 
     def _link_in_words(self) -> str:
         link = self.link

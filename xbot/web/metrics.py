@@ -93,6 +93,17 @@ class _Looking(Collector):
         for name in STATES:
             state.add_metric([name], float(name == link.state))
         yield state
+        if overview.reload is not None:
+            yield _gauge(
+                "xbot_config_last_reload_successful",
+                "1 if the last reload (or the start) was applied, 0 if it was refused.",
+                float(overview.reload.problem is None),
+            )
+            yield _gauge(
+                "xbot_config_last_reload_success_timestamp_seconds",
+                "When the ini that is in force was read, in seconds since 1970.",
+                overview.reload.applied_at,
+            )
         yield _gauge("xbot_ready", "1 in all rooms of the ini.", float(overview.is_ready))
         yield _gauge("xbot_rooms_wanted", "Rooms to be in.", len(overview.rooms))
         yield _gauge("xbot_rooms_joined", "Rooms that we are in.", overview.joined)

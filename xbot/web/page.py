@@ -128,6 +128,13 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
     )
 
 
+def _reload_facts(overview: Overview) -> list[tuple[str, str, str]]:
+    """The last reload, if it was refused: the ini that is in force is an older one."""
+    if overview.reload is None or overview.reload.problem is None:
+        return []
+    return [("last reload", "refused", overview.reload.problem)]
+
+
 def _facts(overview: Overview) -> Tag:
     link = overview.link
     facts = [
@@ -138,6 +145,7 @@ def _facts(overview: Overview) -> Tag:
         ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} resumed"),
         ("journal", overview.journal or "none", "of commands with effects"),
         ("running for", _span(overview.uptime), ""),
+        *_reload_facts(overview),
     ]
     return tag(
         "dl",

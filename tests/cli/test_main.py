@@ -413,3 +413,23 @@ class BrainTests(CommandCase):
         (self.state / BRAIN_NAME).write_text("something else")
         status, _, errors = self.run_brain("import", str(self.file))
         self.assertEqual((status, "not a database" in errors), (1, True))
+
+
+class StateTests(CommandCase):
+    def test_backup_and_restore(self):
+        """A state folder is moved by two commands; mistakes are told with status 1."""
+        old, new = Path(self.mktemp()), Path(self.mktemp())
+        old.mkdir(mode=0o700)
+        (old / "rooms.json").write_text("[]")
+        archive = str(Path(self.mktemp()))
+        done = self.run_main("state", "backup", archive, "--state", str(old))
+        self.assertEqual(done, (0, "rooms.json: 2 bytes\n", ""))
+        restoring = ("state", "restore", archive, "--state", str(new))
+        self.assertEqual(self.run_main(*restoring), (0, "restored rooms.json\n", ""))
+        for command in (("state", "backup", archive, "--state", str(old)), restoring):
+            status, out, errors = self.run_main(*command)
+            self.assertEqual((status, out), (1, ""))
+            self.assertRegex(errors, "; (no backup was made|nothing was restored)\n$")
+        status, out, _ = self.run_main(*restoring, "--replace")
+        self.assertEqual(status, 0)
+        self.assertIn("before-restore-", out)

@@ -7,11 +7,24 @@ import sys
 from collections.abc import Sequence
 
 from xbot import __version__
-from xbot.cli import brain, check, demo, explain, journal, output, reload, say, shell, status, test
+from xbot.cli import (
+    backup,
+    brain,
+    check,
+    demo,
+    explain,
+    journal,
+    output,
+    reload,
+    say,
+    shell,
+    status,
+    test,
+)
 from xbot.model.errors import EXIT_CONFIG, InvalidConfig
 
 #: In the order in which ``--help`` lists them.
-COMMANDS = (check, explain, test, shell, demo, say, journal, brain, status, reload)
+COMMANDS = (check, explain, test, shell, demo, say, journal, brain, backup, status, reload)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from xbot.chat.xmpp.security.downgrade import DowngradeProtection
+from xbot.chat.xmpp.security.downgrade import FILE_NAME, DowngradeProtection
 from xbot.chat.xmpp.security.tls import ClientCertificate, client_options
 from xbot.chat.xmpp.stream.endpoints import DomainEndpoint, host_endpoint
 from xbot.chat.xmpp.stream.login import Account
@@ -44,7 +44,7 @@ def make_account(config: Config, embedded: Embedded | None) -> Account:
         settings.pins,
         has_certificate=settings.certificate_file is not None,
         mechanisms=settings.sasl,
-        remembered=DowngradeProtection(config.bot.state / "login.json"),
+        remembered=DowngradeProtection(config.bot.state / FILE_NAME),
     )
 
 

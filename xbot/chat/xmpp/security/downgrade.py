@@ -20,6 +20,9 @@ from xbot.state import private_file
 #: Maximum size of the file that is read, in bytes; an honest one is smaller.
 MAX_SIZE = 64 * 1024
 
+#: Name of the file in the state folder.
+FILE_NAME = "login.json"
+
 
 class Downgrade(ProtocolViolation):
     """The server offers a weaker login than before: perhaps a man in the middle."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import AttrsInstance, define, field, fields_dict, frozen
 
 from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
@@ -107,14 +107,12 @@ class ConvertedSection:
         """Whether ``option`` is set, with a valid value or not."""
         return option in self.section.options
 
-    def given(self, *options: str, **renamed: str) -> dict[str, Any]:
-        """The values of those ``options`` that the ini sets, by the settings' field name.
-
-        ``renamed`` is for a field with another name than its option: ``pins="pin-sha256"``.
-        """
-        fields = {option.replace("-", "_"): option for option in options} | renamed
+    def given(self, settings: type[AttrsInstance]) -> dict[str, Any]:
+        """The values that the ini sets, by their attribute in ``settings``."""
         return {
-            name: self.values[option] for name, option in fields.items() if option in self.values
+            each.attribute: self.values[each.name]
+            for each in self.kind.options
+            if each.name in self.values and each.attribute in fields_dict(settings)
         }
 
     def blame(self, option: str, reason: str) -> None:

@@ -371,17 +371,15 @@ def python_object(value: str) -> str:
 
 
 def written(value: object) -> str:
-    """The ini text of a default value: the inverse of the converters above.
+    """The ini text of a default value; empty for one that no ini could contain.
 
-    :raises TypeError: for a type that no option has as its default.
+    The inverse of the converters above.
     """
     match value:
         case bool():
             return "yes" if value else "no"
         case float():
             return durations.written(value)
-        case None:
-            return "off"
         case Rate():
             return f"{value.burst}/{durations.written(value.period)}"
         case Levels() if not value.special:
@@ -390,4 +388,4 @@ def written(value: object) -> str:
             return "nobody"
         case str() | int():
             return str(value)
-    raise TypeError(f"no option's value: {value!r}")
+    return ""

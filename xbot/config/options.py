@@ -7,6 +7,7 @@ all derive from :data:`KINDS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import AttrsInstance, evolve, field, fields, frozen
@@ -14,6 +15,7 @@ from attrs import AttrsInstance, evolve, field, fields, frozen
 from xbot.config import values
 from xbot.config.settings import (
     DIRECT_PORT,
+    MAX_OUTPUT,
     PARSERS,
     PORT,
     BotSettings,
@@ -24,6 +26,18 @@ from xbot.config.settings import (
     XmppSettings,
 )
 from xbot.model.access import EVERYONE
+
+#: Maximum of ``journal-keep``, in seconds.
+MAX_KEEP = 3650 * 86400.0
+
+#: Maximum of ``approve``.
+MAX_APPROVALS = 9
+
+#: Maximum of ``runs``: no more threads run in all (:mod:`xbot.process.threads`).
+MAX_RUNS = 32
+
+#: Minimum of ``output``, in characters.
+MIN_OUTPUT = 100
 
 
 @frozen(eq=False, repr=False)
@@ -133,7 +147,11 @@ KINDS = (
         OptionKind(
             "responders", values.path, "A folder of Python files, each of them a responder."
         ),
-        OptionKind("journal-keep", values.keep, "How long entries of the journal are kept."),
+        OptionKind(
+            "journal-keep",
+            partial(values.duration, longest=MAX_KEEP),
+            "How long entries of the journal are kept.",
+        ),
         OptionKind(
             "sender-rate", values.rate, "Rate limit for answers to one sender: COUNT/TIME, or off."
         ),
@@ -357,12 +375,16 @@ KINDS = (
         ),
         OptionKind(
             "approve",
-            values.approvals,
+            values.number(0, MAX_APPROVALS),
             "How many other people have to approve a command before it runs.",
         ),
         OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),
-        OptionKind("runs", values.runs, "Maximum number of runs at the same time."),
-        OptionKind("output", values.output, "Maximum length of one run's answers, in characters."),
+        OptionKind("runs", values.number(1, MAX_RUNS), "Maximum number of runs at the same time."),
+        OptionKind(
+            "output",
+            values.number(MIN_OUTPUT, MAX_OUTPUT),
+            "Maximum length of one run's answers, in characters.",
+        ),
     ),
     _section(
         "group",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import markup
-from xbot.embedded_server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
-from xbot.embedded_server.rooms import StanzaError
+from xbot.embedded_server.markup import DISCO_ITEMS, Element, StanzaError, element
 from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
-
-NS_ROSTER = "jabber:iq:roster"
 
 
 def check_iq(iq: Element) -> None:
@@ -30,16 +28,16 @@ def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
     query = iq.firstChildElement()
     asked = (query.uri, query.name)
     payload: Element | None = None
-    if asked == (NS_ROSTER, "query"):
+    if asked == (ns.ROSTER, "query"):
         # The roster is always empty: changes are accepted and dropped.
-        payload = element(NS_ROSTER, "query") if iq["type"] == "get" else None
-    elif asked == (NS_DISCO_INFO, "query") and not query.hasAttribute("node"):
+        payload = element(ns.ROSTER, "query") if iq["type"] == "get" else None
+    elif asked == (ns.DISCO_INFO, "query") and not query.hasAttribute("node"):
         payload = _disco_info(to)
-    elif asked == (NS_DISCO_ITEMS, "query") and not query.hasAttribute("node"):
-        payload = element(NS_DISCO_ITEMS, "query")
+    elif asked == (DISCO_ITEMS, "query") and not query.hasAttribute("node"):
+        payload = element(DISCO_ITEMS, "query")
         if to.local is None:
-            payload.addChild(element(NS_DISCO_ITEMS, "item", jid=conference, name="Rooms"))
-    elif asked != (NS_PING, "ping"):
+            payload.addChild(element(DISCO_ITEMS, "item", jid=conference, name="Rooms"))
+    elif asked != (ns.PING, "ping"):
         raise StanzaError("service-unavailable")
     answer = markup.result(iq, payload)
     answer["from"] = str(to)
@@ -48,6 +46,6 @@ def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
 
 def _disco_info(to: Jid) -> Element:
     if to.local is not None:
-        return markup.disco_info("account", "registered", to.local, (NS_DISCO_INFO,))
-    features = (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_ROSTER, "msgoffline")
+        return markup.disco_info("account", "registered", to.local, (ns.DISCO_INFO,))
+    features = (ns.DISCO_INFO, DISCO_ITEMS, ns.PING, ns.ROSTER, "msgoffline")
     return markup.disco_info("server", "im", "xbot", features)

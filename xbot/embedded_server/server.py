@@ -29,14 +29,15 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
+from xbot.config.settings import SASL_MECHANISMS
 from xbot.embedded_server import markup
 from xbot.embedded_server.certificate import Certificate
-from xbot.embedded_server.credentials import SCRAM_HASHES, Account
+from xbot.embedded_server.credentials import Account
 from xbot.embedded_server.login import Login
-from xbot.embedded_server.markup import Element
+from xbot.embedded_server.markup import Element, StanzaError
 from xbot.embedded_server.muc import ConferenceService
 from xbot.embedded_server.requests import answer_iq, check_iq
-from xbot.embedded_server.rooms import Room, StanzaError
+from xbot.embedded_server.rooms import Room
 from xbot.embedded_server.sessions import Session, Sessions
 from xbot.embedded_server.stream import CLOSE_GRACE, ServerStream
 from xbot.model.errors import InvalidJid
@@ -46,7 +47,7 @@ from xbot.model.jid import Jid
 MAX_CONNECTIONS = 1000
 
 #: SASL mechanisms offered by default, best first.
-MECHANISMS = (*SCRAM_HASHES, "PLAIN")
+MECHANISMS = tuple(name for name in SASL_MECHANISMS if name != "EXTERNAL")
 
 
 class EmbeddedServer:

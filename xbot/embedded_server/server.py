@@ -21,12 +21,11 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import defer
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
 from xbot.config.settings import SASL_MECHANISMS
@@ -219,27 +218,13 @@ class EmbeddedServer:
             streams = list(self._streams)
             for stream in streams:
                 stream.close("system-shutdown")
-            if streams:
-                await self._all_gone(streams)
-                self._streams.difference_update(streams)
+            # Streams abort after CLOSE_GRACE, but an in-memory transport may never report
+            # the loss: hence the time-out.
+            gone = DeferredList([stream.gone for stream in streams], consumeErrors=True)
+            await gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
+            self._streams.difference_update(streams)
         finally:
             self._stopping = False
-
-    async def _all_gone(self, streams: list[ServerStream]) -> None:
-        gone: Deferred[Any] = Deferred()
-        waiting = set(streams)
-
-        def one_gone(stream: ServerStream, _: None) -> None:
-            waiting.discard(stream)
-            if not waiting and not gone.called:
-                gone.callback(None)
-
-        for stream in streams:
-            stream.gone.addCallback(partial(one_gone, stream))
-        # Streams abort after CLOSE_GRACE, but an in-memory transport may never report
-        # the loss: hence the time-out.
-        gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
-        await gone
 
     def _got_end(self, session: Session) -> None:
         self.sessions.pop(str(session.jid), None)

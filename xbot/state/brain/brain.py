@@ -123,15 +123,9 @@ class Brain:
         return self._writer.state if self._was_tried else self._unused
 
     def namespace(self, name: str) -> Memory:
-        """The namespace ``name``. Get it at any time; use it while the brain is open."""
         return Memory(self._contents, checked_name(name))
 
     def open(self) -> Deferred[None]:
-        """Read the file. Fires after the first try; ``state`` tells whether it succeeded.
-
-        Temporary failures are retried. Fails with
-        :class:`~xbot.state.brain.errors.UnusableBrain` if retrying cannot help.
-        """
         return Deferred.fromCoroutine(self._begin())
 
     def flushed(self) -> Deferred[None]:
@@ -156,7 +150,6 @@ class Brain:
         return waiting.saved.addTimeout(FLUSH_TIMEOUT, self._reactor, self._got_stuck)
 
     def close(self) -> Deferred[None]:
-        """Save unsaved changes and close the file. Fires when done, or after a time-out."""
         if self._is_closing:
             return succeed(None)
         self._is_closing = True

@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.logger import globalLogPublisher
 
+from tests.environment import FakeEnvironment
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.runtime.test_subprocesses import is_alive
 from xbot.chat.xmpp.stanzas import occupants
@@ -21,7 +22,6 @@ from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import Capture, run_program
 from xbot.testing import environment, journal
-from xbot.testing.environment import FakeEnvironment
 
 #: Number of strangers who write to the bot; the environment can set more.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))

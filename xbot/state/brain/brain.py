@@ -111,11 +111,7 @@ class Brain:
 
     @cached_property
     def _writer(self) -> Writer[BrainFile]:
-        from xbot.state.brain.file import KIND
-
-        sync, clock = self._sync, self._reactor
-        in_thread, wall_clock = self._in_thread, self._clocks.wall
-        return Writer(KIND, self._path, sync.open, sync.release, clock, in_thread, wall_clock)
+        return self._sync.writer(self._reactor, self._in_thread, self._clocks.wall)
 
     @property
     def state(self) -> FileState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,21 +203,21 @@ class BotService(Service):
         """Warnings about the ini: valid, but probably not what its author meant."""
         responders, settings = self._assembly.responders, self.config.responders
         return [
-            *self.config.warnings,
-            *slow_patterns(responders, settings),
-            *unasked(responders, settings),
+            *self._warnings(),
             *unreachable(responders, settings, self._assembly.rooms),
             *out_of_reach(self.config),
             *without_a_shell(settings),
         ]
 
-    def _warn(self) -> None:
+    def _warnings(self) -> Iterator[Problem]:
+        """The remarks that the log has, too."""
         responders, settings = self._assembly.responders, self.config.responders
-        for remark in (
-            *self.config.warnings,
-            *slow_patterns(responders, settings),
-            *unasked(responders, settings),
-        ):
+        yield from self.config.warnings
+        yield from slow_patterns(responders, settings)
+        yield from unasked(responders, settings)
+
+    def _warn(self) -> None:
+        for remark in self._warnings():
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:

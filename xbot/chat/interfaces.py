@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from xbot.config.settings import Config
+from xbot.config.settings import Config, RoomSettings
 from xbot.model.message import Message
 from xbot.model.status import Link, Place
 
@@ -47,8 +47,8 @@ class IAdapter(Interface):
     def nick_in(room: str) -> str | None:
         """The bot's nick in ``room`` (bare address), or None when it is not in that room."""
 
-    def join(room: object, by: str | None = None) -> None:
-        """Join the room of these :class:`xbot.config.settings.RoomSettings` and stay in it.
+    def join(room: RoomSettings, by: str | None = None) -> None:
+        """Join the room of these settings and stay in it.
 
         In a room that we are in already, only the settings that differ are applied.
         ``by`` is the person (bare address) who ordered it: then the room is kept on

@@ -62,8 +62,7 @@ class LocalAdapter:
     def nick_in(self, room: str) -> str | None:
         return self.rooms.get(room) if self.problem is None else None
 
-    def join(self, room: object, by: str | None = None) -> None:
-        assert isinstance(room, RoomSettings)
+    def join(self, room: RoomSettings, by: str | None = None) -> None:
         self.rooms[str(room.jid)] = room.nick
         self.left.discard(str(room.jid))
         self._receipts.got_ready(str(room.jid))

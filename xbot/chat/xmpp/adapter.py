@@ -282,8 +282,7 @@ class XmppAdapter:
         known = self.rooms.at(read_address(room).bare_text)
         return known.nick if known is not None and known.state is State.JOINED else None
 
-    def join(self, room: object, by: str | None = None) -> None:
-        assert isinstance(room, RoomSettings)
+    def join(self, room: RoomSettings, by: str | None = None) -> None:
         if by is not None:
             self.invitations.join(room, Jid.parse(by).bare)
             return

@@ -125,18 +125,15 @@ class Assembly:
     # Start and stop
 
     async def start(self) -> None:
-        """:meth:`open` and :meth:`begin` in one call."""
         await self.open()
         self.begin()
 
     async def open(self) -> None:
-        """Open the journal and the brain."""
         if self.journal is not None:
             await self.journal.open()
         await self._brain.open()
 
     def begin(self) -> None:
-        """Start the responders and the adapter."""
         self._lifecycle.start()
         self.adapter.start()
 

@@ -155,7 +155,6 @@ class Demo:
             await self._within(START_TIMEOUT, room.listening())
 
     async def stop(self) -> None:
-        """Stop both clients and the server."""
         await self.you.stop()
         await self.bot.stopService()
 

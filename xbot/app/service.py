@@ -114,7 +114,6 @@ class BotService(Service):
 
     @property
     def config(self) -> Config:
-        """The current configuration."""
         return self._assembly.config
 
     @property

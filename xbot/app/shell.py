@@ -170,7 +170,6 @@ class Shell:
         return safe(WELCOME.format(jid=self.you.sender, where=where, name=self._name, state=state))
 
     async def start(self) -> None:
-        """Start the bot; returns when it can be talked to."""
         await self._assembly.start()
 
     async def stop(self) -> None:
@@ -194,7 +193,6 @@ class Shell:
         await waiting.addTimeout(ANSWER_TIMEOUT, self._reactor)
 
     def completions(self, line: str) -> list[str]:
-        """Tab completions of ``line``."""
         usages = [
             route.usage
             for responder in self._assembly.responders

@@ -19,7 +19,6 @@ from xbot.state.sqlite.file import BrokenFile
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     brain = commands.add_parser("brain", help="export what responders remember, or import it")
     actions = brain.add_subparsers(metavar="ACTION", required=True)
     exporting = actions.add_parser(

@@ -40,7 +40,6 @@ class Source:
     files: dict[str, Path] = field(factory=dict)
 
     def blame(self, line: int, section: str, option: str, reason: str) -> None:
-        """Add a problem."""
         # Values may have several lines; a problem is one line.
         reason = reason.replace("\n", "\\n")
         self.problems.append(Problem(self.path, line, section, option, reason))
@@ -77,7 +76,6 @@ class Source:
 
     @property
     def home(self) -> Path:
-        """The user's home folder."""
         return Path(self.environ.get("HOME") or os.path.expanduser("~"))
 
 
@@ -100,7 +98,6 @@ class ConvertedSection:
 
     @property
     def line(self) -> int:
-        """The line number of the heading."""
         return self.section.line
 
     def has(self, option: str) -> bool:

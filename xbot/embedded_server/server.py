@@ -163,11 +163,9 @@ class EmbeddedServer:
     # -- for the login (see login.Host)
 
     def tls_options(self) -> Any:
-        """TLS options for ``startTLS``."""
         return self.certificate.options()
 
     def find_account(self, name: str) -> Account | None:
-        """The account of a local part as the client sent it (not normalised), or None."""
         try:
             return self._accounts.get(Jid.parse(f"{name}@{self.domain}").local or "")
         except InvalidJid:

@@ -59,7 +59,6 @@ class Session:
             self._refuse(element, "internal-server-error")
 
     def ended(self) -> None:
-        """The stream has ended."""
         self._ended(self)
 
     def _refuse(self, element: Element, condition: str) -> None:

@@ -124,7 +124,6 @@ class WebhookEndpoint:
         }
 
     def is_path(self, path: str) -> bool:
-        """Whether ``path`` is a webhook's."""
         return path in self._webhooks
 
     def post(self, posted: PostRequest) -> Deferred[Answer]:

@@ -491,14 +491,15 @@ class RealConnectionTests(TestCase):
         self.assertEqual(str((await heard).body), "me")
 
     async def test_dropped(self) -> None:
-        """drop_connections cuts clients off, and the next login is a new session."""
+        """A client that is cut off logs in again, to a new session."""
         server = EmbeddedServer(reactor, ACCOUNTS)
         self.addCleanup(server.stop)
         port = await server.listen()
         alice = await self.connect(server, port)
         gone: defer.Deferred[Any] = defer.Deferred()
         alice.addObserver(xmlstream.STREAM_END_EVENT, lambda _: gone.callback(None))
-        server.drop_connections()
+        for session in list(server.sessions.values()):
+            session.stream.abort()
         await gone
         self.assertEqual(server.sessions, {})
         await self.connect(server, port)

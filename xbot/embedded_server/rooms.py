@@ -43,9 +43,7 @@ class Room:
 
     ``members_only``, ``password`` and ``banned`` (bare JIDs) refuse joins;
     ``affiliations`` maps bare JIDs to ``owner``, ``admin`` or ``member``.
-    ``anonymous`` hides real JIDs from all but moderators. Without ``send_subject`` the
-    subject that ends a join is not sent. ``assign_nick(requested)`` returns the nick
-    that the occupant gets (status 210 if it differs).
+    ``anonymous`` hides real JIDs from all but moderators.
     """
 
     jid: Jid
@@ -56,8 +54,6 @@ class Room:
     members_only: bool = False
     password: str | None = None
     anonymous: bool = False
-    send_subject: bool = True
-    assign_nick: Callable[[str], str] | None = None
     banned: set[str] = field(factory=set)
     affiliations: dict[str, str] = field(factory=dict)
     occupants: dict[str, Occupant] = field(factory=dict)
@@ -131,17 +127,14 @@ class Room:
             self.affiliations[bare] = "owner"
         affiliation = self.affiliations.get(bare, "none")
         self._check_admission(bare, affiliation, markup.text_of(wish, ns.MUC, "password"))
-        given = self.assign_nick(nick) if self.assign_nick else nick
-        if given in self.occupants:
+        if nick in self.occupants:
             raise StanzaError("conflict")
         if len(self.occupants) >= MAX_OCCUPANTS:
             raise StanzaError("service-unavailable")
-        occupant = Occupant(given, visitor.jid, visitor, affiliation, _role(affiliation))
+        occupant = Occupant(nick, visitor.jid, visitor, affiliation, _role(affiliation))
         occupant.details = _details(presence)
         self._add(occupant)
-        codes = ["201"] if created else []
-        codes += ["210"] if given != nick else []
-        self._welcome(occupant, wish, codes)
+        self._welcome(occupant, wish, ["201"] if created else [])
 
     def got_presence(self, occupant: Occupant, nick: str, presence: Element) -> None:
         """Handle an occupant's new status, new nick, or repeated join (XEP-0045 7.6, 7.7)."""
@@ -211,11 +204,10 @@ class Room:
             past = markup.copied(entry.stanza)
             past.addChild(markup.delay(str(self.jid), entry.seconds))
             occupant.send(past)
-        if self.send_subject:
-            last = markup.stanza("message", type="groupchat", from_=self.address(self.subject_nick))
-            # XEP-0045 7.2.15: the subject ends the join, an empty one too.
-            last.addChild(element(ns.CLIENT, "subject", self.subject))
-            occupant.send(last)
+        last = markup.stanza("message", type="groupchat", from_=self.address(self.subject_nick))
+        # XEP-0045 7.2.15: the subject ends the join, an empty one too.
+        last.addChild(element(ns.CLIENT, "subject", self.subject))
+        occupant.send(last)
 
     def _announce(self, occupant: Occupant, own_codes: list[str] | None = None) -> None:
         """Send the occupant's presence to all, to itself last (XEP-0045 7.2.2)."""
@@ -225,18 +217,17 @@ class Room:
         occupant.send(self._presence(occupant, occupant, codes=own_codes or ()))
 
     def _rename(self, occupant: Occupant, nick: str, presence: Element) -> None:
-        given = self.assign_nick(nick) if self.assign_nick else nick
-        if given in self.occupants:
+        if nick in self.occupants:
             raise StanzaError("conflict")
         for other in self._witnesses():
             other.send(
-                self._presence(occupant, other, type="unavailable", nick=given, codes=("303",))
+                self._presence(occupant, other, type="unavailable", nick=nick, codes=("303",))
             )
         self._drop(occupant)
-        occupant.nick = given
+        occupant.nick = nick
         occupant.details = _details(presence)
         self._add(occupant)
-        self._announce(occupant, ["210"] if given != nick else None)
+        self._announce(occupant)
 
     def _remove(self, occupant: Occupant, codes: tuple[str, ...], reason: str = "") -> None:
         witnesses = self._witnesses()

@@ -138,22 +138,6 @@ class EmbeddedServer:
         """The room with this local part or bare JID; created if missing."""
         return self._conference.room(name)
 
-    def say(self, room: str, nick: str | None, text: str, ago: float | None = None) -> str:
-        """Send a message to a room as ``nick``, an occupant or not: see :meth:`Room.say`."""
-        return self.room(room).say(nick, text, ago)
-
-    def kick_all(self, code: int = 307, reason: str = "") -> None:
-        """Remove every session from every room."""
-        for room in self.rooms.values():
-            for occupant in list(room.occupants.values()):
-                if occupant.visitor is not None:
-                    room.kick(occupant.nick, code, reason)
-
-    def drop_connections(self) -> None:
-        """Abort all connections without closing the streams, as a broken network does."""
-        for stream in list(self._streams):
-            stream.abort()
-
     def add_account(self, local: str, password: str) -> None:
         """Add an account, or change its password."""
         prepared = Jid.parse(f"{local}@{self.domain}").local

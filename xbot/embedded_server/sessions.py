@@ -35,10 +35,6 @@ class Session:
         """Send a stanza unchanged; tests may send text, too, well-formed or not."""
         self.stream.send(stanza)
 
-    def drop(self) -> None:
-        """Abort its connection without closing the stream, as a broken network does."""
-        self.stream.abort()
-
     def got_element(self, element: Element) -> None:
         """Handle one direct child of the stream; errors are answered by an error stanza."""
         if element.uri != ns.CLIENT or element.name not in ("message", "presence", "iq"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -104,14 +105,20 @@ def delay(sender: str, seconds: float) -> Element:
     return element(ns.DELAY, "delay", from_=sender, stamp=stamp)
 
 
-def disco_info(
-    category: str, kind: str, name: str, features: tuple[str, ...], node: str | None = None
-) -> Element:
+def disco_info(category: str, kind: str, name: str, features: Iterable[str]) -> Element:
     """A disco#info result with one identity and its features (XEP-0030 3.1)."""
-    query = element(ns.DISCO_INFO, "query", node=node)
+    query = element(ns.DISCO_INFO, "query")
     query.addChild(element(ns.DISCO_INFO, "identity", category=category, type=kind, name=name))
     for feature in features:
         query.addChild(element(ns.DISCO_INFO, "feature", var=feature))
+    return query
+
+
+def disco_items(names: Mapping[str, str | None]) -> Element:
+    """A disco#items result of JIDs with their ``names`` (XEP-0030 4.1)."""
+    query = element(DISCO_ITEMS, "query")
+    for jid, name in names.items():
+        query.addChild(element(DISCO_ITEMS, "item", jid=jid, name=name))
     return query
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from xbot.chat.xmpp.stanzas.stanza import child
 from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import markup
 from xbot.embedded_server.markup import DISCO_ITEMS, Element, StanzaError, element
+from xbot.embedded_server.requests import answer_to
 from xbot.embedded_server.rooms import Occupant, Room
 from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
@@ -72,22 +74,10 @@ class ConferenceService:
             raise StanzaError("service-unavailable")
         if stanza.getAttribute("type") in ("result", "error"):
             return
-        query = stanza.firstChildElement()
-        asked = (query.uri, query.name, stanza["type"])
-        if asked == (ns.PING, "ping", "get"):
-            visitor.send(markup.result(stanza))
-        elif asked == (ns.DISCO_INFO, "query", "get"):
-            _refuse_node(query)
-            features = (ns.DISCO_INFO, DISCO_ITEMS, ns.MUC, ns.PING)
-            info = markup.disco_info("conference", "text", "Rooms", features)
-            visitor.send(markup.result(stanza, info))
-        elif asked == (DISCO_ITEMS, "query", "get"):
-            items = element(DISCO_ITEMS, "query")
-            for room in self.rooms.values():
-                items.addChild(element(DISCO_ITEMS, "item", jid=str(room.jid), name=room.jid.local))
-            visitor.send(markup.result(stanza, items))
-        else:
-            raise StanzaError("service-unavailable")
+        features = (ns.DISCO_INFO, DISCO_ITEMS, ns.MUC, ns.PING)
+        info = partial(markup.disco_info, "conference", "text", "Rooms", features)
+        names = {jid: room.jid.local for jid, room in self.rooms.items()}
+        visitor.send(answer_to(stanza, info, partial(markup.disco_items, names)))
 
     # -- presence
 
@@ -111,13 +101,10 @@ class ConferenceService:
         elif room is not None:
             room.join(visitor, to.resource, presence)
         else:
-            self._create(visitor, to, to.resource, presence)
-
-    def _create(self, visitor: Session, to: Jid, nick: str, presence: Element) -> None:
-        """Create a room; the first occupant owns it (XEP-0045 10.1)."""
-        if len(self.rooms) >= MAX_ROOMS:
-            raise StanzaError("resource-constraint")
-        self.room(str(to.bare)).join(visitor, nick, presence, created=True)
+            # XEP-0045 10.1: the first occupant owns the room.
+            if len(self.rooms) >= MAX_ROOMS:
+                raise StanzaError("resource-constraint")
+            self.room(str(to.bare)).join(visitor, to.resource, presence, created=True)
 
     # -- messages
 
@@ -171,19 +158,12 @@ class ConferenceService:
         if room is None:
             raise StanzaError("item-not-found")
         query = iq.firstChildElement()
-        asked = (query.uri, query.name, iq["type"])
-        if asked == (ns.PING, "ping", "get"):
-            visitor.send(markup.result(iq))
-        elif asked == (ns.DISCO_INFO, "query", "get"):
-            _refuse_node(query)
-            visitor.send(markup.result(iq, _room_info(room)))
-        elif asked == (DISCO_ITEMS, "query", "get"):
-            # XEP-0045 6.5: the list of occupants is optional; we send an empty one.
-            visitor.send(markup.result(iq, element(DISCO_ITEMS, "query")))
-        elif query.uri == ns.MUC_OWNER:
+        if query.uri == ns.MUC_OWNER:
             self._got_configuration(visitor, room, iq, query)
         else:
-            raise StanzaError("service-unavailable")
+            # XEP-0045 6.5: the list of occupants is optional; we send an empty one.
+            none = partial(markup.disco_items, {})
+            visitor.send(answer_to(iq, lambda: _room_info(room), none))
 
     def _got_configuration(self, visitor: Session, room: Room, iq: Element, query: Element) -> None:
         """Handle owner requests; rooms are never locked, so the form is empty (XEP-0045 10.1.2)."""
@@ -214,11 +194,6 @@ class ConferenceService:
             # client that it is no longer in the room.
             raise StanzaError("not-acceptable")
         return room, sender
-
-
-def _refuse_node(query: Element) -> None:
-    if query.hasAttribute("node"):
-        raise StanzaError("item-not-found")
 
 
 def _room_info(room: Room) -> Element:

@@ -124,273 +124,263 @@ CLOSED = frozenset({"rooms", "jobs", "alias"})
 #: Bundled responders that need no section.
 OPEN = tuple(name for name in BUNDLED if name not in CLOSED)
 
-KINDS = (
-    _section(
-        "xbot",
-        "",
-        "The bot's name, state folder, rate limits and log.",
-        BotSettings,
-        OptionKind(
-            "name",
-            values.nick,
-            'The name that commands begin with ("xbot: ping"); the default nick.',
-        ),
-        OptionKind(
-            "prefix", values.prefix, 'A short form of the name: with !, "!ping" means "xbot: ping".'
-        ),
-        OptionKind(
-            "state",
-            values.path,
-            "The folder of the files that must survive a restart.",
-            default="$STATE_DIRECTORY, else ~/.local/state/xbot",
-        ),
-        OptionKind(
-            "responders", values.path, "A folder of Python files, each of them a responder."
-        ),
-        OptionKind(
-            "journal-keep",
-            partial(values.duration, longest=MAX_KEEP),
-            "How long entries of the journal are kept.",
-        ),
-        OptionKind(
-            "sender-rate", values.rate, "Rate limit for answers to one sender: COUNT/TIME, or off."
-        ),
-        OptionKind(
-            "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
-        ),
-        OptionKind(
-            "log-level",
-            values.log_level,
-            "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
-        ),
-        OptionKind("log-format", values.log_format, "text for people, json for programs."),
+_XBOT = _section(
+    "xbot",
+    "",
+    "The bot's name, state folder, rate limits and log.",
+    BotSettings,
+    OptionKind(
+        "name", values.nick, 'The name that commands begin with ("xbot: ping"); the default nick.'
     ),
-    _section(
-        "xmpp",
-        "",
-        "The XMPP account, and how to reach its server.",
-        XmppSettings,
-        OptionKind("jid", values.account, "The account's JID; without a resource, /bot is added."),
-        _PASSWORD,
-        OptionKind(
-            "password-file",
-            values.path,
-            "The file with the password, which no other user can read.",
-            default="$CREDENTIALS_DIRECTORY/xmpp.password",
-        ),
-        OptionKind("server", values.server, "embedded: a loopback server in the same process."),
-        OptionKind(
-            "host",
-            values.host,
-            "The server's name or address, to skip the SRV look-up.",
-            default="SRV records, then the domain",
-        ),
-        OptionKind(
-            "port",
-            values.port,
-            "The port at that host (or of the embedded server).",
-            default=f"{PORT}; {DIRECT_PORT} with tls = direct",
-        ),
-        OptionKind(
-            "tls",
-            values.direct_tls,
-            "How TLS begins at that host: starttls or direct.",
-            default="starttls",
-            attribute="direct_tls",
-        ),
-        OptionKind(
-            "ca-file",
-            values.path,
-            "The certificate of a private CA to trust.",
-            default="the system's CAs",
-        ),
-        OptionKind(
-            "pin-sha256",
-            values.pins,
-            "Certificate pinning: SHA-256 of public keys in base64; the server must have one.",
-            attribute="pins",
-        ),
-        OptionKind(
-            "certificate-file", values.path, "A client certificate for the account, to log in with."
-        ),
-        OptionKind(
-            "key-file",
-            values.path,
-            "The client certificate's private key, which no other user can read.",
-        ),
-        OptionKind(
-            "sasl",
-            values.mechanisms,
-            "The SASL mechanisms that are allowed.",
-            default="the best that both know",
-        ),
-        OptionKind("ping-interval", values.interval, "How often the server is pinged."),
-        OptionKind("ping-timeout", values.duration, "Time-out for the server's answer."),
-        OptionKind(
-            "room-ping-interval",
-            values.interval,
-            "After how long without messages a self-ping checks that we are still in a room.",
-        ),
-        OptionKind(
-            "reconnect-max",
-            values.interval,
-            "The longest back-off between two connection attempts.",
-        ),
-        OptionKind(
-            "resume-max-age",
-            values.duration,
-            "Maximum age of messages that the server sends again after a resumption.",
-        ),
-        OptionKind(
-            "parser",
-            values.parser,
-            "Deprecated, without effect: there is only one XML stream parser.",
-            default=PARSERS[0],
-        ),
-        OptionKind(
-            "accept-invites", values.names, "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups."
-        ),
-        OptionKind(
-            "subscriptions",
-            values.subscriptions,
-            "Answer to presence subscription requests: refuse, accept, roster or ask;"
-            " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
-        ),
+    OptionKind(
+        "prefix", values.prefix, 'A short form of the name: with !, "!ping" means "xbot: ping".'
     ),
-    _section(
-        "http",
-        "",
-        "HTTP server for status and webhooks; without this section nothing listens.",
-        HttpSettings,
-        OptionKind(
-            "listen",
-            values.listen,
-            "Where to listen: 127.0.0.1:8088, or the path of a unix socket.",
-        ),
-        OptionKind(
-            "hosts", values.hosts, "Further host names that requests may use.", default="its own"
-        ),
+    OptionKind(
+        "state",
+        values.path,
+        "The folder of the files that must survive a restart.",
+        default="$STATE_DIRECTORY, else ~/.local/state/xbot",
     ),
-    _section(
-        "webhook",
-        "NAME",
-        "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
-        WebhookSettings,
-        OptionKind("path", values.web_path, "The path of its URL.", default="/webhook/NAME"),
-        OptionKind("room", values.rooms, "The room, or the rooms, that get the text."),
-        OptionKind(
-            "template",
-            values.webhook_template,
-            "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
-            " file:NAME; or responder.",
-        ),
-        OptionKind(
-            "secret-file",
-            values.path,
-            "The file with the secret that signs posts, or is sent as a bearer token.",
-            default="$CREDENTIALS_DIRECTORY/webhook.NAME",
-        ),
-        OptionKind(
-            "secret",
-            values.no_secret,
-            "none: every program on this machine may post without a secret.",
-        ),
-        OptionKind("dedupe", values.dedupe, "For how long duplicates are dropped; no: never."),
-        OptionKind(
-            "dedupe-key",
-            values.dotted,
-            "The field that identifies duplicates.",
-            default="the whole text",
-        ),
-        OptionKind("rate", values.rate, "Rate limit for posts: COUNT/TIME, or off."),
-        OptionKind("code", values.yes_or_no, "Whether the text is sent as a code block."),
+    OptionKind("responders", values.path, "A folder of Python files, each of them a responder."),
+    OptionKind(
+        "journal-keep",
+        partial(values.duration, longest=MAX_KEEP),
+        "How long entries of the journal are kept.",
     ),
-    _section(
-        "room",
-        "JID",
-        "A room to join.",
-        RoomSettings,
-        OptionKind("nick", values.nick, "The bot's nick in the room.", default="[xbot] name"),
-        _PASSWORD,
-        OptionKind("password-file", values.path, "The file with the room's password."),
-        OptionKind(
-            "responders", values.names, "Which responders answer there.", default="all of them"
-        ),
+    OptionKind(
+        "sender-rate", values.rate, "Rate limit for answers to one sender: COUNT/TIME, or off."
     ),
-    _section(
-        "responder",
-        "NAME",
-        "When to answer, and with what: exactly one of reply, run and use.",
-        ResponderSettings,
-        OptionKind(
-            "match",
-            values.pattern,
-            "A regular expression that matches the whole text of a command to the bot.",
-        ),
-        OptionKind("hear", values.pattern, "A regular expression to find in any message."),
-        OptionKind(
-            "usage", values.one_line, "The command's syntax, for people.", default="made from match"
-        ),
-        OptionKind("help", values.one_line, "What it does, in one line."),
-        OptionKind("reply", values.template, "The answer; may have fields such as {nick}."),
-        OptionKind("run", values.command, "A program and its arguments; its output is the answer."),
-        OptionKind(
-            "use",
-            values.python_object,
-            "A Python responder: module:object, module or entry-point:NAME.",
-        ),
-        OptionKind("enabled", values.yes_or_no, "With no, the responder is not loaded."),
-        OptionKind("timeout", values.duration, "Time limit for one run."),
-        OptionKind(
-            "effect",
-            values.yes_or_no,
-            "Whether running it twice does harm: if so, it waits for the journal.",
-            default="no for reply, yes for run, the code's for use",
-        ),
-        OptionKind(
-            "allow",
-            values.names,
-            "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins, room-members.",
-            default="everyone",
-        ),
-        OptionKind(
-            "deny",
-            values.names,
-            "Who may not use it; it takes precedence over allow.",
-            default="nobody",
-        ),
-        OptionKind(
-            "rooms", values.rooms, "The only rooms in which it answers.", default="all of them"
-        ),
-        OptionKind(
-            "direct",
-            values.yes_or_no,
-            "Whether it answers private messages.",
-            default=values.written(EVERYONE.direct),
-        ),
-        OptionKind(
-            "confirm",
-            values.yes_or_no,
-            "Whether the sender has to confirm a command before it runs.",
-        ),
-        OptionKind(
-            "approve",
-            values.number(0, MAX_APPROVALS),
-            "How many other people have to approve a command before it runs.",
-        ),
-        OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),
-        OptionKind("runs", values.number(1, MAX_RUNS), "Maximum number of runs at the same time."),
-        OptionKind(
-            "output",
-            values.number(MIN_OUTPUT, MAX_OUTPUT),
-            "Maximum length of one run's answers, in characters.",
-        ),
+    OptionKind(
+        "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
     ),
-    _section(
-        "group",
-        "NAME",
-        "A named list of people.",
-        None,
-        OptionKind("members", values.people, "Who belongs to it: NAME@DOMAIN, @DOMAIN."),
+    OptionKind(
+        "log-level",
+        values.log_level,
+        "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
+    ),
+    OptionKind("log-format", values.log_format, "text for people, json for programs."),
+)
+
+_XMPP = _section(
+    "xmpp",
+    "",
+    "The XMPP account, and how to reach its server.",
+    XmppSettings,
+    OptionKind("jid", values.account, "The account's JID; without a resource, /bot is added."),
+    _PASSWORD,
+    OptionKind(
+        "password-file",
+        values.path,
+        "The file with the password, which no other user can read.",
+        default="$CREDENTIALS_DIRECTORY/xmpp.password",
+    ),
+    OptionKind("server", values.server, "embedded: a loopback server in the same process."),
+    OptionKind(
+        "host",
+        values.host,
+        "The server's name or address, to skip the SRV look-up.",
+        default="SRV records, then the domain",
+    ),
+    OptionKind(
+        "port",
+        values.port,
+        "The port at that host (or of the embedded server).",
+        default=f"{PORT}; {DIRECT_PORT} with tls = direct",
+    ),
+    OptionKind(
+        "tls",
+        values.direct_tls,
+        "How TLS begins at that host: starttls or direct.",
+        default="starttls",
+        attribute="direct_tls",
+    ),
+    OptionKind(
+        "ca-file",
+        values.path,
+        "The certificate of a private CA to trust.",
+        default="the system's CAs",
+    ),
+    OptionKind(
+        "pin-sha256",
+        values.pins,
+        "Certificate pinning: SHA-256 of public keys in base64; the server must have one.",
+        attribute="pins",
+    ),
+    OptionKind(
+        "certificate-file", values.path, "A client certificate for the account, to log in with."
+    ),
+    OptionKind(
+        "key-file",
+        values.path,
+        "The client certificate's private key, which no other user can read.",
+    ),
+    OptionKind(
+        "sasl",
+        values.mechanisms,
+        "The SASL mechanisms that are allowed.",
+        default="the best that both know",
+    ),
+    OptionKind("ping-interval", values.interval, "How often the server is pinged."),
+    OptionKind("ping-timeout", values.duration, "Time-out for the server's answer."),
+    OptionKind(
+        "room-ping-interval",
+        values.interval,
+        "After how long without messages a self-ping checks that we are still in a room.",
+    ),
+    OptionKind(
+        "reconnect-max", values.interval, "The longest back-off between two connection attempts."
+    ),
+    OptionKind(
+        "resume-max-age",
+        values.duration,
+        "Maximum age of messages that the server sends again after a resumption.",
+    ),
+    OptionKind(
+        "parser",
+        values.parser,
+        "Deprecated, without effect: there is only one XML stream parser.",
+        default=PARSERS[0],
+    ),
+    OptionKind(
+        "accept-invites", values.names, "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups."
+    ),
+    OptionKind(
+        "subscriptions",
+        values.subscriptions,
+        "Answer to presence subscription requests: refuse, accept, roster or ask;"
+        " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
     ),
 )
+
+_HTTP = _section(
+    "http",
+    "",
+    "HTTP server for status and webhooks; without this section nothing listens.",
+    HttpSettings,
+    OptionKind(
+        "listen", values.listen, "Where to listen: 127.0.0.1:8088, or the path of a unix socket."
+    ),
+    OptionKind(
+        "hosts", values.hosts, "Further host names that requests may use.", default="its own"
+    ),
+)
+
+_WEBHOOK = _section(
+    "webhook",
+    "NAME",
+    "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
+    WebhookSettings,
+    OptionKind("path", values.web_path, "The path of its URL.", default="/webhook/NAME"),
+    OptionKind("room", values.rooms, "The room, or the rooms, that get the text."),
+    OptionKind(
+        "template",
+        values.webhook_template,
+        "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
+        " file:NAME; or responder.",
+    ),
+    OptionKind(
+        "secret-file",
+        values.path,
+        "The file with the secret that signs posts, or is sent as a bearer token.",
+        default="$CREDENTIALS_DIRECTORY/webhook.NAME",
+    ),
+    OptionKind(
+        "secret", values.no_secret, "none: every program on this machine may post without a secret."
+    ),
+    OptionKind("dedupe", values.dedupe, "For how long duplicates are dropped; no: never."),
+    OptionKind(
+        "dedupe-key",
+        values.dotted,
+        "The field that identifies duplicates.",
+        default="the whole text",
+    ),
+    OptionKind("rate", values.rate, "Rate limit for posts: COUNT/TIME, or off."),
+    OptionKind("code", values.yes_or_no, "Whether the text is sent as a code block."),
+)
+
+_ROOM = _section(
+    "room",
+    "JID",
+    "A room to join.",
+    RoomSettings,
+    OptionKind("nick", values.nick, "The bot's nick in the room.", default="[xbot] name"),
+    _PASSWORD,
+    OptionKind("password-file", values.path, "The file with the room's password."),
+    OptionKind("responders", values.names, "Which responders answer there.", default="all of them"),
+)
+
+_RESPONDER = _section(
+    "responder",
+    "NAME",
+    "When to answer, and with what: exactly one of reply, run and use.",
+    ResponderSettings,
+    OptionKind(
+        "match",
+        values.pattern,
+        "A regular expression that matches the whole text of a command to the bot.",
+    ),
+    OptionKind("hear", values.pattern, "A regular expression to find in any message."),
+    OptionKind(
+        "usage", values.one_line, "The command's syntax, for people.", default="made from match"
+    ),
+    OptionKind("help", values.one_line, "What it does, in one line."),
+    OptionKind("reply", values.template, "The answer; may have fields such as {nick}."),
+    OptionKind("run", values.command, "A program and its arguments; its output is the answer."),
+    OptionKind(
+        "use",
+        values.python_object,
+        "A Python responder: module:object, module or entry-point:NAME.",
+    ),
+    OptionKind("enabled", values.yes_or_no, "With no, the responder is not loaded."),
+    OptionKind("timeout", values.duration, "Time limit for one run."),
+    OptionKind(
+        "effect",
+        values.yes_or_no,
+        "Whether running it twice does harm: if so, it waits for the journal.",
+        default="no for reply, yes for run, the code's for use",
+    ),
+    OptionKind(
+        "allow",
+        values.names,
+        "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins, room-members.",
+        default="everyone",
+    ),
+    OptionKind(
+        "deny",
+        values.names,
+        "Who may not use it; it takes precedence over allow.",
+        default="nobody",
+    ),
+    OptionKind("rooms", values.rooms, "The only rooms in which it answers.", default="all of them"),
+    OptionKind(
+        "direct",
+        values.yes_or_no,
+        "Whether it answers private messages.",
+        default=values.written(EVERYONE.direct),
+    ),
+    OptionKind(
+        "confirm", values.yes_or_no, "Whether the sender has to confirm a command before it runs."
+    ),
+    OptionKind(
+        "approve",
+        values.number(0, MAX_APPROVALS),
+        "How many other people have to approve a command before it runs.",
+    ),
+    OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),
+    OptionKind("runs", values.number(1, MAX_RUNS), "Maximum number of runs at the same time."),
+    OptionKind(
+        "output",
+        values.number(MIN_OUTPUT, MAX_OUTPUT),
+        "Maximum length of one run's answers, in characters.",
+    ),
+)
+
+_GROUP = _section(
+    "group",
+    "NAME",
+    "A named list of people.",
+    None,
+    OptionKind("members", values.people, "Who belongs to it: NAME@DOMAIN, @DOMAIN."),
+)
+
+KINDS = (_XBOT, _XMPP, _HTTP, _WEBHOOK, _ROOM, _RESPONDER, _GROUP)

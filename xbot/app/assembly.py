@@ -169,7 +169,7 @@ class Assembly:
         """Do every step of a reload that can fail; nothing changes before :meth:`take_over`.
 
         :raises InvalidConfig: with the mistakes in the responders of ``config``.
-        :raises UnusableJournal: when ``config`` needs a journal and it cannot be used.
+        :raises UnusableFile: when ``config`` needs a journal and it cannot be used.
         """
         new_journal = None
         # After a failure the old modules are still the imported ones.

@@ -34,7 +34,6 @@ from xbot.engine.loading.warnings import (
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
 from xbot.model.jid import Jid
-from xbot.model.journal_entry import UnusableJournal
 from xbot.model.recent_events import Change, RecentEvents
 from xbot.model.status import Overview, Phase, Reload
 from xbot.process.shutdown import DRAIN_TIMEOUT
@@ -277,7 +276,7 @@ class BotService(Service):
         except InvalidConfig as invalid:
             self._refuse_reload(list(map(str, invalid.problems)))
             return
-        except UnusableJournal as unusable:
+        except UnusableFile as unusable:
             self._refuse_reload([str(unusable)])
             return
         if not self.running:

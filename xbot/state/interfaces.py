@@ -22,7 +22,7 @@ class IJournal(Interface):
 
         Temporary failures are retried.
 
-        :raises xbot.model.journal_entry.UnusableJournal: (by the Deferred) when retrying
+        :raises xbot.model.file_state.UnusableFile: (by the Deferred) when retrying
             cannot help.
         """
 
@@ -88,13 +88,13 @@ class IBrain(Interface):
 
         Temporary failures are retried.
 
-        :raises xbot.state.brain.errors.UnusableBrain: (by the Deferred) when retrying cannot help.
+        :raises xbot.model.file_state.UnusableFile: (by the Deferred) when retrying cannot help.
         """
 
     def flushed() -> Deferred[None]:
         """Fires once all changes made before this call are durable; at once if they are.
 
-        :raises xbot.state.brain.errors.BrainUnavailable: (by the Deferred) when saving fails.
+        :raises xbot.model.file_state.FileUnavailable: (by the Deferred) when saving fails.
         """
 
     def close() -> Deferred[None]:

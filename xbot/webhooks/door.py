@@ -99,7 +99,7 @@ class WebhookEndpoint:
     def change(self, webhooks: Collection[WebhookSettings]) -> Deferred[None]:
         """Set the webhooks. Fires after the first try to open the spool, if it is needed.
 
-        :raises UnusableSpool: (by the Deferred) when retrying cannot help.
+        :raises UnusableFile: (by the Deferred) when retrying cannot help.
         """
         self._set(webhooks)
         if self._is_open or not webhooks:

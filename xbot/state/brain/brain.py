@@ -15,9 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from xbot.model.file_state import FileState
+from xbot.model.file_state import FileState, FileUnavailable
 from xbot.state.brain.contents import Bounds, Contents, Place
-from xbot.state.brain.errors import BrainUnavailable
 from xbot.state.brain.lasting import Clocks, clocks
 from xbot.state.brain.memory import Memory
 from xbot.state.interfaces import IBrain
@@ -129,7 +128,7 @@ class Brain:
 
         Call it on the reactor's thread.
 
-        :raises BrainUnavailable: (by the Deferred) when saving fails, or the disk does not
+        :raises FileUnavailable: (by the Deferred) when saving fails, or the disk does not
             respond for :data:`FLUSH_TIMEOUT` seconds. The values stay in memory, and the brain
             retries.
         """
@@ -139,7 +138,7 @@ class Brain:
         if is_saved and not self._batch:
             return succeed(None)
         if self._was_tried and self._writer.state.problem is not None:
-            return fail(BrainUnavailable(self._path, self._writer.state.problem))
+            return fail(FileUnavailable(self._path, self._writer.state.problem))
         waiting = _Waiting(self._contents.last_change)
         self._waiting.append(waiting)
         self._save()
@@ -249,7 +248,7 @@ class Brain:
         self._unanswered -= 1
         self._contents.give_back(batch)
         self._problem = getattr(failure.value, "reason", str(failure.value))
-        if not failure.check(BrainUnavailable):
+        if not failure.check(FileUnavailable):
             self._got_surprise(failure)
         if self._is_closing:
             return
@@ -273,7 +272,7 @@ class Brain:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if lost or self._unanswered:
-                each.saved.errback(BrainUnavailable(self._path, self._problem))
+                each.saved.errback(FileUnavailable(self._path, self._problem))
             else:
                 each.saved.callback(None)
 
@@ -290,7 +289,7 @@ class Brain:
         self._sync.stamp = stamp
 
     def _got_stuck(self, result: object, _: float) -> None:
-        raise BrainUnavailable(self._path, "its disk does not answer")
+        raise FileUnavailable(self._path, "its disk does not answer")
 
     def _got_unusable(self, failure: Failure) -> None:
         self._log.error(

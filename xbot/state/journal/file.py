@@ -16,8 +16,6 @@ from xbot.model.journal_entry import (
     LAPSED,
     WAITING,
     Entry,
-    JournalUnavailable,
-    UnusableJournal,
     digest,
     kept,
 )
@@ -70,8 +68,6 @@ KIND = Kind(
     "journal",
     VERSION,
     _SCHEMA,
-    JournalUnavailable,
-    UnusableJournal,
     meanwhile="no command with effects runs",
     loss="What was accepted before is forgotten: if it is sent once more, it runs once more",
 )

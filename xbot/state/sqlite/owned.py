@@ -48,12 +48,12 @@ class OwnedFile(Generic[F]):
         :raises xbot.model.file_state.FileUnavailable: when it cannot be opened now.
         """
         if self._lock is None:
-            self._lock = take_lock(self._kind, self._path)
+            self._lock = take_lock(self._path)
         lost = None
         try:
             file = self._open_file(self._path)
         except BrokenFile as broken:
-            lost = move_aside(self._kind, self._path)
+            lost = move_aside(self._path)
             self._log.critical(
                 "the {file} {path} is broken ({reason}) and was moved to {lost}. {loss}",
                 file=self._kind.name,

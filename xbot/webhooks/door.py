@@ -25,7 +25,7 @@ from xbot.web.posting import PostRequest
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
-from xbot.webhooks.own import TemplateReader, report_of_answers
+from xbot.webhooks.own import report_by_template, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload, line, parse
 from xbot.webhooks.proof import Proof, prove
 from xbot.webhooks.report import Report
@@ -217,7 +217,7 @@ def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) ->
     if reader is not None:
         return reader(headers, payload)
     template = Template.parse(webhook.template, DOTTED.fullmatch)
-    return TemplateReader(template, webhook.dedupe_key).read(payload)
+    return report_by_template(template, webhook.dedupe_key, payload)
 
 
 def _refusal(error: Exception) -> Answer:

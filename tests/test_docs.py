@@ -14,6 +14,7 @@ from twisted.trial import unittest
 
 import xbot
 from tests.daemon import ROOT
+from tests.environment import FakeEnvironment
 from xbot import config
 from xbot.api.decorators import is_responder
 from xbot.cli.main import parser
@@ -23,7 +24,6 @@ from xbot.config.settings import ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
-from xbot.testing.environment import FakeEnvironment
 
 
 class ConfigurationTests(unittest.TestCase):

@@ -4,6 +4,7 @@ import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.environment import FakeEnvironment
 from tests.responders.talk import ALICE, ROOM, Talk
 from xbot import bot
 from xbot.api.bot import BotProxy
@@ -11,7 +12,6 @@ from xbot.engine.bot import EngineBot
 from xbot.model.message import Message
 from xbot.runtime.interfaces import IBot
 from xbot.runtime.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
-from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message(f"{ROOM}/alice", "xbot@example.org", "x", {"type": "groupchat"}, room=ROOM)
 

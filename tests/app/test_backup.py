@@ -14,7 +14,6 @@ from twisted.trial import unittest
 from xbot.app import backup
 from xbot.app.backup import MANIFEST, BackupFailed, back_up, restore
 from xbot.model.message import Message
-from xbot.state.brain.file import KIND as BRAIN_KIND
 from xbot.state.journal.file import FILE_NAME, JournalFile, read_entries
 from xbot.state.sqlite.file import take_lock
 
@@ -103,7 +102,7 @@ class RestoreTests(BackupCase):
     def test_a_bot_that_runs(self) -> None:
         """Nothing is restored below a bot that runs."""
         self.other.mkdir()
-        lock = take_lock(BRAIN_KIND, self.other / "brain.sqlite")
+        lock = take_lock(self.other / "brain.sqlite")
         self.addCleanup(os.close, lock)
         self.refused(self.other, "stop the bot first")
 

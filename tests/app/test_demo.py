@@ -44,7 +44,7 @@ class DemoTests(unittest.TestCase):
         demo = Demo(reactor, lambda text: None)
         yield defer.Deferred.fromCoroutine(demo.start())
         yield demo.you.stop()
-        console = Console(demo)
+        console = Console(demo.say)
         told = self.patch_stderr()
         console.lineReceived(b"hello")
         console.connectionLost()

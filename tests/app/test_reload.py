@@ -19,7 +19,7 @@ from xbot.chat.xmpp import network
 from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.wire import ns
 from xbot.config import load
-from xbot.model.journal_entry import UnusableJournal
+from xbot.model.file_state import UnusableFile
 from xbot.model.message import Message
 from xbot.state.journal import journal as journal_module
 from xbot.testing.journal import MemoryJournal
@@ -441,7 +441,7 @@ class CodeTests(ReloadCase):
     def test_a_journal_that_cannot_be_opened(self):
         """Without the journal that it needs, a reload is refused."""
         journal = MemoryJournal()
-        journal.open = lambda: fail(UnusableJournal(Path("x"), "it is not ours"))
+        journal.open = lambda: fail(UnusableFile(Path("x"), "it is not ours"))
         self.patch(journal_module, "Journal", lambda *arguments, **options: journal)
         self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
         self.code("second", effect=True)

@@ -16,7 +16,7 @@ from xbot.config import load
 from xbot.model.errors import InvalidConfig
 from xbot.state.brain.brain import FILE_NAME, Brain
 from xbot.state.brain.errors import BrainNotOpen
-from xbot.state.brain.file import KIND, read_content
+from xbot.state.brain.file import read_content
 from xbot.state.sqlite.file import take_lock
 
 
@@ -81,7 +81,7 @@ class ServiceTests(unittest.TestCase):
     def test_of_another_bot(self):
         """With another bot's brain it does not start, and a person is told."""
         self.test_open_while_it_runs()
-        lock = take_lock(KIND, self.path)
+        lock = take_lock(self.path)
         bot = self.bot()
         bot.startService()
         [reason] = self.reasons

@@ -15,7 +15,7 @@ from pathlib import Path
 from twisted.trial import unittest
 
 from tests.daemon import XBOT, environment, finish
-from xbot.state.journal.file import FILE_NAME, KIND
+from xbot.state.journal.file import FILE_NAME
 from xbot.state.sqlite.file import take_lock
 
 ROOM = "ops@conference.example.org"
@@ -121,7 +121,7 @@ class PipeTests(ShellCase):
         """The folder of a bot that runs is not touched: that is told, with 1."""
         state = self.folder / "state"
         state.mkdir()
-        lock = take_lock(KIND, state / FILE_NAME)
+        lock = take_lock(state / FILE_NAME)
         self.addCleanup(os.close, lock)
         ended = self.shell("count\n", "--state", str(state))
         self.assertEqual((ended.returncode, ended.stdout), (1, ""))

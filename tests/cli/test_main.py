@@ -16,7 +16,7 @@ from xbot.config import places
 from xbot.engine.loading import finding
 from xbot.model.message import Message
 from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
-from xbot.state.brain.file import KIND, BrainFile, read_content
+from xbot.state.brain.file import BrainFile, read_content
 from xbot.state.journal.file import FILE_NAME, JournalFile
 from xbot.state.sqlite.file import take_lock
 from xbot.testing import Bot
@@ -347,7 +347,7 @@ class BrainTests(CommandCase):
         self.assertEqual(
             self.run_brain("import", str(self.file)), (0, "imported: 2 new, 0 replaced\n", "")
         )
-        lock = take_lock(KIND, self.state / BRAIN_NAME)
+        lock = take_lock(self.state / BRAIN_NAME)
         file = BrainFile(self.state / BRAIN_NAME)
         status, out, errors = self.run_brain("export")
         self.assertEqual((status, errors), (0, ""))

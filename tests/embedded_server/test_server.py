@@ -371,18 +371,24 @@ class RoutingTests(ServerCase):
         self.assertEqual(self.alice.say("<iq type='result' to='@' id='2'/>"), "")
 
     def test_output_is_well_formed(self) -> None:
-        """Namespaces, attributes and depth of a client's choosing come out as they went in."""
+        """Namespaces and attributes of a client's choosing come out as they went in."""
         uri = "a'/&gt;&lt;message&gt;&quot;x"
-        depth = "<d>" * 5000 + "</d>" * 5000
         bob = self.enter("bob", "1")
         self.alice.say(
-            f'<message to="bob@localhost/1"><x xmlns="{uri}" xmlns:p="{uri}" p:k="v"/>{depth}'
-            "</message>"
+            f'<message to="bob@localhost/1"><x xmlns="{uri}" xmlns:p="{uri}" p:k="v"/></message>'
         )
         [message] = bob.heard()
         evil = message.firstChildElement()
         self.assertEqual(evil.uri, "a'/><message>\"x")
         self.assertEqual(evil.attributes, {(evil.uri, "k"): "v"})
+
+    def test_what_cannot_be_written(self) -> None:
+        """A stanza that is nested too deeply to be written is refused, and nothing is relayed."""
+        bob = self.enter("bob", "1")
+        depth = "<d>" * 5000 + "</d>" * 5000
+        [error] = self.alice.ask(f"<message to='bob@localhost/1'>{depth}</message>")
+        self.assertEqual(condition(error), "not-acceptable")
+        self.assertEqual(bob.heard(), [])
 
     def test_own_failure(self) -> None:
         """An exception while a stanza is handled is logged and answered; the stream stays up."""
@@ -485,14 +491,15 @@ class RealConnectionTests(TestCase):
         self.assertEqual(str((await heard).body), "me")
 
     async def test_dropped(self) -> None:
-        """drop_connections cuts clients off, and the next login is a new session."""
+        """A client that is cut off logs in again, to a new session."""
         server = EmbeddedServer(reactor, ACCOUNTS)
         self.addCleanup(server.stop)
         port = await server.listen()
         alice = await self.connect(server, port)
         gone: defer.Deferred[Any] = defer.Deferred()
         alice.addObserver(xmlstream.STREAM_END_EVENT, lambda _: gone.callback(None))
-        server.drop_connections()
+        for session in list(server.sessions.values()):
+            session.stream.abort()
         await gone
         self.assertEqual(server.sessions, {})
         await self.connect(server, port)

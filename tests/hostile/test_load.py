@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import evolve
 from twisted.logger import globalLogPublisher
 
+from tests.environment import FakeEnvironment
 from tests.hostile.bot import NICK, ROOM, HostileCase, present, respond, said, told
 from tests.runtime.test_subprocesses import is_alive
 from xbot.chat.xmpp.stanzas import occupants
@@ -20,8 +21,7 @@ from xbot.engine.outbox import MAX_MESSAGES, OVERHEAD, SHARE
 from xbot.model.jid import CACHE_SIZE, _prepare
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
 from xbot.runtime.subprocesses import Capture, run_program
-from xbot.testing import environment, journal
-from xbot.testing.environment import FakeEnvironment
+from xbot.testing import journal, threads
 
 #: Number of strangers who write to the bot; the environment can set more.
 STRANGERS = int(os.environ.get("XBOT_STRANGERS", "5000"))
@@ -222,7 +222,7 @@ class LoadTests(HostileCase):
         bot = self.bot(responders=misbehaving())
         peer = bot.online()
         # It never ends: here real time ends it, in the daemon its time-out.
-        self.patch(environment, "MAX_REAL", 0.2)
+        self.patch(threads, "MAX_REAL", 0.2)
         peer.feed(said("bot: many"))
         *answers, end = self.bodies(peer)
         self.assertLessEqual(len(answers), MAX_ANSWERS + 1)

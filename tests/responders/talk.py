@@ -21,8 +21,9 @@ from xbot.model.people import People
 from xbot.model.status import Link, Overview, Phase, Place
 from xbot.runtime.environment import Environment
 from xbot.testing.brain import MemoryBrain
-from xbot.testing.environment import ThreadlessClock, in_this_thread
+from xbot.testing.clock import TestClock
 from xbot.testing.journal import MemoryJournal
+from xbot.testing.threads import in_this_thread
 
 ROOM = "ops@rooms.example.org"
 BOT = "xbot@example.org/bot"
@@ -83,7 +84,7 @@ class Talk(TestCase):
 
     def setUp(self) -> None:
         self.now = NOW
-        self.clock: Clock = ThreadlessClock()
+        self.clock: Clock = TestClock()
         self.adapter = FakeAdapter()
         self.brain = MemoryBrain()
         self.journal = MemoryJournal()

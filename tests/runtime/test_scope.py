@@ -14,6 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tests.daemon import ROOT
+from tests.environment import FakeEnvironment
 from xbot import Jid, brain, on_close, say
 from xbot.model.errors import InvalidJid
 from xbot.model.message import Message
@@ -30,7 +31,6 @@ from xbot.runtime.scope import (
     State,
     Unloaded,
 )
-from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "ping")
 ROOM = "ops@rooms.example"

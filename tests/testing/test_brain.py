@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.state.brain.contract import BrainReactor, Contract
-from xbot.state.brain.errors import BrainUnavailable
+from xbot.model.file_state import FileUnavailable
 from xbot.testing.brain import MemoryBrain
 
 
@@ -27,7 +27,7 @@ class MemoryBrainTests(Contract, SynchronousTestCase):
         brain.problem = "no room"
         self.successResultOf(brain.flushed())
         brain.namespace("a")["x"] = 1
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         self.assertEqual((brain.namespace("a")["x"], str(brain.state)), (1, "no room"))
         brain.problem = None
         self.successResultOf(brain.flushed())

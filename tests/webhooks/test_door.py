@@ -17,10 +17,11 @@ from tests.effort import examples
 from tests.webhooks.samples import FOLDER, sample
 from tests.webhooks.test_payload import anything
 from xbot.config.settings import WEBHOOK_TEMPLATES, Secret, WebhookSettings
+from xbot.model.file_state import FileUnavailable
 from xbot.model.token_bucket import Rate
 from xbot.web.posting import PostRequest
 from xbot.webhooks.door import READERS, STATUSES, WebhookEndpoint, read
-from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits
+from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.payload import Part, WrongPayload
 
 ROOM = "ops@rooms.example"
@@ -144,7 +145,7 @@ class AnswerTests(DoorCase):
 
     def test_unkept(self) -> None:
         """503 when it cannot be kept now."""
-        for problem in (TooMuchWaits(2000), SpoolUnavailable(FOLDER, "disk full")):
+        for problem in (TooMuchWaits(2000), FileUnavailable(FOLDER, "disk full")):
             self.spool.problem = problem
             status, told = self.post(sample("generic"))
             self.assertEqual(status, 503)

@@ -1,20 +1,24 @@
 """Tests of :mod:`xbot.webhooks.own`."""
 
+from collections.abc import Callable
+from functools import partial
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import part
 from xbot.text.template import DOTTED, InvalidTemplate, Template
-from xbot.webhooks.own import TemplateReader
+from xbot.webhooks.own import report_by_template
 from xbot.webhooks.payload import Part, WrongPayload
+from xbot.webhooks.report import Report
 
 
-def own(text: str, key: str | None = None) -> TemplateReader:
-    return TemplateReader(Template.parse(text, DOTTED.fullmatch), key)
+def own(text: str, key: str | None = None) -> Callable[[Part], Report]:
+    return partial(report_by_template, Template.parse(text, DOTTED.fullmatch), key)
 
 
 class OwnTests(SynchronousTestCase):
     def said(self, text: str, payload: Part | None = None, is_code: bool = False) -> str:
-        report = own(text).read(payload or part("generic"))
+        report = own(text)(payload or part("generic"))
         return report.said("backup", report.items, is_code)
 
     def test_fields(self):
@@ -28,7 +32,7 @@ class OwnTests(SynchronousTestCase):
 
     def test_nothing_of_it_is_there(self):
         """A post without any of the fields is refused; a template without fields takes all."""
-        wrong = self.assertRaises(WrongPayload, own("{a.b} {c}").read, Part({}))
+        wrong = self.assertRaises(WrongPayload, own("{a.b} {c}"), Part({}))
         self.assertEqual(wrong.reason, "none of the fields of the template is there: a.b, c")
         self.assertEqual(self.said("It happened.", Part({})), "[backup] It happened.")
 
@@ -49,7 +53,7 @@ class OwnTests(SynchronousTestCase):
         """The key field, where there is one, tells one from another; else the text does."""
 
         def key(text, name, value):
-            return own(text, name).read(Part(value)).items[0].key
+            return own(text, name)(Part(value)).items[0].key
 
         self.assertEqual(key("{a}", "b", {"a": "1", "b": 2}), key("{a}", "b", {"a": "9", "b": 2}))
         self.assertNotEqual(
@@ -57,7 +61,7 @@ class OwnTests(SynchronousTestCase):
         )
         self.assertNotEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "2"}))
         self.assertEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "1"}))
-        wrong = self.assertRaises(WrongPayload, own("{a}", "b").read, Part({"a": 1}))
+        wrong = self.assertRaises(WrongPayload, own("{a}", "b"), Part({"a": 1}))
         self.assertEqual(wrong.reason, "b is missing; it tells one message from another")
 
     def test_format_language(self):

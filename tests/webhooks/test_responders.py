@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.environment import FakeEnvironment
 from tests.webhooks.test_door import JSON, ROOM, FalseSpool
 from xbot import Failed, say, webhook
 from xbot.api.decorators import is_responder
@@ -17,7 +18,6 @@ from xbot.config.settings import RESPONDER, ResponderSettings, Secret, WebhookSe
 from xbot.engine.loading import code
 from xbot.engine.loading.mistakes import Mistakes
 from xbot.runtime.responder import Responder
-from xbot.testing.environment import FakeEnvironment
 from xbot.web.posting import PostRequest
 from xbot.webhooks.door import WebhookEndpoint
 

@@ -11,10 +11,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from tests.state.journal.test_journal import InTurn
+from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.model.message import Message
 from xbot.state.sqlite.writer import RETRY as FILE_RETRY
 from xbot.webhooks import file, spool
-from xbot.webhooks.file import SpoolUnavailable, TooMuchWaits, UnusableSpool
+from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.report import Item, Report
 from xbot.webhooks.spool import (
     GATHER,
@@ -349,7 +350,7 @@ class TroubleTests(SpoolCase):
         """While the file fails nothing is taken, and what was kept before is said once it works."""
         self.keep("a")
         os.rename(self.path, f"{self.path}.away")
-        self.assertIsInstance(self.fail_to_keep(), SpoolUnavailable)
+        self.assertIsInstance(self.fail_to_keep(), FileUnavailable)
         self.clock.advance(GATHER)
         self.assertEqual(self.bodies(), ["[hook] a"])
         self.arrive()
@@ -370,4 +371,4 @@ class TroubleTests(SpoolCase):
         """Nobody else can read the file, and no other bot can use it."""
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         other = Spool(self.path, "", lambda *a: True, self.clock, in_thread=InTurn())
-        self.assertIsInstance(self.failureResultOf(other.open(())).value, UnusableSpool)
+        self.assertIsInstance(self.failureResultOf(other.open(())).value, UnusableFile)

@@ -125,18 +125,15 @@ class Assembly:
     # Start and stop
 
     async def start(self) -> None:
-        """:meth:`open` and :meth:`begin` in one call."""
         await self.open()
         self.begin()
 
     async def open(self) -> None:
-        """Open the journal and the brain."""
         if self.journal is not None:
             await self.journal.open()
         await self._brain.open()
 
     def begin(self) -> None:
-        """Start the responders and the adapter."""
         self._lifecycle.start()
         self.adapter.start()
 
@@ -172,7 +169,7 @@ class Assembly:
         """Do every step of a reload that can fail; nothing changes before :meth:`take_over`.
 
         :raises InvalidConfig: with the mistakes in the responders of ``config``.
-        :raises UnusableJournal: when ``config`` needs a journal and it cannot be used.
+        :raises UnusableFile: when ``config`` needs a journal and it cannot be used.
         """
         new_journal = None
         # After a failure the old modules are still the imported ones.

@@ -114,8 +114,8 @@ def restore(
     with _told(archive), ExitStack() as at_end:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name, kind in DATABASES.items():
-                at_end.callback(os.close, take_lock(kind, folder / name))
+            for name in DATABASES:
+                at_end.callback(os.close, take_lock(folder / name))
         except (UnusableFile, FileUnavailable) as error:
             raise BackupFailed(f"{error}; stop the bot first") from None
         old = [path for path in sorted(folder.iterdir()) if _stem(path.name) in FILES]

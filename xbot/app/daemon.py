@@ -116,7 +116,6 @@ class Daemon(MultiService):
         return self._log_file
 
     def startService(self) -> None:
-        """Start the services and the regular flush of the log."""
         super().startService()
         self._flushing.start(WINDOW).addErrback(_cannot_flush)
         # The objects that exist by now live as long as the process. Without freeze,
@@ -125,7 +124,6 @@ class Daemon(MultiService):
         gc.freeze()
 
     def stopService(self) -> Any:
-        """Stop the services and the regular flush of the log."""
         # It does not run if it failed, which was logged.
         if self._flushing.running:
             self._flushing.stop()

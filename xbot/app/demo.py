@@ -6,9 +6,9 @@ import os
 import random
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
@@ -83,16 +83,19 @@ def demo_config() -> Config:
 
 def run(*, verbose: bool = False) -> int:
     """Run the demo on this process's standard input and output; gives the exit status."""
-    observer = FilteringLogObserver(
-        textFileLogObserver(sys.stderr),
-        [LogLevelFilterPredicate(LogLevel.debug if verbose else LogLevel.error)],
-    )
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    log_to_stderr(verbose=verbose)
     try:
         react(lambda reactor: Deferred.fromCoroutine(_demo(reactor)))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     return 0
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Begin to log to standard error: errors, or, if ``verbose``, everything."""
+    predicate = LogLevelFilterPredicate(LogLevel.debug if verbose else LogLevel.error)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [predicate])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
 
 
 async def _demo(reactor: Any) -> None:
@@ -103,7 +106,7 @@ async def _demo(reactor: Any) -> None:
         if is_terminal:
             sys.stdout.write(WELCOME.format(room=ROOM))
         sys.stdout.flush()
-        console = Console(demo)
+        console = Console(demo.say)
         StandardIO(console, reactor=reactor)
         if not await console.closed:
             raise SystemExit(1)
@@ -152,7 +155,6 @@ class Demo:
             await self._within(START_TIMEOUT, room.listening())
 
     async def stop(self) -> None:
-        """Stop both clients and the server."""
         await self.you.stop()
         await self.bot.stopService()
 
@@ -178,26 +180,20 @@ class Demo:
             self._write(as_line(message.nick or message.sender, message.body))
 
 
-class Speaker(Protocol):
-    """The part of :class:`Demo` that a console uses."""
-
-    async def say(self, text: str) -> None:
-        """Say ``text``; returns once its answers are printed."""
-
-
 class Console(LineOnlyReceiver):
-    """Reads lines from standard input and says them.
+    """Reads lines from standard input and says them one after the other.
 
-    ``closed`` fires at the end of the input, with whether all lines were answered.
+    ``say(text)`` returns once the answers are printed. ``closed`` fires at the end of the
+    input, with whether all lines were answered.
     """
 
     transport: Any
     delimiter = b"\n"
     MAX_LENGTH = 65536
 
-    def __init__(self, demo: Speaker) -> None:
+    def __init__(self, say: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         self.closed: Deferred[bool] = Deferred()
-        self._demo = demo
+        self._say = say
         self._turn: Deferred[None] = succeed(None)
         self._waiting = 0
         self._all_answered = True
@@ -210,7 +206,7 @@ class Console(LineOnlyReceiver):
         self._waiting += 1
         if self._waiting == MAX_WAITING:
             self.transport.pauseProducing()
-        self._turn.addCallback(lambda _: Deferred.fromCoroutine(self._demo.say(text)))
+        self._turn.addCallback(lambda _: Deferred.fromCoroutine(self._say(text)))
         self._turn.addErrback(self._not_answered)
         self._turn.addCallback(self._answered)
 

@@ -86,7 +86,6 @@ class HttpServices:
         return self.webhooks.posts() if self.webhooks is not None else None
 
     def got_command(self, command: Command) -> None:
-        """Publish that a run is over."""
         if self._server is not None:
             self._server.got_command(command)
 

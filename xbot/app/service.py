@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ from xbot.engine.loading.warnings import (
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
 from xbot.model.jid import Jid
-from xbot.model.journal_entry import UnusableJournal
 from xbot.model.recent_events import Change, RecentEvents
 from xbot.model.status import Overview, Phase, Reload
 from xbot.process.shutdown import DRAIN_TIMEOUT
@@ -114,7 +113,6 @@ class BotService(Service):
 
     @property
     def config(self) -> Config:
-        """The current configuration."""
         return self._assembly.config
 
     @property
@@ -203,21 +201,21 @@ class BotService(Service):
         """Warnings about the ini: valid, but probably not what its author meant."""
         responders, settings = self._assembly.responders, self.config.responders
         return [
-            *self.config.warnings,
-            *slow_patterns(responders, settings),
-            *unasked(responders, settings),
+            *self._warnings(),
             *unreachable(responders, settings, self._assembly.rooms),
             *out_of_reach(self.config),
             *without_a_shell(settings),
         ]
 
-    def _warn(self) -> None:
+    def _warnings(self) -> Iterator[Problem]:
+        """The remarks that the log has, too."""
         responders, settings = self._assembly.responders, self.config.responders
-        for remark in (
-            *self.config.warnings,
-            *slow_patterns(responders, settings),
-            *unasked(responders, settings),
-        ):
+        yield from self.config.warnings
+        yield from slow_patterns(responders, settings)
+        yield from unasked(responders, settings)
+
+    def _warn(self) -> None:
+        for remark in self._warnings():
             self._log.warn("{remark}", remark=str(remark))
 
     def _become(self, phase: Phase) -> None:
@@ -278,7 +276,7 @@ class BotService(Service):
         except InvalidConfig as invalid:
             self._refuse_reload(list(map(str, invalid.problems)))
             return
-        except UnusableJournal as unusable:
+        except UnusableFile as unusable:
             self._refuse_reload([str(unusable)])
             return
         if not self.running:

@@ -12,16 +12,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import react
-from twisted.logger import (
-    FilteringLogObserver,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
 
 from xbot.app.assembly import Assembly
-from xbot.app.demo import Console
+from xbot.app.demo import Console, log_to_stderr
 from xbot.app.resources import Resources
 from xbot.app.state_folder import distrusted
 from xbot.chat.terminal.adapter import ShellAdapter, You
@@ -50,11 +43,7 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
 
     Journal and brain are in the folder ``kept``, or, if it is None, in a temporary folder.
     """
-    level = LogLevel.debug if verbose else LogLevel.error
-    observer = FilteringLogObserver(
-        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(level)]
-    )
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    log_to_stderr(verbose=verbose)
     failures: list[BaseException] = []
     if kept and (reasons := distrusted(kept, trusted_users())):
         raise InvalidConfig([Problem(kept, 0, "", "", reason) for reason in reasons])
@@ -104,7 +93,7 @@ async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
         if os.isatty(0) and os.isatty(1):
             await _talk_at_terminal(shell, reactor, kept)
             return
-        console = Console(shell)
+        console = Console(shell.say)
         StandardIO(console, reactor=reactor)
         if not await console.closed:
             raise NotAnsweredInTime("not everything was answered")
@@ -181,7 +170,6 @@ class Shell:
         return safe(WELCOME.format(jid=self.you.sender, where=where, name=self._name, state=state))
 
     async def start(self) -> None:
-        """Start the bot; returns when it can be talked to."""
         await self._assembly.start()
 
     async def stop(self) -> None:
@@ -205,7 +193,6 @@ class Shell:
         await waiting.addTimeout(ANSWER_TIMEOUT, self._reactor)
 
     def completions(self, line: str) -> list[str]:
-        """Tab completions of ``line``."""
         usages = [
             route.usage
             for responder in self._assembly.responders

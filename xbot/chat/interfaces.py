@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from xbot.config.settings import Config
+from xbot.config.settings import Config, RoomSettings
 from xbot.model.message import Message
 from xbot.model.status import Link, Place
 
@@ -47,8 +47,8 @@ class IAdapter(Interface):
     def nick_in(room: str) -> str | None:
         """The bot's nick in ``room`` (bare address), or None when it is not in that room."""
 
-    def join(room: object, by: str | None = None) -> None:
-        """Join the room of these :class:`xbot.config.settings.RoomSettings` and stay in it.
+    def join(room: RoomSettings, by: str | None = None) -> None:
+        """Join the room of these settings and stay in it.
 
         In a room that we are in already, only the settings that differ are applied.
         ``by`` is the person (bare address) who ordered it: then the room is kept on
@@ -127,34 +127,37 @@ class INetwork(Interface):
     is_connected = Attribute("Whether messages can leave now.")
 
     def start() -> Awaitable[None]:
-        """Begin with what the adapter needs; the adapter itself is begun by the assembly."""
+        """Start what the adapter needs (the embedded server); the assembly starts the adapter."""
 
     def stop() -> Awaitable[None]:
-        """Say goodbye and disconnect."""
+        """Log out and disconnect."""
 
     def close() -> Awaitable[None]:
-        """End what :meth:`start` began."""
+        """Stop what :meth:`start` started."""
 
     def link(now: float) -> Link:
-        """How the connection is; ``now`` is the reactor's time."""
+        """The status of the connection; ``now`` is the reactor's time."""
 
     def places(now: float) -> Sequence[Place]:
-        """How each room is in which we want to be."""
+        """The status of each room that we want to be in, of the ini or by invitation."""
 
     def knows_room(room: str) -> bool:
         """Whether we want to be in this room (bare address)."""
 
     def why_not_in(room: str) -> str:
-        """Why nothing can be said in this room (bare address) now; empty where it can."""
+        """Why nothing can be sent to this room (bare address) now; empty if we are in it.
+
+        Empty for an unknown room, too.
+        """
 
     def changed_files(config: Config) -> Sequence[str]:
-        """The options of ``config`` whose files hold something else than when we connected."""
+        """The options of ``config`` whose files have changed since the adapter was made."""
 
     def check(config: Config) -> None:
-        """Raises InvalidConfig where we could not connect with ``config``."""
+        """Raise InvalidConfig when the account's files in ``config`` cannot be used."""
 
     def change(plan: Plan) -> None:
-        """Go on with the ini of now and the same account: only what differs is touched."""
+        """Apply a reloaded ini with the same account; only differences are applied."""
 
     def renew() -> Awaitable[None]:
-        """Go on with another account, or another way to it. The outbox keeps what waits."""
+        """Reconnect with another account or endpoint. Messages in the outbox stay queued."""

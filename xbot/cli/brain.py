@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from xbot.cli import state
+from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.state.brain import portable
 from xbot.state.brain.brain import FILE_NAME as BRAIN_NAME
-from xbot.state.brain.errors import BrainFull, BrainUnavailable, UnusableBrain
+from xbot.state.brain.errors import BrainFull
 from xbot.state.brain.file import Content, read_content
 from xbot.state.brain.lasting import clocks
 from xbot.state.brain.portable import InvalidExport
@@ -19,7 +20,6 @@ from xbot.state.sqlite.file import BrokenFile
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     brain = commands.add_parser("brain", help="export what responders remember, or import it")
     actions = brain.add_subparsers(metavar="ACTION", required=True)
     exporting = actions.add_parser(
@@ -47,7 +47,7 @@ def _export(options: argparse.Namespace) -> int:
     path = state.folder_of(options) / BRAIN_NAME
     try:
         content = read_content(path)
-    except BrainUnavailable as unavailable:
+    except FileUnavailable as unavailable:
         if not _is_unused(path):
             print(unavailable, file=sys.stderr)
             return 1
@@ -82,7 +82,7 @@ def _import(options: argparse.Namespace) -> int:
             print(f"{options.file}: {told}", file=sys.stderr)
         print("nothing was changed", file=sys.stderr)
         return 1
-    except (OSError, BrainUnavailable, UnusableBrain, BrainFull, BrokenFile) as error:
+    except (OSError, FileUnavailable, UnusableFile, BrainFull, BrokenFile) as error:
         print(f"{error}; nothing was changed", file=sys.stderr)
         return 1
     print(done)

@@ -15,7 +15,6 @@ from xbot.model.errors import EXIT_CONFIG
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     check = commands.add_parser(
         "check",
         help="validate an ini, and print what it would join and load",

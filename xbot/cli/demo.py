@@ -7,7 +7,6 @@ from typing import Any
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     demo = commands.add_parser(
         "demo",
         help="chat with a bot in this terminal: no server, no account",

@@ -13,7 +13,6 @@ from xbot.text.terminal import safe
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     explain = commands.add_parser(
         "explain",
         help="explain which responder would answer a text, and why the others would not",

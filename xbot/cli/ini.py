@@ -9,7 +9,6 @@ from xbot import config
 
 
 def add_to(parser: argparse._ActionsContainer) -> None:
-    """Add the option."""
     parser.add_argument(
         "--config",
         type=Path,

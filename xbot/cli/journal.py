@@ -13,7 +13,6 @@ from xbot.state.journal.listing import as_json, as_table
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     journal = commands.add_parser(
         "journal",
         help="list the commands that ran, and their outcomes",

@@ -17,7 +17,6 @@ EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_QUEUED = 65, 69, 75
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     say = commands.add_parser(
         "say",
         help="send a text to a room, through the running bot",

@@ -13,7 +13,6 @@ from xbot.cli import ini, speaker
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     shell = commands.add_parser(
         "shell",
         help="talk to the responders of an ini: no server, no account",

@@ -13,7 +13,6 @@ from xbot.control.protocol import Result
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     status = commands.add_parser(
         "status",
         help="print the status of the running bot",

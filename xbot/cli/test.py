@@ -11,7 +11,6 @@ from xbot.model.errors import EXIT_CONFIG
 
 
 def add_to(commands: Any) -> None:
-    """Add the subcommand and its options."""
     test = commands.add_parser(
         "test",
         help="play transcripts to the bot of an ini",

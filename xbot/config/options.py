@@ -7,36 +7,58 @@ all derive from :data:`KINDS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from attrs import AttrsInstance, fields_dict, frozen
+from attrs import AttrsInstance, evolve, field, fields, frozen
 
 from xbot.config import values
 from xbot.config.settings import (
     DIRECT_PORT,
+    MAX_OUTPUT,
     PARSERS,
     PORT,
     BotSettings,
+    HttpSettings,
     ResponderSettings,
+    RoomSettings,
     WebhookSettings,
     XmppSettings,
 )
-from xbot.model.access import Access
+from xbot.model.access import EVERYONE
+
+#: Maximum of ``journal-keep``, in seconds.
+MAX_KEEP = 3650 * 86400.0
+
+#: Maximum of ``approve``.
+MAX_APPROVALS = 9
+
+#: Maximum of ``runs``: no more threads run in all (:mod:`xbot.process.threads`).
+MAX_RUNS = 32
+
+#: Minimum of ``output``, in characters.
+MIN_OUTPUT = 100
 
 
 @frozen(eq=False, repr=False)
 class OptionKind:
-    """Declaration of one option: name, converter, default and help.
+    """Declaration of one option: name, converter, help and default.
 
     ``convert`` parses the option's text, or raises ValueError with the reason. ``default``
-    describes, for people, what holds without the option; empty for nothing. It is derived
-    from the settings class's default if the ini could contain the same value.
+    describes, for people, what holds without the option; empty for nothing. It is stated here
+    only if the ini could not contain it: else it is that of ``attribute`` in the settings
+    class, which has the option's name.
     """
 
     name: str
     convert: Callable[[str], Any]
-    default: str
     help: str
+    default: str = field(default="", kw_only=True)
+    attribute: str = field(kw_only=True)
+
+    @attribute.default
+    def _attribute_of_name(self) -> str:
+        return self.name.replace("-", "_")
 
 
 @frozen(eq=False, repr=False)
@@ -58,16 +80,28 @@ class SectionKind:
         return f"[{self.name} {self.argument}]" if self.argument else f"[{self.name}]"
 
 
-def _default(settings: type[AttrsInstance], name: str) -> str:
-    """The default of the field ``name`` of a settings class, in the ini's syntax."""
-    return values.written(fields_dict(settings)[name].default)
+def _section(
+    name: str,
+    argument: str,
+    help: str,
+    settings: type[AttrsInstance] | None,
+    *options: OptionKind,
+) -> SectionKind:
+    """A section; the options without a default have that of their attribute in ``settings``."""
+    defaults = {each.name: each.default for each in fields(settings)} if settings else {}
+    return SectionKind(
+        name,
+        argument,
+        help,
+        tuple(
+            evolve(each, default=each.default or values.written(defaults.get(each.attribute)))
+            for each in options
+        ),
+    )
 
 
 _PASSWORD = OptionKind(
-    "password",
-    values.secret,
-    "",
-    "The password itself; only in an ini that no other user can read.",
+    "password", values.secret, "The password itself; only in an ini that no other user can read."
 )
 
 #: The bundled responders and their code, in the syntax of ``use``. Routing tries them last, in
@@ -90,361 +124,263 @@ CLOSED = frozenset({"rooms", "jobs", "alias"})
 #: Bundled responders that need no section.
 OPEN = tuple(name for name in BUNDLED if name not in CLOSED)
 
-KINDS = (
-    SectionKind(
-        "xbot",
-        "",
-        "The bot's name, state folder, rate limits and log.",
-        (
-            OptionKind(
-                "name",
-                values.nick,
-                _default(BotSettings, "name"),
-                'The name that commands begin with ("xbot: ping"); the default nick.',
-            ),
-            OptionKind(
-                "prefix",
-                values.prefix,
-                "",
-                'A short form of the name: with !, "!ping" means "xbot: ping".',
-            ),
-            OptionKind(
-                "state",
-                values.path,
-                "$STATE_DIRECTORY, else ~/.local/state/xbot",
-                "The folder of the files that must survive a restart.",
-            ),
-            OptionKind(
-                "responders", values.path, "", "A folder of Python files, each of them a responder."
-            ),
-            OptionKind(
-                "journal-keep",
-                values.keep,
-                _default(BotSettings, "journal_keep"),
-                "How long entries of the journal are kept.",
-            ),
-            OptionKind(
-                "sender-rate",
-                values.rate,
-                _default(BotSettings, "sender_rate"),
-                "Rate limit for answers to one sender: COUNT/TIME, or off.",
-            ),
-            OptionKind(
-                "room-rate",
-                values.rate,
-                _default(BotSettings, "room_rate"),
-                "Rate limit for answers to all senders in one room together.",
-            ),
-            OptionKind(
-                "log-level",
-                values.log_level,
-                _default(BotSettings, "log_level"),
-                "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
-            ),
-            OptionKind(
-                "log-format",
-                values.log_format,
-                _default(BotSettings, "log_format"),
-                "text for people, json for programs.",
-            ),
-        ),
+_XBOT = _section(
+    "xbot",
+    "",
+    "The bot's name, state folder, rate limits and log.",
+    BotSettings,
+    OptionKind(
+        "name", values.nick, 'The name that commands begin with ("xbot: ping"); the default nick.'
     ),
-    SectionKind(
-        "xmpp",
-        "",
-        "The XMPP account, and how to reach its server.",
-        (
-            OptionKind(
-                "jid", values.account, "", "The account's JID; without a resource, /bot is added."
-            ),
-            _PASSWORD,
-            OptionKind(
-                "password-file",
-                values.path,
-                "$CREDENTIALS_DIRECTORY/xmpp.password",
-                "The file with the password, which no other user can read.",
-            ),
-            OptionKind(
-                "server", values.server, "", "embedded: a loopback server in the same process."
-            ),
-            OptionKind(
-                "host",
-                values.host,
-                "SRV records, then the domain",
-                "The server's name or address, to skip the SRV look-up.",
-            ),
-            OptionKind(
-                "port",
-                values.port,
-                f"{PORT}; {DIRECT_PORT} with tls = direct",
-                "The port at that host (or of the embedded server).",
-            ),
-            OptionKind(
-                "tls",
-                values.direct_tls,
-                "starttls",
-                "How TLS begins at that host: starttls or direct.",
-            ),
-            OptionKind(
-                "ca-file",
-                values.path,
-                "the system's CAs",
-                "The certificate of a private CA to trust.",
-            ),
-            OptionKind(
-                "pin-sha256",
-                values.pins,
-                "",
-                "Certificate pinning: SHA-256 of public keys in base64; the server must have one.",
-            ),
-            OptionKind(
-                "certificate-file",
-                values.path,
-                "",
-                "A client certificate for the account, to log in with.",
-            ),
-            OptionKind(
-                "key-file",
-                values.path,
-                "",
-                "The client certificate's private key, which no other user can read.",
-            ),
-            OptionKind(
-                "sasl",
-                values.mechanisms,
-                "the best that both know",
-                "The SASL mechanisms that are allowed.",
-            ),
-            OptionKind(
-                "ping-interval",
-                values.interval,
-                _default(XmppSettings, "ping_interval"),
-                "How often the server is pinged.",
-            ),
-            OptionKind(
-                "ping-timeout",
-                values.duration,
-                _default(XmppSettings, "ping_timeout"),
-                "Time-out for the server's answer.",
-            ),
-            OptionKind(
-                "room-ping-interval",
-                values.interval,
-                _default(XmppSettings, "room_ping_interval"),
-                "After how long without messages a self-ping checks that we are still in a room.",
-            ),
-            OptionKind(
-                "reconnect-max",
-                values.interval,
-                _default(XmppSettings, "reconnect_max"),
-                "The longest back-off between two connection attempts.",
-            ),
-            OptionKind(
-                "resume-max-age",
-                values.duration,
-                _default(XmppSettings, "resume_max_age"),
-                "Maximum age of messages that the server sends again after a resumption.",
-            ),
-            OptionKind(
-                "parser",
-                values.parser,
-                PARSERS[0],
-                "Deprecated, without effect: there is only one XML stream parser.",
-            ),
-            OptionKind(
-                "accept-invites",
-                values.names,
-                _default(XmppSettings, "accept_invites"),
-                "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups.",
-            ),
-            OptionKind(
-                "subscriptions",
-                values.subscriptions,
-                _default(XmppSettings, "subscriptions"),
-                "Answer to presence subscription requests: refuse, accept, roster or ask;"
-                " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
-            ),
-        ),
+    OptionKind(
+        "prefix", values.prefix, 'A short form of the name: with !, "!ping" means "xbot: ping".'
     ),
-    SectionKind(
-        "http",
-        "",
-        "HTTP server for status and webhooks; without this section nothing listens.",
-        (
-            OptionKind(
-                "listen",
-                values.listen,
-                "",
-                "Where to listen: 127.0.0.1:8088, or the path of a unix socket.",
-            ),
-            OptionKind(
-                "hosts", values.hosts, "its own", "Further host names that requests may use."
-            ),
-        ),
+    OptionKind(
+        "state",
+        values.path,
+        "The folder of the files that must survive a restart.",
+        default="$STATE_DIRECTORY, else ~/.local/state/xbot",
     ),
-    SectionKind(
-        "webhook",
-        "NAME",
-        "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
-        (
-            OptionKind("path", values.web_path, "/webhook/NAME", "The path of its URL."),
-            OptionKind("room", values.rooms, "", "The room, or the rooms, that get the text."),
-            OptionKind(
-                "template",
-                values.webhook_template,
-                "",
-                "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
-                " file:NAME; or responder.",
-            ),
-            OptionKind(
-                "secret-file",
-                values.path,
-                "$CREDENTIALS_DIRECTORY/webhook.NAME",
-                "The file with the secret that signs posts, or is sent as a bearer token.",
-            ),
-            OptionKind(
-                "secret",
-                values.no_secret,
-                "",
-                "none: every program on this machine may post without a secret.",
-            ),
-            OptionKind(
-                "dedupe",
-                values.dedupe,
-                _default(WebhookSettings, "dedupe"),
-                "For how long duplicates are dropped; no: never.",
-            ),
-            OptionKind(
-                "dedupe-key",
-                values.dotted,
-                "the whole text",
-                "The field that identifies duplicates.",
-            ),
-            OptionKind(
-                "rate",
-                values.rate,
-                _default(WebhookSettings, "rate"),
-                "Rate limit for posts: COUNT/TIME, or off.",
-            ),
-            OptionKind(
-                "code",
-                values.yes_or_no,
-                _default(WebhookSettings, "code"),
-                "Whether the text is sent as a code block.",
-            ),
-        ),
+    OptionKind("responders", values.path, "A folder of Python files, each of them a responder."),
+    OptionKind(
+        "journal-keep",
+        partial(values.duration, longest=MAX_KEEP),
+        "How long entries of the journal are kept.",
     ),
-    SectionKind(
-        "room",
-        "JID",
-        "A room to join.",
-        (
-            OptionKind("nick", values.nick, "[xbot] name", "The bot's nick in the room."),
-            _PASSWORD,
-            OptionKind("password-file", values.path, "", "The file with the room's password."),
-            OptionKind("responders", values.names, "all of them", "Which responders answer there."),
-        ),
+    OptionKind(
+        "sender-rate", values.rate, "Rate limit for answers to one sender: COUNT/TIME, or off."
     ),
-    SectionKind(
-        "responder",
-        "NAME",
-        "When to answer, and with what: exactly one of reply, run and use.",
-        (
-            OptionKind(
-                "match",
-                values.pattern,
-                "",
-                "A regular expression that matches the whole text of a command to the bot.",
-            ),
-            OptionKind("hear", values.pattern, "", "A regular expression to find in any message."),
-            OptionKind(
-                "usage", values.one_line, "made from match", "The command's syntax, for people."
-            ),
-            OptionKind("help", values.one_line, "", "What it does, in one line."),
-            OptionKind("reply", values.template, "", "The answer; may have fields such as {nick}."),
-            OptionKind(
-                "run", values.command, "", "A program and its arguments; its output is the answer."
-            ),
-            OptionKind(
-                "use",
-                values.python_object,
-                "",
-                "A Python responder: module:object, module or entry-point:NAME.",
-            ),
-            OptionKind(
-                "enabled",
-                values.yes_or_no,
-                _default(ResponderSettings, "enabled"),
-                "With no, the responder is not loaded.",
-            ),
-            OptionKind(
-                "timeout",
-                values.duration,
-                _default(ResponderSettings, "timeout"),
-                "Time limit for one run.",
-            ),
-            OptionKind(
-                "effect",
-                values.yes_or_no,
-                "no for reply, yes for run, the code's for use",
-                "Whether running it twice does harm: if so, it waits for the journal.",
-            ),
-            OptionKind(
-                "allow",
-                values.names,
-                "everyone",
-                "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins,"
-                " room-members.",
-            ),
-            OptionKind(
-                "deny",
-                values.names,
-                "nobody",
-                "Who may not use it; it takes precedence over allow.",
-            ),
-            OptionKind("rooms", values.rooms, "all of them", "The only rooms in which it answers."),
-            OptionKind(
-                "direct",
-                values.yes_or_no,
-                _default(Access, "direct"),
-                "Whether it answers private messages.",
-            ),
-            OptionKind(
-                "confirm",
-                values.yes_or_no,
-                _default(ResponderSettings, "confirm"),
-                "Whether the sender has to confirm a command before it runs.",
-            ),
-            OptionKind(
-                "approve",
-                values.approvals,
-                _default(ResponderSettings, "approve"),
-                "How many other people have to approve a command before it runs.",
-            ),
-            OptionKind(
-                "rate",
-                values.rate,
-                _default(ResponderSettings, "rate"),
-                "Rate limit for its answers: COUNT/TIME.",
-            ),
-            OptionKind(
-                "runs",
-                values.runs,
-                _default(ResponderSettings, "runs"),
-                "Maximum number of runs at the same time.",
-            ),
-            OptionKind(
-                "output",
-                values.output,
-                _default(ResponderSettings, "output"),
-                "Maximum length of one run's answers, in characters.",
-            ),
-        ),
+    OptionKind(
+        "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
     ),
-    SectionKind(
-        "group",
-        "NAME",
-        "A named list of people.",
-        (OptionKind("members", values.people, "", "Who belongs to it: NAME@DOMAIN, @DOMAIN."),),
+    OptionKind(
+        "log-level",
+        values.log_level,
+        "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
+    ),
+    OptionKind("log-format", values.log_format, "text for people, json for programs."),
+)
+
+_XMPP = _section(
+    "xmpp",
+    "",
+    "The XMPP account, and how to reach its server.",
+    XmppSettings,
+    OptionKind("jid", values.account, "The account's JID; without a resource, /bot is added."),
+    _PASSWORD,
+    OptionKind(
+        "password-file",
+        values.path,
+        "The file with the password, which no other user can read.",
+        default="$CREDENTIALS_DIRECTORY/xmpp.password",
+    ),
+    OptionKind("server", values.server, "embedded: a loopback server in the same process."),
+    OptionKind(
+        "host",
+        values.host,
+        "The server's name or address, to skip the SRV look-up.",
+        default="SRV records, then the domain",
+    ),
+    OptionKind(
+        "port",
+        values.port,
+        "The port at that host (or of the embedded server).",
+        default=f"{PORT}; {DIRECT_PORT} with tls = direct",
+    ),
+    OptionKind(
+        "tls",
+        values.direct_tls,
+        "How TLS begins at that host: starttls or direct.",
+        default="starttls",
+        attribute="direct_tls",
+    ),
+    OptionKind(
+        "ca-file",
+        values.path,
+        "The certificate of a private CA to trust.",
+        default="the system's CAs",
+    ),
+    OptionKind(
+        "pin-sha256",
+        values.pins,
+        "Certificate pinning: SHA-256 of public keys in base64; the server must have one.",
+        attribute="pins",
+    ),
+    OptionKind(
+        "certificate-file", values.path, "A client certificate for the account, to log in with."
+    ),
+    OptionKind(
+        "key-file",
+        values.path,
+        "The client certificate's private key, which no other user can read.",
+    ),
+    OptionKind(
+        "sasl",
+        values.mechanisms,
+        "The SASL mechanisms that are allowed.",
+        default="the best that both know",
+    ),
+    OptionKind("ping-interval", values.interval, "How often the server is pinged."),
+    OptionKind("ping-timeout", values.duration, "Time-out for the server's answer."),
+    OptionKind(
+        "room-ping-interval",
+        values.interval,
+        "After how long without messages a self-ping checks that we are still in a room.",
+    ),
+    OptionKind(
+        "reconnect-max", values.interval, "The longest back-off between two connection attempts."
+    ),
+    OptionKind(
+        "resume-max-age",
+        values.duration,
+        "Maximum age of messages that the server sends again after a resumption.",
+    ),
+    OptionKind(
+        "parser",
+        values.parser,
+        "Deprecated, without effect: there is only one XML stream parser.",
+        default=PARSERS[0],
+    ),
+    OptionKind(
+        "accept-invites", values.names, "Who may invite the bot: NAME@DOMAIN, @DOMAIN, groups."
+    ),
+    OptionKind(
+        "subscriptions",
+        values.subscriptions,
+        "Answer to presence subscription requests: refuse, accept, roster or ask;"
+        " and NAME@DOMAIN, @DOMAIN, groups that are always accepted.",
     ),
 )
+
+_HTTP = _section(
+    "http",
+    "",
+    "HTTP server for status and webhooks; without this section nothing listens.",
+    HttpSettings,
+    OptionKind(
+        "listen", values.listen, "Where to listen: 127.0.0.1:8088, or the path of a unix socket."
+    ),
+    OptionKind(
+        "hosts", values.hosts, "Further host names that requests may use.", default="its own"
+    ),
+)
+
+_WEBHOOK = _section(
+    "webhook",
+    "NAME",
+    "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
+    WebhookSettings,
+    OptionKind("path", values.web_path, "The path of its URL.", default="/webhook/NAME"),
+    OptionKind("room", values.rooms, "The room, or the rooms, that get the text."),
+    OptionKind(
+        "template",
+        values.webhook_template,
+        "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
+        " file:NAME; or responder.",
+    ),
+    OptionKind(
+        "secret-file",
+        values.path,
+        "The file with the secret that signs posts, or is sent as a bearer token.",
+        default="$CREDENTIALS_DIRECTORY/webhook.NAME",
+    ),
+    OptionKind(
+        "secret", values.no_secret, "none: every program on this machine may post without a secret."
+    ),
+    OptionKind("dedupe", values.dedupe, "For how long duplicates are dropped; no: never."),
+    OptionKind(
+        "dedupe-key",
+        values.dotted,
+        "The field that identifies duplicates.",
+        default="the whole text",
+    ),
+    OptionKind("rate", values.rate, "Rate limit for posts: COUNT/TIME, or off."),
+    OptionKind("code", values.yes_or_no, "Whether the text is sent as a code block."),
+)
+
+_ROOM = _section(
+    "room",
+    "JID",
+    "A room to join.",
+    RoomSettings,
+    OptionKind("nick", values.nick, "The bot's nick in the room.", default="[xbot] name"),
+    _PASSWORD,
+    OptionKind("password-file", values.path, "The file with the room's password."),
+    OptionKind("responders", values.names, "Which responders answer there.", default="all of them"),
+)
+
+_RESPONDER = _section(
+    "responder",
+    "NAME",
+    "When to answer, and with what: exactly one of reply, run and use.",
+    ResponderSettings,
+    OptionKind(
+        "match",
+        values.pattern,
+        "A regular expression that matches the whole text of a command to the bot.",
+    ),
+    OptionKind("hear", values.pattern, "A regular expression to find in any message."),
+    OptionKind(
+        "usage", values.one_line, "The command's syntax, for people.", default="made from match"
+    ),
+    OptionKind("help", values.one_line, "What it does, in one line."),
+    OptionKind("reply", values.template, "The answer; may have fields such as {nick}."),
+    OptionKind("run", values.command, "A program and its arguments; its output is the answer."),
+    OptionKind(
+        "use",
+        values.python_object,
+        "A Python responder: module:object, module or entry-point:NAME.",
+    ),
+    OptionKind("enabled", values.yes_or_no, "With no, the responder is not loaded."),
+    OptionKind("timeout", values.duration, "Time limit for one run."),
+    OptionKind(
+        "effect",
+        values.yes_or_no,
+        "Whether running it twice does harm: if so, it waits for the journal.",
+        default="no for reply, yes for run, the code's for use",
+    ),
+    OptionKind(
+        "allow",
+        values.names,
+        "Who may use it: NAME@DOMAIN, @DOMAIN, groups, room-owners, room-admins, room-members.",
+        default="everyone",
+    ),
+    OptionKind(
+        "deny",
+        values.names,
+        "Who may not use it; it takes precedence over allow.",
+        default="nobody",
+    ),
+    OptionKind("rooms", values.rooms, "The only rooms in which it answers.", default="all of them"),
+    OptionKind(
+        "direct",
+        values.yes_or_no,
+        "Whether it answers private messages.",
+        default=values.written(EVERYONE.direct),
+    ),
+    OptionKind(
+        "confirm", values.yes_or_no, "Whether the sender has to confirm a command before it runs."
+    ),
+    OptionKind(
+        "approve",
+        values.number(0, MAX_APPROVALS),
+        "How many other people have to approve a command before it runs.",
+    ),
+    OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),
+    OptionKind("runs", values.number(1, MAX_RUNS), "Maximum number of runs at the same time."),
+    OptionKind(
+        "output",
+        values.number(MIN_OUTPUT, MAX_OUTPUT),
+        "Maximum length of one run's answers, in characters.",
+    ),
+)
+
+_GROUP = _section(
+    "group",
+    "NAME",
+    "A named list of people.",
+    None,
+    OptionKind("members", values.people, "Who belongs to it: NAME@DOMAIN, @DOMAIN."),
+)
+
+KINDS = (_XBOT, _XMPP, _HTTP, _WEBHOOK, _ROOM, _RESPONDER, _GROUP)

@@ -35,12 +35,6 @@ from xbot.text.template import FACTS, Template
 #: Options that are needed only to connect.
 ACCOUNT_FILES = {"password", "password-file", "ca-file", "certificate-file", "key-file"}
 
-#: Options of ``[xbot]`` that are fields of :class:`BotSettings`.
-_BOT_OPTIONS = (
-    "name", "prefix", "state", "journal-keep",
-    "log-level", "log-format", "sender-rate", "room-rate",
-)  # fmt: skip
-
 #: The longest path of a unix socket, in bytes (unix(7)).
 MAX_SOCKET_PATH = 107
 
@@ -147,7 +141,7 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 
 def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
     """The settings of ``[xbot]``; the defaults if the section is missing."""
-    given = section.given(*_BOT_OPTIONS) if section is not None else {}
+    given = section.given(BotSettings) if section is not None else {}
     given["state"] = state = source.locate(given.get("state") or default_state(source))
     if section is not None and os.path.exists(state) and not os.path.isdir(state):
         section.blame("state", f"{state} is no folder")
@@ -168,7 +162,7 @@ def _http(source: Source, section: ConvertedSection | None) -> HttpSettings | No
         where = Listen(path=path)
         if len(os.fsencode(path)) > MAX_SOCKET_PATH:
             section.blame("listen", f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-    return HttpSettings(where, **section.given("hosts"))
+    return HttpSettings(**section.given(HttpSettings) | {"listen": where})
 
 
 def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomSettings | None:
@@ -182,7 +176,8 @@ def _room(section: ConvertedSection, name: str, known: Collection[str]) -> RoomS
     password = read_password(section)
     if section.jid is None:
         return None
-    return RoomSettings(section.jid, section.values.get("nick", name), password, responders)
+    read = {"jid": section.jid, "password": password}
+    return RoomSettings(**{"nick": name} | section.given(RoomSettings) | read)
 
 
 def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings | None:
@@ -205,25 +200,18 @@ def _responder(section: ConvertedSection, groups: Groups) -> ResponderSettings |
     if not has_code and not has_pattern:
         section.blame("", "neither match nor hear is set: it would never answer")
     _check_fields(section)
-    given = section.given(
-        "match", "hear", "usage", "help", "reply", "use", "timeout", "effect",
-        "confirm", "approve", "rate", "runs", "output", "enabled",
-    )  # fmt: skip
+    given = section.given(ResponderSettings)
     if "run" in values:
         given["run"] = _find_program(section, values["run"])
     if is_bundled:
         given["use"] = BUNDLED[section.name]
-    access = Access(
-        read_whom(section, "allow", groups),
-        read_whom(section, "deny", groups),
-        **section.given("rooms", "direct"),
-    )
+    whom = {option: read_whom(section, option, groups) for option in ("allow", "deny")}
     return ResponderSettings(
         section.name,
         settings=section.own,
         path=section.source.path,
         line=section.line,
-        access=access,
+        access=Access(**section.given(Access) | whom),
         file=file,
         lines={name: option.line for name, option in section.section.options.items()},
         **given,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from attrs import AttrsInstance, evolve, fields, frozen
 
+from xbot.config.options import KINDS
 from xbot.config.settings import Config, ResponderSettings, RoomSettings
 from xbot.model.jid import Jid
 
@@ -26,8 +27,9 @@ _LIVE = frozenset(
 #: Options of ``[xbot]`` that need a restart.
 _FIXED = frozenset({"state"})
 
-#: Attributes whose option has another name in the ini.
-_OPTIONS = {"pins": "pin-sha256", "direct_tls": "tls", "subscribers": "subscriptions"}
+#: The options of attributes with other names.
+_OPTIONS = {each.attribute: each.name for kind in KINDS for each in kind.options}
+_OPTIONS["subscribers"] = "subscriptions"
 
 
 @frozen

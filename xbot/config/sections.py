@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import AttrsInstance, define, field, fields_dict, frozen
 
 from xbot.config import credentials, ini
 from xbot.config.options import BUNDLED, KINDS, SectionKind
@@ -40,7 +40,6 @@ class Source:
     files: dict[str, Path] = field(factory=dict)
 
     def blame(self, line: int, section: str, option: str, reason: str) -> None:
-        """Add a problem."""
         # Values may have several lines; a problem is one line.
         reason = reason.replace("\n", "\\n")
         self.problems.append(Problem(self.path, line, section, option, reason))
@@ -77,7 +76,6 @@ class Source:
 
     @property
     def home(self) -> Path:
-        """The user's home folder."""
         return Path(self.environ.get("HOME") or os.path.expanduser("~"))
 
 
@@ -100,21 +98,18 @@ class ConvertedSection:
 
     @property
     def line(self) -> int:
-        """The line number of the heading."""
         return self.section.line
 
     def has(self, option: str) -> bool:
         """Whether ``option`` is set, with a valid value or not."""
         return option in self.section.options
 
-    def given(self, *options: str, **renamed: str) -> dict[str, Any]:
-        """The values of those ``options`` that the ini sets, by the settings' field name.
-
-        ``renamed`` is for a field with another name than its option: ``pins="pin-sha256"``.
-        """
-        fields = {option.replace("-", "_"): option for option in options} | renamed
+    def given(self, settings: type[AttrsInstance]) -> dict[str, Any]:
+        """The values that the ini sets, by their attribute in ``settings``."""
         return {
-            name: self.values[option] for name, option in fields.items() if option in self.values
+            each.attribute: self.values[each.name]
+            for each in self.kind.options
+            if each.name in self.values and each.attribute in fields_dict(settings)
         }
 
     def blame(self, option: str, reason: str) -> None:

@@ -9,12 +9,12 @@ import ipaddress
 import re
 import shlex
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 from xbot.config.settings import (
     EMBEDDED,
     LOG_FORMATS,
-    MAX_OUTPUT,
     PARSERS,
     SASL_MECHANISMS,
     SUBSCRIPTIONS,
@@ -32,18 +32,6 @@ from xbot.text.template import DOTTED, Template
 
 #: Maximum duration, in seconds; a longer one is a typo.
 MAX_DURATION = 7 * 86400.0
-
-#: Maximum of ``approve``.
-MAX_APPROVALS = 9
-
-#: Maximum of ``runs``: no more threads run in all (:mod:`xbot.process.threads`).
-MAX_RUNS = 32
-
-#: Minimum of ``output``, in characters.
-MIN_OUTPUT = 100
-
-#: Maximum of ``journal-keep``, in seconds.
-MAX_KEEP = 3650 * 86400.0
 
 #: Maximum of ``dedupe``, in seconds.
 MAX_DEDUPE = 30 * 86400.0
@@ -88,11 +76,6 @@ def interval(value: str) -> float:
     if seconds < 1:
         raise ValueError(f"{value!r} is too often: at least 1s")
     return seconds
-
-
-def keep(value: str) -> float:
-    """How long journal entries are kept, in seconds."""
-    return duration(value, MAX_KEEP)
 
 
 def yes_or_no(value: str) -> bool:
@@ -256,13 +239,6 @@ def rooms(value: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def approvals(value: str) -> int:
-    """The number of required approvals, from 0 to MAX_APPROVALS."""
-    if not value.isascii() or not value.isdigit() or int(value) > MAX_APPROVALS:
-        raise ValueError(f"{value!r} is no number from 0 to {MAX_APPROVALS}")
-    return int(value)
-
-
 def rate(value: str) -> Rate | None:
     """A rate limit ``COUNT/TIME``; None for ``off``."""
     if value == "off":
@@ -273,21 +249,15 @@ def rate(value: str) -> Rate | None:
     return Rate(int(burst), duration(period))
 
 
-def runs(value: str) -> int:
-    """The maximum number of concurrent runs, from 1 to MAX_RUNS."""
-    return number(value, 1, MAX_RUNS)
+def number(least: int, most: int) -> Callable[[str], int]:
+    """A converter of whole numbers from ``least`` to ``most``."""
 
+    def convert(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"{value!r} is no number from {least} to {most}")
+        return int(value)
 
-def output(value: str) -> int:
-    """The maximum length of a run's output in characters, from MIN_OUTPUT to MAX_OUTPUT."""
-    return number(value, MIN_OUTPUT, MAX_OUTPUT)
-
-
-def number(value: str, least: int, most: int) -> int:
-    """A whole number from ``least`` to ``most``."""
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-        raise ValueError(f"{value!r} is no number from {least} to {most}")
-    return int(value)
+    return convert
 
 
 def pattern(value: str) -> str:
@@ -371,17 +341,15 @@ def python_object(value: str) -> str:
 
 
 def written(value: object) -> str:
-    """The ini text of a default value: the inverse of the converters above.
+    """The ini text of a default value; empty for one that no ini could contain.
 
-    :raises TypeError: for a type that no option has as its default.
+    The inverse of the converters above.
     """
     match value:
         case bool():
             return "yes" if value else "no"
         case float():
             return durations.written(value)
-        case None:
-            return "off"
         case Rate():
             return f"{value.burst}/{durations.written(value.period)}"
         case Levels() if not value.special:
@@ -390,4 +358,4 @@ def written(value: object) -> str:
             return "nobody"
         case str() | int():
             return str(value)
-    raise TypeError(f"no option's value: {value!r}")
+    return ""

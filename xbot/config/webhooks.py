@@ -69,14 +69,14 @@ def _webhook(
     secret = _secret(section, http)
     if template is None or not said_in:
         return None
-    return WebhookSettings(
-        section.name,
-        path,
-        said_in,
-        template,
-        secret,
-        **section.given("dedupe", "dedupe-key", "rate", "code"),
-    )
+    read = {
+        "name": section.name,
+        "path": path,
+        "rooms": said_in,
+        "template": template,
+        "secret": secret,
+    }
+    return WebhookSettings(**section.given(WebhookSettings) | read)
 
 
 def _template(section: ConvertedSection) -> str | None:

@@ -40,35 +40,24 @@ def read_xmpp(
         if not section.has("jid") and not section.has("server"):
             section.blame("jid", f"is missing: the bot's account (or set server = {EMBEDDED})")
         password = _account_password(section)
-    ca_file = read_path(section, "ca-file")
-    certificate_file = read_path(section, "certificate-file")
-    key_file = read_path(section, "key-file")
+    given = section.given(XmppSettings)
+    files = {
+        option.replace("-", "_"): read_path(section, option)
+        for option in ("ca-file", "certificate-file", "key-file")
+    }
     if server != EMBEDDED:
-        _check_key(section, key_file)
-    given = section.given(
-        "server", "host", "port", "ping-interval", "ping-timeout", "resume-max-age",
-        "reconnect-max", "sasl", "room-ping-interval",
-        pins="pin-sha256", direct_tls="tls",
-    )  # fmt: skip
+        _check_key(section, files["key_file"])
     if given.get("direct_tls"):
         given.setdefault("port", DIRECT_PORT)
-    subscribers, rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
+    given["subscribers"], rules = read_people(section, "subscriptions", groups, SUBSCRIPTIONS)
+    given.pop("subscriptions", None)
     if rules:
         (given["subscriptions"],) = rules
-    invited_by, _ = read_people(section, "accept-invites", groups)
+    given["accept_invites"], _ = read_people(section, "accept-invites", groups)
     jid = values.get("jid") or (Jid.parse("xbot@localhost/bot") if server == EMBEDDED else None)
     if jid is None:
         return None
-    return XmppSettings(
-        jid,
-        password,
-        ca_file=ca_file,
-        certificate_file=certificate_file,
-        key_file=key_file,
-        accept_invites=invited_by,
-        subscribers=subscribers,
-        **given,
-    )
+    return XmppSettings(**given | files | {"jid": jid, "password": password})
 
 
 def _account_password(section: ConvertedSection) -> Secret | None:

@@ -68,7 +68,6 @@ class SayServer:
         self._listening = Listener(where, self._factory, reactor, mode=0o600)
 
     def start(self) -> None:
-        """Start listening."""
         try:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -177,7 +176,6 @@ class SayProtocol(LineOnlyReceiver):
             self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a line longer than ``MAX_LINE``."""
         self.answer(Reply(Result.REFUSED, "that is too long"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

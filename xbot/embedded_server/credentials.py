@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
@@ -12,23 +11,17 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
+from xbot.chat.xmpp.security.mechanisms import PLUS
+from xbot.chat.xmpp.security.sasl import HASHES
+from xbot.chat.xmpp.security.scram import salt_password
 from xbot.model.errors import XbotError
+from xbot.text.saslprep import saslprep
 
 #: RFC 5802 5.1: the minimum that clients accept; more would only slow down tests.
 ITERATIONS = 4096
 
 #: Basis for the maximum message size (4 * MAX_FIELD bytes).
 MAX_FIELD = 1024
-
-#: SCRAM mechanisms and their hash functions, best first.
-SCRAM_HASHES = {
-    "SCRAM-SHA-512-PLUS": "sha512",
-    "SCRAM-SHA-256-PLUS": "sha256",
-    "SCRAM-SHA-1-PLUS": "sha1",
-    "SCRAM-SHA-512": "sha512",
-    "SCRAM-SHA-256": "sha256",
-    "SCRAM-SHA-1": "sha1",
-}
 
 
 class SaslError(XbotError):
@@ -51,8 +44,7 @@ class Account:
     def scram_keys(self, hash_name: str) -> tuple[bytes, bytes]:
         """(StoredKey, ServerKey) for a hash function, cached (RFC 5802 3)."""
         if hash_name not in self._keys:
-            password = _normalised(self.password).encode()
-            salted = hashlib.pbkdf2_hmac(hash_name, password, self.salt, ITERATIONS)
+            salted = salt_password(hash_name, self.password, self.salt, ITERATIONS)
             client_key = hmac.digest(salted, b"Client Key", hash_name)
             stored_key = hashlib.new(hash_name, client_key).digest()
             self._keys[hash_name] = (stored_key, hmac.digest(salted, b"Server Key", hash_name))
@@ -60,9 +52,11 @@ class Account:
 
     def accepts(self, password: str) -> bool:
         """Whether ``password`` is right; constant-time comparison."""
-        return hmac.compare_digest(
-            _normalised(password).encode(), _normalised(self.password).encode()
-        )
+        try:
+            given = saslprep(password)
+        except ValueError:
+            return False
+        return hmac.compare_digest(given.encode(), saslprep(self.password).encode())
 
 
 #: Finds an account by the name that a client typed, or None.
@@ -117,8 +111,8 @@ class Scram:
         nonce: str,
         bindings: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        self._hash = SCRAM_HASHES[mechanism]
-        self._is_plus = mechanism.endswith("-PLUS")
+        self._hash = HASHES[mechanism.removesuffix(PLUS)]
+        self._is_plus = mechanism.endswith(PLUS)
         self._bindings = bindings
         self._bound = b""
         self._find = find
@@ -217,8 +211,3 @@ def _unescaped(name: str) -> str:
     if "=" in plain.replace("=3D", ""):
         raise SaslError("malformed-request")
     return plain.replace("=3D", "=")
-
-
-def _normalised(password: str) -> str:
-    # NFKC equals SASLprep (RFC 4013) for the passwords that people use.
-    return unicodedata.normalize("NFKC", password)

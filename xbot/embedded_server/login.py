@@ -8,36 +8,24 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import ITLSTransport
 from twisted.words.protocols.jabber.xmlstream import ListenAuthenticator
 
+from xbot.chat.xmpp.stanzas.stanza import child
+from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import credentials, markup
 from xbot.embedded_server.binding import bindings
 from xbot.embedded_server.credentials import Account, SaslError, Scram, check_plain
-from xbot.embedded_server.markup import NS_CLIENT, NS_STREAMS, Element, child, element
+from xbot.embedded_server.markup import Element, element
+from xbot.embedded_server.sessions import Session
 from xbot.embedded_server.stream import ServerStream
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 
-NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
-NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 NS_SASL_CB = "urn:xmpp:sasl-cb:0"
-NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 
 #: Time-out of the login in seconds, from the connection to the bound resource.
 LOGIN_DEADLINE = 30.0
 
 #: Maximum number of failed logins on one stream; then it is closed (RFC 6120 6.4.5).
 MAX_FAILURES = 5
-
-
-class BoundSession(Protocol):
-    """Receiver of the stream's stanzas after resource binding."""
-
-    jid: Jid
-
-    def got_element(self, element: Element) -> None:
-        """Handle a direct child of the stream."""
-
-    def ended(self) -> None:
-        """The stream has ended: no more input, no more output."""
 
 
 class Host(Protocol):
@@ -57,7 +45,7 @@ class Host(Protocol):
     def make_token(self) -> str:
         """A random text that cannot be guessed."""
 
-    def got_login(self, stream: ServerStream, account: Account, resource: str) -> BoundSession:
+    def got_login(self, stream: ServerStream, account: Account, resource: str) -> Session:
         """Bind a resource ("" asks the server to choose one). Raises :class:`InvalidJid`."""
 
 
@@ -81,7 +69,7 @@ class Login(ListenAuthenticator):
         self._scram: Scram | None = None
         self._mechanism = ""
         self._failures = 0
-        self._session: BoundSession | None = None
+        self._session: Session | None = None
         self._deadline: Any = None
 
     # -- called by the stream
@@ -116,7 +104,7 @@ class Login(ListenAuthenticator):
     # -- the steps
 
     def _header_fault(self, root: Element) -> str | None:
-        if (root.uri, root.name) != (NS_STREAMS, "stream") or root.defaultUri != NS_CLIENT:
+        if (root.uri, root.name) != (ns.STREAMS, "stream") or root.defaultUri != ns.CLIENT:
             return "invalid-namespace"
         major = root.getAttribute("version", "0").partition(".")[0]
         if not (major.isascii() and major.isdigit() and 0 < len(major) < 4 and int(major) >= 1):
@@ -128,20 +116,20 @@ class Login(ListenAuthenticator):
         return None if asked == Jid(None, self.domain) else "host-unknown"
 
     def _offer(self) -> None:
-        features = element(NS_STREAMS, "features")
+        features = element(ns.STREAMS, "features")
         if self._host.starttls and not self.xmlstream.is_secure:
             # RFC 6120 5.3.1: required STARTTLS is the only feature offered.
-            offer = element(NS_TLS, "starttls")
-            offer.addChild(element(NS_TLS, "required"))
+            offer = element(ns.TLS, "starttls")
+            offer.addChild(element(ns.TLS, "required"))
             self._step = self._secure
         elif self._account is None:
-            offer = element(NS_SASL, "mechanisms")
+            offer = element(ns.SASL, "mechanisms")
             for mechanism in self._mechanisms():
-                offer.addChild(element(NS_SASL, "mechanism", mechanism))
+                offer.addChild(element(ns.SASL, "mechanism", mechanism))
             self._offer_bindings(features)
             self._step = self._authenticate
         else:
-            offer = element(NS_BIND, "bind")
+            offer = element(ns.BIND, "bind")
             self._step = self._bind
         features.addChild(offer)
         self.xmlstream.send(features)
@@ -175,19 +163,19 @@ class Login(ListenAuthenticator):
 
     def _secure(self, request: Element) -> None:
         stream: ServerStream = self.xmlstream
-        if (request.uri, request.name) != (NS_TLS, "starttls"):
+        if (request.uri, request.name) != (ns.TLS, "starttls"):
             stream.close("policy-violation")
         elif not ITLSTransport.providedBy(stream.transport):
-            stream.send(element(NS_TLS, "failure"))
+            stream.send(element(ns.TLS, "failure"))
             stream.close()
         else:
-            stream.send(element(NS_TLS, "proceed"))
+            stream.send(element(ns.TLS, "proceed"))
             stream.transport.startTLS(self._host.tls_options())
             stream.is_secure = True
             stream.reset()
 
     def _authenticate(self, request: Element) -> None:
-        if request.uri != NS_SASL:
+        if request.uri != ns.SASL:
             self.xmlstream.close("not-authorized")
             return
         try:
@@ -196,7 +184,7 @@ class Login(ListenAuthenticator):
             self._refuse(failure.condition)
 
     def _sasl(self, request: Element) -> None:
-        text = "".join(part for part in request.children if isinstance(part, str))
+        text = str(request)
         if request.name == "abort":
             raise SaslError("aborted")
         if request.name == "auth" and not self._mechanism:
@@ -206,7 +194,7 @@ class Login(ListenAuthenticator):
             self._mechanism = mechanism
             if not text:
                 # RFC 6120 6.4.2: no initial response; ask for it with an empty challenge.
-                self.xmlstream.send(element(NS_SASL, "challenge"))
+                self.xmlstream.send(element(ns.SASL, "challenge"))
                 return
         elif request.name != "response" or not self._mechanism:
             raise SaslError("malformed-request")
@@ -223,7 +211,7 @@ class Login(ListenAuthenticator):
                 self._bindings(),
             )
             challenge = self._scram.challenge(payload)
-            self.xmlstream.send(element(NS_SASL, "challenge", credentials.encode(challenge)))
+            self.xmlstream.send(element(ns.SASL, "challenge", credentials.encode(challenge)))
         else:
             account, final = self._scram.verify(payload)
             self._accept(account, credentials.encode(final))
@@ -231,15 +219,15 @@ class Login(ListenAuthenticator):
     def _accept(self, account: Account, final: str = "") -> None:
         self._account = account
         self._step = self._idle
-        self.xmlstream.send(element(NS_SASL, "success", final))
+        self.xmlstream.send(element(ns.SASL, "success", final))
         self.xmlstream.reset()
 
     def _refuse(self, condition: str) -> None:
         self._mechanism = ""
         self._scram = None
         self._failures += 1
-        failure = element(NS_SASL, "failure")
-        failure.addChild(element(NS_SASL, condition))
+        failure = element(ns.SASL, "failure")
+        failure.addChild(element(ns.SASL, condition))
         self.xmlstream.send(failure)
         if self._failures >= MAX_FAILURES:
             self.xmlstream.close("policy-violation")
@@ -252,13 +240,13 @@ class Login(ListenAuthenticator):
 
     def _bind(self, request: Element) -> None:
         stream: ServerStream = self.xmlstream
-        asked = child(request, NS_BIND, "bind") if request.uri == NS_CLIENT else None
+        asked = child(request, ns.BIND, "bind") if request.uri == ns.CLIENT else None
         if request.name != "iq" or request.getAttribute("type") != "set" or asked is None:
             # RFC 6120 7.1: no stanzas before resource binding.
             stream.close("not-authorized")
             return
         assert self._account is not None
-        resource = markup.text_of(asked, NS_BIND, "resource") or ""
+        resource = markup.text_of(asked, ns.BIND, "resource") or ""
         try:
             session = self._host.got_login(stream, self._account, resource)
         except InvalidJid:
@@ -267,8 +255,8 @@ class Login(ListenAuthenticator):
         self._session = session
         self._step = session.got_element
         self._cancel_deadline()
-        bound = element(NS_BIND, "bind")
-        bound.addChild(element(NS_BIND, "jid", str(session.jid)))
+        bound = element(ns.BIND, "bind")
+        bound.addChild(element(ns.BIND, "jid", str(session.jid)))
         answer = markup.stanza("iq", type="result", id=request.getAttribute("id"))
         answer.addChild(bound)
         stream.send(answer)

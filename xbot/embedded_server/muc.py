@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from xbot.chat.xmpp.stanzas.stanza import child
+from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import markup
-from xbot.embedded_server.markup import (
-    NS_DISCO_INFO,
-    NS_DISCO_ITEMS,
-    NS_PING,
-    Element,
-    child,
-    element,
-)
-from xbot.embedded_server.rooms import (
-    NS_MUC,
-    NS_MUC_USER,
-    NS_STANZA_ID,
-    Occupant,
-    Room,
-    StanzaError,
-    Visitor,
-)
+from xbot.embedded_server.markup import DISCO_ITEMS, Element, StanzaError, element
+from xbot.embedded_server.requests import answer_to
+from xbot.embedded_server.rooms import Occupant, Room
+from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
 
-NS_MUC_OWNER = "http://jabber.org/protocol/muc#owner"
-NS_DATA = "jabber:x:data"
 SELF_PING = "http://jabber.org/protocol/muc#self-ping-optimization"
 
 #: Maximum number of rooms; clients cannot create more.
@@ -37,7 +25,7 @@ class ConferenceService:
 
     A room stays when its last occupant leaves, so that tests can inspect it and a bot
     can rejoin it. Methods refuse a stanza with
-    :class:`~xbot.embedded_server.rooms.StanzaError`.
+    :class:`~xbot.embedded_server.markup.StanzaError`.
     """
 
     def __init__(
@@ -55,14 +43,14 @@ class ConferenceService:
             self.rooms[str(jid)] = Room(jid, self._now, self._make_token)
         return self.rooms[str(jid)]
 
-    def ended(self, visitor: Visitor) -> None:
+    def ended(self, visitor: Session) -> None:
         """Remove a visitor from all rooms, because its session ended."""
         for room in list(self.rooms.values()):
             occupant = room.occupant_of(visitor.jid)
             if occupant is not None:
                 room.leave(occupant)
 
-    def got_stanza(self, visitor: Visitor, to: Jid, stanza: Element) -> None:
+    def got_stanza(self, visitor: Session, to: Jid, stanza: Element) -> None:
         """Handle a stanza to this domain; its ``from`` is already set by the server."""
         if to.local is None:
             self._got_for_service(visitor, stanza)
@@ -72,7 +60,7 @@ class ConferenceService:
             except StanzaError as refused:
                 # The examples of XEP-0045 7.2.6 etc. have this child first; slixmpp needs it.
                 answer = markup.refusal(stanza, refused.condition)
-                answer.children.insert(0, element(NS_MUC, "x"))
+                answer.children.insert(0, element(ns.MUC, "x"))
                 visitor.send(answer)
         elif stanza.name == "message":
             self._got_message(visitor, to, stanza)
@@ -81,33 +69,19 @@ class ConferenceService:
 
     # -- the service itself
 
-    def _got_for_service(self, visitor: Visitor, stanza: Element) -> None:
+    def _got_for_service(self, visitor: Session, stanza: Element) -> None:
         if stanza.name != "iq":
             raise StanzaError("service-unavailable")
         if stanza.getAttribute("type") in ("result", "error"):
             return
-        query = stanza.firstChildElement()
-        asked = (query.uri, query.name, stanza["type"])
-        if asked == (NS_PING, "ping", "get"):
-            visitor.send(markup.result(stanza))
-        elif asked == (NS_DISCO_INFO, "query", "get"):
-            _refuse_node(query)
-            features = (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_MUC, NS_PING)
-            info = markup.disco_info("conference", "text", "Rooms", features)
-            visitor.send(markup.result(stanza, info))
-        elif asked == (NS_DISCO_ITEMS, "query", "get"):
-            items = element(NS_DISCO_ITEMS, "query")
-            for room in self.rooms.values():
-                items.addChild(
-                    element(NS_DISCO_ITEMS, "item", jid=str(room.jid), name=room.jid.local)
-                )
-            visitor.send(markup.result(stanza, items))
-        else:
-            raise StanzaError("service-unavailable")
+        features = (ns.DISCO_INFO, DISCO_ITEMS, ns.MUC, ns.PING)
+        info = partial(markup.disco_info, "conference", "text", "Rooms", features)
+        names = {jid: room.jid.local for jid, room in self.rooms.items()}
+        visitor.send(answer_to(stanza, info, partial(markup.disco_items, names)))
 
     # -- presence
 
-    def _got_presence(self, visitor: Visitor, to: Jid, presence: Element) -> None:
+    def _got_presence(self, visitor: Session, to: Jid, presence: Element) -> None:
         room = self.rooms.get(str(to.bare))
         occupant = room.occupant_of(visitor.jid) if room else None
         kind = presence.getAttribute("type")
@@ -121,23 +95,20 @@ class ConferenceService:
             raise StanzaError("jid-malformed")
         elif room is not None and occupant is not None:
             room.got_presence(occupant, to.resource, presence)
-        elif child(presence, NS_MUC, "x") is None:
+        elif child(presence, ns.MUC, "x") is None:
             # A former occupant that has not noticed its removal.
             raise StanzaError("not-acceptable")
         elif room is not None:
             room.join(visitor, to.resource, presence)
         else:
-            self._create(visitor, to, to.resource, presence)
-
-    def _create(self, visitor: Visitor, to: Jid, nick: str, presence: Element) -> None:
-        """Create a room; the first occupant owns it (XEP-0045 10.1)."""
-        if len(self.rooms) >= MAX_ROOMS:
-            raise StanzaError("resource-constraint")
-        self.room(str(to.bare)).join(visitor, nick, presence, created=True)
+            # XEP-0045 10.1: the first occupant owns the room.
+            if len(self.rooms) >= MAX_ROOMS:
+                raise StanzaError("resource-constraint")
+            self.room(str(to.bare)).join(visitor, to.resource, presence, created=True)
 
     # -- messages
 
-    def _got_message(self, visitor: Visitor, to: Jid, message: Element) -> None:
+    def _got_message(self, visitor: Session, to: Jid, message: Element) -> None:
         if message.getAttribute("type") == "error":
             return
         room, sender = self._sender(visitor, to)
@@ -154,12 +125,12 @@ class ConferenceService:
         if recipient is None:
             raise StanzaError("item-not-found")
         private = markup.copied(message, from_=room.address(sender.nick))
-        private.addChild(element(NS_MUC_USER, "x"))
+        private.addChild(element(ns.MUC_USER, "x"))
         recipient.send(private)
 
     # -- IQ
 
-    def _got_iq(self, visitor: Visitor, to: Jid, iq: Element) -> None:
+    def _got_iq(self, visitor: Session, to: Jid, iq: Element) -> None:
         is_request = iq.getAttribute("type") in ("get", "set")
         if to.resource is None:
             if is_request:
@@ -174,7 +145,7 @@ class ConferenceService:
             if is_request:
                 raise
             return
-        if is_request and recipient is sender and child(iq, NS_PING, "ping") is not None:
+        if is_request and recipient is sender and child(iq, ns.PING, "ping") is not None:
             # XEP-0410 3.3: the service answers a self-ping in the client's place.
             visitor.send(markup.result(iq))
         elif recipient.visitor is not None:
@@ -182,45 +153,40 @@ class ConferenceService:
         elif is_request:
             raise StanzaError("service-unavailable")
 
-    def _got_room_request(self, visitor: Visitor, to: Jid, iq: Element) -> None:
+    def _got_room_request(self, visitor: Session, to: Jid, iq: Element) -> None:
         room = self.rooms.get(str(to))
         if room is None:
             raise StanzaError("item-not-found")
         query = iq.firstChildElement()
-        asked = (query.uri, query.name, iq["type"])
-        if asked == (NS_PING, "ping", "get"):
-            visitor.send(markup.result(iq))
-        elif asked == (NS_DISCO_INFO, "query", "get"):
-            _refuse_node(query)
-            visitor.send(markup.result(iq, _room_info(room)))
-        elif asked == (NS_DISCO_ITEMS, "query", "get"):
-            # XEP-0045 6.5: the list of occupants is optional; we send an empty one.
-            visitor.send(markup.result(iq, element(NS_DISCO_ITEMS, "query")))
-        elif query.uri == NS_MUC_OWNER:
+        if query.uri == ns.MUC_OWNER:
             self._got_configuration(visitor, room, iq, query)
         else:
-            raise StanzaError("service-unavailable")
+            # XEP-0045 6.5: the list of occupants is optional; we send an empty one.
+            none = partial(markup.disco_items, {})
+            visitor.send(answer_to(iq, lambda: _room_info(room), none))
 
-    def _got_configuration(self, visitor: Visitor, room: Room, iq: Element, query: Element) -> None:
+    def _got_configuration(self, visitor: Session, room: Room, iq: Element, query: Element) -> None:
         """Handle owner requests; rooms are never locked, so the form is empty (XEP-0045 10.1.2)."""
         if room.affiliations.get(str(visitor.jid.bare)) != "owner":
             raise StanzaError("forbidden")
         if iq["type"] == "get":
-            answer = element(NS_MUC_OWNER, "query")
-            form = element(NS_DATA, "x", type="form")
+            answer = element(ns.MUC_OWNER, "query")
+            form = element(ns.DATA_FORM, "x", type="form")
             answer.addChild(form)
-            field = element(NS_DATA, "field", type="hidden", var="FORM_TYPE")
-            field.addChild(element(NS_DATA, "value", "http://jabber.org/protocol/muc#roomconfig"))
+            field = element(ns.DATA_FORM, "field", type="hidden", var="FORM_TYPE")
+            field.addChild(
+                element(ns.DATA_FORM, "value", "http://jabber.org/protocol/muc#roomconfig")
+            )
             form.addChild(field)
             visitor.send(markup.result(iq, answer))
-        elif (destroyed := child(query, NS_MUC_OWNER, "destroy")) is not None:
+        elif (destroyed := child(query, ns.MUC_OWNER, "destroy")) is not None:
             visitor.send(markup.result(iq))
             del self.rooms[str(room.jid)]
-            room.destroy(markup.text_of(destroyed, NS_MUC_OWNER, "reason") or "")
+            room.destroy(markup.text_of(destroyed, ns.MUC_OWNER, "reason") or "")
         else:
             visitor.send(markup.result(iq))
 
-    def _sender(self, visitor: Visitor, to: Jid) -> tuple[Room, Occupant]:
+    def _sender(self, visitor: Session, to: Jid) -> tuple[Room, Occupant]:
         room = self.rooms.get(str(to.bare))
         sender = room.occupant_of(visitor.jid) if room else None
         if room is None or sender is None:
@@ -230,19 +196,14 @@ class ConferenceService:
         return room, sender
 
 
-def _refuse_node(query: Element) -> None:
-    if query.hasAttribute("node"):
-        raise StanzaError("item-not-found")
-
-
 def _room_info(room: Room) -> Element:
     """The disco#info result of a room (XEP-0045 6.4)."""
     features = (
-        NS_DISCO_INFO,
-        NS_DISCO_ITEMS,
-        NS_MUC,
-        NS_STANZA_ID,
-        NS_PING,
+        ns.DISCO_INFO,
+        DISCO_ITEMS,
+        ns.MUC,
+        ns.STANZA_ID,
+        ns.PING,
         SELF_PING,
         "muc_public",
         "muc_persistent",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import markup
-from xbot.embedded_server.markup import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, Element, element
-from xbot.embedded_server.rooms import StanzaError
+from xbot.embedded_server.markup import DISCO_ITEMS, Element, StanzaError, element
 from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
-
-NS_ROSTER = "jabber:iq:roster"
 
 
 def check_iq(iq: Element) -> None:
@@ -20,6 +20,22 @@ def check_iq(iq: Element) -> None:
         raise StanzaError("bad-request")
 
 
+def answer_to(iq: Element, info: Callable[[], Element], items: Callable[[], Element]) -> Element:
+    """The answer to a ping, or to a request for disco ``info`` or ``items`` without a node.
+
+    :raises StanzaError: for any other request.
+    """
+    query = iq.firstChildElement()
+    asked = (query.uri, query.name, iq["type"])
+    if asked == (ns.PING, "ping", "get"):
+        return markup.result(iq)
+    if asked not in ((ns.DISCO_INFO, "query", "get"), (DISCO_ITEMS, "query", "get")):
+        raise StanzaError("service-unavailable")
+    if query.hasAttribute("node"):
+        raise StanzaError("item-not-found")
+    return markup.result(iq, info() if query.uri == ns.DISCO_INFO else items())
+
+
 def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
     """Answer a checked IQ to the domain, or to the session's own bare JID.
 
@@ -28,26 +44,18 @@ def answer_iq(session: Session, to: Jid, iq: Element, conference: str) -> None:
     if iq["type"] in ("result", "error"):
         return
     query = iq.firstChildElement()
-    asked = (query.uri, query.name)
-    payload: Element | None = None
-    if asked == (NS_ROSTER, "query"):
+    if (query.uri, query.name) == (ns.ROSTER, "query"):
         # The roster is always empty: changes are accepted and dropped.
-        payload = element(NS_ROSTER, "query") if iq["type"] == "get" else None
-    elif asked == (NS_DISCO_INFO, "query") and not query.hasAttribute("node"):
-        payload = _disco_info(to)
-    elif asked == (NS_DISCO_ITEMS, "query") and not query.hasAttribute("node"):
-        payload = element(NS_DISCO_ITEMS, "query")
-        if to.local is None:
-            payload.addChild(element(NS_DISCO_ITEMS, "item", jid=conference, name="Rooms"))
-    elif asked != (NS_PING, "ping"):
-        raise StanzaError("service-unavailable")
-    answer = markup.result(iq, payload)
+        answer = markup.result(iq, element(ns.ROSTER, "query") if iq["type"] == "get" else None)
+    else:
+        services = {} if to.local is not None else {conference: "Rooms"}
+        answer = answer_to(iq, lambda: _info(to), lambda: markup.disco_items(services))
     answer["from"] = str(to)
     session.send(answer)
 
 
-def _disco_info(to: Jid) -> Element:
+def _info(to: Jid) -> Element:
     if to.local is not None:
-        return markup.disco_info("account", "registered", to.local, (NS_DISCO_INFO,))
-    features = (NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_ROSTER, "msgoffline")
+        return markup.disco_info("account", "registered", to.local, (ns.DISCO_INFO,))
+    features = (ns.DISCO_INFO, DISCO_ITEMS, ns.PING, ns.ROSTER, "msgoffline")
     return markup.disco_info("server", "im", "xbot", features)

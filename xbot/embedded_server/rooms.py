@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from attrs import Factory, define, field
 
+from xbot.chat.xmpp.stanzas.stanza import child
+from xbot.chat.xmpp.wire import ns
 from xbot.embedded_server import markup
 from xbot.embedded_server.history import MAX_HISTORY, HistoryEntry, wanted_history
-from xbot.embedded_server.markup import NS_CLIENT, NS_STANZA_CONDITIONS, Element, child, element
-from xbot.model.errors import XbotError
+from xbot.embedded_server.markup import Element, StanzaError, element
+from xbot.embedded_server.sessions import Session
 from xbot.model.jid import Jid
-
-NS_MUC = "http://jabber.org/protocol/muc"
-NS_MUC_USER = "http://jabber.org/protocol/muc#user"
-NS_STANZA_ID = "urn:xmpp:sid:0"
 
 #: Maximum number of occupants of a room.
 MAX_OCCUPANTS = 20_000
-
-
-class Visitor(Protocol):
-    """A bound session, as far as rooms use it."""
-
-    jid: Jid
-
-    def send(self, stanza: Element) -> None:
-        """Send a stanza to the session."""
-
-
-class StanzaError(XbotError):
-    """A stanza is refused; ``condition`` is the stanza error condition to answer with."""
-
-    def __init__(self, condition: str) -> None:
-        super().__init__(condition)
-        self.condition = condition
 
 
 @define
@@ -45,7 +25,7 @@ class Occupant:
 
     nick: str
     jid: Jid
-    visitor: Visitor | None = None
+    visitor: Session | None = None
     affiliation: str = "none"
     role: str = "participant"
     details: list[Element] = field(factory=list)
@@ -63,9 +43,7 @@ class Room:
 
     ``members_only``, ``password`` and ``banned`` (bare JIDs) refuse joins;
     ``affiliations`` maps bare JIDs to ``owner``, ``admin`` or ``member``.
-    ``anonymous`` hides real JIDs from all but moderators. Without ``send_subject`` the
-    subject that ends a join is not sent. ``assign_nick(requested)`` returns the nick
-    that the occupant gets (status 210 if it differs).
+    ``anonymous`` hides real JIDs from all but moderators.
     """
 
     jid: Jid
@@ -76,8 +54,6 @@ class Room:
     members_only: bool = False
     password: str | None = None
     anonymous: bool = False
-    send_subject: bool = True
-    assign_nick: Callable[[str], str] | None = None
     banned: set[str] = field(factory=set)
     affiliations: dict[str, str] = field(factory=dict)
     occupants: dict[str, Occupant] = field(factory=dict)
@@ -115,7 +91,7 @@ class Room:
         """
         stanza_id = self.make_token()
         message = markup.stanza("message", type="groupchat", id=stanza_id, from_=self.address(nick))
-        message.addChild(element(NS_CLIENT, "body", text))
+        message.addChild(element(ns.CLIENT, "body", text))
         if ago is None:
             self.broadcast(message)
         else:
@@ -134,38 +110,35 @@ class Room:
         for occupant in list(self.occupants.values()):
             self._drop(occupant)
             note = self._presence(occupant, occupant, type="unavailable", role="none")
-            destroyed = element(NS_MUC_USER, "destroy")
+            destroyed = element(ns.MUC_USER, "destroy")
             if reason:
-                destroyed.addChild(element(NS_MUC_USER, "reason", reason))
+                destroyed.addChild(element(ns.MUC_USER, "reason", reason))
             note.children[-1].addChild(destroyed)
             occupant.send(note)
 
     # -- presence
 
-    def join(self, visitor: Visitor, nick: str, presence: Element, created: bool = False) -> None:
+    def join(self, visitor: Session, nick: str, presence: Element, created: bool = False) -> None:
         """Admit a session; send presences, history and subject in that order (XEP-0045 7.2)."""
         bare = str(visitor.jid.bare)
-        wish = child(presence, NS_MUC, "x")
+        wish = child(presence, ns.MUC, "x")
         assert wish is not None
         if created:
             self.affiliations[bare] = "owner"
         affiliation = self.affiliations.get(bare, "none")
-        self._check_admission(bare, affiliation, markup.text_of(wish, NS_MUC, "password"))
-        given = self.assign_nick(nick) if self.assign_nick else nick
-        if given in self.occupants:
+        self._check_admission(bare, affiliation, markup.text_of(wish, ns.MUC, "password"))
+        if nick in self.occupants:
             raise StanzaError("conflict")
         if len(self.occupants) >= MAX_OCCUPANTS:
             raise StanzaError("service-unavailable")
-        occupant = Occupant(given, visitor.jid, visitor, affiliation, _role(affiliation))
+        occupant = Occupant(nick, visitor.jid, visitor, affiliation, _role(affiliation))
         occupant.details = _details(presence)
         self._add(occupant)
-        codes = ["201"] if created else []
-        codes += ["210"] if given != nick else []
-        self._welcome(occupant, wish, codes)
+        self._welcome(occupant, wish, ["201"] if created else [])
 
     def got_presence(self, occupant: Occupant, nick: str, presence: Element) -> None:
         """Handle an occupant's new status, new nick, or repeated join (XEP-0045 7.6, 7.7)."""
-        wish = child(presence, NS_MUC, "x")
+        wish = child(presence, ns.MUC, "x")
         if nick != occupant.nick:
             self._rename(occupant, nick, presence)
             return
@@ -186,12 +159,12 @@ class Room:
     def got_message(self, sender: Occupant, message: Element) -> None:
         """Handle a groupchat message or a subject change of an occupant (XEP-0045 7.4, 8.1)."""
         said = markup.copied(message, from_=self.address(sender.nick), type="groupchat")
-        if child(message, NS_CLIENT, "subject") is not None and (
-            child(message, NS_CLIENT, "body") is None
+        if child(message, ns.CLIENT, "subject") is not None and (
+            child(message, ns.CLIENT, "body") is None
         ):
             if sender.role != "moderator":
                 raise StanzaError("forbidden")
-            self.subject = markup.text_of(message, NS_CLIENT, "subject") or ""
+            self.subject = markup.text_of(message, ns.CLIENT, "subject") or ""
             self.subject_nick = sender.nick
         self.broadcast(said)
 
@@ -203,10 +176,10 @@ class Room:
             part
             for part in message.children
             if isinstance(part, str)
-            or (part.uri, part.name, part.getAttribute("by")) != (NS_STANZA_ID, "stanza-id", by)
+            or (part.uri, part.name, part.getAttribute("by")) != (ns.STANZA_ID, "stanza-id", by)
         ]
-        message.addChild(element(NS_STANZA_ID, "stanza-id", id=self.make_token(), by=by))
-        if child(message, NS_CLIENT, "body") is not None:
+        message.addChild(element(ns.STANZA_ID, "stanza-id", id=self.make_token(), by=by))
+        if child(message, ns.CLIENT, "body") is not None:
             self.history.append(HistoryEntry(markup.copied(message, to=None), self.now()))
         for occupant in self._witnesses():
             occupant.send(message)
@@ -227,15 +200,14 @@ class Room:
             if other is not occupant:
                 occupant.send(self._presence(other, occupant))
         self._announce(occupant, codes if self.anonymous else ["100", *codes])
-        for entry in wanted_history(self.history, child(wish, NS_MUC, "history"), self.now()):
+        for entry in wanted_history(self.history, child(wish, ns.MUC, "history"), self.now()):
             past = markup.copied(entry.stanza)
             past.addChild(markup.delay(str(self.jid), entry.seconds))
             occupant.send(past)
-        if self.send_subject:
-            last = markup.stanza("message", type="groupchat", from_=self.address(self.subject_nick))
-            # XEP-0045 7.2.15: the subject ends the join, an empty one too.
-            last.addChild(element(NS_CLIENT, "subject", self.subject))
-            occupant.send(last)
+        last = markup.stanza("message", type="groupchat", from_=self.address(self.subject_nick))
+        # XEP-0045 7.2.15: the subject ends the join, an empty one too.
+        last.addChild(element(ns.CLIENT, "subject", self.subject))
+        occupant.send(last)
 
     def _announce(self, occupant: Occupant, own_codes: list[str] | None = None) -> None:
         """Send the occupant's presence to all, to itself last (XEP-0045 7.2.2)."""
@@ -245,18 +217,17 @@ class Room:
         occupant.send(self._presence(occupant, occupant, codes=own_codes or ()))
 
     def _rename(self, occupant: Occupant, nick: str, presence: Element) -> None:
-        given = self.assign_nick(nick) if self.assign_nick else nick
-        if given in self.occupants:
+        if nick in self.occupants:
             raise StanzaError("conflict")
         for other in self._witnesses():
             other.send(
-                self._presence(occupant, other, type="unavailable", nick=given, codes=("303",))
+                self._presence(occupant, other, type="unavailable", nick=nick, codes=("303",))
             )
         self._drop(occupant)
-        occupant.nick = given
+        occupant.nick = nick
         occupant.details = _details(presence)
         self._add(occupant)
-        self._announce(occupant, ["210"] if given != nick else None)
+        self._announce(occupant)
 
     def _remove(self, occupant: Occupant, codes: tuple[str, ...], reason: str = "") -> None:
         witnesses = self._witnesses()
@@ -293,10 +264,10 @@ class Room:
         """The presence of ``occupant`` as ``witness`` may see it (XEP-0045 7.2.2, 7.2.3)."""
         presence = markup.stanza("presence", type=type, from_=self.address(occupant.nick))
         presence.children = list(occupant.details)
-        facts = element(NS_MUC_USER, "x")
+        facts = element(ns.MUC_USER, "x")
         shown = not self.anonymous or witness.role == "moderator"
         item = element(
-            NS_MUC_USER,
+            ns.MUC_USER,
             "item",
             affiliation="outcast" if "301" in codes else occupant.affiliation,
             role=role or occupant.role,
@@ -304,10 +275,10 @@ class Room:
             nick=nick,
         )
         if reason:
-            item.addChild(element(NS_MUC_USER, "reason", reason))
+            item.addChild(element(ns.MUC_USER, "reason", reason))
         facts.addChild(item)
         for code in (*codes, *(("110",) if witness is occupant else ())):
-            facts.addChild(element(NS_MUC_USER, "status", code=code))
+            facts.addChild(element(ns.MUC_USER, "status", code=code))
         presence.addChild(facts)
         return presence
 
@@ -322,6 +293,6 @@ def _details(presence: Element) -> list[Element]:
         part
         for part in presence.children
         if not isinstance(part, str)
-        and part.uri not in (NS_MUC, NS_MUC_USER)
-        and part.uri != NS_STANZA_CONDITIONS
+        and part.uri not in (ns.MUC, ns.MUC_USER)
+        and part.uri != ns.STANZA_ERRORS
     ]

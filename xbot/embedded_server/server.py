@@ -21,22 +21,22 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import defer
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.words.protocols.jabber.xmlstream import XmlStreamServerFactory
 
+from xbot.config.settings import SASL_MECHANISMS
 from xbot.embedded_server import markup
 from xbot.embedded_server.certificate import Certificate
-from xbot.embedded_server.credentials import SCRAM_HASHES, Account
+from xbot.embedded_server.credentials import Account
 from xbot.embedded_server.login import Login
-from xbot.embedded_server.markup import Element
+from xbot.embedded_server.markup import Element, StanzaError
 from xbot.embedded_server.muc import ConferenceService
 from xbot.embedded_server.requests import answer_iq, check_iq
-from xbot.embedded_server.rooms import Room, StanzaError
+from xbot.embedded_server.rooms import Room
 from xbot.embedded_server.sessions import Session, Sessions
 from xbot.embedded_server.stream import CLOSE_GRACE, ServerStream
 from xbot.model.errors import InvalidJid
@@ -46,7 +46,7 @@ from xbot.model.jid import Jid
 MAX_CONNECTIONS = 1000
 
 #: SASL mechanisms offered by default, best first.
-MECHANISMS = (*SCRAM_HASHES, "PLAIN")
+MECHANISMS = tuple(name for name in SASL_MECHANISMS if name != "EXTERNAL")
 
 
 class EmbeddedServer:
@@ -138,22 +138,6 @@ class EmbeddedServer:
         """The room with this local part or bare JID; created if missing."""
         return self._conference.room(name)
 
-    def say(self, room: str, nick: str | None, text: str, ago: float | None = None) -> str:
-        """Send a message to a room as ``nick``, an occupant or not: see :meth:`Room.say`."""
-        return self.room(room).say(nick, text, ago)
-
-    def kick_all(self, code: int = 307, reason: str = "") -> None:
-        """Remove every session from every room."""
-        for room in self.rooms.values():
-            for occupant in list(room.occupants.values()):
-                if occupant.visitor is not None:
-                    room.kick(occupant.nick, code, reason)
-
-    def drop_connections(self) -> None:
-        """Abort all connections without closing the streams, as a broken network does."""
-        for stream in list(self._streams):
-            stream.abort()
-
     def add_account(self, local: str, password: str) -> None:
         """Add an account, or change its password."""
         prepared = Jid.parse(f"{local}@{self.domain}").local
@@ -163,11 +147,9 @@ class EmbeddedServer:
     # -- for the login (see login.Host)
 
     def tls_options(self) -> Any:
-        """TLS options for ``startTLS``."""
         return self.certificate.options()
 
     def find_account(self, name: str) -> Account | None:
-        """The account of a local part as the client sent it (not normalised), or None."""
         try:
             return self._accounts.get(Jid.parse(f"{name}@{self.domain}").local or "")
         except InvalidJid:
@@ -218,27 +200,13 @@ class EmbeddedServer:
             streams = list(self._streams)
             for stream in streams:
                 stream.close("system-shutdown")
-            if streams:
-                await self._all_gone(streams)
-                self._streams.difference_update(streams)
+            # Streams abort after CLOSE_GRACE, but an in-memory transport may never report
+            # the loss: hence the time-out.
+            gone = DeferredList([stream.gone for stream in streams], consumeErrors=True)
+            await gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
+            self._streams.difference_update(streams)
         finally:
             self._stopping = False
-
-    async def _all_gone(self, streams: list[ServerStream]) -> None:
-        gone: Deferred[Any] = Deferred()
-        waiting = set(streams)
-
-        def one_gone(stream: ServerStream, _: None) -> None:
-            waiting.discard(stream)
-            if not waiting and not gone.called:
-                gone.callback(None)
-
-        for stream in streams:
-            stream.gone.addCallback(partial(one_gone, stream))
-        # Streams abort after CLOSE_GRACE, but an in-memory transport may never report
-        # the loss: hence the time-out.
-        gone.addTimeout(2 * CLOSE_GRACE, self.clock, onTimeoutCancel=lambda *_: None)
-        await gone
 
     def _got_end(self, session: Session) -> None:
         self.sessions.pop(str(session.jid), None)

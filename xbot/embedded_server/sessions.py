@@ -8,9 +8,10 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.logger import Logger
 
+from xbot.chat.xmpp.wire import ns
+from xbot.chat.xmpp.wire.serialize import Unserializable
 from xbot.embedded_server import markup
-from xbot.embedded_server.markup import NS_CLIENT, Element
-from xbot.embedded_server.rooms import StanzaError
+from xbot.embedded_server.markup import Element, StanzaError
 from xbot.embedded_server.stream import ServerStream
 from xbot.model.jid import Jid
 
@@ -34,19 +35,19 @@ class Session:
         """Send a stanza unchanged; tests may send text, too, well-formed or not."""
         self.stream.send(stanza)
 
-    def drop(self) -> None:
-        """Abort its connection without closing the stream, as a broken network does."""
-        self.stream.abort()
-
     def got_element(self, element: Element) -> None:
         """Handle one direct child of the stream; errors are answered by an error stanza."""
-        if element.uri != NS_CLIENT or element.name not in ("message", "presence", "iq"):
+        if element.uri != ns.CLIENT or element.name not in ("message", "presence", "iq"):
             self.stream.close("unsupported-stanza-type")
             return
         # RFC 6120 8.1.2.1: the server sets ``from``, so it cannot be forged.
         element["from"] = str(self.jid)
         try:
+            # What cannot be written cannot be relayed: it is refused before anything is done.
+            markup.serialise(element)
             self._got_stanza(self, element)
+        except Unserializable:
+            self._refuse(element, "not-acceptable")
         except StanzaError as refused:
             self._refuse(element, refused.condition)
         except Exception:
@@ -54,7 +55,6 @@ class Session:
             self._refuse(element, "internal-server-error")
 
     def ended(self) -> None:
-        """The stream has ended."""
         self._ended(self)
 
     def _refuse(self, element: Element, condition: str) -> None:
@@ -86,7 +86,7 @@ class Sessions:
         ]
 
     def deliver(self, to: Jid, stanza: Element) -> None:
-        """Deliver to an account, or raise :class:`~xbot.embedded_server.rooms.StanzaError`."""
+        """Deliver to an account, or raise :class:`~xbot.embedded_server.markup.StanzaError`."""
         session = self.by_jid.get(str(to)) if to.resource else None
         if session is not None:
             session.send(stanza)

@@ -19,7 +19,7 @@ from xbot.embedded_server.markup import Element
 #: Maximum size of a stanza in bytes; twice what the large servers allow.
 MAX_STANZA = 512 * 1024
 
-#: Maximum amount of unsent output for a client that does not read, in characters.
+#: Maximum amount of unsent output for a client that does not read, in bytes.
 MAX_UNREAD = 4 * 1024 * 1024
 
 #: Seconds to wait for the client's end of stream before the connection is aborted.
@@ -117,14 +117,14 @@ class ServerStream(XmlStream):
 
     def send(self, obj: Element | str) -> None:
         """Send an element, or text that is already XML."""
-        text = obj if isinstance(obj, str) else markup.serialise(obj)
+        data = obj.encode() if isinstance(obj, str) else markup.serialise(obj)
         if self.is_closing:
             return
-        self._unread += len(text)
+        self._unread += len(data)
         if self._is_choked and self._unread > MAX_UNREAD:
             self.abort()
             return
-        self.transport.write(text.encode("utf-8", "replace"))
+        self.transport.write(data)
 
     def send_header(self, domain: str) -> None:
         """Open our half of the stream."""

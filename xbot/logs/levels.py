@@ -71,7 +71,6 @@ class Levels:
         return "debug" in (self.usual, *(level for _, level in self.special))
 
     def also(self, namespace: str, level: str) -> Levels:
-        """A copy with ``level`` for ``namespace``."""
         return evolve(self, special=(*self.special, (namespace, level)))
 
     def filter(self) -> Callable[[LogEvent], bool]:

@@ -6,7 +6,7 @@ import hashlib
 
 from attrs import frozen
 
-from xbot.model.file_state import FileUnavailable, UnusableFile
+from xbot.model.file_state import FileUnavailable
 from xbot.model.message import Message
 
 #: Maximum length of the message body in an entry, in characters.
@@ -35,15 +35,8 @@ CUT = "cut"
 APPROVED = "approved"
 
 
-class JournalUnavailable(FileUnavailable):
-    """The journal cannot be written now. Refuse the command; the journal retries by itself."""
-
-
-class UnusableJournal(UnusableFile):
-    """The journal cannot be used, and retrying does not help; the operator has to act.
-
-    Another bot uses the same state folder, or a later version of xbot wrote the file.
-    """
+#: The journal cannot be written now. Refuse the command; the journal retries by itself.
+JournalUnavailable = FileUnavailable
 
 
 @frozen

@@ -46,7 +46,6 @@ class People:
 
     @classmethod
     def union(cls, several: Iterable[People]) -> People:
-        """The union of ``several`` lists."""
         lists = list(several)
         return cls(
             frozenset().union(*(people.jids for people in lists)),

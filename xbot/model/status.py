@@ -60,7 +60,6 @@ class Link:
 
     @property
     def is_online(self) -> bool:
-        """Whether we are logged in."""
         return self.state == "online"
 
 
@@ -81,7 +80,6 @@ class Place:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the bot is in the room."""
         return self.state == "joined"
 
 
@@ -148,7 +146,6 @@ class Overview:
 
     @property
     def joined(self) -> int:
-        """The number of rooms that the bot is in."""
         return sum(room.is_joined for room in self.rooms)
 
     @property

@@ -22,12 +22,10 @@ class SighupService(Service):
         self._before: Any = None
 
     def startService(self) -> None:
-        """Install the signal handler."""
         super().startService()
         self._before = signal.signal(signal.SIGHUP, self._handle)
 
     def stopService(self) -> None:
-        """Restore the previous signal handler."""
         super().stopService()
         # None is a handler that was not installed by Python; it cannot be restored.
         signal.signal(signal.SIGHUP, self._before or signal.SIG_DFL)

@@ -35,13 +35,11 @@ class Heartbeat:
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Start the heartbeat."""
         self._turned = self._elapsed()
         if self._call is None:
             self._call = self._clock.callLater(BEAT, self._beat)
 
     def stop(self) -> None:
-        """Stop the heartbeat."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

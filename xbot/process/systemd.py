@@ -79,7 +79,6 @@ class Systemd(Service):
         self._checks.clock = clock
 
     def startService(self) -> None:
-        """Start the status checks."""
         super().startService()
         self._checks.start(PERIOD).addErrback(self._got_bug)
 

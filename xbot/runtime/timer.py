@@ -51,7 +51,6 @@ class Timer:
         self._is_stopped = False
 
     def start(self) -> None:
-        """Start the timer."""
         if self._at_start:
             self._tick()
         else:

@@ -18,7 +18,13 @@ class IJournal(Interface):
     state = Attribute("Whether it works now: a :class:`xbot.model.file_state.FileState`.")
 
     def open() -> Deferred[None]:
-        """Open the file. Fires after the first try; fails only if retrying cannot help."""
+        """Open the file. Fires after the first try; ``state`` tells whether it succeeded.
+
+        Temporary failures are retried.
+
+        :raises xbot.model.file_state.UnusableFile: (by the Deferred) when retrying
+            cannot help.
+        """
 
     def change(keep: float) -> None:
         """Set how long entries are kept, in seconds."""
@@ -42,15 +48,18 @@ class IJournal(Interface):
         """
 
     def note(message: Message, responder: str, outcome: str) -> Deferred[None]:
-        """Record a command that did not run; ``outcome`` says why."""
+        """Record a command that did not run; ``outcome`` says why. Fires once durable."""
 
     def finish(number: int, outcome: str) -> Deferred[None]:
-        """Record the outcome of an entry. Idempotent: the first outcome stays."""
+        """Record the outcome of an entry. Idempotent: the first outcome stays.
+
+        Waits while the file fails; fires once durable.
+        """
 
     def interrupted() -> Deferred[list[Entry]]:
         """Entries that an earlier process did not finish or not begin, and that are not reported.
 
-        See :meth:`reported`.
+        See :meth:`reported`. Waits while the file fails.
         """
 
     def reported(number: int) -> Deferred[None]:
@@ -60,7 +69,7 @@ class IJournal(Interface):
         """The newest ``limit`` entries, oldest first."""
 
     def close() -> Deferred[None]:
-        """Write what is pending and close. Fires when that is done."""
+        """Write what is pending and close. Fires when that is done, or after a time-out."""
 
 
 class IBrain(Interface):
@@ -69,16 +78,24 @@ class IBrain(Interface):
     state = Attribute("Whether it is saved now: a :class:`xbot.model.file_state.FileState`.")
 
     def namespace(name: str) -> MutableMapping[str, Any]:
-        """The namespace ``name``, a :class:`xbot.state.brain.memory.Memory`. Thread-safe."""
+        """The namespace ``name``, a :class:`xbot.state.brain.memory.Memory`. Thread-safe.
+
+        Get it at any time; use it while the brain is open.
+        """
 
     def open() -> Deferred[None]:
-        """Read the file. Fires after the first try; fails only if retrying cannot help."""
+        """Read the file. Fires after the first try; ``state`` tells whether it succeeded.
+
+        Temporary failures are retried.
+
+        :raises xbot.model.file_state.UnusableFile: (by the Deferred) when retrying cannot help.
+        """
 
     def flushed() -> Deferred[None]:
         """Fires once all changes made before this call are durable; at once if they are.
 
-        :raises xbot.state.brain.errors.BrainUnavailable: (by the Deferred) when saving fails.
+        :raises xbot.model.file_state.FileUnavailable: (by the Deferred) when saving fails.
         """
 
     def close() -> Deferred[None]:
-        """Save unsaved changes and close. Fires when that is done."""
+        """Save unsaved changes and close. Fires when that is done, or after a time-out."""

@@ -25,9 +25,9 @@ from xbot.runtime.responder import Responder
 from xbot.testing.adapter import FakeAdapter
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.clock import TestClock
-from xbot.testing.environment import in_this_thread
 from xbot.testing.given import given
 from xbot.testing.journal import MemoryJournal
+from xbot.testing.threads import in_this_thread
 
 #: The default sender.
 SOMEONE = "someone@example.org"

@@ -9,10 +9,9 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.model.file_state import FileState
+from xbot.model.file_state import FileState, FileUnavailable
 from xbot.state.brain.brain import checked_name
 from xbot.state.brain.contents import Bounds, Contents
-from xbot.state.brain.errors import BrainUnavailable
 from xbot.state.brain.memory import Memory
 from xbot.state.interfaces import IBrain
 
@@ -51,7 +50,7 @@ class MemoryBrain:
     def flushed(self) -> Deferred[None]:
         """Fires at once; fails while there is a ``problem`` and something new to save."""
         if self.problem is not None and self._contents.is_unsaved:
-            return fail(BrainUnavailable(PATH, self.problem))
+            return fail(FileUnavailable(PATH, self.problem))
         self._contents.take_unsaved(self._contents.last_change)
         return succeed(None)
 

@@ -7,10 +7,8 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from xbot.testing.environment import ThreadlessClock
 
-
-class TestClock(ThreadlessClock):
+class TestClock(Clock):
     """A clock whose ``advance`` stops at each due call on its way.
 
     So a timer with a period of a minute runs sixty times in an hour, each time at
@@ -29,6 +27,10 @@ class TestClock(ThreadlessClock):
             self._pass(amount)
         else:
             self.around(lambda: self._pass(amount))
+
+    def callFromThread(self, function: Callable[..., Any], *args: Any) -> None:
+        # A test has one thread.
+        function(*args)
 
     def settle(self) -> None:
         """Run the calls that are due at this moment."""

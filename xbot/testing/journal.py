@@ -64,19 +64,17 @@ class MemoryJournal:
     ) -> Deferred[int | None]:
         if self.problem is not None:
             return fail(JournalUnavailable(PATH, self.problem))
-        number = self._new_number(message, responder)
-        if number is not None:
-            self.entries[number] = Entry(
-                number, kept(message), responder, self.now, outcome=outcome
-            )
+        number = self._add(message, responder, outcome)
         answer: Deferred[int | None] = Deferred()
         self._answers.append((answer, number))
         if not self.is_slow:
             self.catch_up()
         return answer
 
-    def _new_number(self, message: Message, responder: str) -> int | None:
-        """The number of a new entry; None for a duplicate."""
+    def _add(
+        self, message: Message, responder: str, outcome: str | None, ended: float | None = None
+    ) -> int | None:
+        """Add an entry, and return its number; None for a duplicate."""
         assert message.key is not None
         key = (digest(message.key), responder)
         known = self._numbers.get(key)
@@ -85,6 +83,7 @@ class MemoryJournal:
             if message.key_lasts is None or age <= message.key_lasts:
                 return None
         number = self._numbers[key] = len(self.entries) + 1
+        self.entries[number] = Entry(number, kept(message), responder, self.now, ended, outcome)
         return number
 
     def catch_up(self) -> None:
@@ -96,11 +95,7 @@ class MemoryJournal:
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
         if self.problem is not None:
             return fail(JournalUnavailable(PATH, self.problem))
-        number = self._new_number(message, responder)
-        if number is not None:
-            self.entries[number] = Entry(
-                number, kept(message), responder, self.now, self.now, outcome
-            )
+        self._add(message, responder, outcome, self.now)
         return succeed(None)
 
     def agree(self, number: int) -> Deferred[None]:

@@ -44,7 +44,6 @@ class Listener:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is listening."""
         return self._port is not None
 
     @property

@@ -57,13 +57,11 @@ class Metrics:
         )
 
     def got_command(self, command: Command) -> None:
-        """Count a finished run."""
         self._commands.labels(command.responder, command.outcome).inc()
         if command.seconds is not None:
             self._seconds.labels(command.responder).observe(command.seconds)
 
     def got_lag(self, seconds: float) -> None:
-        """Record the reactor's lag."""
         self._lag.observe(seconds)
 
     def answer(self) -> Answer:

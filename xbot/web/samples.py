@@ -38,7 +38,6 @@ class Samples:
         self._lag = 0.0
 
     def got_command(self) -> None:
-        """Count one finished run."""
         self._commands += 1
 
     def got_lag(self, seconds: float) -> None:
@@ -46,7 +45,6 @@ class Samples:
         self._lag = max(self._lag, seconds)
 
     def take(self, overview: Overview) -> None:
-        """Take a sample of the present status."""
         messages = _messages(overview.fates)
         before = messages if self._messages is None else self._messages
         link, rooms = overview.link, len(overview.rooms)

@@ -78,7 +78,6 @@ class StatusServer:
         return self.listening.stop()
 
     def got_command(self, command: Command) -> None:
-        """Count one finished run."""
         self._metrics.got_command(command)
         self._samples.got_command()
 

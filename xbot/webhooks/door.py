@@ -25,7 +25,7 @@ from xbot.web.posting import PostRequest
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
-from xbot.webhooks.own import TemplateReader, report_of_answers
+from xbot.webhooks.own import report_by_template, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload, line, parse
 from xbot.webhooks.proof import Proof, prove
 from xbot.webhooks.report import Report
@@ -99,7 +99,7 @@ class WebhookEndpoint:
     def change(self, webhooks: Collection[WebhookSettings]) -> Deferred[None]:
         """Set the webhooks. Fires after the first try to open the spool, if it is needed.
 
-        :raises UnusableSpool: (by the Deferred) when retrying cannot help.
+        :raises UnusableFile: (by the Deferred) when retrying cannot help.
         """
         self._set(webhooks)
         if self._is_open or not webhooks:
@@ -124,7 +124,6 @@ class WebhookEndpoint:
         }
 
     def is_path(self, path: str) -> bool:
-        """Whether ``path`` is a webhook's."""
         return path in self._webhooks
 
     def post(self, posted: PostRequest) -> Deferred[Answer]:
@@ -218,7 +217,7 @@ def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) ->
     if reader is not None:
         return reader(headers, payload)
     template = Template.parse(webhook.template, DOTTED.fullmatch)
-    return TemplateReader(template, webhook.dedupe_key).read(payload)
+    return report_by_template(template, webhook.dedupe_key, payload)
 
 
 def _refusal(error: Exception) -> Answer:

@@ -13,7 +13,6 @@ from attrs import frozen
 
 from xbot.model.errors import XbotError
 from xbot.model.fair_share import may_have_more
-from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.state.sqlite.file import DurableFile, Kind
 from xbot.webhooks.report import Item
 
@@ -42,14 +41,6 @@ CREATE INDEX said ON known (said);
 """
 
 
-class SpoolUnavailable(FileUnavailable):
-    """The file cannot be written now. The spool retries by itself; the client should, too."""
-
-
-class UnusableSpool(UnusableFile):
-    """The file belongs to another bot, or to a later version of xbot."""
-
-
 class TooMuchWaits(XbotError):
     """The queue of the room is full (back-pressure). The client should retry later."""
 
@@ -62,8 +53,6 @@ KIND = Kind(
     "webhook spool",
     VERSION,
     _SCHEMA,
-    SpoolUnavailable,
-    UnusableSpool,
     meanwhile="webhooks are answered 503",
     loss="What webhooks had to say and was not said yet is lost",
 )

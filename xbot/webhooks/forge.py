@@ -7,6 +7,7 @@ https://docs.gitea.com/usage/webhooks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from xbot.webhooks.payload import Part, WrongPayload, line
 from xbot.webhooks.report import Item, Report
@@ -87,8 +88,7 @@ def _commit(commit: Part) -> str:
 
 def _pull_request(payload: Part) -> Lines:
     pull = payload["pull_request"].an_object()
-    action = payload["action"].value
-    done = _TOLD.get(action) if isinstance(action, str) else None
+    action, done = _action(payload)
     if action == "closed" and _is_true(pull["merged"]):
         done = "merged"
     if done is None:
@@ -101,14 +101,19 @@ def _pull_request(payload: Part) -> Lines:
 
 def _issues(payload: Part) -> Lines:
     issue = payload["issue"].an_object()
-    action = payload["action"].value
-    done = _TOLD.get(action) if isinstance(action, str) else None
+    action, done = _action(payload)
     if done is None:
         return ()
     why = issue["state_reason"].text(MAX_NAME).replace("_", " ")
     reason = f" ({why})" if why and action == "closed" else ""
     what = f"{done} issue #{issue['number'].text(20)}{reason}: {issue['title'].text()}"
     return (_sentence(payload, what, issue["html_url"].link()),)
+
+
+def _action(payload: Part) -> tuple[object, str | None]:
+    """The action on an issue or a pull request, and its verb if it is reported."""
+    action = payload["action"].value
+    return action, _TOLD.get(action) if isinstance(action, str) else None
 
 
 def _issue_comment(payload: Part) -> Lines:
@@ -150,14 +155,9 @@ def _workflow_run(payload: Part) -> Lines:
     return (" ".join(filter(None, [what, run["html_url"].link()])),)
 
 
-def _create(payload: Part) -> Lines:
+def _of_ref(verb: str, payload: Part) -> Lines:
     kind = payload["ref_type"].text(20) or "ref"
-    return (_sentence(payload, f"made the {kind} {payload['ref'].text(MAX_NAME)}"),)
-
-
-def _delete(payload: Part) -> Lines:
-    kind = payload["ref_type"].text(20) or "ref"
-    return (_sentence(payload, f"deleted the {kind} {payload['ref'].text(MAX_NAME)}"),)
+    return (_sentence(payload, f"{verb} the {kind} {payload['ref'].text(MAX_NAME)}"),)
 
 
 def _ping(payload: Part) -> Lines:
@@ -180,8 +180,8 @@ _EVENTS: Mapping[str, Callable[[Part], Lines]] = {
     "issue_comment": _issue_comment,
     "release": _release,
     "workflow_run": _workflow_run,
-    "create": _create,
-    "delete": _delete,
+    "create": partial(_of_ref, "made"),
+    "delete": partial(_of_ref, "deleted"),
     "ping": _ping,
 }
 
@@ -198,18 +198,8 @@ def _repository(payload: Part) -> str:
 
 
 def _person(payload: Part) -> str:
-    return next(
-        filter(
-            None,
-            (
-                payload["sender"]["login"].text(MAX_NAME),
-                payload["sender"]["username"].text(MAX_NAME),
-                payload["pusher"]["login"].text(MAX_NAME),
-                payload["pusher"]["name"].text(MAX_NAME),
-            ),
-        ),
-        "",
-    )
+    paths = ("sender.login", "sender.username", "pusher.login", "pusher.name")
+    return next(filter(None, (payload.at(path).text(MAX_NAME) for path in paths)), "")
 
 
 def _ref(ref: str) -> tuple[str, str]:

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
-
 from xbot.text.template import Template
 from xbot.webhooks.payload import Part, WrongPayload, line
 from xbot.webhooks.report import Item, Report, key_of
 
 
-@frozen
-class TemplateReader:
-    """Fills in ``template``, whose fields are paths such as ``alert.title``.
+def report_by_template(template: Template, key: str | None, payload: Part) -> Report:
+    """The report of ``payload`` by a template whose fields are paths such as ``alert.title``.
 
     ``key`` is the path of the field that identifies duplicates; without it, equal
     texts are duplicates.
+
+    :raises WrongPayload: if all fields are missing, or ``key`` is.
     """
-
-    template: Template
-    key: str | None = None
-
-    def read(self, payload: Part) -> Report:
-        """The report of ``payload``; raises :class:`WrongPayload` if all fields are missing."""
-        if self.template.fields and not any(
-            payload.at(name).text() for name in self.template.fields
-        ):
-            names = ", ".join(sorted(self.template.fields))
-            raise WrongPayload(f"none of the fields of the template is there: {line(names)}")
-        text = self.template.fill({name: payload.at(name).text() for name in self.template.fields})
-        lines = _lines(text)
-        return Report((Item(self._key(payload, lines), lines),))
-
-    def _key(self, payload: Part, lines: tuple[str, ...]) -> str:
-        if self.key is None:
-            return key_of("text", lines)
-        value = payload.at(self.key).text()
-        if not value:
-            raise WrongPayload(f"{self.key} is missing; it tells one message from another")
-        return key_of("key", value)
+    texts = {name: payload.at(name).text() for name in template.fields}
+    if texts and not any(texts.values()):
+        names = ", ".join(sorted(texts))
+        raise WrongPayload(f"none of the fields of the template is there: {line(names)}")
+    lines = _lines(template.fill(texts))
+    if key is None:
+        return Report((Item(key_of("text", lines), lines),))
+    value = payload.at(key).text()
+    if not value:
+        raise WrongPayload(f"{key} is missing; it tells one message from another")
+    return Report((Item(key_of("key", value), lines),))
 
 
 def report_of_answers(texts: Sequence[str]) -> Report:

@@ -134,7 +134,7 @@ class Spool:
         the time of deduplication in seconds, 0 for none. Fires, once durable, with whether
         any item was new.
 
-        :raises SpoolUnavailable: (by the Deferred) when the file cannot be written.
+        :raises FileUnavailable: (by the Deferred) when the file cannot be written.
         :raises TooMuchWaits: (by the Deferred) when the queues of all these rooms are full.
         """
         now = self._wall_clock()

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from tests.engine.dispatch import bad_responders
 from tests.engine.dispatch.bad_responders import CALLABLES, LIMIT, PROGRAM, write_program
 from tests.engine.dispatch.test_dispatcher import IN_ROOM, ROOM
+from tests.environment import FakeEnvironment
 from tests.runtime.test_subprocesses import is_alive
 from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
@@ -20,7 +21,6 @@ from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
 from xbot.process.threads import InThread
 from xbot.runtime.answers import MAX_ANSWERS, MAX_LENGTH
-from xbot.testing.environment import FakeEnvironment
 
 #: Who fails at once, and who does not end before the limit.
 FAILING = ("raises", "exits", "bytes", "wrong")

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.environment import FakeEnvironment
 from xbot.config.settings import ResponderSettings
 from xbot.engine.loading import finding
 from xbot.engine.loading.loader import load_responders, modules_of
@@ -18,7 +19,6 @@ from xbot.engine.loading.reimport import fresh_modules
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.message import Message
 from xbot.runtime.responder import Responder
-from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "x")
 

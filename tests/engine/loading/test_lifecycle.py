@@ -11,7 +11,7 @@ from tests.app.test_reload import ACCOUNT, ROOM, ReloadCase
 from xbot.app import resources
 from xbot.runtime.scope import Scope
 from xbot.testing.brain import MemoryBrain
-from xbot.testing.environment import ThreadlessClock
+from xbot.testing.clock import TestClock
 
 CODE = """
 from twisted.internet.defer import Deferred
@@ -46,7 +46,7 @@ USE = "[responder tea]\nuse = lives_ours:Tea\n"
 class LivesTests(ReloadCase):
     def setUp(self):
         super().setUp()
-        self.clock = ThreadlessClock()
+        self.clock = TestClock()
         self.brain = MemoryBrain()
         self.patch(resources, "Brain", lambda path, reactor: self.brain)
         sys.path.insert(0, str(self.folder))

@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
+from tests.environment import FakeEnvironment
 from xbot.config.options import BUNDLED, OPEN
 from xbot.config.settings import ResponderSettings
 from xbot.engine.loading.loader import load_responders
@@ -20,7 +21,6 @@ from xbot.process.threads import InThread
 from xbot.runtime.failures import Failed
 from xbot.runtime.responder import Responder
 from xbot.runtime.subprocesses import CannotRun
-from xbot.testing.environment import FakeEnvironment
 
 MESSAGE = Message("alice@example.org/a", "xbot@example.org", "hello xbot")
 

@@ -25,9 +25,10 @@ from tests.daemon import environment
 from tests.effort import examples
 from tests.state.brain.contract import BrainReactor, Contract
 from tests.state.journal.test_journal import InTurn
+from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.state.brain import brain as brain_module
 from xbot.state.brain.brain import FILE_NAME, FLUSH_TIMEOUT, LINGER, STAMP_EVERY, Brain
-from xbot.state.brain.errors import BrainNotOpen, BrainUnavailable, UnusableBrain
+from xbot.state.brain.errors import BrainNotOpen
 from xbot.state.brain.file import BrainFile, read_content
 from xbot.state.brain.lasting import Clocks
 from xbot.state.sqlite.file import connect
@@ -215,7 +216,7 @@ class BrainTests(Contract, BrainCase):
         first.namespace("a")["x"] = 1
         self.successResultOf(first.flushed())
         second = self.unopened(in_thread=InTurn())
-        failure = self.failureResultOf(second.open(), UnusableBrain)
+        failure = self.failureResultOf(second.open(), UnusableFile)
         self.assertIn("another bot", str(failure.value))
         self.assertRaises(BrainNotOpen, second.namespace("a").get, "x")
         self.successResultOf(second.close())
@@ -229,11 +230,11 @@ class BrainTests(Contract, BrainCase):
         first.namespace("a")["x"] = 1
         self.successResultOf(first.flushed())
         second.namespace("a")["x"] = 2
-        self.failureResultOf(second.flushed(), BrainUnavailable)
+        self.failureResultOf(second.flushed(), FileUnavailable)
         self.assertIn("another bot", str(second.state))
         for _ in range(3):
             self.clock.advance(RETRY)
-            self.failureResultOf(second.flushed(), BrainUnavailable)
+            self.failureResultOf(second.flushed(), FileUnavailable)
         self.assertEqual(second.namespace("a")["x"], 2)
         errors = [each for each in self.logged(LogLevel.error) if "cannot be opened" in each]
         self.assertEqual(len(errors), 1)
@@ -261,7 +262,7 @@ class BrainTests(Contract, BrainCase):
         file._connection.execute("PRAGMA user_version = 99")
         file.close()
         brain = self.unopened()
-        self.failureResultOf(brain.open(), UnusableBrain)
+        self.failureResultOf(brain.open(), UnusableFile)
         self.successResultOf(brain.close())
 
     def test_broken_file(self) -> None:
@@ -308,7 +309,7 @@ class BrainTests(Contract, BrainCase):
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink()
         brain.namespace("a")["new"] = 1
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         self.clock.pump([RETRY, LINGER])
         self.successResultOf(brain.flushed())
         self.assertEqual(set(self.saved()), {("a", "x"), ("a", "new")})
@@ -415,11 +416,11 @@ class FailingDiskTests(BrainCase):
         self.successResultOf(brain.flushed())
         self.failing = "disk I/O error"
         memory["x"] = 2
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         for number in range(5):
             self.clock.advance(RETRY)
             memory[str(number)] = number
-            failure = self.failureResultOf(brain.flushed(), BrainUnavailable)
+            failure = self.failureResultOf(brain.flushed(), FileUnavailable)
             self.assertEqual(failure.value.reason, "disk I/O error")
             self.assertEqual((memory["x"], memory[str(number)]), (2, number))
         self.assertEqual(str(brain.state), "disk I/O error")
@@ -448,10 +449,10 @@ class FailingDiskTests(BrainCase):
         brain = self.fragile()
         brain.namespace("a")["x"] = 1
         self.failing = "disk I/O error"
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         self.in_turn.is_held = True
         self.clock.advance(RETRY)
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
 
     def test_asked_in_the_middle(self) -> None:
         """Asked while the file, opened again, is just being written, it does not say yes yet."""
@@ -465,7 +466,7 @@ class FailingDiskTests(BrainCase):
         brain = self.make(open_file=lambda path: Watched(path, self.connect))
         brain.namespace("a")["x"] = 1
         self.failing = "disk I/O error"
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         asked.clear()
         self.failing = None
         self.clock.advance(RETRY)
@@ -487,7 +488,7 @@ class FailingDiskTests(BrainCase):
         count = 0
         while brain.state.problem is None:
             memory[str(count)] = "x" * 1000
-            brain.flushed().addErrback(lambda failure: failure.trap(BrainUnavailable))
+            brain.flushed().addErrback(lambda failure: failure.trap(FileUnavailable))
             count += 1
         self.clock.pump([RETRY] * 5)
         self.assertIn("full", str(brain.state))
@@ -515,7 +516,7 @@ class FailingDiskTests(BrainCase):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
             replace()
             memory.increment("x")
-            self.failureResultOf(brain.flushed(), BrainUnavailable)
+            self.failureResultOf(brain.flushed(), FileUnavailable)
             self.clock.pump([RETRY, LINGER])
             self.successResultOf(brain.flushed())
             self.assertEqual(self.saved(), {("a", "x"): str(memory["x"])})
@@ -531,7 +532,7 @@ class FailingDiskTests(BrainCase):
         self.assertEqual(dict(memory), {"x": 1})
         self.assertIn("readonly", str(brain.state))
         memory["y"] = 2
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         self.failing = None
         self.clock.pump([RETRY, LINGER])
         self.successResultOf(brain.flushed())
@@ -571,13 +572,13 @@ class FailingDiskTests(BrainCase):
             memory["x"] = 1
             flushed = brain.flushed()
             self.clock.advance(FLUSH_TIMEOUT)
-            failure = self.failureResultOf(flushed, BrainUnavailable)
+            failure = self.failureResultOf(flushed, FileUnavailable)
             self.assertIn("does not answer", str(failure.value))
             flushed = brain.flushed()
             closed = brain.close()
             self.clock.advance(CLOSE_TIMEOUT)
             self.successResultOf(closed)
-            self.failureResultOf(flushed, BrainUnavailable)
+            self.failureResultOf(flushed, FileUnavailable)
             self.in_turn.work()
             self.assert_idle()
 
@@ -589,7 +590,7 @@ class FailingDiskTests(BrainCase):
         self.successResultOf(brain.flushed())
         self.failing = "disk I/O error"
         memory.update({"x": 2, "y": 2})
-        self.failureResultOf(brain.flushed(), BrainUnavailable)
+        self.failureResultOf(brain.flushed(), FileUnavailable)
         self.successResultOf(brain.close())
         self.assertIn("were not saved", self.logged(LogLevel.error)[-1])
         self.assertEqual(self.events[-1]["count"], 2)
@@ -673,7 +674,7 @@ class _World:
             def commit(self, actions: Any) -> list[Any]:
                 if world.is_failing:
                     self.close()
-                    raise BrainUnavailable(world.path, "no")
+                    raise FileUnavailable(world.path, "no")
                 return super().commit(actions)
 
         clocks = Clocks("boot", self.clock.seconds, lambda: self.wall)

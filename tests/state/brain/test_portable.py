@@ -13,10 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.effort import examples
 from tests.state.brain.test_brain import JSON
+from xbot.model.file_state import UnusableFile
 from xbot.state.brain.brain import FILE_NAME
 from xbot.state.brain.contents import Bounds, Row
-from xbot.state.brain.errors import BrainFull, UnusableBrain
-from xbot.state.brain.file import KIND, BrainFile, Content, Stamp, read_content
+from xbot.state.brain.errors import BrainFull
+from xbot.state.brain.file import BrainFile, Content, Stamp, read_content
 from xbot.state.brain.lasting import Clocks, Moment
 from xbot.state.brain.portable import Exported, InvalidExport, as_json, import_into, parse
 from xbot.state.brain.values import frozen
@@ -164,8 +165,8 @@ class ImportTests(SynchronousTestCase):
 
     def test_while_the_bot_runs(self) -> None:
         """While a bot has the file nothing is changed; after it, the next may import."""
-        lock = take_lock(KIND, self.path)
-        with self.assertRaisesRegex(UnusableBrain, "the bot is running; stop it first"):
+        lock = take_lock(self.path)
+        with self.assertRaisesRegex(UnusableFile, "the bot is running; stop it first"):
             import_into(self.path, [], CLOCKS)
         self.assertFalse(self.path.exists())
         os.close(lock)

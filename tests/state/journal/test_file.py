@@ -17,7 +17,7 @@ from tests.effort import examples
 from tests.state.journal.test_journal import MESSAGE
 from xbot.model.journal_entry import JournalUnavailable
 from xbot.state.journal import file as journal_file
-from xbot.state.journal.file import FILE_NAME, KIND, JournalFile, read_entries
+from xbot.state.journal.file import FILE_NAME, JournalFile, read_entries
 from xbot.state.sqlite.file import BrokenFile, move_aside
 
 
@@ -96,7 +96,7 @@ class FileTests(JournalFileCase):
             with self.assertRaises(BrokenFile):
                 JournalFile(self.path)
             Path(f"{self.path}-wal").write_text("log")
-            aside = move_aside(KIND, self.path)
+            aside = move_aside(self.path)
             self.assertEqual(aside.read_text(), f"broken {number}")
             self.assertEqual(Path(f"{aside}-wal").read_text(), "log")
             moved.add(aside)

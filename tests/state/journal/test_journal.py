@@ -19,7 +19,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tests.daemon import environment
-from xbot.model.journal_entry import JournalUnavailable, UnusableJournal
+from xbot.model.file_state import UnusableFile
+from xbot.model.journal_entry import JournalUnavailable
 from xbot.model.message import Message
 from xbot.state.interfaces import IJournal
 from xbot.state.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
@@ -247,7 +248,7 @@ class JournalTests(Contract, JournalCase):
         """Of two bots with one state folder the second is told, and the first goes on."""
         first = self.journal()
         second = Journal(self.path, self.clock, in_thread=InTurn())
-        failure = self.failureResultOf(second.open(), UnusableJournal)
+        failure = self.failureResultOf(second.open(), UnusableFile)
         self.assertIn("another bot", str(failure.value))
         self.failureResultOf(second.accept(MESSAGE, "x"), JournalUnavailable)
         self.successResultOf(second.close())
@@ -262,7 +263,7 @@ class JournalTests(Contract, JournalCase):
         file._connection.execute("PRAGMA user_version = 99")
         file.close()
         journal = Journal(self.path, self.clock, in_thread=self.in_turn)
-        self.failureResultOf(journal.open(), UnusableJournal)
+        self.failureResultOf(journal.open(), UnusableFile)
         self.successResultOf(journal.close())
 
     def test_broken_file(self) -> None:

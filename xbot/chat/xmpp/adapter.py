@@ -206,11 +206,9 @@ class XmppAdapter:
         return self.connection.deadline or self.ping.deadline
 
     def start(self) -> None:
-        """Connect, and reconnect until :meth:`stop`."""
         self.connection.start()
 
     def stop(self) -> Deferred[None]:
-        """Log out and disconnect; fires when the connection is closed."""
         stream = self.connection.stream
         if stream is not None:
             goodbye = domish.Element((ns.CLIENT, "presence"))
@@ -281,16 +279,10 @@ class XmppAdapter:
         self.ping.ask().addBoth(got_answer)
 
     def nick_in(self, room: str) -> str | None:
-        """Our nick in ``room`` (a bare JID), or None when we are not in it."""
         known = self.rooms.at(read_address(room).bare_text)
         return known.nick if known is not None and known.state is State.JOINED else None
 
-    def join(self, room: object, by: str | None = None) -> None:
-        """Join this room, or apply its new settings; store it if ``by`` (a person) ordered it.
-
-        :raises TooManyRooms: when no more rooms can be stored.
-        """
-        assert isinstance(room, RoomSettings)
+    def join(self, room: RoomSettings, by: str | None = None) -> None:
         if by is not None:
             self.invitations.join(room, Jid.parse(by).bare)
             return
@@ -298,11 +290,9 @@ class XmppAdapter:
         self.rooms.join(room)
 
     def places(self) -> list[str]:
-        """The rooms that we want to be in (bare JIDs)."""
         return [str(room.jid) for room in self.rooms]
 
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
-        """Nick and affiliation of ``person`` (bare JID) in ``room`` (bare JID), if there."""
         known, identity = self.rooms.get(Jid.parse(room)), str(Jid.parse(person))
         if known is None or known.state is not State.JOINED:
             return None
@@ -311,17 +301,12 @@ class XmppAdapter:
         return None if nick is None or occupant is None else (nick, occupant.affiliation)
 
     def affiliation(self, message: Message) -> str:
-        """The affiliation that the sender of ``message`` has in its room now; "none" if not there.
-
-        It is "outcast" for a person whom the room banned meanwhile.
-        """
         known = None if message.room is None else self.rooms.at(message.room)
         if known is None or known.state is not State.JOINED:
             return "none"
         return known.occupants.affiliation_of(message.occupant, message.identity)
 
     def leave(self, room: str) -> None:
-        """Leave ``room`` (a bare JID) for good, and forget an invitation to it."""
         jid = Jid.parse(room)
         if not self.invitations.leave(jid):
             self.rooms.leave(jid)

@@ -114,7 +114,6 @@ class _Self(XMPPHandler):  # type: ignore[misc]
     """Our identity and features (XEP-0030), for wokkel's DiscoHandler, which asks all handlers."""
 
     def getDiscoInfo(self, requestor: object, target: object, nodeIdentifier: str = "") -> Any:
-        """Identity and features."""
         features = map(_wokkel.disco.DiscoFeature, OWN_FEATURES)
         return [_wokkel.disco.DiscoIdentity(*IDENTITY), *features]
 

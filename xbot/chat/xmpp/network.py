@@ -47,65 +47,52 @@ class XmppNetwork:
         self._make()
 
     async def start(self) -> None:
-        """Start the embedded server, if there is one; the assembly starts the adapter."""
         if self.embedded is not None:
             await self.embedded.start()
 
     async def stop(self) -> None:
-        """Send unavailable presence and disconnect."""
         await self.adapter.stop()
 
     async def close(self) -> None:
-        """Stop the embedded server, if there is one."""
         if self.embedded is not None:
             await self.embedded.stop()
 
     @property
     def account(self) -> str:
-        """Our address, with the resource that the server gave us."""
         return str(self.adapter.jid or "")
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Number of dropped stanzas, by reason."""
         return self.adapter.dropped
 
     @property
     def is_connected(self) -> bool:
-        """Whether we are logged in."""
         return self.adapter.connection.stream is not None
 
     def link(self, now: float) -> Link:
-        """The status of the connection."""
         return report.link(self.adapter, now)
 
     def places(self, now: float) -> tuple[Place, ...]:
-        """The status of each room, both of the ini's rooms and of those we were invited to."""
         named = {room.jid for room in self._environment.config().rooms}
         return report.places(self.adapter, now, named)
 
     def knows_room(self, room: str) -> bool:
-        """Whether we want to be in ``room``."""
         return self.adapter.rooms.get(Jid.parse(room)) is not None
 
     def why_not_in(self, room: str) -> str:
-        """Why nothing can be sent to ``room`` now; empty if we are in it, or do not know it."""
         known = self.adapter.rooms.get(Jid.parse(room))
         return "" if known is None or known.state is RoomState.JOINED else known.reason
 
     def changed_files(self, config: Config) -> list[str]:
-        """The options of ``config`` whose files have changed since the adapter was made."""
         files = file_digests(config.xmpp)
         return [name for name, digest in files.items() if self._files.get(name) != digest]
 
     def check(self, config: Config) -> None:
-        """Raise InvalidConfig when the account's files in ``config`` cannot be used."""
         # Checked without the embedded server: that uses none of these files.
         make_account(config, None)
         make_endpoint(config, self._reactor, None)
 
     def change(self, plan: Plan) -> None:
-        """Apply a reloaded ini with the same account; only differences are applied."""
         config = self._environment.config()
         for jid in plan.leave:
             self.adapter.leave(str(jid))
@@ -115,7 +102,6 @@ class XmppNetwork:
         self.adapter.rooms.retry_refused("the ini was read again")
 
     async def renew(self) -> None:
-        """Reconnect with another account or endpoint. Messages in the outbox stay queued."""
         if self.adapter.connection.stream is not None:
             await self._environment.drain(HAND_OVER_TIMEOUT)
         await self.stop()

@@ -62,7 +62,8 @@ def converter(annotation: Any, folder: Path | None = None) -> Convert:
     # Code that annotates with ZoneInfo has imported it; others need not pay for the import.
     zoneinfo = sys.modules.get("zoneinfo")
     if zoneinfo is not None and annotation is zoneinfo.ZoneInfo:
-        return _zone(annotation)
+        reason = "is no time zone such as Europe/Berlin"
+        return _parsed(annotation, reason, KeyError, ValueError, OSError)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return _enum(annotation)
     if isinstance(annotation, NewType):
@@ -97,18 +98,8 @@ def _float(text: str) -> float:
     return value
 
 
-def _bool(text: str) -> bool:
-    try:
-        return _BOOLS[text.casefold()]
-    except KeyError:
-        raise ValueError("is neither yes nor no") from None
-
-
-def _timedelta(text: str) -> timedelta:
-    try:
-        return timedelta(seconds=durations.seconds(text, MAX_DURATION))
-    except ValueError:
-        raise ValueError("is no duration such as 90s, 5m, 1h30m or 2d") from None
+def _duration(text: str) -> timedelta:
+    return timedelta(seconds=durations.seconds(text, MAX_DURATION))
 
 
 def _jid(text: str) -> Jid:
@@ -118,22 +109,14 @@ def _jid(text: str) -> Jid:
         raise ValueError(f"is no address: {error.reason}") from None
 
 
-def _moment(kind: type[Any], name: str, example: str) -> Convert:
+def _parsed(parse: Convert, reason: str, *wrong: type[Exception]) -> Convert:
+    """``parse``, which raises ValueError with ``reason`` instead of one of ``wrong``."""
+
     def convert(text: str) -> Any:
         try:
-            return kind.fromisoformat(text)
-        except ValueError:
-            raise ValueError(f"is no {name} such as {example}") from None
-
-    return convert
-
-
-def _zone(kind: Callable[[str], Any]) -> Convert:
-    def convert(text: str) -> Any:
-        try:
-            return kind(text)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("is no time zone such as Europe/Berlin") from None
+            return parse(text)
+        except wrong:
+            raise ValueError(reason) from None
 
     return convert
 
@@ -162,14 +145,7 @@ def _one_of(choices: dict[str, Any], names: Iterable[str]) -> Convert:
     shown = list(names)
     more = ", ..." if len(shown) > _MAX_SHOWN else ""
     reason = f"is none of {', '.join(shown[:_MAX_SHOWN])}{more}"
-
-    def convert(text: str) -> Any:
-        try:
-            return choices[text.casefold()]
-        except KeyError:
-            raise ValueError(reason) from None
-
-    return convert
+    return _parsed(lambda text: choices[text.casefold()], reason, KeyError)
 
 
 def _first_of(converts: Sequence[Convert]) -> Convert:
@@ -208,11 +184,13 @@ _SIMPLE: dict[Any, Convert] = {
     object: str,
     int: _int,
     float: _float,
-    bool: _bool,
-    timedelta: _timedelta,
-    date: _moment(date, "date", "2030-12-31"),
-    time: _moment(time, "time of day", "18:30"),
-    datetime: _moment(datetime, "date and time", "2030-12-31 18:30"),
+    bool: _parsed(lambda text: _BOOLS[text.casefold()], "is neither yes nor no", KeyError),
+    timedelta: _parsed(_duration, "is no duration such as 90s, 5m, 1h30m or 2d", ValueError),
+    date: _parsed(date.fromisoformat, "is no date such as 2030-12-31", ValueError),
+    time: _parsed(time.fromisoformat, "is no time of day such as 18:30", ValueError),
+    datetime: _parsed(
+        datetime.fromisoformat, "is no date and time such as 2030-12-31 18:30", ValueError
+    ),
     Jid: _jid,
 }
 

@@ -15,9 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from xbot.model.file_state import FileState
+from xbot.model.file_state import FileState, FileUnavailable
 from xbot.state.brain.contents import Bounds, Contents, Place
-from xbot.state.brain.errors import BrainUnavailable
 from xbot.state.brain.lasting import Clocks, clocks
 from xbot.state.brain.memory import Memory
 from xbot.state.interfaces import IBrain
@@ -111,11 +110,7 @@ class Brain:
 
     @cached_property
     def _writer(self) -> Writer[BrainFile]:
-        from xbot.state.brain.file import KIND
-
-        sync, clock = self._sync, self._reactor
-        in_thread, wall_clock = self._in_thread, self._clocks.wall
-        return Writer(KIND, self._path, sync.open, sync.release, clock, in_thread, wall_clock)
+        return self._sync.writer(self._reactor, self._in_thread, self._clocks.wall)
 
     @property
     def state(self) -> FileState:
@@ -123,15 +118,9 @@ class Brain:
         return self._writer.state if self._was_tried else self._unused
 
     def namespace(self, name: str) -> Memory:
-        """The namespace ``name``. Get it at any time; use it while the brain is open."""
         return Memory(self._contents, checked_name(name))
 
     def open(self) -> Deferred[None]:
-        """Read the file. Fires after the first try; ``state`` tells whether it succeeded.
-
-        Temporary failures are retried. Fails with
-        :class:`~xbot.state.brain.errors.UnusableBrain` if retrying cannot help.
-        """
         return Deferred.fromCoroutine(self._begin())
 
     def flushed(self) -> Deferred[None]:
@@ -139,7 +128,7 @@ class Brain:
 
         Call it on the reactor's thread.
 
-        :raises BrainUnavailable: (by the Deferred) when saving fails, or the disk does not
+        :raises FileUnavailable: (by the Deferred) when saving fails, or the disk does not
             respond for :data:`FLUSH_TIMEOUT` seconds. The values stay in memory, and the brain
             retries.
         """
@@ -149,14 +138,13 @@ class Brain:
         if is_saved and not self._batch:
             return succeed(None)
         if self._was_tried and self._writer.state.problem is not None:
-            return fail(BrainUnavailable(self._path, self._writer.state.problem))
+            return fail(FileUnavailable(self._path, self._writer.state.problem))
         waiting = _Waiting(self._contents.last_change)
         self._waiting.append(waiting)
         self._save()
         return waiting.saved.addTimeout(FLUSH_TIMEOUT, self._reactor, self._got_stuck)
 
     def close(self) -> Deferred[None]:
-        """Save unsaved changes and close the file. Fires when done, or after a time-out."""
         if self._is_closing:
             return succeed(None)
         self._is_closing = True
@@ -260,7 +248,7 @@ class Brain:
         self._unanswered -= 1
         self._contents.give_back(batch)
         self._problem = getattr(failure.value, "reason", str(failure.value))
-        if not failure.check(BrainUnavailable):
+        if not failure.check(FileUnavailable):
             self._got_surprise(failure)
         if self._is_closing:
             return
@@ -284,7 +272,7 @@ class Brain:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if lost or self._unanswered:
-                each.saved.errback(BrainUnavailable(self._path, self._problem))
+                each.saved.errback(FileUnavailable(self._path, self._problem))
             else:
                 each.saved.callback(None)
 
@@ -301,7 +289,7 @@ class Brain:
         self._sync.stamp = stamp
 
     def _got_stuck(self, result: object, _: float) -> None:
-        raise BrainUnavailable(self._path, "its disk does not answer")
+        raise FileUnavailable(self._path, "its disk does not answer")
 
     def _got_unusable(self, failure: Failure) -> None:
         self._log.error(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from xbot.model.errors import XbotError
-from xbot.model.file_state import FileUnavailable, UnusableFile
 
 
 class BrainFull(XbotError):
@@ -25,17 +24,6 @@ class BrainNotOpen(XbotError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"nothing can be remembered: {reason}")
         self.reason = reason
-
-
-class BrainUnavailable(FileUnavailable):
-    """The brain cannot be saved now. The values stay in memory, and the brain retries."""
-
-
-class UnusableBrain(UnusableFile):
-    """The brain's file cannot be used, and retrying does not help; the operator has to act.
-
-    Another bot uses the same state folder, or a later version of xbot wrote the file.
-    """
 
 
 def _short(key: str) -> str:

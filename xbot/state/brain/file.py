@@ -12,8 +12,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from xbot.model.file_state import FileUnavailable
 from xbot.state.brain.contents import Place, Row
-from xbot.state.brain.errors import BrainUnavailable, UnusableBrain
 from xbot.state.brain.lasting import Moment
 from xbot.state.sqlite.file import DurableFile, Kind, reading
 
@@ -47,8 +47,6 @@ KIND = Kind(
     "brain",
     VERSION,
     _SCHEMA,
-    BrainUnavailable,
-    UnusableBrain,
     meanwhile="what responders remember is in memory alone until it can",
     loss="What responders remembered is forgotten",
 )
@@ -113,12 +111,12 @@ class BrainFile(DurableFile):
 def read_content(path: Path) -> Content:
     """Read the whole brain. Read-only; the bot may be running.
 
-    :raises BrainUnavailable: when there is no brain, or it cannot be read.
+    :raises FileUnavailable: when there is no brain, or it cannot be read.
     """
     with reading(KIND, path) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
-            raise BrainUnavailable(path, f"a later version of xbot made it ({version})")
+            raise FileUnavailable(path, f"a later version of xbot made it ({version})")
         # One transaction: a consistent snapshot of rows and stamp.
         connection.execute("BEGIN")
         return _content(connection)

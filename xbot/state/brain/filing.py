@@ -21,7 +21,7 @@ from xbot.state.brain.lasting import Clocks, elapsed
 from xbot.state.sqlite.owned import OwnedFile
 
 
-class FileSync:
+class FileSync(OwnedFile[BrainFile]):
     """Opens the file at ``path``, loads it into ``contents``, and saves their changes.
 
     ``under_way`` returns the places whose save is in progress: in memory they are
@@ -38,24 +38,20 @@ class FileSync:
         open_file: Callable[[Path], BrainFile],
         under_way: Callable[[], Iterable[Place]],
     ) -> None:
+        super().__init__(KIND, path, open_file)
         #: The stamp we last saw in the file; another one there means that the file was
         #: replaced. None until it was read.
         self.stamp: Stamp | None = None
         #: Whether :meth:`open` is saving changes; ``contents`` do not count them as unsaved.
         self.is_catching_up = False
-        self._path = path
         self._contents = contents
         self._clocks = clocks
-        self._file = OwnedFile(KIND, path, open_file, loss=self._loss)
         self._under_way = under_way
         self._is_read = False
 
     def store(self, places: Iterable[Place], file: BrainFile) -> Stamp:
         rows, gone = self._contents.rows(places)
         return file.write(rows, gone, Stamp(self._contents.now(), self._clocks.read()))
-
-    def _now(self) -> Stamp:
-        return Stamp(self._contents.now(), self._clocks.read())
 
     def open(self) -> tuple[BrainFile, Path | None]:
         """Open and load the file; return it, and the new path of a corrupt one or None."""
@@ -67,7 +63,7 @@ class FileSync:
             raise
 
     def _open_to_write(self) -> tuple[BrainFile, Path | None]:
-        file, lost = self._file.open()
+        file, lost = super().open()
         content = _last_result(file.commit([BrainFile.content]))
         if not self._is_read:
             self._adopt(content)
@@ -83,10 +79,11 @@ class FileSync:
         with self._contents.lock:
             unsaved = self._contents.take_unsaved(sys.maxsize)
             self.is_catching_up = True
-        actions = [BrainFile.clear, self._store_all] if is_other else [partial(self.store, unsaved)]
+        places = self._contents.all_places() if is_other else unsaved
+        actions = [BrainFile.clear] if is_other else []
         saved: dict[Place, int] = {}
         try:
-            stamp: Stamp = _last_result(file.commit(actions))
+            stamp: Stamp = _last_result(file.commit([*actions, partial(self.store, places)]))
             saved = unsaved
         finally:
             with self._contents.lock:
@@ -94,9 +91,6 @@ class FileSync:
                 if not saved:
                     self._contents.give_back(unsaved)
         return stamp
-
-    def _store_all(self, file: BrainFile) -> Stamp:
-        return self.store(self._contents.all_places(), file)
 
     def _only_read(self) -> None:
         """Load the file although it cannot be written, if it can at least be read."""
@@ -125,13 +119,8 @@ class FileSync:
         self.stamp = stamp
         self._is_read = True
 
-    def release(self) -> None:
-        """Release the lock, so that another bot can open the file."""
-        self._file.release()
-
     def _loss(self) -> str:
-        """What follows from the loss of a broken file."""
-        return "What is in memory is saved again" if self._is_read else KIND.loss
+        return "What is in memory is saved again" if self._is_read else super()._loss()
 
 
 def _last_result(results: list[Any]) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 from attrs import frozen
 
 from xbot.model.errors import XbotError
+from xbot.model.file_state import UnusableFile
 from xbot.state.brain.contents import Bounds, Contents
-from xbot.state.brain.errors import UnusableBrain
-from xbot.state.brain.file import KIND, BrainFile, Content, Stamp
+from xbot.state.brain.file import BrainFile, Content, Stamp
 from xbot.state.brain.lasting import Clocks, elapsed
 from xbot.state.brain.values import frozen as encoded
 from xbot.state.sqlite.file import BrokenFile, take_lock
@@ -126,15 +126,15 @@ def import_into(
 
     Blocking. The bot must not be running.
 
-    :raises xbot.state.brain.errors.UnusableBrain: when a bot is using the file.
-    :raises xbot.state.brain.errors.BrainUnavailable: when it cannot be written now.
+    :raises xbot.model.file_state.UnusableFile: when a bot is using the file.
+    :raises xbot.model.file_state.FileUnavailable: when it cannot be written now.
     :raises xbot.state.sqlite.file.BrokenFile: when it is corrupt; the bot would move it aside.
     :raises xbot.state.brain.errors.BrainFull: when the limits leave no room for all of it.
     """
     try:
-        lock = take_lock(KIND, path)
-    except UnusableBrain as used:
-        raise UnusableBrain(path, "the bot is running; stop it first") from used
+        lock = take_lock(path)
+    except UnusableFile as used:
+        raise UnusableFile(path, "the bot is running; stop it first") from used
     try:
         return _import_into(BrainFile(path), exported, clocks, bounds)
     except BrokenFile as broken:

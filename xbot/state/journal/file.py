@@ -6,6 +6,7 @@ recovery see :mod:`xbot.state.sqlite.file`.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,6 @@ from xbot.model.journal_entry import (
     LAPSED,
     WAITING,
     Entry,
-    JournalUnavailable,
-    UnusableJournal,
     digest,
     kept,
 )
@@ -69,8 +68,6 @@ KIND = Kind(
     "journal",
     VERSION,
     _SCHEMA,
-    JournalUnavailable,
-    UnusableJournal,
     meanwhile="no command with effects runs",
     loss="What was accepted before is forgotten: if it is sent once more, it runs once more",
 )
@@ -169,12 +166,13 @@ class JournalFile(DurableFile):
 
     def interrupted(self, last: int) -> list[Entry]:
         """Unreported interrupted and lapsed entries, up to the number ``last``."""
-        return self._entries(
+        found = self._connection.execute(
             f"SELECT {_FIELDS} FROM entry"  # noqa: S608 - a constant
             " WHERE outcome IN ('interrupted', 'lapsed') AND NOT reported AND number <= ?"
             " ORDER BY number",
-            last,
+            (last,),
         )
+        return [_entry(row) for row in found]
 
     def reported(self, number: int) -> None:
         """Mark an interrupted entry as reported."""
@@ -182,10 +180,7 @@ class JournalFile(DurableFile):
 
     def recent(self, limit: int) -> list[Entry]:
         """The newest ``limit`` entries, oldest first."""
-        return self._entries(
-            f"SELECT {_FIELDS} FROM entry ORDER BY number DESC LIMIT ?",  # noqa: S608 - a constant
-            limit,
-        )[::-1]
+        return _recent(self._connection, limit)
 
     def prune(self, before: float) -> int:
         """Delete entries accepted earlier than ``before``, or beyond MAX_ENTRIES; return how many.
@@ -210,9 +205,6 @@ class JournalFile(DurableFile):
         )
         return done.rowcount
 
-    def _entries(self, query: str, parameter: int) -> list[Entry]:
-        return [_entry(row) for row in self._connection.execute(query, (parameter,))]
-
 
 def read_entries(path: Path, limit: int) -> list[Entry]:
     """Read the newest ``limit`` entries, oldest first. Read-only; the bot may be running.
@@ -220,11 +212,12 @@ def read_entries(path: Path, limit: int) -> list[Entry]:
     :raises JournalUnavailable: when there is no journal, or it cannot be read.
     """
     with reading(KIND, path) as connection:
-        rows = connection.execute(
-            f"SELECT {_FIELDS} FROM entry ORDER BY number DESC LIMIT ?",  # noqa: S608 - a constant
-            (limit,),
-        ).fetchall()
-    return [_entry(row) for row in reversed(rows)]
+        return _recent(connection, limit)
+
+
+def _recent(connection: sqlite3.Connection, limit: int) -> list[Entry]:
+    query = f"SELECT {_FIELDS} FROM entry ORDER BY number DESC LIMIT ?"  # noqa: S608 - a constant
+    return [_entry(row) for row in connection.execute(query, (limit,))][::-1]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

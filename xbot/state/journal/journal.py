@@ -61,73 +61,47 @@ class Journal:
 
     @property
     def state(self) -> FileState:
-        """Whether it works now."""
         return self._writer.state
 
     def change(self, keep: float) -> None:
-        """Set how long entries are kept, in seconds."""
         self._keep = keep
 
     def open(self) -> Deferred[None]:
-        """Open the file. Fires after the first try; ``state`` tells whether it succeeded.
-
-        Temporary failures are retried. Fails with
-        :class:`~xbot.model.journal_entry.UnusableJournal` if retrying cannot help.
-        """
         return self._writer.open().addCallback(lambda _: self._prune_later())
 
     def accept(
         self, message: Message, responder: str, outcome: str | None = None
     ) -> Deferred[int | None]:
-        """Journal a command. Fires, once durable, with its number; with None for a duplicate.
-
-        With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`. The
-        age of an entry is measured by the wall clock, for the next process has no other.
-
-        :raises JournalUnavailable: (by the Deferred) when it is not durable, and must not run.
-        """
+        # The age of an entry is measured by the wall clock, for the next process has no other.
         assert message.key is not None
         now = self._wall_clock()
         accepted = self._writer.do(lambda file: file.accept(message, responder, now, outcome))
         return accepted.addCallback(self._got_accepted)
 
     def agree(self, number: int) -> Deferred[None]:
-        """Allow a waiting command to run. Fires once that is durable; run it only then.
-
-        :raises JournalUnavailable: (by the Deferred) when it is not durable, and must not run.
-        """
         return self._writer.do(lambda file: file.agree(number))
 
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
-        """Record a command that did not run; ``outcome`` says why. Fires once durable."""
         assert message.key is not None
         now = self._wall_clock()
         noted = self._writer.do(lambda file: file.note(message, responder, outcome, now))
         return noted.addCallback(lambda _: self._got_new())
 
     def finish(self, number: int, outcome: str) -> Deferred[None]:
-        """Record the outcome of an entry. Fires once durable."""
         now = self._wall_clock()
         finished = self._writer.do(lambda file: file.finish(number, outcome, now), retry=True)
         return finished.addCallback(lambda _: self._under_way.discard(number))
 
     def interrupted(self) -> Deferred[list[Entry]]:
-        """Unreported entries that an earlier process did not finish or not begin.
-
-        Waits while the file fails.
-        """
         return self._writer.do(lambda file: file.interrupted(self._before or 0), retry=True)
 
     def reported(self, number: int) -> Deferred[None]:
-        """Mark an interrupted entry as reported to its sender."""
         return self._writer.do(lambda file: file.reported(number), retry=True)
 
     def recent(self, limit: int) -> Deferred[list[Entry]]:
-        """The newest ``limit`` entries, oldest first."""
         return self._writer.do(lambda file: file.recent(limit))
 
     def close(self) -> Deferred[None]:
-        """Write what is queued, then close the file. Fires when done, or after a time-out."""
         self._is_closed = True
         if self._pruning is not None and self._pruning.active():
             self._pruning.cancel()

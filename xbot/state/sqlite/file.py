@@ -41,7 +41,7 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 @frozen
 class Kind:
-    """One kind of state file: its display name, its schema, its exceptions.
+    """One kind of state file: its display name, and its schema.
 
     ``version`` is the ``PRAGMA user_version`` of the ``schema``. ``meanwhile`` is a
     text for the log: the consequence while the file cannot be written; ``loss`` is
@@ -51,8 +51,6 @@ class Kind:
     name: str
     version: int
     schema: str = field(repr=False)
-    unavailable: type[FileUnavailable]
-    unusable: type[UnusableFile]
     meanwhile: str = field(kw_only=True)
     loss: str = field(kw_only=True)
 
@@ -80,7 +78,7 @@ class DurableFile:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = connect(path)
         except (sqlite3.Error, OSError) as error:
-            raise self.kind.unavailable(path, reason(error)) from error
+            raise FileUnavailable(path, reason(error)) from error
         try:
             #: Identifies the open file; another file may replace it at the same path.
             self.inode = os.stat(path).st_ino
@@ -89,7 +87,7 @@ class DurableFile:
             self.close()
             if _is_broken(error):
                 raise BrokenFile(reason(error)) from error
-            raise self.kind.unavailable(path, reason(error)) from error
+            raise FileUnavailable(path, reason(error)) from error
         except XbotError:
             self.close()
             raise
@@ -98,7 +96,7 @@ class DurableFile:
         execute = self._connection.execute
         (version,) = execute("PRAGMA user_version").fetchone()
         if version > self.kind.version:
-            raise self.kind.unusable(self._path, f"a later version of xbot made it ({version})")
+            raise UnusableFile(self._path, f"a later version of xbot made it ({version})")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA journal_size_limit = 4194304")
@@ -118,7 +116,7 @@ class DurableFile:
         it is rolled back (by a savepoint); the others go on. If the file fails, none of
         them is done.
 
-        :raises xbot.model.file_state.FileUnavailable: of its kind, and the file is closed.
+        :raises xbot.model.file_state.FileUnavailable: and the file is closed.
         """
         try:
             if os.stat(self._path).st_ino != self.inode:
@@ -128,7 +126,7 @@ class DurableFile:
             self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise self.kind.unavailable(self._path, reason(error)) from error
+            raise FileUnavailable(self._path, reason(error)) from error
         return results
 
     def _result(self, action: Callable[[Self], Any]) -> Any:
@@ -153,38 +151,38 @@ class DurableFile:
             self._connection.close()
 
 
-def take_lock(kind: Kind, path: Path) -> int:
+def take_lock(path: Path) -> int:
     """Lock the file at ``path`` for this process; return the descriptor of the lock file.
 
     The lock lasts until the process ends or closes the descriptor. The folder is created
     if needed, readable only by its owner.
 
-    :raises xbot.model.file_state.UnusableFile: of its kind, when another process has the lock.
-    :raises xbot.model.file_state.FileUnavailable: of its kind, when locking fails.
+    :raises xbot.model.file_state.UnusableFile: when another process has the lock.
+    :raises xbot.model.file_state.FileUnavailable: when locking fails.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A file of its own: closing any descriptor of the database would drop SQLite's locks.
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise kind.unavailable(path, reason(error)) from error
+        raise FileUnavailable(path, reason(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise kind.unusable(
+        raise UnusableFile(
             path, "another bot is using this state folder; give each its own (state =)"
         ) from error
     except OSError as error:
         os.close(lock)
-        raise kind.unavailable(path, reason(error)) from error
+        raise FileUnavailable(path, reason(error)) from error
     return lock
 
 
-def move_aside(kind: Kind, path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Rename a corrupt file with its WAL files; return the new path.
 
-    :raises xbot.model.file_state.FileUnavailable: of its kind, when it cannot be renamed.
+    :raises xbot.model.file_state.FileUnavailable: when it cannot be renamed.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside, more = Path(f"{path}.broken-{stamp}"), 0
@@ -196,7 +194,7 @@ def move_aside(kind: Kind, path: Path) -> Path:
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{suffix}", f"{aside}{suffix}")
     except OSError as error:
-        raise kind.unavailable(path, reason(error)) from error
+        raise FileUnavailable(path, reason(error)) from error
     return aside
 
 
@@ -204,15 +202,15 @@ def move_aside(kind: Kind, path: Path) -> Path:
 def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection to a file that may be in use.
 
-    :raises xbot.model.file_state.FileUnavailable: of its kind, when the file does not exist,
+    :raises xbot.model.file_state.FileUnavailable: when the file does not exist,
         or an operation within the ``with`` block fails.
     """
     try:
         os.stat(path)
     except FileNotFoundError:
-        raise kind.unavailable(path, f"there is no {kind.name} here") from None
+        raise FileUnavailable(path, f"there is no {kind.name} here") from None
     except OSError as error:
-        raise kind.unavailable(path, reason(error)) from None
+        raise FileUnavailable(path, reason(error)) from None
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         # No writer and no permission to create a lock file: read without locks.
@@ -221,7 +219,7 @@ def reading(kind: Kind, path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise kind.unavailable(path, reason(error)) from error
+        raise FileUnavailable(path, reason(error)) from error
 
 
 def _is_broken(error: Exception) -> bool:

@@ -20,9 +20,8 @@ F = TypeVar("F", bound=DurableFile)
 class OwnedFile(Generic[F]):
     """Opens ``path`` with ``open_file`` under an exclusive lock. Blocking: call it in a thread.
 
-    A corrupt file is moved aside and replaced by an empty one; the log says so, with the
-    sentence that ``loss`` gives, by default the kind's. ``prepare`` is called with each
-    file that was opened, before anything else is done with it.
+    A corrupt file is moved aside and replaced by an empty one, and the log says so.
+    ``prepare`` is called with each file that was opened, before anything else is done with it.
     """
 
     _log = Logger()
@@ -32,14 +31,11 @@ class OwnedFile(Generic[F]):
         kind: Kind,
         path: Path,
         open_file: Callable[[Path], F],
-        *,
-        loss: Callable[[], str] | None = None,
         prepare: Callable[[F], object] = lambda file: None,
     ) -> None:
         self._kind = kind
         self._path = path
         self._open_file = open_file
-        self._loss = loss or (lambda: kind.loss)
         self._prepare = prepare
         self._lock: int | None = None
 
@@ -52,12 +48,12 @@ class OwnedFile(Generic[F]):
         :raises xbot.model.file_state.FileUnavailable: when it cannot be opened now.
         """
         if self._lock is None:
-            self._lock = take_lock(self._kind, self._path)
+            self._lock = take_lock(self._path)
         lost = None
         try:
             file = self._open_file(self._path)
         except BrokenFile as broken:
-            lost = move_aside(self._kind, self._path)
+            lost = move_aside(self._path)
             self._log.critical(
                 "the {file} {path} is broken ({reason}) and was moved to {lost}. {loss}",
                 file=self._kind.name,
@@ -81,6 +77,10 @@ class OwnedFile(Generic[F]):
         return Writer(
             self._kind, self._path, self.open, self.release, reactor, in_thread, wall_clock
         )
+
+    def _loss(self) -> str:
+        """What follows from the loss of a broken file, as a sentence."""
+        return self._kind.loss
 
     def release(self) -> None:
         """Release the lock, so that another process can open the file."""

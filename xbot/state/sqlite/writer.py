@@ -99,7 +99,7 @@ class Writer(Generic[F]):
 
         With ``retry`` it stays queued while the file fails; else it is refused.
 
-        :raises FileUnavailable: the kind's own subclass (by the Deferred), when it was not done.
+        :raises FileUnavailable: (by the Deferred) when it was not done.
         """
         is_refused = self._phase is _Phase.CLOSED or (
             not retry and (self._phase is _Phase.FAILED or self._closing is not None)
@@ -222,7 +222,7 @@ class Writer(Generic[F]):
         self._shut("its disk does not answer")
 
     def _unavailable(self, reason: str) -> FileUnavailable:
-        return self._kind.unavailable(self._path, reason)
+        return FileUnavailable(self._path, reason)
 
     def _got_surprise(self, failure: Failure) -> None:
         self._log.failure("internal error in the {file}", failure, file=self._kind.name)

@@ -17,7 +17,7 @@ from xbot.chat.xmpp.stream.endpoints import host_endpoint
 from xbot.chat.xmpp.stream.login import Account, Login
 from xbot.chat.xmpp.stream.stream import StreamFactory
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, LoginRefused
-from xbot.config.settings import Secret
+from xbot.config.settings import SASL_MECHANISMS, Secret
 from xbot.embedded_server import EmbeddedServer, credentials
 from xbot.embedded_server.certificate import Certificate
 from xbot.embedded_server.login import Login as ServerLogin
@@ -25,7 +25,7 @@ from xbot.model.jid import Jid
 
 JID = Jid.parse("bot@localhost/bot")
 PASSWORD = "pencil"
-SCRAM = tuple(credentials.SCRAM_HASHES)
+SCRAM = tuple(name for name in SASL_MECHANISMS if name.startswith("SCRAM"))
 
 
 class SecureCase(unittest.TestCase):

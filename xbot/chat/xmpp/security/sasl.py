@@ -21,7 +21,8 @@ from xbot.chat.xmpp.wire.errors import LoginRefused, ProtocolViolation
 from xbot.config.settings import Secret
 from xbot.text.saslprep import saslprep
 
-_HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
+#: hashlib's name of each mechanism's hash function.
+HASHES = {"SCRAM-SHA-512": "sha512", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 
 #: RFC 6120 6.5: conditions that the credentials or the account cause, not the server.
 _FINAL_CONDITIONS = {
@@ -72,7 +73,7 @@ async def authenticate(
         text = f"\0{saslprep(username)}\0{saslprep(password.reveal())}".encode()
         await _once(choice, text, exchange)
         return
-    hash_name = _HASHES[choice.mechanism.removesuffix(PLUS)]
+    hash_name = HASHES[choice.mechanism.removesuffix(PLUS)]
     client = ScramClient(hash_name, username, nonce, choice.gs2_header, choice.binding_data)
 
     async def salt(challenge: Challenge) -> bytes:

@@ -33,11 +33,9 @@ class WireLog:
         self._log = Logger(NAMESPACE)
 
     def sent(self, element: domish.Element) -> None:
-        """Log an element that we sent."""
         self._log.debug("sent {element}", element=_shown(element))
 
     def received(self, element: domish.Element) -> None:
-        """Log an element that the server sent."""
         self._log.debug("received {element}", element=_shown(element))
 
 

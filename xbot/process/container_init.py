@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NoReturn
 
 #: Signals for the bot: a reload, and how a container or a terminal stops it.
 FORWARDED = (
@@ -42,8 +43,17 @@ def leave_init(environ: Mapping[str, str]) -> None:
         sys.stderr.write(f"no init process, so orphans become zombies: {error.strerror}\n")
         bot = 0
     if bot:
-        os._exit(_reap(bot))
+        _become_init(bot)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+
+
+def _become_init(bot: int) -> NoReturn:
+    """Run this module alone, in a fresh interpreter: small, and without the ini's password."""
+    if sys.executable and os.path.isfile(__file__):
+        with suppress(OSError):
+            # -S, -P: no site-packages, and nothing from this folder, is imported.
+            os.execv(sys.executable, [sys.executable, "-SP", __file__, str(bot)])  # noqa: S606
+    os._exit(_reap(bot))
 
 
 def _reap(bot: int) -> int:
@@ -72,3 +82,7 @@ def _reap(bot: int) -> int:
             if -code in forwarded | from_terminal:
                 return 0
             return 128 - code if code < 0 else code
+
+
+if __name__ == "__main__":
+    sys.exit(_reap(int(sys.argv[1])))

@@ -18,6 +18,7 @@ SLOW = {
     "tests.hostile.test_fuzz",
     "tests.hostile.test_guards",
     "tests.hostile.test_load",
+    "tests.process.test_container_init",
     "tests.test_examples",
     "tests.test_secrets",
     "tests.test_tap",

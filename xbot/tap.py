@@ -6,6 +6,7 @@ is imported inside the functions, while the garbage collector is paused.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,13 +71,18 @@ def refuse(invalid: InvalidConfig) -> None:
 
 def makeService(options: Options) -> IService:
     """The service of the bot that the ini describes; SIGHUP reloads the ini."""
+    twistd = getattr(options, "parent", None) or {}
+    if os.getpid() == 1 and twistd.get("nodaemon"):
+        # In a container. Here, because no thread, socket or child process is there yet.
+        from xbot.process.container_init import leave_init
+
+        leave_init(os.environ)
     try:
         with paused():
             from twisted.internet import reactor
 
             from xbot.app.daemon import make_daemon
 
-            twistd = getattr(options, "parent", None) or {}
             return make_daemon(options.loaded, reactor, twistd, is_traced=bool(options["trace"]))
     except InvalidConfig as invalid:
         refuse(invalid)

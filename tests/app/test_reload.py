@@ -1,5 +1,6 @@
 """Tests of reloads of the whole bot, in memory: only what changed in the ini changes."""
 
+import importlib
 import os
 import sys
 from functools import partial
@@ -411,6 +412,45 @@ class CodeTests(ReloadCase):
         self.assertEqual(self.answers(), ["second time"])
         old.WAITING.callback(None)
         self.assertEqual(self.answers(), ["first"])
+
+    def test_helper_beside(self):
+        """A helper module beside the responder's is new with it; if the reload fails, neither."""
+        self.addCleanup(sys.modules.pop, "reload_helper", None)
+
+        def write(value, *more):
+            (self.folder / "reload_helper.py").write_text(f"VALUE = {value!r}\n")
+            code = ["import reload_helper", "from xbot import respond", *more]
+            code += ["@respond('w', effect=False)", "async def answer(message):"]
+            code += ["    return reload_helper.VALUE"]
+            (self.folder / "reload_ours.py").write_text("\n".join(code))
+
+        write("first")
+        self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
+        for value, more, answer in (
+            ("second", (), "second"),
+            ("broken", ("1 / 0",), "second"),
+            ("third", (), "third"),
+        ):
+            write(value, *more)
+            self.reload(ACCOUNT, f"[room {ROOM}]", self.USE)
+            self.say("xbot: w")
+            self.assertEqual(self.answers(), [answer])
+        self.flushLoggedErrors()
+
+    def test_helper_elsewhere(self):
+        """A changed helper from another folder stays old, and the log says so."""
+        elsewhere = Path(self.mktemp()).absolute()
+        elsewhere.mkdir()
+        sys.path.insert(0, str(elsewhere))
+        self.addCleanup(sys.path.remove, str(elsewhere))
+        self.addCleanup(sys.modules.pop, "reload_far", None)
+        (elsewhere / "reload_far.py").write_text("")
+        importlib.import_module("reload_far")
+        self.start(ACCOUNT, f"[room {ROOM}]", self.USE)
+        self.bot._assembly._modules._imported["reload_far"] = 0.0
+        self.reload(ACCOUNT, f"[room {ROOM}]", self.USE)
+        [warned] = self.logged("changed on disk")
+        self.assertIn("reload_far", warned["modules"])
 
     def test_broken_code(self):
         """Code that cannot be imported refuses the reload as a whole."""

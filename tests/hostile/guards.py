@@ -34,9 +34,11 @@ from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, seriali
 from xbot.engine import outbox
 from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
 from xbot.logs import record, repeats
+from xbot.matching import breaker, guarded_search
 from xbot.model import access, cooldown, jid
 from xbot.process import file_trust, threads
 from xbot.runtime import answers
+from xbot.webhooks import door
 
 #: A number that stands for "no bound".
 MUCH = 10**12
@@ -265,6 +267,11 @@ GUARDS = (
     Guard(
         "the best login is remembered", "A02", put(downgrade.DowngradeProtection, "check", nothing)
     ),
+    Guard(
+        "a binding of the certificate is less than one of the connection",
+        "chat.xmpp.security.test_secure_login.RefusedTests.test_only_the_end_point",
+        put(downgrade, "_OF_CONNECTION", ("tls-exporter", "tls-unique", "tls-server-end-point")),
+    ),
     Guard("the server proves itself", "A03", put(scram.ScramClient, "check_success", nothing)),
     Guard("so few iterations", "A05", put(scram, "MIN_ITERATIONS", 0)),
     Guard("so many iterations", "A05", put(scram, "MAX_ITERATIONS", MUCH)),
@@ -454,6 +461,31 @@ GUARDS = (
         "rights of now",
         "engine.dispatch.test_consent.RightsOfNowTests.test_who_asked",
         put(dispatcher.Dispatcher, "_now", lambda self, message: message),
+    ),
+    Guard(
+        "rights before a slow pattern",
+        "engine.dispatch.test_pattern_guard.RightsTests.test_never_matched",
+        put(dispatcher.Dispatcher, "_may_have_searched", yes),
+    ),
+    Guard(
+        "strangers switch no pattern off for trusted people",
+        "engine.dispatch.test_pattern_guard.BreakerTests.test_many_addresses",
+        put(dispatcher.Dispatcher, "_is_named", lambda self, message: False),
+    ),
+    Guard(
+        "one sender switches no pattern off for others",
+        "engine.dispatch.test_pattern_guard.BreakerTests.test_stranger_and_admin",
+        put(breaker, "MANY", 1),
+    ),
+    Guard(
+        "one share of texts for slow patterns",
+        "matching.test_guarded_search.BoundsTests.test_one_share",
+        put(guarded_search, "may_have_more", yes),
+    ),
+    Guard(
+        "a signed body keeps its event",
+        "webhooks.test_door.AnswerTests.test_replayed",
+        put(door, "signed", nothing),
     ),
     # Whose files are obeyed
     Guard(

@@ -56,8 +56,10 @@ class LoadTests(HostileCase):
         peer.feed(said("bot: ping"))
         self.assertEqual(self.bodies(peer), [])
         bot.threads.work()
-        self.assertEqual(self.bodies(peer), ["pong"])
-        self.assertEqual(bot.dispatcher.fates["unmatched"], 2)
+        gave_up = "I gave up reading that for guarded: it took too long. Say it shorter."
+        self.assertEqual(self.bodies(peer), [gave_up, "pong"])
+        self.assertEqual(bot.dispatcher.fates["unmatched"], 1)
+        self.assertEqual(bot.dispatcher.fates["failed"], 1)
 
     def test_L02(self):
         """A flood of commands is answered at its rate; then that is told, and then nothing."""

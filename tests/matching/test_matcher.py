@@ -10,7 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from tests.effort import examples
 from tests.matching.patterns import patterns, texts
-from xbot.matching.guarded_search import OwnedPattern
+from xbot.matching.breaker import UNKNOWN, Asker
+from xbot.matching.guarded_search import OwnedPattern, Searched
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 
@@ -24,7 +25,9 @@ class HereAndNow:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[list[dict[str, str] | None]]:
+    def find(
+        self, text: str, asked: list[OwnedPattern], asker: Asker = UNKNOWN
+    ) -> Deferred[list[Searched]]:
         self.asked += [each.owner for each in asked]
         return succeed([each.pattern.find(text) for each in asked])
 

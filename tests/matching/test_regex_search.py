@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from tests.effort import examples
 from tests.matching.patterns import patterns, texts
 from xbot.matching import regex_search
-from xbot.matching.guarded_search import GuardedSearch
+from xbot.matching.guarded_search import GuardedSearch, Unsearched, Why
 from xbot.matching.matcher import Found, Matcher
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.regex_search import LIMIT, Search, as_regex_reads_it, compiled, find, run
@@ -156,7 +156,8 @@ class ReactorTests(TestCase):
         turning.start(LIMIT / 50)
         found = await matcher.heard(TEXT)
         turning.stop()
-        self.assertEqual(found, [Found("good", {"a": "!"})])
+        unknown = Found("evil", {}, Unsearched(Why.TOO_LONG))
+        self.assertEqual(found, [Found("good", {"a": "!"}), unknown])
         self.assertEqual(guarded.counts, {"timed-out": 1})
         # Once at once, and once again at least before the pattern's time was over.
         self.assertGreater(turns, 2)

@@ -23,6 +23,7 @@ from xbot.web.posting import PostRequest
 from xbot.webhooks.door import READERS, STATUSES, WebhookEndpoint, read
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.payload import Part, WrongPayload
+from xbot.webhooks.proof import Signed
 
 ROOM = "ops@rooms.example"
 SECRET = Secret("hunter2")
@@ -41,13 +42,21 @@ class FalseSpool:
         self.kept: list[tuple[str, tuple[str, ...], str]] = []
         self.problem: Exception | None = None
         self.is_news = True
+        self.events: dict[str, str] = {}
+        self.keys: list[str] = []
 
     def open(self, rooms: object) -> Deferred[None]:
         return succeed(None)
 
+    def binds(self, signed: Signed) -> Deferred[bool]:
+        if self.problem is not None:
+            return fail(self.problem)
+        return succeed(self.events.setdefault(signed.body, signed.event) == signed.event)
+
     def keep(self, source: str, rooms: Any, items: Any, said: Any, window: float) -> Deferred[bool]:
         if self.problem is not None:
             return fail(self.problem)
+        self.keys += [item.key for item in items]
         self.kept.append((source, rooms, said(items)))
         return succeed(self.is_news)
 
@@ -94,6 +103,41 @@ class AnswerTests(DoorCase):
         self.assertEqual(self.spool.kept, [])
         told = self.post(b"no JSON", GITHUB.path, authorization="Bearer hunter2")
         self.assertEqual(told[0], 400)
+
+    def test_replayed(self) -> None:
+        """A signed body is taken again as the same event only, whatever the delivery's id."""
+        self.assertEqual(self.post_signed("push", x_github_delivery="1")[0], 202)
+        for event in "create", "issues", "made-up":
+            status, told = self.post_signed("push", x_github_event=event)
+            self.assertEqual((status, len(self.spool.kept)), (403, 1), told)
+        self.assertIn("came before, as another event", told)
+        # The header of another forge, which the template does not read.
+        self.assertEqual(self.post_signed("push", x_gitea_event="create")[0], 403)
+        self.post_signed("push", x_github_delivery="2")
+        self.assertEqual(len(set(self.spool.keys)), 1)
+
+    def test_replayed_after_silence(self) -> None:
+        """Nor is a body taken as another event that was not reported as its own."""
+        body = b'{"issue": {}, "action": "labeled"}'
+        digest = hmac.new(b"hunter2", body, "sha256").hexdigest()
+        for event, status in ("issues", 200), ("release", 403), ("issues", 200):
+            told = self.post(body, GITHUB.path, x_gitea_signature=digest, x_github_event=event)
+            self.assertEqual(told[0], status, event)
+
+    def test_redelivered(self) -> None:
+        """A delivery that failed is taken when it comes again, as the same event."""
+        self.spool.problem = FileUnavailable(FOLDER, "disk full")
+        self.assertEqual(self.post_signed("push", x_github_delivery="1")[0], 503)
+        self.spool.problem = None
+        told = self.post_signed("push", x_github_delivery="1")
+        self.assertEqual(told, (202, "this will be said"))
+
+    def test_token(self) -> None:
+        """Without a signature the delivery's id identifies the event, as before."""
+        for delivery in "1", "2":
+            headers = {"authorization": "Bearer hunter2", "x_github_event": "push"}
+            self.post(sample("github-push"), GITHUB.path, x_github_delivery=delivery, **headers)
+        self.assertEqual(len(set(self.spool.keys)), 2)
 
     def test_wrong(self) -> None:
         """What is wrong is told in one line that names the place."""

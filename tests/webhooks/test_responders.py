@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -73,6 +74,24 @@ class TakenTests(ResponderCase):
         told = "[orders] An order: 7\n  xbot: deploy"
         self.assertEqual(self.spool.kept, [("orders", (ROOM,), told)])
         self.assertEqual(seen, [({"total": 7}, {**JSON, "x-shop": "1"})])
+
+    def test_replayed(self) -> None:
+        """A signed body under another event's header does not reach the responder."""
+        events = []
+
+        @webhook("orders")
+        def take(data: dict[str, Any], headers: dict[str, str]) -> None:
+            events.append(headers["x-github-event"])
+
+        self.load(take)
+        body = b'{"action": "opened"}'
+        digest = hmac.new(b"hunter2", body, "sha256").hexdigest()
+        statuses = []
+        for event in "issues", "deployment", "issues":
+            signature = {"x-hub-signature-256": f"sha256={digest}", "x-github-event": event}
+            posted = PostRequest(HOOK.path, {**JSON, **signature}, body)
+            statuses.append(self.successResultOf(self.door.post(posted)).status)
+        self.assertEqual((statuses, events), ([200, 403, 200], ["issues", "issues"]))
 
     def test_methods(self) -> None:
         """Methods take posts, too, and coroutines; what they say elsewhere is their own."""

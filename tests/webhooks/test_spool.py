@@ -16,6 +16,7 @@ from xbot.model.message import Message
 from xbot.state.sqlite.writer import RETRY as FILE_RETRY
 from xbot.webhooks import file, spool
 from xbot.webhooks.file import TooMuchWaits
+from xbot.webhooks.proof import Signed
 from xbot.webhooks.report import Item, Report
 from xbot.webhooks.spool import (
     GATHER,
@@ -372,3 +373,28 @@ class TroubleTests(SpoolCase):
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         other = Spool(self.path, "", lambda *a: True, self.clock, in_thread=InTurn())
         self.assertIsInstance(self.failureResultOf(other.open(())).value, UnusableFile)
+
+
+class BindTests(SpoolCase):
+    def binds(self, body: str, event: str) -> bool:
+        return self.successResultOf(self.spool.binds(Signed(body, event)))
+
+    def test_bound(self) -> None:
+        """A body has the event as which it came first, also after a restart."""
+        self.assertEqual(
+            [self.binds("a", "push"), self.binds("a", "create"), self.binds("a", "push")],
+            [True, False, True],
+        )
+        self.assertTrue(self.binds("b", "create"))
+        self.kill()
+        self.assertEqual([self.binds("a", "create"), self.binds("a", "push")], [False, True])
+
+    def test_bound_of_memory(self) -> None:
+        """Bodies are forgotten with the other keys: only the latest are remembered."""
+        self.patch(file, "MAX_KNOWN", 2)
+        self.patch(spool, "FORGET_AFTER", 1)
+        for body in "abcd":
+            self.now += 1
+            self.binds(body, "push")
+        self.now += 1
+        self.assertEqual([self.binds(body, "create") for body in "da"], [False, True])

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from twisted.logger import Logger
+
 from xbot.chat.interfaces import IAdapter
 from xbot.config.settings import Config
 from xbot.engine.bot import EngineBot
@@ -15,7 +17,7 @@ from xbot.engine.dispatch.limits import Limits
 from xbot.engine.dispatch.runs import Run
 from xbot.engine.loading.lifecycle import Lifecycle
 from xbot.engine.loading.loader import load_responders, modules_of
-from xbot.engine.loading.reimport import fresh_modules
+from xbot.engine.loading.reimport import LoadedModules, fresh_modules
 from xbot.engine.outbox import Outbox
 from xbot.matching.matcher import FindsGuarded
 from xbot.model.message import Message
@@ -26,6 +28,9 @@ from xbot.runtime.call_types import TakesPost
 from xbot.runtime.environment import Environment
 from xbot.runtime.responder import Responder
 from xbot.state.interfaces import IBrain, IJournal
+
+#: Maximum number of modules that a warning of a reload names.
+MAX_TOLD = 10
 
 
 class Prepared(NamedTuple):
@@ -52,6 +57,8 @@ class Assembly:
     by default it is made from what the adapter knows. ``ended`` is called with each
     finished run.
     """
+
+    _log = Logger()
 
     adapter: IAdapter
 
@@ -96,6 +103,7 @@ class Assembly:
         )
         self.responders = load_responders(config.responders, self._environment)
         self._lifecycle = Lifecycle(self.responders)
+        self._modules = LoadedModules()
         self.journal = self._journal_for(config, self.responders)
         # These know each other; each is made before it is used.
         self.outbox = Outbox(
@@ -173,7 +181,7 @@ class Assembly:
         """
         new_journal = None
         # After a failure the old modules are still the imported ones.
-        with fresh_modules(modules_of(config.responders)):
+        with fresh_modules(modules_of(config.responders)) as fresh:
             responders = load_responders(config.responders, self._environment)
             try:
                 if self.journal is None:
@@ -184,6 +192,11 @@ class Assembly:
             except BaseException:
                 await self.discard(Prepared(config, responders, new_journal))
                 raise
+        if changed := self._modules.changed(fresh):
+            self._log.warn(
+                "changed on disk, but old until a restart: {modules}",
+                modules=", ".join(changed[:MAX_TOLD]) + (", ..." if changed[MAX_TOLD:] else ""),
+            )
         return Prepared(config, responders, new_journal)
 
     async def discard(self, prepared: Prepared) -> None:

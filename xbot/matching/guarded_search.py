@@ -3,12 +3,16 @@
 One text at a time is searched in a thread (:mod:`xbot.matching.regex_search`), which has a
 time limit of its own. A thread that exceeds it is abandoned, and another thread goes on
 without its pattern.
+
+Trusted senders and all others have a queue and circuit breakers of their own
+(:mod:`xbot.matching.breaker`); the two queues take turns.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from attrs import define
@@ -18,9 +22,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from xbot.matching import regex_search
-from xbot.matching.breaker import ASIDE, STRIKES, Breaker
+from xbot.matching.breaker import ASIDE, UNKNOWN, Asker, Breaker
 from xbot.matching.pattern import Pattern
 from xbot.matching.regex_search import Groups, Search
+from xbot.model.fair_share import may_have_more
 
 #: Seconds after which a search counts as stuck. Its own limit is a quarter of a second, but
 #: the machine may be busy.
@@ -29,7 +34,8 @@ PATIENCE = 2.0
 #: Maximum time in seconds until :meth:`GuardedSearch.find` has a result.
 MAX_WAIT = 10.0
 
-#: Maximum number of waiting texts, besides the one that is searched.
+#: Maximum number of waiting texts of trusted senders, and of all others, besides the one that is
+#: searched. Of the others, one share (a room, a domain) gets no more than its fair share.
 MAX_WAITING = 32
 
 #: Maximum number of stuck threads; with that many, no text is searched until one returns.
@@ -46,26 +52,65 @@ class OwnedPattern(NamedTuple):
     owner: str
 
 
+class Why(Enum):
+    """Why a pattern was not searched to the end."""
+
+    #: The sender may not use what it belongs to, so it was not tried.
+    NOT_ALLOWED = "not allowed"
+    #: It took too long on this text.
+    TOO_LONG = "too long"
+    #: It is paused for this sender; for others, too.
+    PAUSED, PAUSED_FOR_MANY = "paused", "paused for many"
+    #: A search for it does not end.
+    STUCK = "stuck"
+    #: ``regex`` cannot compile it.
+    MISREAD = "misread"
+    #: Too many texts wait, no thread is free, or other patterns used up the time.
+    BUSY = "busy"
+
+
+class Unsearched(NamedTuple):
+    """A pattern that may or may not match; ``seconds``: how long it is paused from now on."""
+
+    why: Why
+    seconds: float = 0.0
+
+
+Searched = Groups | Unsearched
+"""The groups of a match, None if the text does not match, or why that is not known."""
+
+_BUSY = Unsearched(Why.BUSY)
+_TOO_LONG = Unsearched(Why.TOO_LONG)
+_STUCK = Unsearched(Why.STUCK)
+_MISREAD = Unsearched(Why.MISREAD)
+
+
 @define(eq=False, repr=False)
 class _Request:
     text: str
     asked: Sequence[OwnedPattern]
-    done: Deferred[list[Groups]]
+    asker: Asker
+    done: Deferred[list[Searched]]
+    #: The result of each pattern.
+    answers: list[Searched]
     deadline: IDelayedCall | None = None
     #: Indexes into ``asked`` of the patterns that are tried.
     tried: Sequence[int] = ()
     search: Search | None = None
 
     def end(self) -> None:
-        """Fire ``done``. A pattern that was not tried counts as not matching."""
+        """Fire ``done``. A pattern that was not tried has its reason as a result."""
         if self.deadline is not None and self.deadline.active():
             self.deadline.cancel()
-        answers: list[Groups] = [None] * len(self.asked)
-        # A stuck thread may have finished the patterns before the stuck one.
-        found = self.search.found if self.search is not None else []
-        for place, groups in zip(self.tried, found, strict=False):
-            answers[place] = groups
-        self.done.callback(answers)
+        if (search := self.search) is not None:
+            # A stuck thread may have finished the patterns before the stuck one.
+            for place, groups in zip(self.tried, search.found, strict=False):
+                self.answers[place] = groups
+            ended = ((search.too_long, _TOO_LONG), (search.misread, _MISREAD))
+            for indexes, result in (*ended, (search.untried, _BUSY)):
+                for index in indexes:
+                    self.answers[self.tried[index]] = result
+        self.done.callback(self.answers)
 
 
 class GuardedSearch:
@@ -83,28 +128,36 @@ class GuardedSearch:
         self._clock = clock
         self._in_thread = in_thread
         self._busy: _Request | None = None
-        self._waiting: deque[_Request] = deque()
+        # By whether the sender is trusted.
+        self._queues: dict[bool, deque[_Request]] = {True: deque(), False: deque()}
+        #: Whether the last text that left a queue was of a trusted sender.
+        self._was_trusted = False
         #: Requests whose thread is stuck, with the pattern to blame.
         self._stuck: dict[_Request, Pattern] = {}
         self._breaker = Breaker()
         self._is_stopped = False
 
-    def find(self, text: str, asked: Sequence[OwnedPattern]) -> Deferred[list[Groups]]:
-        """Search ``text`` for each pattern; fires with the groups of each match, else None.
+    def find(
+        self, text: str, asked: Sequence[OwnedPattern], asker: Asker = UNKNOWN
+    ) -> Deferred[list[Searched]]:
+        """Search ``text`` of ``asker`` for each pattern; fires with the groups of each match.
 
-        None also for a pattern that timed out, came after the total time limit, or is
-        paused. Fires within :data:`MAX_WAIT`, and never fails.
+        None for a pattern that does not match, :class:`Unsearched` for one that timed out,
+        came after the total time limit, or is paused. Fires within :data:`MAX_WAIT`, and
+        never fails.
         """
-        if all(self._is_aside(each.pattern) for each in asked):
-            return succeed([None] * len(asked))
-        if len(self._waiting) >= MAX_WAITING or self._is_stopped or len(self._stuck) >= MAX_STUCK:
+        answers: list[Searched] = [self._aside(each.pattern, asker) or _BUSY for each in asked]
+        if not any(each is _BUSY for each in answers):
+            return succeed(answers)
+        queue = self._queues[asker.is_trusted]
+        if self._is_full(queue, asker) or self._is_stopped or len(self._stuck) >= MAX_STUCK:
             self.counts["refused"] += 1
-            self._log.debug("a text was not searched: {count} wait", count=len(self._waiting))
-            return succeed([None] * len(asked))
-        request = _Request(text, asked, Deferred())
+            self._log.debug("a text was not searched: {count} wait", count=len(queue))
+            return succeed(answers)
+        request = _Request(text, asked, asker, Deferred(), answers)
         waits = MAX_WAIT - PATIENCE
         request.deadline = self._clock.callLater(waits, self._got_too_late, request)
-        self._waiting.append(request)
+        queue.append(request)
         self._go_on()
         return request.done
 
@@ -116,17 +169,34 @@ class GuardedSearch:
             busy.end()
         self._end_waiting()
 
-    # The queue
+    # The queues
+
+    def _is_full(self, queue: deque[_Request], asker: Asker) -> bool:
+        if asker.is_trusted:
+            return len(queue) >= MAX_WAITING
+        own = sum(each.asker.share == asker.share for each in queue)
+        return not may_have_more(own, len(queue), MAX_WAITING)
+
+    def _next(self) -> _Request | None:
+        """The next text of the queue whose turn it is, or else of the other one."""
+        for is_trusted in (not self._was_trusted, self._was_trusted):
+            if queue := self._queues[is_trusted]:
+                self._was_trusted = is_trusted
+                return queue.popleft()
+        return None
 
     def _go_on(self) -> None:
-        while self._busy is None and self._waiting:
+        while self._busy is None:
             if len(self._stuck) >= MAX_STUCK:
                 self._end_waiting()
                 return
-            request = self._waiting.popleft()
+            if (request := self._next()) is None:
+                return
             patterns = [each.pattern for each in request.asked]
             # More patterns may have been paused since the request came.
-            request.tried = [n for n, each in enumerate(patterns) if not self._is_aside(each)]
+            asides = [self._aside(each, request.asker) for each in patterns]
+            request.answers = [each or _BUSY for each in asides]
+            request.tried = [n for n, each in enumerate(asides) if each is None]
             if not request.tried:
                 request.end()
                 continue
@@ -148,7 +218,7 @@ class GuardedSearch:
         self._busy = None
         assert request.search is not None
         for place in request.search.too_long:
-            self._blame(request.asked[request.tried[place]], len(request.text))
+            self._blame(request.asked[request.tried[place]], request)
         for place in request.search.misread:
             self._switch_off(request.asked[request.tried[place]])
         request.end()
@@ -158,7 +228,7 @@ class GuardedSearch:
         if request is self._busy:
             self._give_up_busy()
             return
-        self._waiting.remove(request)
+        self._queues[request.asker.is_trusted].remove(request)
         self.counts["refused"] += 1
         request.end()
 
@@ -168,6 +238,7 @@ class GuardedSearch:
         assert request.search is not None
         # ``found`` has a result for each pattern before the stuck one.
         at = min(len(request.search.found), len(request.tried) - 1)
+        request.answers[request.tried[at]] = _STUCK
         culprit = request.asked[request.tried[at]]
         self.counts["stuck"] += 1
         self._stuck[request] = culprit.pattern
@@ -183,16 +254,27 @@ class GuardedSearch:
         self._go_on()
 
     def _end_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
+        waiting = [*self._queues[True], *self._queues[False]]
+        for queue in self._queues.values():
+            queue.clear()
         self.counts["refused"] += len(waiting)
         for request in waiting:
             request.end()
 
     # Slow patterns
 
-    def _is_aside(self, pattern: Pattern) -> bool:
-        is_allowed = self._breaker.allows(pattern, self._clock.seconds())
-        return not is_allowed or pattern in self._stuck.values()
+    def _aside(self, pattern: Pattern, asker: Asker) -> Unsearched | None:
+        """Why the pattern is not tried for ``asker``; None if it is."""
+        if pattern in self._stuck.values():
+            return _STUCK
+        now = self._clock.seconds()
+        pause = self._breaker.pause(pattern, asker, now)
+        if pause is None:
+            return None
+        if pause.until == float("inf"):
+            return _MISREAD
+        why = Why.PAUSED if pause.is_own else Why.PAUSED_FOR_MANY
+        return Unsearched(why, pause.until - now)
 
     def _switch_off(self, asked: OwnedPattern) -> None:
         self.counts["misread"] += 1
@@ -204,21 +286,24 @@ class GuardedSearch:
             pattern=asked.pattern.regex.pattern,
         )
 
-    def _blame(self, culprit: OwnedPattern, length: int) -> None:
+    def _blame(self, culprit: OwnedPattern, request: _Request) -> None:
         self.counts["timed-out"] += 1
         self._log.warn(
-            "{responder}: its pattern {pattern} took too long on a text of {length} characters",
+            "{responder}: its pattern {pattern} took too long on a text of {length} characters"
+            " from {sender}",
             responder=culprit.owner,
             pattern=culprit.pattern.regex.pattern,
-            length=length,
+            length=len(request.text),
+            sender=request.asker.name,
         )
-        if self._breaker.strike(culprit.pattern, self._clock.seconds()):
+        paused = self._breaker.strike(culprit.pattern, request.asker, self._clock.seconds())
+        if paused is not None:
             self.counts["set-aside"] += 1
             self._log.error(
-                "{responder}: its pattern {pattern} took too long {count} times;"
-                " it is not tried for {minutes} minutes",
+                "{responder}: its pattern {pattern} took too long too often;"
+                " it is not tried for {minutes} minutes for {paused}",
                 responder=culprit.owner,
                 pattern=culprit.pattern.regex.pattern,
-                count=STRIKES,
                 minutes=round(ASIDE / 60),
+                paused=paused,
             )

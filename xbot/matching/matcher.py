@@ -7,30 +7,51 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from xbot.matching.breaker import UNKNOWN, Asker
 from xbot.matching.cost import BUDGET
-from xbot.matching.guarded_search import OwnedPattern
+from xbot.matching.guarded_search import OwnedPattern, Searched, Unsearched, Why
 from xbot.matching.pattern import MAX_SEARCHED, Pattern
 from xbot.matching.prefilter import Prefilter
 from xbot.matching.prefixes import Prefixes
-from xbot.matching.regex_search import Groups
 from xbot.matching.required_literals import beginnings, folded, is_plain, required
 from xbot.matching.strategy import Strategy, strategy_of
+from xbot.model.message import Message
 
 K = TypeVar("K", bound=Hashable)
+L = TypeVar("L", contravariant=True)
 
 
 class Found(NamedTuple, Generic[K]):
-    """A match: the key of the pattern, and the values of its named groups."""
+    """A match: the key of the pattern, and the values of its named groups.
+
+    With ``unsearched``, a pattern that may match: it is not known, for that reason.
+    """
 
     key: K
     groups: dict[str, str]
+    unsearched: Unsearched | None = None
 
 
 class FindsGuarded(Protocol):
     """The interface of :class:`~xbot.matching.guarded_search.GuardedSearch`."""
 
-    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[list[Groups]]:
-        """Fires with the groups of each pattern, or None; never fails."""
+    def find(
+        self, text: str, asked: list[OwnedPattern], asker: Asker = UNKNOWN
+    ) -> Deferred[list[Searched]]:
+        """Fires with the result of each pattern; never fails."""
+
+
+class Vetting(Protocol[L]):
+    """Whether the worker may run a pattern on a sender's text, before it is tried."""
+
+    def asker_of(self, message: Message) -> Asker:
+        """The sender, for the limits of the worker."""
+
+    def is_here(self, key: L, message: Message) -> bool:
+        """Whether the pattern answers in the place of ``message``, to any sender."""
+
+    def may_use(self, key: L, message: Message) -> bool:
+        """Whether the sender of ``message`` may use what the pattern belongs to."""
 
 
 class Matcher(Generic[K]):
@@ -41,6 +62,10 @@ class Matcher(Generic[K]):
     of ``worker``. A key is found once, by its first pattern that matches. Without a
     ``worker`` slow patterns run in the reactor without a time limit: for tools only, since
     strangers could block a bot with that (ReDoS). ``owner`` gives a key's name for the log.
+
+    Matches come first in a result. Behind them are the keys of which a pattern may match, and
+    was not searched: by the worker's limits, or because ``vetting`` did not allow it (then only
+    commands whose literal beginning the text has).
     """
 
     def __init__(
@@ -48,8 +73,10 @@ class Matcher(Generic[K]):
         patterns: Iterable[tuple[K, Pattern]],
         worker: FindsGuarded | None = None,
         owner: Callable[[K], str] = str,
+        vetting: Vetting[K] | None = None,
     ) -> None:
         self._worker = worker
+        self._vetting = vetting
         self._owner = owner
         self._entries = [(key, strategy_of(pattern)) for key, pattern in patterns]
         #: Number of patterns that the worker runs on long texts.
@@ -65,18 +92,25 @@ class Matcher(Generic[K]):
             (number, required(strategy.tree)) for number, strategy in self._of_kind("hear")
         )
 
-    def commands(self, addressed: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
-        """The keys whose ``match`` pattern matches a text said to the bot, in order."""
+    def commands(
+        self, addressed: str, message: Message | None = None
+    ) -> list[Found[K]] | Deferred[list[Found[K]]]:
+        """The keys whose ``match`` pattern matches a text said to the bot, in order.
+
+        ``message`` is where the text is from, for ``vetting``; None for any.
+        """
         if len(addressed) > MAX_SEARCHED:
             return []
-        return self._find(self._commands.candidates(folded(addressed)), addressed)
+        return self._find(self._commands.candidates(folded(addressed)), addressed, message)
 
-    def heard(self, body: str) -> list[Found[K]] | Deferred[list[Found[K]]]:
+    def heard(
+        self, body: str, message: Message | None = None
+    ) -> list[Found[K]] | Deferred[list[Found[K]]]:
         """The keys whose ``hear`` pattern matches in the beginning of ``body``, in order."""
         if self._heard.is_empty:
             return []
         text = body[:MAX_SEARCHED]
-        return self._find(self._heard.candidates(folded(text)), text)
+        return self._find(self._heard.candidates(folded(text)), text, message)
 
     def may_hear(self, body: str) -> bool:
         """Whether :meth:`heard` has candidates, by the prefilter alone (a fast path)."""
@@ -91,11 +125,11 @@ class Matcher(Generic[K]):
                 yield number, strategy
 
     def _find(
-        self, candidates: Iterable[int], text: str
+        self, candidates: Iterable[int], text: str, message: Message | None
     ) -> list[Found[K]] | Deferred[list[Found[K]]]:
         found: list[Found[K]] = []
         # The patterns for the worker, with their positions in ``found``.
-        guarded: list[tuple[int, K, Strategy]] = []
+        guarded: list[_Guarded[K]] = []
         sure: set[K] = set()
         length, budget = len(text), BUDGET
         for number in candidates:
@@ -105,7 +139,7 @@ class Matcher(Generic[K]):
             if self._worker is not None:
                 bound = strategy.bound(length)
                 if bound > budget:
-                    guarded.append((len(found), key, strategy))
+                    guarded.append(_Guarded(len(found), key, strategy))
                     continue
                 budget -= bound
             groups = strategy.pattern.find(text)
@@ -114,22 +148,66 @@ class Matcher(Generic[K]):
                 found.append(Found(key, groups))
         if not guarded or self._worker is None:
             return found
-        asked = [OwnedPattern(strategy.pattern, self._owner(key)) for _, key, strategy in guarded]
-        return self._worker.find(text, asked).addCallback(_merged, found, guarded)
+        return self._find_guarded(self._worker, guarded, text, message, found)
+
+    def _find_guarded(
+        self,
+        worker: FindsGuarded,
+        guarded: list[_Guarded[K]],
+        text: str,
+        message: Message | None,
+        found: list[Found[K]],
+    ) -> list[Found[K]] | Deferred[list[Found[K]]]:
+        """Have the worker search what the sender may use; the rest is not searched."""
+        asker, denied = UNKNOWN, list[Found[K]]()
+        if self._vetting is not None and message is not None:
+            vetting, asker = self._vetting, self._vetting.asker_of(message)
+            here = [each for each in guarded if vetting.is_here(each.key, message)]
+            guarded = []
+            for each in here:
+                if vetting.may_use(each.key, message):
+                    guarded.append(each)
+                elif each.is_named:
+                    denied.append(Found(each.key, {}, _NOT_ALLOWED))
+        if not guarded:
+            return _merged([], found, [], denied)
+        asked = [OwnedPattern(each.strategy.pattern, self._owner(each.key)) for each in guarded]
+        return worker.find(text, asked, asker).addCallback(_merged, found, guarded, denied)
+
+
+_NOT_ALLOWED = Unsearched(Why.NOT_ALLOWED)
+
+
+class _Guarded(NamedTuple, Generic[K]):
+    """A pattern for the worker; ``place`` is its position among the matches of the others."""
+
+    place: int
+    key: K
+    strategy: Strategy
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is of a command whose literal beginning the text has."""
+        strategy = self.strategy
+        return strategy.pattern.kind == "match" and beginnings(strategy.tree) is not None
 
 
 def _merged(
-    answers: list[Groups],
+    answers: list[Searched],
     found: list[Found[K]],
-    guarded: list[tuple[int, K, Strategy]],
+    guarded: list[_Guarded[K]],
+    denied: list[Found[K]],
 ) -> list[Found[K]]:
-    """Merge the worker's answers into ``found``, in order, each key once."""
-    places: list[tuple[int, int, K, Groups]] = [
-        (place, 0, key, groups) for (place, key, _), groups in zip(guarded, answers, strict=True)
-    ]
-    places += [(place, 1, key, groups) for place, (key, groups) in enumerate(found)]
+    """Merge the worker's answers into ``found``, in order, each key once; see Matcher."""
+    places: list[tuple[int, int, Found[K]]] = [(place, 1, each) for place, each in enumerate(found)]
+    unsearched: list[Found[K]] = []
+    for each, answer in zip(guarded, answers, strict=True):
+        if isinstance(answer, Unsearched):
+            unsearched.append(Found(each.key, {}, answer))
+        elif answer is not None:
+            places.append((each.place, 0, Found(each.key, answer)))
     merged: dict[K, Found[K]] = {}
-    for _, _, key, groups in sorted(places, key=lambda each: each[:2]):
-        if groups is not None:
-            merged.setdefault(key, Found(key, groups))
+    matches = [each for _, _, each in sorted(places, key=lambda each: each[:2])]
+    for one in (*matches, *unsearched, *denied):
+        merged.setdefault(one.key, one)
     return list(merged.values())

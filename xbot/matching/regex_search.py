@@ -46,8 +46,9 @@ class Search:
     patterns: Sequence[Pattern]
     #: The result of each pattern that was tried, in order.
     found: list[Groups] = field(factory=list)
-    #: Indexes of the patterns that timed out.
+    #: Indexes of the patterns that timed out, and of those that were not tried after that.
     too_long: list[int] = field(factory=list)
+    untried: list[int] = field(factory=list)
     #: Indexes of the patterns that ``regex`` cannot compile.
     misread: list[int] = field(factory=list)
 
@@ -57,7 +58,9 @@ def run(search: Search, cpu: Callable[[], float] = process_time) -> Search:
     end = cpu() + LIMIT_OF_ALL
     for place, pattern in enumerate(search.patterns):
         groups: Groups = None
-        if cpu() < end:
+        if cpu() >= end:
+            search.untried.append(place)
+        else:
             try:
                 groups = find(pattern, search.text)
             except (TimeoutError, MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -27,7 +28,7 @@ from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
 from xbot.webhooks.own import report_by_template, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload, line, parse
-from xbot.webhooks.proof import Proof, prove
+from xbot.webhooks.proof import Proof, Signed, prove, signed
 from xbot.webhooks.report import Report
 from xbot.webhooks.spool import Spool
 
@@ -39,6 +40,11 @@ READERS = {
     "gitea": gitea,
 }
 
+
+#: Parsers whose event is named by a header, and is all of the body.
+_FORGES = (github, gitea)
+
+_REPLAYED = "this signed body came before, as another event: the header that names it is wrong"
 
 #: HTTP statuses of responses to posts, for the metrics. 500 is a bug in a responder or in xbot.
 STATUSES = ("200", "202", "400", "401", "403", "415", "429", "500", "503")
@@ -148,12 +154,15 @@ class WebhookEndpoint:
         refusal = self._refuse(webhook, posted)
         if refusal is not None:
             return self._told(webhook, refusal)
+        body = signed(posted.headers, posted.body) if webhook.secret is not None else None
         try:
             payload = parse(posted.body)
+            if body is not None and not await self._spool.binds(body):
+                return self._told(webhook, Answer.text(_REPLAYED, 403))
             if webhook.template == RESPONDER:
                 report = await self._ask(webhook, payload, posted.headers)
             else:
-                report = read(webhook, posted.headers, payload)
+                report = read(webhook, posted.headers, payload, body)
             if not report.items:
                 return Answer.text("there is nothing to say of this")
             is_news = await self._spool.keep(
@@ -211,11 +220,20 @@ class WebhookEndpoint:
         return answer
 
 
-def read(webhook: WebhookSettings, headers: Mapping[str, str], payload: Part) -> Report:
+def read(
+    webhook: WebhookSettings,
+    headers: Mapping[str, str],
+    payload: Part,
+    body: Signed | None = None,
+) -> Report:
     """Make a report of ``payload`` by the webhook's template; raises :class:`WrongPayload`."""
     reader = READERS.get(webhook.template)
     if reader is not None:
-        return reader(headers, payload)
+        report = reader(headers, payload)
+        if reader not in _FORGES or body is None:
+            return report
+        # The delivery's id is in a header: in place of it, what the signature covers.
+        return evolve(report, items=tuple(evolve(item, key=body.body) for item in report.items))
     template = Template.parse(webhook.template, DOTTED.fullmatch)
     return report_by_template(template, webhook.dedupe_key, payload)
 

@@ -120,6 +120,22 @@ class SpoolFile(DurableFile):
         assert done.lastrowid is not None
         return Waiting(done.lastrowid, room, body, now)
 
+    def binds(self, body: str, event: str, now: float) -> bool:
+        """Bind a signed body to its event; False if it is bound to another one already.
+
+        For as long as its key is among the :data:`MAX_KNOWN`. ``body`` is a digest.
+        """
+        # One key of two halves, so that one search finds whether the body has another event.
+        half = _key("signed body", body)[:16]
+        key = half + _key("event", event)[:16]
+        found = self._connection.execute(
+            "SELECT key FROM known WHERE key BETWEEN ? AND ?", (half, half + b"\xff" * 16)
+        ).fetchone()
+        if found is not None and found[0] != key:
+            return False
+        self._connection.execute("REPLACE INTO known (key, said) VALUES (?, ?)", (key, now))
+        return True
+
     def say(self, numbers: Collection[int], batch: str) -> None:
         """Record that these texts are sent together, in the message with the id ``batch``."""
         self._connection.executemany(

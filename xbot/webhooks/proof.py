@@ -7,10 +7,15 @@ import hmac
 from collections.abc import Mapping
 from enum import Enum
 
+from attrs import frozen
+
 from xbot.config.settings import Secret
 
 #: Signature headers and the prefix of their value: GitHub's (also sent by Gitea), and Gitea's.
 _SIGNATURES = (("x-hub-signature-256", "sha256="), ("x-gitea-signature", ""))
+
+#: Headers that name the kind of event. No signature covers them: it is of the body alone.
+_EVENTS = ("x-github-event", "x-gitea-event", "x-gogs-event", "x-forgejo-event")
 
 #: Maximum length of a header value that is compared, in characters.
 _MAX_HEADER = 8192
@@ -40,6 +45,26 @@ def prove(secret: Secret, headers: Mapping[str, str], body: bytes) -> Proof:
         return Proof.MISSING
     is_right = _same(token.strip(), secret.reveal())
     return Proof.GIVEN if is_right and scheme.lower() == "bearer" else Proof.WRONG
+
+
+@frozen
+class Signed:
+    """A signed body, and the event that the unsigned headers of its post name."""
+
+    body: str
+    event: str
+
+
+def signed(headers: Mapping[str, str], body: bytes) -> Signed | None:
+    """What a post signed; None if it has no signature. Authenticate it first.
+
+    A body that was captured can be posted again under other headers, and is authentic then,
+    too. The body has an id or a time of its own in each event, so it identifies the event.
+    """
+    if not any(headers.get(name) for name, _ in _SIGNATURES):
+        return None
+    event = "\n".join(f"{name}: {headers[name]}" for name in _EVENTS if name in headers)
+    return Signed(hashlib.sha256(body).hexdigest(), event)
 
 
 def _same(given: str, wanted: str) -> bool:

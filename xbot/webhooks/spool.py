@@ -23,6 +23,7 @@ from xbot.model.random_ids import new_ident
 from xbot.state.sqlite.one_thread import RunsInOrder
 from xbot.state.sqlite.owned import OwnedFile
 from xbot.webhooks.file import KIND, SpoolFile, TooMuchWaits, Waiting
+from xbot.webhooks.proof import Signed
 from xbot.webhooks.report import Item
 
 #: Seconds for which texts to one room are gathered into one message (batching).
@@ -152,6 +153,15 @@ class Spool:
 
         return self._writer.do(keep).addCallback(self._got_kept, source, len(items) * len(rooms))
 
+    def binds(self, signed: Signed) -> Deferred[bool]:
+        """Bind a signed body to its event; fires, once durable, with False if it has another.
+
+        :raises FileUnavailable: (by the Deferred) when the file cannot be written.
+        """
+        now = self._wall_clock()
+        self._count_keys(1)
+        return self._writer.do(lambda file: file.binds(signed.body, signed.event, now))
+
     def hold(self) -> None:
         """Stop sending; deliveries are still recorded. Idempotent."""
         self._is_held = True
@@ -209,15 +219,19 @@ class Spool:
                     webhook=source,
                     room=room,
                 )
-        self._new_keys += keys
-        if self._new_keys >= FORGET_AFTER:
-            self._new_keys = 0
-            self._writer.do(lambda file: file.forget()).addErrback(self._got_problem)
+        self._count_keys(keys)
         self.unsaid += len(kept)
         for each in kept:
             self._waiting.setdefault(each.room, deque()).append(each)
             self._later(each.room, GATHER)
         return bool(kept)
+
+    def _count_keys(self, keys: int) -> None:
+        """Count new keys for deduplication; prune the oldest from time to time."""
+        self._new_keys += keys
+        if self._new_keys >= FORGET_AFTER:
+            self._new_keys = 0
+            self._writer.do(lambda file: file.forget()).addErrback(self._got_problem)
 
     def _later(self, room: str, seconds: float) -> None:
         if room not in self._timers and not self._is_held:

@@ -207,7 +207,7 @@ class MissedTests(DeployCase):
         waiting: list[Deferred[list[Any]]] = []
 
         class Slow:
-            def find(self, text: str, asked: Any) -> Deferred[list[Any]]:
+            def find(self, text: str, asked: Any, asker: Any = None) -> Deferred[list[Any]]:
                 waiting.append(Deferred())
                 return waiting[-1]
 

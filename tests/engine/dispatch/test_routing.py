@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from xbot.engine.dispatch import ordering
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.routing import Routing
+from xbot.matching.breaker import UNKNOWN, Asker
 from xbot.matching.guarded_search import OwnedPattern
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, AccessList
@@ -36,7 +37,7 @@ class SlowWorker:
     def __init__(self) -> None:
         self.waiting: list[tuple[Deferred[Any], list[Any]]] = []
 
-    def find(self, text: str, asked: list[OwnedPattern]) -> Deferred[Any]:
+    def find(self, text: str, asked: list[OwnedPattern], asker: Asker = UNKNOWN) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
         self.waiting.append((answer, [each.pattern.find(text) for each in asked]))
         return answer

@@ -46,7 +46,9 @@ from xbot.engine.dispatch.gates import (
     WAITING,
     RightsGate,
     RunGate,
+    Use,
     checks_of,
+    objection,
     reason_to_drop,
 )
 from xbot.engine.dispatch.interrupted import Deliver
@@ -55,6 +57,7 @@ from xbot.engine.dispatch.limits import Limits, RateExceeded
 from xbot.engine.dispatch.missed import Missed
 from xbot.engine.dispatch.ordering import Ordering, pass_on
 from xbot.engine.dispatch.paging import Paging
+from xbot.engine.dispatch.pattern_guard import PatternGuard
 from xbot.engine.dispatch.questions import Questions
 from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
@@ -144,8 +147,11 @@ class Dispatcher:
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
+        self._guard = PatternGuard(
+            self.answers_at, self._may_have_searched, self._is_named, wall_clock
+        )
         self.responders = tuple(responders)
-        self._choosing = Routing(responders, worker)
+        self._choosing = Routing(responders, worker, self._guard)
         self._in_order = Ordering()
         self._send = send
         self._name = name
@@ -326,7 +332,7 @@ class Dispatcher:
         deduplication are kept.
         """
         self.responders = tuple(responders)
-        self._choosing = Routing(responders, self._worker)
+        self._choosing = Routing(responders, self._worker, self._guard)
         self._name = name
         self._prefix = prefix
         self._rooms = rooms
@@ -412,6 +418,19 @@ class Dispatcher:
         return may_answer(self._rooms, message, responder.name) and responder.access.is_here(
             message
         )
+
+    def _may_have_searched(self, responder: Responder, route: Route, message: Message) -> bool:
+        """Whether the gates of rights pass the sender, and the authors of the words (an alias)."""
+        if objection(Use(responder, route, message)) is not None:
+            return False
+        if not message.authors or not route.effect or route.for_everyone:
+            return True
+        return all(each is not None and self._may_use(responder, each) for each in message.authors)
+
+    def _is_named(self, message: Message) -> bool:
+        """Whether any responder's ``allow`` names the sender of ``message``."""
+        rules = (each.access for each in self.responders)
+        return any(access.allow is not None and access.allows(message) for access in rules)
 
     def addressed(self, message: Message) -> str | None:
         """The part of ``message`` that addresses the bot; None if it does not address it."""

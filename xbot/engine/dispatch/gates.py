@@ -137,6 +137,7 @@ ROUTING = Gate(
         "engine.dispatch.approvals",
         "engine.dispatch.paging",
         "engine.dispatch.routing",
+        "engine.dispatch.pattern_guard",
     ),
     ("unmatched",),
 )

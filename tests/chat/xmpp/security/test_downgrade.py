@@ -75,12 +75,15 @@ class RememberedTests(unittest.TestCase):
             (EXTERNAL, SCRAM, False, False),
             (EXPORTER, SCRAM, True, True),
             (EXPORTER, PLAIN, True, True),
-            (EXPORTER, END_POINT, False, False),
+            (EXPORTER, END_POINT, True, True),
+            (EXPORTER, UNIQUE, False, False),
             (EXPORTER, EXTERNAL, False, False),
             (UNIQUE, SCRAM, False, True),
             (UNIQUE, PLAIN, True, True),
-            (UNIQUE, END_POINT, False, False),
+            (UNIQUE, END_POINT, False, True),
             (END_POINT, SCRAM, True, True),
+            (END_POINT, END_POINT, False, False),
+            (END_POINT, UNIQUE, False, False),
         )
         for before, choice, on_13, on_12 in table:
             remembered = self.after(before)
@@ -100,6 +103,32 @@ class RememberedTests(unittest.TestCase):
             self.assertFalse(self.allows(remembered, PLAIN))
             self.assertEqual(self.allows(remembered, SCRAM), first is SCRAM)
             self.path.unlink()
+
+    def test_binding_types(self):
+        """A stronger type of binding is stored, and a weaker one later takes nothing back."""
+        for first, second in ((END_POINT, UNIQUE), (UNIQUE, END_POINT), (END_POINT, EXPORTER)):
+            remembered = self.after(first, second)
+            self.assertFalse(self.allows(remembered, END_POINT, TLS_12))
+            self.path.unlink()
+
+    def test_in_this_process(self):
+        """A type that this process used is required again, also where the file is lost."""
+        remembered = self.after()
+        remembered.got_login(JID, EXPORTER)
+        self.path.unlink()
+        self.assertFalse(self.allows(remembered, END_POINT))
+
+    def test_words(self):
+        """The refusal tells both types, and where the TLS version is the cause, that."""
+        remembered = self.after(EXPORTER)
+        problem = self.assertRaises(Downgrade, remembered.check, JID, END_POINT, TLS_13)
+        self.assertIn(
+            "offers only tls-server-end-point, where this account used SCRAM-SHA-1-PLUS with"
+            " tls-exporter before",
+            str(problem),
+        )
+        problem = self.assertRaises(Downgrade, remembered.check, JID, END_POINT, TLS_12)
+        self.assertIn("on this connection older than TLS 1.3, where", str(problem))
 
     def test_accounts_are_apart(self):
         """One account's history says nothing of another's, and a resource makes no difference."""
@@ -141,10 +170,10 @@ class RememberedTests(unittest.TestCase):
             self.path.write_bytes(content.encode("utf-8", "surrogatepass"))
             del self.logged[:]
             remembered = DowngradeProtection(self.path)
-            for choice in PLAIN, SCRAM:
+            for choice in PLAIN, SCRAM, END_POINT:
                 self.assertTrue(self.refuses(remembered, choice).is_broken, content[:40])
             self.assertEqual(self.logged, [])
-            for choice in EXTERNAL, EXPORTER, END_POINT:
+            for choice in EXTERNAL, EXPORTER, UNIQUE:
                 self.assertTrue(self.allows(remembered, choice))
             remembered.got_login(JID, EXPORTER)
             self.assertEqual([e["log_level"].name for e in self.logged], ["error"], content[:40])

@@ -206,6 +206,30 @@ class RefusedTests(SecureCase):
         stream = await self.log_in(allowed, port)
         self.assertEqual(stream.authenticator.jid.bare, JID.bare)
 
+    async def test_only_the_end_point(self):
+        """After tls-exporter a server that offers tls-server-end-point alone hears no login.
+
+        The ini's way out is ``sasl``, also for a server that went back to TLS 1.2.
+        """
+        path = Path(self.mktemp()) / "login.json"
+        port = await self.server.listen()
+        await self.log_in(self.account(remembered=DowngradeProtection(path)), port)
+        known = ServerLogin._bindings
+        end_point = "tls-server-end-point"
+        self.patch(ServerLogin, "_bindings", lambda login: {end_point: known(login)[end_point]})
+        for newest in SSL.TLS1_3_VERSION, SSL.TLS1_2_VERSION:
+            self.only(newest)
+            del self.heard[:]
+            problem = await self.log_in(self.account(remembered=DowngradeProtection(path)), port)
+            self.assertIsInstance(problem, Downgrade)
+            self.assertEqual(self.auths(), [])
+            allowed = self.account(
+                remembered=DowngradeProtection(path), mechanisms=("SCRAM-SHA-512-PLUS",)
+            )
+            stream = await self.log_in(allowed, port)
+            self.assertEqual(stream.authenticator.jid.bare, JID.bare)
+            self.assertTrue(self.payload().startswith(f"p={end_point},,"))
+
     async def test_a_failed_login_is_not_remembered(self):
         """Only a server that has proved itself sets what is asked for."""
         path = Path(self.mktemp()) / "login.json"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from xbot.chat.xmpp.security.channel_binding import EXPORTER
+from xbot.chat.xmpp.security.channel_binding import EXPORTER, UNIQUE
 from xbot.chat.xmpp.security.mechanisms import Choice
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation
 from xbot.config.credentials import Unusable, read_file
@@ -24,12 +24,16 @@ MAX_SIZE = 64 * 1024
 FILE_NAME = "login.json"
 
 
+#: The binding types of one connection. The other one, tls-server-end-point, is of a certificate.
+_OF_CONNECTION = (EXPORTER, UNIQUE)
+
+
 class Downgrade(ProtocolViolation):
     """The server offers a weaker login than before: perhaps a man in the middle."""
 
 
 class MemoryUnreadable(ConnectionProblem):
-    """The file cannot be read, so a login without channel binding may be a downgrade.
+    """The file cannot be read, so a login that is not bound to the connection may be a downgrade.
 
     Repair the file or remove it; it is read again at the next try.
     ``is_broken``: the file is readable, but its content is not valid.
@@ -39,9 +43,9 @@ class MemoryUnreadable(ConnectionProblem):
 
     def __init__(self, path: Path, reason: object, *, is_broken: bool) -> None:
         super().__init__(
-            f"refused to log in without channel binding: cannot read in {path} how this"
-            f" account logged in before ({reason}); repair the file, remove it if you trust the"
-            " server once more, or set sasl = ... in [xmpp]"
+            f"refused to log in without channel binding to this connection: cannot read in {path}"
+            f" how this account logged in before ({reason}); repair the file, remove it if you"
+            " trust the server once more, or set sasl = ... in [xmpp]"
         )
         self.reason = reason
         self.is_broken = is_broken
@@ -55,10 +59,13 @@ class Best(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """Strength: 0 PLAIN, 1 SCRAM or EXTERNAL, 2 bound, 3 bound by tls-exporter."""
+        """Strength: 0 PLAIN, 1 SCRAM or EXTERNAL, 2 bound, 3 by tls-unique, 4 by tls-exporter."""
         if self.binding is not None:
-            return 3 if self.binding == EXPORTER else 2
+            return {EXPORTER: 4, UNIQUE: 3}.get(self.binding, 2)
         return 0 if self.mechanism == "PLAIN" else 1
+
+    def __str__(self) -> str:
+        return f"{self.mechanism} with {self.binding}" if self.binding else self.mechanism
 
 
 class DowngradeProtection:
@@ -68,9 +75,12 @@ class DowngradeProtection:
     is required:
 
     - After any SCRAM or EXTERNAL, PLAIN is refused.
-    - After tls-exporter, a login that is not bound is refused.
-    - After another type, a login that is not bound is refused if the connection has
-      that type. tls-unique does not exist in TLS 1.3, and some servers cannot bind
+    - After tls-exporter, a login that is not bound, or by tls-server-end-point, is refused.
+      That type binds to the certificate only, so it is the same in all connections of a man
+      in the middle who has the server's key. tls-unique is of one connection, too.
+    - After tls-unique, the same two are refused if the connection has tls-unique.
+    - After tls-server-end-point, a login that is not bound is refused if the connection
+      has that type. tls-unique does not exist in TLS 1.3, and some servers cannot bind
       there; so the bot still logs in after either side has switched to TLS 1.3. Such
       an unbound login keeps some protection: the server is told that we could have
       bound (gs2 flag ``y``), and PLAIN stays refused.
@@ -80,9 +90,10 @@ class DowngradeProtection:
     overrides both the choice and this check.
 
     The file is read once, and written after a stronger login than before. While it
-    cannot be read, only the strongest logins are allowed: EXTERNAL, and those with
-    channel binding. After such a login a file with invalid content is replaced. If the
-    file cannot be written, the log says so, and the entries last as long as the process.
+    cannot be read, only the strongest logins are allowed: EXTERNAL, and those that are
+    bound to the connection (tls-exporter, tls-unique). After such a login a file with
+    invalid content is replaced. If the file cannot be written, the log says so, and the
+    entries last as long as the process.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -97,15 +108,18 @@ class DowngradeProtection:
         :raises Downgrade: when an earlier login was stronger.
         :raises MemoryUnreadable: when the file cannot tell.
         """
-        if choice.mechanism == "EXTERNAL" or choice.binding_type is not None:
+        if choice.mechanism == "EXTERNAL" or choice.binding_type in _OF_CONNECTION:
             return
         best = self._read().get(str(jid.bare))
         if best is None:
             return
         if best.binding is not None and (best.binding == EXPORTER or best.binding in bindings):
-            raise Downgrade(self._words(best, "no channel binding"))
+            if choice.binding_type is None:
+                raise Downgrade(self._words(best, "no channel binding", bindings))
+            if best.binding in _OF_CONNECTION:
+                raise Downgrade(self._words(best, f"only {choice.binding_type}", bindings))
         if best.rank and choice.mechanism == "PLAIN":
-            raise Downgrade(self._words(best, "only PLAIN"))
+            raise Downgrade(self._words(best, "only PLAIN", bindings))
 
     def knows(self, jid: Jid) -> bool:
         """Whether a login of ``jid`` is stored; False where the file cannot tell."""
@@ -133,9 +147,11 @@ class DowngradeProtection:
             known[str(jid.bare)] = best
             self._write(known)
 
-    def _words(self, best: Best, now: str) -> str:
+    def _words(self, best: Best, now: str, bindings: Collection[str]) -> str:
+        is_old = best.binding == EXPORTER and EXPORTER not in bindings
+        on = " on this connection older than TLS 1.3" if is_old else ""
         return (
-            f"the server offers {now}, where this account used {best.mechanism} before; if the"
+            f"the server offers {now}{on}, where this account used {best} before; if the"
             f" server really changed, set sasl = ... in [xmpp] or remove {self._path}"
         )
 

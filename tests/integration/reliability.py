@@ -128,6 +128,38 @@ class OutageContract(ProxyScene):
         proxy.release()
         self.check_said_after_the_start(proxy, room, bot)
 
+    def test_a_session_that_was_lost(self) -> None:
+        """What had arrived before the session was lost is not said again; the rest is, once.
+
+        What was said in the room meanwhile is history, and not obeyed.
+        """
+        for has_arrived in True, False:
+            proxy, room, alice, bot = self.begin_waiting()
+            since = bot.now()
+            proxy.hold(only_down=has_arrived)
+            self.let_go(bot)
+            self.await_outcomes(bot, 3)
+            if has_arrived:
+                wait_until(
+                    lambda alice=alice, room=room: len(done_in(alice, room)) == 3,
+                    lambda bot=bot: f"the answers\n{bot.text()}",
+                    DEADLINE,
+                )
+            proxy.cut(and_refuse=True)
+            bot.await_log("no connection", since)
+            self.server.forget_session("xbot")
+            alice.expect_presence(f"{room}/xbot", "unavailable")
+            alice.say(room, "xbot: wait 7")
+            proxy.release()
+            proxy.accept()
+            bot.await_rooms(since)
+            self.catch_up(alice, room)
+            self.assertEqual(sorted(done_in(alice, room)), [0, 1, 2], bot.text()[since:])
+            self.assertEqual(deeds_of(bot), ["0", "1", "2"])
+            found = re.search(r"of 3 messages [^,]*, (\d) had arrived", bot.text()[since:])
+            self.assertEqual(found and found[1], "3" if has_arrived else "0", bot.text()[since:])
+            bot.stop()
+
     def test_sigterm_says_what_waits(self) -> None:
         """Answers that the server does not take yet are said before SIGTERM ends the process."""
         proxy, room, alice, bot = self.begin_waiting()

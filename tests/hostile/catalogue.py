@@ -101,7 +101,7 @@ I17 D   stranger both     a flood of invitations
 I18 D   occupant both     a correction that makes a command of "hi", or says one again
 I19 D   occupant both     two bodies in two languages that say two things
 I20 DO  occupant both     a body with elements in it, in CDATA, or beside XHTML
-I21 D   owner    both     a subject together with a body
+I21 O   owner    test     a subject together with a body
 I22 D   stranger both     an error with a body
 I23 DK  stranger both     a headline; a message of type normal, or of none
 T01 D   occupant test     a room's history

@@ -258,10 +258,17 @@ class IdentityTests(HostileCase):
         self.goes_on(self.world, self.peer)
 
     def test_I21(self):
-        """A subject is no command, and neither is the text beside it."""
-        self.dropped(said("bot: deploy", more="<subject>x</subject>"))
-        self.peer.feed(said("", more="<subject>bot: deploy</subject>").replace("<body></body>", ""))
-        self.is_well(self.world, self.peer)
+        """A subject is never a command. With a body it changes no topic: the body is a message."""
+        subject = "<subject>bot: deploy</subject>"
+        for stanza in said("bot: deploy", more=subject), told("deploy", more=subject):
+            self.world.runs.clear()
+            self.peer.feed(stanza)
+            self.assertEqual(len(self.world.runs), 1)
+        self.world.runs.clear()
+        self.peer.feed(said("hi", more=subject) + said("", more=subject))
+        self.peer.feed(said("", more=subject).replace("<body></body>", ""))
+        self.assertEqual(self.world.runs, [])
+        self.goes_on(self.world, self.peer)
 
     def test_I22(self):
         """An error is never a command: it may quote one of ours."""

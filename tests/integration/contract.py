@@ -312,6 +312,14 @@ class AnswerContract(Scene):
 class RoomContract(Scene):
     """Joining rooms, and their history."""
 
+    def test_a_subject_with_a_body(self) -> None:
+        """A message with a subject and a body is answered as any other."""
+        room, alice = self.room(), self.person()
+        alice.create(room)
+        self.bot([room]).start_and_join()
+        alice.say(room, "xbot: ping", subject="news")
+        alice.expect(f"{room}/xbot", "pong")
+
     def test_the_history_is_not_obeyed(self) -> None:
         """Twenty commands said while the bot was away are left alone; a live one is answered."""
         room = self.room()

@@ -137,6 +137,9 @@ class Ejabberd(Server):
         name, service = _room(room)
         self._do(f"{{ok, Room}} = mod_muc:find_online_room({name}, {service}), exit(Room, kill).")
 
+    def forget_session(self, name: str) -> None:
+        self._do(f"ejabberd_sm:kick_user(<<{_erlang(name)}>>, <<{_erlang(self.domain)}>>), ok.")
+
     def delete_account(self, name: str) -> None:
         account = f"<<{_erlang(name)}>>, <<{_erlang(self.domain)}>>"
         # As its command does: the account goes, and whoever is logged in by it.

@@ -78,9 +78,9 @@ class Person:
         """Change settings of a room that this person owns."""
         self._do(self._configure(room, settings))
 
-    def say(self, to: str, text: str) -> None:
-        """Say ``text`` in a room."""
-        self._send(to, text, "groupchat")
+    def say(self, to: str, text: str, subject: str | None = None) -> None:
+        """Say ``text`` in a room, with this subject beside it."""
+        self._send(to, text, "groupchat", subject)
 
     def tell(self, to: str, text: str, kind: str = "chat") -> None:
         """Say ``text`` to one JID alone."""
@@ -245,9 +245,9 @@ class Person:
             where.append(what)
             self._changed.notify_all()
 
-    def _send(self, to: str, text: str, kind: str) -> None:
+    def _send(self, to: str, text: str, kind: str, subject: str | None = None) -> None:
         async def send() -> None:
-            self._client.send_message(mto=slixmpp.JID(to), mbody=text, mtype=kind)
+            self._client.send_message(mto=slixmpp.JID(to), mbody=text, mtype=kind, msubject=subject)
 
         self._do(send())
 

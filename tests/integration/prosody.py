@@ -115,6 +115,10 @@ class Prosody(Server):
         muc = self._muc()
         self._console(f'>{muc}.forget_room({muc}.get_room_from_jid("{room}"))')
 
+    def forget_session(self, name: str) -> None:
+        sessions = f'prosody.hosts["{self.domain}"].sessions["{name}"].sessions'
+        self._console(f">for _, session in pairs({sessions}) do session:close() end")
+
     def delete_account(self, name: str) -> None:
         self._console(f'user:delete("{name}@{self.domain}")')
 

@@ -61,7 +61,9 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._flows: asyncio.Event
+        # Whether data flows to the server, and from it.
+        self._flows_up: asyncio.Event
+        self._flows_down: asyncio.Event
         self._server: asyncio.Server
         self.port: int = self._do(self._listen())
 
@@ -93,11 +95,13 @@ class Proxy:
 
         self._do(follow())
 
-    def hold(self) -> None:
-        """Hold all data back, in both directions, until :meth:`release`."""
+    def hold(self, *, only_down: bool = False) -> None:
+        """Hold all data back until :meth:`release`; ``only_down``: only what the server sends."""
 
         async def hold() -> None:
-            self._flows.clear()
+            self._flows_down.clear()
+            if not only_down:
+                self._flows_up.clear()
 
         self._do(hold())
 
@@ -105,7 +109,8 @@ class Proxy:
         """Forward the held data, and new data as it comes."""
 
         async def release() -> None:
-            self._flows.set()
+            self._flows_up.set()
+            self._flows_down.set()
 
         self._do(release())
 
@@ -119,8 +124,9 @@ class Proxy:
     # In the thread of the loop.
 
     async def _listen(self) -> int:
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._flows_up, self._flows_down = asyncio.Event(), asyncio.Event()
+        self._flows_up.set()
+        self._flows_down.set()
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_CHUNK)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -142,8 +148,8 @@ class Proxy:
         try:
             # Whichever side ends, ends both.
             pumps = [
-                asyncio.ensure_future(self._pump(reader, server, link)),
-                asyncio.ensure_future(self._pump(from_server, client, link)),
+                asyncio.ensure_future(self._pump(reader, server, link, self._flows_up)),
+                asyncio.ensure_future(self._pump(from_server, client, link, self._flows_down)),
             ]
             await asyncio.wait([*pumps, link.ended], return_when=asyncio.FIRST_COMPLETED)
             for pump in pumps:
@@ -154,11 +160,15 @@ class Proxy:
             link.close()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: _Link
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        link: _Link,
+        flows: asyncio.Event,
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
-                await self._flows.wait()
+                await flows.wait()
                 writer.write(link.pass_on(data))
                 await writer.drain()
 

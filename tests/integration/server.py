@@ -119,6 +119,10 @@ class Server:
         """Have ``room`` call this account ``nick``, whatever it asks for; not all servers can."""
         raise NotImplementedError
 
+    def forget_session(self, name: str) -> None:
+        """End the sessions of that account, which wait to be resumed: they are lost."""
+        raise NotImplementedError
+
     def delete_account(self, name: str) -> None:
         """Delete that account."""
         raise NotImplementedError

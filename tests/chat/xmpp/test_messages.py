@@ -149,6 +149,17 @@ class MessagesTests(Hearing, unittest.TestCase):
             self.assertEqual(self.messages.dropped[reason], before + 1, xml)
         self.assertEqual(self.heard, [])
 
+    def test_a_subject_with_a_body(self):
+        """It is a message, and does not end the history (XEP-0045, section 8.1)."""
+        self.presence("bot", "<status code='110'/>")
+        both = f"<message type='groupchat' {ALICE}>{BODY}<subject>x</subject></message>"
+        self.assertTrue(self.hear(both).delayed)
+        self.assertTrue(self.hear(both.replace(BODY, "<body/>")).delayed)
+        self.peer.feed(both.replace(BODY, ""))
+        for text in both, both.replace("<subject>", "<a xmlns='u'/><subject>"):
+            message = self.hear(text)
+            self.assertEqual((message.body, message.delayed), ("hi", False))
+
     def test_subjects_are_no_messages(self):
         """A subject, in a room of ours or in another, is never heard."""
         self.join()

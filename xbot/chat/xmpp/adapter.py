@@ -99,7 +99,7 @@ class XmppAdapter:
         self.measure: Measure = usual(SAFE)
         self.managed = StreamManagement(
             receipts.got_delivered,
-            receipts.got_returned,
+            self._got_returned,
             receipts.got_refused,
             receipts.got_ready,
             clock,
@@ -238,6 +238,10 @@ class XmppAdapter:
             if room.state is State.REFUSED:
                 raise Unreachable(recipient.jid, f"the room refuses us ({room.reason})")
             raise NotConnected(recipient.jid, f"not in the room ({room.reason})")
+        elif room.unconfirmed and self._has_arrived(message, recipient, room):
+            self.managed.found(message)
+            self._receipts.got_delivered(message)
+            return
         stream = self._handlers.stream_to(message.recipient)
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
@@ -250,6 +254,23 @@ class XmppAdapter:
         if not self.managed.is_active:
             # Without acknowledgements (XEP-0198), written counts as delivered.
             self._receipts.got_delivered(message)
+
+    def _has_arrived(self, message: Message, recipient: Address, room: Room) -> bool:
+        """Whether ``message``, sent in a lost session, was found in the room's history.
+
+        :raises NotConnected: while that is not read yet.
+        """
+        if room.unconfirmed.is_open and not room.caught_up:
+            raise NotConnected(recipient.jid, "the room's history is not read yet")
+        return room.unconfirmed.take(message)
+
+    def _got_returned(self, messages: list[Message]) -> None:
+        """A session is lost that had sent these messages: they may have arrived."""
+        for message in messages:
+            room = self.rooms.at(read_address(message.recipient).bare_text)
+            if room is not None and message.is_public:
+                room.unconfirmed.add(message, room.nick)
+        self._receipts.got_returned(messages)
 
     def _readdressed(self, message: Message, recipient: Address, room: Room) -> Message:
         """Readdress a private message through a room to the person's current nick.

@@ -122,6 +122,8 @@ class Messages(Handler):
         if nick is None or is_resent or self._freshness.is_stale:
             return False
         room.heard()
+        if not room.caught_up:
+            room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
         if self._ignores is None or not self._ignores(
             stanza.body,
             sender.bare_text,
@@ -184,6 +186,8 @@ class Messages(Handler):
         if nick is None:
             # XEP-0045, section 10: a notice of the room itself, which needs no answer.
             raise NotAMessage("room-notice")
+        if stanza.kind == "groupchat" and not room.caught_up:
+            room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
         return self._in_room(room, nick, stanza, delayed)
 
     def _in_room(self, room: Room, nick: str, stanza: MessageStanza, delayed: bool) -> Message:

@@ -35,6 +35,7 @@ PLAIN = [
     f"<message from='{ROOM}' type='groupchat' to='xbot@example.org/bot'><subject/></message>",
     f"<message type='groupchat' from='{ROOM}/alice' id='1'><subject>a &amp; b</subject>"
     "<delay xmlns='urn:xmpp:delay' stamp='2026-01-02T03:04:05Z'/></message>",
+    f"<message type='groupchat' from='{ROOM}/alice'><subject>a</subject><body>b</body></message>",
 ]
 
 X = "<x xmlns='http://jabber.org/protocol/muc#user'>"

@@ -52,6 +52,12 @@ class ReadingTests(unittest.TestCase):
                 stanza(kind="groupchat", body="", is_subject=True),
             ),
             (
+                f"<message type='groupchat' {FROM}><subject>!quit</subject>"
+                "<body>hi</body></message>",
+                stanza(kind="groupchat"),
+            ),
+            (f"<message {FROM}><body>hi</body><subject/></message>", stanza(kind="normal")),
+            (
                 f"<message type='groupchat' {FROM}><subject/>{delay}</message>",
                 stanza(kind="groupchat", body="", is_subject=True, delayed=True),
             ),
@@ -77,8 +83,6 @@ class ReadingTests(unittest.TestCase):
             "<message {}><body>hi</body><body><x xmlns='urn:x'/></body></message>": (
                 "markup-in-body"
             ),
-            "<message {}><subject>x</subject><body>hi</body></message>": "subject-with-body",
-            "<message {}><subject/><body>hi</body></message>": "subject-with-body",
             "<message {}><body>hi</body>"
             "<replace xmlns='urn:xmpp:message-correct:0' id='1'/></message>": "correction",
         }

@@ -47,12 +47,18 @@ class ModelServer:
     """The server, with one account, any number of rooms, and alice in :data:`ROOM`.
 
     ``said`` is all that the bot said in that room, as (stanza id, body). If it ``is_sparing``,
-    the room assigns no stanza ids, and what is sent again bears no delay.
+    the room assigns no stanza ids, and what is sent again bears no delay. If it
+    ``keeps_history``, who enters the room gets as many of its last messages as they ask for.
     """
 
-    def __init__(self, clock: Clock, *, is_sparing: bool = False) -> None:
+    def __init__(
+        self, clock: Clock, *, is_sparing: bool = False, keeps_history: bool = True
+    ) -> None:
         self.clock = clock
         self.is_sparing = is_sparing
+        self.keeps_history = keeps_history
+        # The stanzas of the room's messages, each without its end tag.
+        self._history: list[str] = []
         self.said: list[tuple[str | None, str]] = []
         self.session: Session | None = None
         self.resumptions = 0
@@ -106,9 +112,9 @@ class ModelServer:
         if self.session is None or ROOM not in self.session.rooms:
             return False
         by_room = f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='s-{identity}'/>"
-        self._push(
+        self._relay(
             f"<message type='groupchat' id='{identity}' from='{ROOM}/alice'><body>{text}</body>"
-            f"{'' if self.is_sparing else by_room}</message>"
+            f"{'' if self.is_sparing else by_room}"
         )
         return True
 
@@ -198,14 +204,15 @@ class ModelServer:
         if stanza.name == "iq":
             self._got_iq(stanza)
         elif stanza.name == "presence" and to is not None:
-            self._enter(to.removesuffix(f"/{NICK}"))
+            wish = next(stanza.elements(ns.MUC, "x")).history
+            self._enter(to.removesuffix(f"/{NICK}"), int(wish["maxstanzas"]))
         elif stanza.name == "message" and to == ROOM:
             assert self.session is not None
             if ROOM in self.session.rooms:
-                self.said.append((stanza.getAttribute("id"), str(stanza.body)))
-                self._push(
-                    f"<message type='groupchat' from='{ROOM}/{NICK}'>"
-                    f"<body>{stanza.body}</body></message>"
+                self.said.append((stanza["id"], str(stanza.body)))
+                self._relay(
+                    f"<message type='groupchat' from='{ROOM}/{NICK}' id='{stanza['id']}'>"
+                    f"<body>{stanza.body}</body>"
                 )
 
     def _got_iq(self, iq: domish.Element) -> None:
@@ -221,10 +228,18 @@ class ModelServer:
             sender = f" from='{iq['to']}'" if iq.hasAttribute("to") else ""
             self._push(f"<iq type='result' id='{iq['id']}'{sender}></iq>")
 
-    def _enter(self, room: str) -> None:
+    def _relay(self, stanza: str) -> None:
+        """The room sends a message, given without its end tag, and keeps it."""
+        self._history.append(stanza)
+        self._push(f"{stanza}</message>")
+
+    def _enter(self, room: str, count: int) -> None:
         assert self.session is not None
         self.session.rooms.add(room)
         self._push(
             f"<presence from='{room}/{NICK}'><x xmlns='{USER}'><status code='110'/></x></presence>"
         )
+        delay = f"<delay xmlns='urn:xmpp:delay' from='{room}' stamp='2023-11-14T22:13:20Z'/>"
+        for stanza in self._history[-count:] if count and self.keeps_history else ():
+            self._push(f"{stanza}{delay}</message>")
         self._push(f"<message type='groupchat' from='{room}'><subject/></message>")

@@ -36,12 +36,12 @@ NOW = 1_700_000_000.0
 class World:
     """The bot, the server, and a connection between them that is cut at random."""
 
-    def __init__(self, seed: int, *, expires: bool, is_sparing: bool = False) -> None:
+    def __init__(self, seed: int, *, expires: bool, **server: bool) -> None:
         self.random = random.Random(seed)
         self.expires = expires
         self.clock = Clock()
         self.clock.advance(NOW)
-        self.server = ModelServer(self.clock, is_sparing=is_sparing)
+        self.server = ModelServer(self.clock, **server)
         self.endpoint = FakeEndpoint(self.clock)
         self.runs: Counter[str] = Counter()
         self.asked: list[str] = []
@@ -129,9 +129,9 @@ class World:
 
 
 class CutTests(unittest.TestCase):
-    def play(self, seed: int, *, expires: bool, is_sparing: bool = False) -> World:
+    def play(self, seed: int, *, expires: bool, **server: bool) -> World:
         """One history, up to its quiet end."""
-        world = World(seed, expires=expires, is_sparing=is_sparing)
+        world = World(seed, expires=expires, **server)
         for _ in range(STEPS):
             world.step()
             # However it is cut, the watchdog has no reason to starve.
@@ -163,12 +163,27 @@ class CutTests(unittest.TestCase):
         self.assertGreater(min(cuts, asked, resumptions), len(seeds) // 2)
 
     def test_lost_sessions(self):
-        """When the server forgets the session: still none twice, and no answer of a run is lost."""
+        """When the server forgets the session: still none twice, and no answer of a run is lost.
+
+        Where the room keeps a history, few answers are said twice: it may not reach so far
+        back, or take longer than the bot waits for it.
+        """
+        self.assertLess(self.lose_all(keeps_history=True), SEEDS // 10)
+
+    def test_lost_sessions_without_history(self):
+        """The same in a room without a history, except that answers may be said twice."""
+        self.assertGreater(self.lose_all(keeps_history=False), SEEDS // 10)
+
+    def lose_all(self, *, keeps_history: bool) -> int:
+        """The number of answers that were said again."""
+        twice = 0
         for seed in range(SEEDS):
-            world = self.play(seed, expires=True)
+            world = self.play(seed, expires=True, keeps_history=keeps_history)
             self.assertLessEqual(set(world.runs.values()), {1}, f"seed {seed}")
             said = {body for _, body in world.server.said}
             self.assertEqual(said, {f"done {number}" for number in world.runs}, f"seed {seed}")
             # What may have arrived is said again, under the id that it had.
             by_id = {identity for identity, _ in world.server.said}
             self.assertEqual(len(by_id), len(world.runs), f"seed {seed}")
+            twice += len(world.server.said) - len(by_id)
+        return twice

@@ -10,11 +10,15 @@ from xbot.model.jid import Jid
 from xbot.model.random_ids import new_ident
 
 
-def join_presence(address: Jid, password: Secret | None) -> domish.Element:
-    """The presence that joins a room as the occupant ``address`` (XEP-0045, 7.2)."""
+def join_presence(address: Jid, password: Secret | None, history: int = 0) -> domish.Element:
+    """The presence that joins a room as the occupant ``address`` (XEP-0045, 7.2).
+
+    ``history`` is the number of messages of history to ask for.
+    """
     join = _wokkel.muc.BasicPresence()
-    # XEP-0045 7.2.14: no history; some older services know only maxchars.
-    join.history = _wokkel.muc.HistoryOptions(maxChars=0, maxStanzas=0)
+    # XEP-0045 7.2.14; for no history, some older services know only maxchars.
+    max_chars = None if history else 0
+    join.history = _wokkel.muc.HistoryOptions(maxChars=max_chars, maxStanzas=history)
     if password is not None:
         join.password = password.reveal()
     presence: domish.Element = join.toElement()

@@ -20,6 +20,7 @@ from xbot.chat.xmpp.rooms.requests import (
     nick_presence,
 )
 from xbot.chat.xmpp.rooms.self_ping import Ask, SelfPing, Standing
+from xbot.chat.xmpp.rooms.unconfirmed import Unconfirmed
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
 from xbot.chat.xmpp.stanzas.status_codes import ROOM_CREATED
@@ -114,6 +115,8 @@ class Room:
 
     The central fact is ``caught_up``: messages before the self-presence *and* the
     subject (or :data:`SUBJECT_TIMEOUT` without a subject) are history, and are not obeyed.
+    Until then, messages of ours that may have arrived are sought in it (``unconfirmed``), and
+    we do not speak.
     """
 
     _log = Logger("xbot.chat.xmpp.rooms")
@@ -129,6 +132,7 @@ class Room:
         self.nick = settings.nick
         self.caught_up = False
         self.occupants = Occupants(environment.numbers)
+        self.unconfirmed = Unconfirmed()
         self._environment = environment
         self._clock = environment.clock
         self._timer = StreamTimer(environment.clock, environment.hears)
@@ -284,7 +288,8 @@ class Room:
         self._may_be_inside = True
         self._asked_at = self._clock.seconds()
         self._timer.set(JOIN_TIMEOUT, self._got_silence)
-        self._environment.send(join_presence(address, self.settings.password))
+        history = self.unconfirmed.history
+        self._environment.send(join_presence(address, self.settings.password, history))
 
     def _got_silence(self) -> None:
         # A large room needs time to send its occupants.
@@ -345,7 +350,8 @@ class Room:
             self._environment.send(default_configuration(self.jid))
         self._timer.set(SUBJECT_TIMEOUT, self._catch_up)
         self._self_ping.start()
-        self._environment.joined(self)
+        if not self.unconfirmed.is_open:
+            self._environment.joined(self)
         # The holder of our nick may have left while we joined with another nick.
         if self._nicks_tried and self.occupants.get(self.settings.nick) is None:
             self._ask_for_our_nick()
@@ -354,9 +360,24 @@ class Room:
         self._timer.stop()
         self.caught_up = True
         self._log.debug("{room}: caught up, listening", room=self.jid)
+        if self.unconfirmed.is_open:
+            self._end_search()
         waiting, self._waiting = self._waiting, []
         for listening in waiting:
             listening.callback(None)
+
+    def _end_search(self) -> None:
+        sought = len(self.unconfirmed)
+        self.unconfirmed.end()
+        found = len(self.unconfirmed)
+        self._log.info(
+            "{room}: of {sought} messages that a lost session left unconfirmed, {found} had"
+            " arrived; the others are sent again",
+            room=self.jid,
+            sought=sought,
+            found=found,
+        )
+        self._environment.joined(self)
 
     # Inside.
 

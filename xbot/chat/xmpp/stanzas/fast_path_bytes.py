@@ -146,8 +146,6 @@ def _read_message(text: str) -> tuple[MessageStanza, int] | None:
         if subject is None:
             return None
         return MessageStanza("groupchat", sender, None, "", True, delayed), found.end()
-    if subject is not None:
-        return None
     if "&" in body:
         body = unescape(body, _QUOTES)
     trusted = stanza_id if by == sender.bare_text else None

@@ -56,9 +56,10 @@ class NotAMessage(Exception):
 class MessageStanza(NamedTuple):
     """A message stanza that has a body, or only a subject.
 
-    ``is_subject`` marks a subject change (XEP-0045, section 8.1); its ``body`` is empty,
-    and it has no ids. ``origin_id`` is the id that the sender assigned, ``stanza_id`` the
-    one that the room or our own account assigned (XEP-0359).
+    ``is_subject`` marks a subject without a body: only that changes a room's subject
+    (XEP-0045, section 8.1). Its ``body`` is empty, and it has no ids. ``origin_id`` is the
+    id that the sender assigned, ``stanza_id`` the one that the room or our own account
+    assigned (XEP-0359).
     """
 
     kind: str
@@ -146,8 +147,6 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
             return MessageStanza(kind, sender, None, "", True, delayed)
         raise NotAMessage("no-body")
     body = _body(bodies)
-    if has_subject:
-        raise NotAMessage("subject-with-body")
     if is_correction:
         # XEP-0308: people see an older message change. A command in the new text must
         # not run: it is hidden there, or ran already.

@@ -220,6 +220,11 @@ class StreamManagement:
                 message.recipient, "a stanza that may have ended a stream is sent alone"
             )
 
+    def found(self, message: Message) -> None:
+        """``message`` of a lost session has arrived after all: no stream ended over it."""
+        if self._suspects:
+            self._suspects.clear(Sent(b"", message))
+
     def _is_window_full(self) -> bool:
         """Back-pressure: whether so much is unacknowledged that no message is sent now."""
         session = self._session

@@ -181,7 +181,7 @@ class AskTests(DispatcherCase):
     def test_who_waits_is_in_nobodys_way(self) -> None:
         """More people can be waited for than runs may be at work; each run is counted rightly."""
         dispatcher = self.dispatcher(go)
-        people = [evolve(ALICE, sender=f"{ROOM}/{number}") for number in range(MAX_RUNS + 2)]
+        people = [evolve(ALICE, occupant=f"{number}") for number in range(MAX_RUNS + 2)]
         for _ in range(2):
             for person in people:
                 self.ask(dispatcher, person)
@@ -211,7 +211,7 @@ class AskTests(DispatcherCase):
         """So many questions are open at once; one room leaves some to others, who leave some."""
         dispatcher = self.dispatcher(go)
         for number in range(MAX_QUESTIONS // 2):
-            self.ask(dispatcher, evolve(ALICE, sender=f"{ROOM}/{number}"))
+            self.ask(dispatcher, evolve(ALICE, occupant=f"person {number}"))
         dispatcher.got_message(BOB)
         self.assertEqual(self.said(), ["go is busy; try again in a moment."])
         self.ask(dispatcher, evolve(ALICE, room="tea@rooms.example"))

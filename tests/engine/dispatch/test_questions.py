@@ -109,6 +109,16 @@ class AskTests(DispatcherCase):
         dispatcher.got_message(evolve(nobody, body="mine"))
         self.assertEqual(self.said(), ["mine!"])
 
+    def test_another_nick(self) -> None:
+        """An occupant under another nick is the same person, in private too."""
+        dispatcher = self.dispatcher(go)
+        for asker in evolve(ALICE, identity=None), evolve(PRIVATE, occupant="1"):
+            self.ask(dispatcher, asker)
+            for occupant, said in ("2", []), ("1", ["red!"]):
+                answer = evolve(asker, sender=f"{ROOM}/ally", nick="ally", body="red")
+                dispatcher.got_message(evolve(answer, occupant=occupant))
+                self.assertEqual(self.said(), said)
+
     def test_answers_are_asked_back_about(self) -> None:
         """An answer can be replied to, and asked about, for as long as its run lasts."""
         kept: list[Message] = []

@@ -168,6 +168,16 @@ class OccupantIdTests(unittest.TestCase):
         occupants.vouch(True)
         self.assertFalse(occupants.may_tell_later(number))
         self.assertEqual(occupants.nick_of(number), "c")
+        # They wrote in that time again, in the next stay.
+        occupants.clear()
+        occupants.keep("d", occupant("x"))
+        occupants.vouch(None)
+        again = occupants.number("d")
+        occupants.vouch(True)
+        occupants.rename("d", "e")
+        self.assertEqual([occupants.nick_of(each) for each in (number, again)], ["e", "e"])
+        self.assertEqual(occupants.speaker("e", "x")[1], again)
+        self.assertTrue(occupants.is_certain(again))
 
     def test_no_longer(self):
         """If the room stops to announce them, all numbers are new."""

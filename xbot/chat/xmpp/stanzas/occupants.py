@@ -29,8 +29,8 @@ MAX_JID = 3071
 #: Maximum length of an occupant id in characters (XEP-0421, section 4.1); longer ones are dropped.
 MAX_OCCUPANT_ID = 128
 
-#: Maximum number of occupant ids of one room with a number from before they counted; the oldest
-#: are forgotten first.
+#: Maximum number of numbers of one room whose occupant ids became known later; the oldest are
+#: forgotten first.
 MAX_NUMBERED = 1000
 
 #: Seconds for which an occupant is a newcomer.
@@ -107,8 +107,10 @@ class Occupants:
         self._nicks: dict[str, str] = {}
         # Whether the room announces occupant ids; None while it is not known.
         self._vouches: bool | None = False
-        # By occupant id: the number that the person had before it was known that ids count.
+        # Numbers from before it was known that ids count: by occupant id for this stay, and
+        # their ids.
         self._numbered: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
         # When the newcomers entered, mostly in that order.
         self._entered: dict[str, float] = {}
         # Real bare JIDs, in the order of the bans.
@@ -169,11 +171,13 @@ class Occupants:
             for nick, number in self._numbers.items():
                 if (id := self._by_nick[nick].id) is not None:
                     self._numbered.setdefault(id, number)
-            while len(self._numbered) > MAX_NUMBERED:
-                del self._numbered[next(iter(self._numbered))]
+                    self._ids[number] = id
+            while len(self._ids) > MAX_NUMBERED:
+                del self._ids[next(iter(self._ids))]
         elif self._vouches and not vouches:
             self._numbers.clear()
             self._nicks.clear()
+            self._numbered.clear()
         self._vouches = vouches
 
     def nick_of_person(self, identity: str) -> str | None:
@@ -246,6 +250,7 @@ class Occupants:
         self._nicks.clear()
         self._outcasts.clear()
         self._entered.clear()
+        self._numbered.clear()
         self._vouches = False
 
     def _got_newcomer(self, nick: str, now: float) -> None:
@@ -279,7 +284,7 @@ class Occupants:
         """The occupant id that has this number; None if it is the number of a stay."""
         if number.startswith(_ID):
             return number[len(_ID) :]
-        return next((id for id, known in self._numbered.items() if known == number), None)
+        return self._ids.get(number)
 
     def _nick_of_id(self, number: str) -> str | None:
         """A nick of the person whose occupant id has this number."""

@@ -70,6 +70,31 @@ class SharedTests(TestCase):
         self.assertEqual(len(self.buckets), 3)
         self.assertIs(self.take(key="a"), WITHIN)
 
+    def test_ago(self) -> None:
+        """An event counts at its time; one before the latest event counts at that one's time."""
+        self.clock.advance(100)
+        verdicts = [
+            self.buckets.take("room", "a", RATE, ago) for ago in (20, 18, 16, 14, 12, 10, 10, 19)
+        ]
+        self.assertEqual(verdicts, [WITHIN] * 8)
+        self.assertEqual([self.take() for _ in range(5)], [WITHIN] * 4 + [OVER])
+
+    def test_wait(self) -> None:
+        """A refused user may take again after the wait, and not before."""
+        for user, last in ("a", OVER), ("b", OVER):
+            verdict = WITHIN
+            while verdict is WITHIN:
+                verdict = self.take(user)
+            self.assertIs(verdict, last)
+        for user, wait in ("a", 8.0), ("b", 12.0), ("c", 2.0):
+            self.assertEqual(self.buckets.wait("room", user, RATE), wait)
+        self.clock.advance(7.5)
+        self.assertIs(self.take("a"), STILL)
+        self.assertEqual(self.buckets.wait("room", "a", RATE), 0.5)
+        self.clock.advance(0.5)
+        self.assertIs(self.take("a"), WITHIN)
+        self.assertEqual(self.buckets.wait("another", "a", RATE), 0.0)
+
     def test_over_is_bounded(self) -> None:
         """Of the users over their share only some are remembered; the others get no notice."""
         rate = Rate(10 * MAX_OVER, 1.0)

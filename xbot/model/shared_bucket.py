@@ -48,16 +48,20 @@ class SharedBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: str, user: str, rate: Rate) -> Verdict:
-        """Let ``user`` take one token from the bucket of ``key``, if it is within the share."""
-        now = self._seconds()
+    def take(self, key: str, user: str, rate: Rate, ago: float = 0.0) -> Verdict:
+        """Let ``user`` take one token from the bucket of ``key``, if it is within the share.
+
+        The event was ``ago`` seconds ago. Time in a bucket does not go back: an event before
+        the latest one of its key counts as simultaneous with it.
+        """
+        now = self._seconds() - ago
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = _Bucket(now)
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        _refill(bucket, now, rate)
+        _refill(bucket, max(now, bucket.at), rate)
         own = bucket.counts[user]
         is_blocked = own > 0 and user in bucket.over
         if not is_blocked and may_have_more(own, len(bucket.taken), rate.burst):
@@ -71,6 +75,16 @@ class SharedBuckets:
             return Verdict.STILL
         bucket.over.add(over)
         return Verdict.OVER
+
+    def wait(self, key: str, user: str, rate: Rate) -> float:
+        """Seconds from now until ``user``, who was refused, may take a token; not below 0."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return 0.0
+        # All of their own, or the next one.
+        own = [number for number, each in enumerate(bucket.taken, 1) if each == user]
+        back_at = bucket.at + (own[-1] if own else 1) * rate.period / rate.burst
+        return max(0.0, back_at - self._seconds())
 
 
 def _refill(bucket: _Bucket, now: float, rate: Rate) -> None:

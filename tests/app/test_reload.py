@@ -144,7 +144,7 @@ class ReloadTests(ReloadCase):
 
     def test_every_message_is_answered_once(self):
         """What is said before, within and after a reload is answered once, by old or new code."""
-        account = "[xbot]\nsender-rate = off\n" + ACCOUNT
+        account = "[xbot]\nsender-rate = off\nroom-rate = off\n" + ACCOUNT
         self.start(account, f"[room {ROOM}]", HELLO.format("old"))
         for cut in range(4):
             self.say("xbot: hello")

@@ -344,6 +344,7 @@ class Bot:
             [(ns.PING, "ping")],
             [("urn:ietf:params:xml:ns:xmpp-session", "session")],
             [("http://jabber.org/protocol/muc#owner", "query")],
+            [(ns.DISCO_INFO, "query")],
         )
 
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import succeed
 
 from xbot.app import state_folder
 from xbot.chat.xmpp import adapter, disco, messages, ping
-from xbot.chat.xmpp.rooms import invitations, room, rooms
+from xbot.chat.xmpp.rooms import invitations, occupant_ids, room, rooms
 from xbot.chat.xmpp.security import downgrade, scram, tls
 from xbot.chat.xmpp.stanzas import fast_path_bytes, message, occupants, stanza
 from xbot.chat.xmpp.stream import (
@@ -32,7 +32,7 @@ from xbot.chat.xmpp.stream import (
 )
 from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, serialize
 from xbot.engine import outbox
-from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
+from xbot.engine.dispatch import dispatcher, gates, journal_gate, limits, output, person, runs
 from xbot.logs import record, repeats
 from xbot.matching import breaker, guarded_search
 from xbot.model import access, cooldown, jid
@@ -133,10 +133,17 @@ def _first_body(bodies: Any) -> str:
 
 
 def _by_nick(patch: Patch) -> None:
-    def get(self: Any, nick: str) -> Any:
-        return occupants.Occupant(address=f"{nick}@example.org/x")
+    def speaker(self: Any, nick: str, id: str | None) -> Any:
+        return occupants.Occupant(address=f"{nick}@example.org/x"), None
 
-    patch(occupants.Occupants, "get", get)
+    patch(occupants.Occupants, "speaker", speaker)
+
+
+def _claimed_ids(patch: Patch) -> None:
+    def number_of_id(self: Any, id: str | None) -> str | None:
+        return id
+
+    patch(occupants.Occupants, "_number_of_id", number_of_id)
 
 
 def _by_address(patch: Patch) -> None:
@@ -333,6 +340,21 @@ GUARDS = (
     Guard("rights", "I11", put(access.Access, "allows", yes)),
     Guard("a nick is no right", "I11", _by_nick),
     Guard("nor is the address written from", "I12", _by_address),
+    Guard(
+        "an occupant id that the room does not announce",
+        "chat.xmpp.test_private_messages.OccupantIdTests.test_claims",
+        _claimed_ids,
+    ),
+    Guard(
+        "an announcement by the room",
+        "chat.xmpp.test_private_messages.OccupantIdTests.test_claims",
+        put(occupant_ids, "_has_feature", yes),
+    ),
+    Guard(
+        "newcomers are one party",
+        "engine.dispatch.test_limits.LimitsTests.test_ever_new_people",
+        put(limits, "party_of", person.name_of),
+    ),
     Guard("who left is gone", "I14", put(occupants.Occupants, "rename", nothing)),
     Guard("with a session its occupants", "I14", put(occupants.Occupants, "clear", nothing)),
     Guard("who may invite", "I17", put(invitations.Invitations, "_is_welcome", yes)),

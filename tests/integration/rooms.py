@@ -84,6 +84,30 @@ class RoomLifeContract(Listener):
             self.assertEqual([each for each in bob.messages if each.body == "done"], [])
             bot.stop()
 
+    def test_ever_new_nicks(self) -> None:
+        """Beside one person with ever new nicks, in a room that hides addresses, one is answered.
+
+        Prosody tells by occupant ids that it is one; ejabberd 23.01 has none, and passes on those
+        that a client claims.
+        """
+        alice, bob, owner = self.person(), self.person("bob"), self.person("carol")
+        room = self.room()
+        owner.create(room, "carol", whois="moderators")
+        bob.join(room, "bob")
+        bot = self.bot([room], is_limited=True)
+        bot.start_and_join()
+        for number in range(50):
+            # One after the other, or all at once by changes of the nick.
+            if number < 30:
+                alice.join(room, f"n{number}")
+            else:
+                alice.appear(f"{room}/n{number}")
+            alice.say(room, "xbot: ping")
+            if number < 29:
+                alice.appear(f"{room}/n{number}", "unavailable")
+        self.check_answers(bob, room)
+        self.assertLess(bob.count(f"{room}/xbot", "pong"), 20)
+
     def admin(self, person: Person, room: str, item: str) -> None:
         """Change somebody's role or affiliation."""
         person.request(room, f"<query xmlns='{_ADMIN}'><item {item}</item></query>")

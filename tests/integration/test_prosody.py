@@ -79,6 +79,32 @@ class Invitations(reload.InvitationContract, unittest.TestCase):
 class RoomLife(rooms.RoomLifeContract, unittest.TestCase):
     kind = Prosody
 
+    def test_private_answers_after_a_return(self) -> None:
+        """A private answer that waits for the bot's return reaches who asked, not the next nick.
+
+        The room hides addresses, and tells by occupant ids (XEP-0421) who is who.
+        """
+        alice, bob, owner = self.person(), self.person("bob"), self.person("carol")
+        room = self.room()
+        owner.create(room, "carol", whois="moderators")
+        alice.join(room, "asker")
+        bot = self.bot(
+            [room], extra="[responder slow]\nmatch = slow\nrun = sh -c 'sleep 2; echo done'\n"
+        )
+        bot.start_and_join()
+        alice.tell(f"{room}/xbot", "slow")
+        self.check_answers(alice, room)
+        since = bot.now()
+        self.admin(owner, room, "nick='xbot' role='none'>")
+        bot.await_log(f"{room}: absent: we were kicked", since)
+        alice.appear(f"{room}/asker", "unavailable")
+        owner.expect_presence(f"{room}/asker", "unavailable")
+        bob.join(room, "asker")
+        alice.join(room, "renamed")
+        bot.await_rooms(since)
+        alice.expect(f"{room}/xbot", "done", "chat")
+        self.assertEqual([each for each in bob.messages if each.body == "done"], [])
+
 
 class GivenNick(rooms.GivenNickContract, unittest.TestCase):
     kind = Prosody

@@ -84,7 +84,10 @@ class Message:
       back by the room. Neither is obeyed.
     - ``affiliation``: the speaker's affiliation with ``room`` as the room reports it
       (``owner``, ``admin``, ``member``, ``outcast``; XEP-0045 5.2), ``none`` if unknown.
-    - ``occupant``: the speaker during one stay in the room, whatever the nick; None if unknown.
+    - ``occupant``: the speaker during one stay in the room, whatever the nick; where the room
+      tells who is who (XEP-0421) in each stay. None if unknown.
+    - ``newcomer``: it is not known who the speaker is, and they entered the room a short while
+      ago, so that they may be anyone under another nick.
     - ``missed``: the message is delayed because the bot was away: a direct message that the
       server kept, or one that was read only after the process had been suspended.
     - ``key``: identifies the message, to deduplicate it; None: it has no such key.
@@ -111,6 +114,7 @@ class Message:
     key: str | None = None
     affiliation: str = "none"
     occupant: str | None = field(default=None, kw_only=True)
+    newcomer: bool = field(default=False, kw_only=True)
     hops: int = field(default=0, kw_only=True)
     missed: bool = field(default=False, kw_only=True)
     addressee: Addressee | None = field(default=None, kw_only=True)
@@ -142,6 +146,7 @@ class Message:
             self.key,
             self.affiliation,
             occupant=self.occupant,
+            newcomer=self.newcomer,
             hops=self.hops,
             missed=self.missed,
             addressee=self.addressee,

@@ -75,6 +75,7 @@ class MessagesTests(Hearing, unittest.TestCase):
                 Message(
                     f"{ROOM}/{nick}", str(JID), "hi", {"type": "groupchat"},
                     room=ROOM, nick=nick, identity=identity, occupant=occupant,
+                    newcomer=occupant is None,
                 ),
             )  # fmt: skip
 

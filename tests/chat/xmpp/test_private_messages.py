@@ -35,6 +35,12 @@ def presence(nick, address="", more="", kind="", new=""):
     return f"<presence from='{ROOM}/{nick}' {kind}>{USER.format(item)}</presence>"
 
 
+def with_id(stanza, id):
+    """The same presence or message, to which the room (or its sender) has added an occupant id."""
+    head, close, tail = stanza.rpartition("</")
+    return f"{head}<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{id}'/>{close}{tail}"
+
+
 def pong(ping):
     return f"<iq type='result' from='{ping['to']}' id='{ping['id']}'/>"
 
@@ -215,6 +221,144 @@ class PrivateTests(PrivateCase):
         self.peer.feed(gone("alice") + presence("alice") + pong(ping))
         self.assertEqual(self.said_to(), [])
         self.assert_dropped()
+
+
+class OccupantIdTests(PrivateCase):
+    """The room hides addresses, and tells by occupant ids (XEP-0421) who is who."""
+
+    def enter(self, *others, own="us"):
+        self.peer.sent()
+        own_presence = presence("bot", more="<status code='110'/>")
+        self.peer.feed("".join(others) + (with_id(own_presence, own) if own else own_presence))
+        self.peer.feed(f"<message type='groupchat' from='{ROOM}'><subject/></message>")
+
+    def announce(self, feature="urn:xmpp:occupant-id:0"):
+        """The service announces this feature."""
+        for iq in self.peer.stanzas():
+            if iq.name == "iq":
+                self.peer.feed(
+                    f"<iq type='result' from='{iq['to']}' id='{iq['id']}'><query xmlns="
+                    f"'http://jabber.org/protocol/disco#info'><feature var='{feature}'/></query>"
+                    "</iq>"
+                )
+
+    def announce_nothing(self):
+        """Neither the service nor the room announces occupant ids."""
+        self.announce("urn:other")
+        self.announce("urn:other")
+
+    def come_back(self):
+        """The session is lost, and there is another one."""
+        self.peer.lose()
+        self.clock.advance(60)
+        self.peer = self.endpoint.accept()
+        self.peer.log_in("xbot@example.org/given")
+        self.peer.sent()
+
+    def test_after_a_new_join(self):
+        """After our return a person is answered, under a new nick; another with the nick is not."""
+        self.enter(with_id(presence("alice"), "a"), with_id(presence("bob"), "b"))
+        self.announce()
+        questions = [self.ask("alice"), self.ask("bob")]
+        self.peer.lose()
+        for question in questions:
+            self.outbox.put(reply_to(question, "42"))
+        self.come_back()
+        self.enter(
+            with_id(presence("alice"), "mallory"),
+            with_id(presence("ally"), "a"),
+        )
+        self.assertEqual(len(self.outbox), 2)
+        self.announce()
+        self.assertEqual(self.said_to(), [f"{ROOM}/ally"])
+        self.assert_dropped()
+
+    def test_another_nick(self):
+        """A person who left and came back under another nick is answered there."""
+        self.enter(with_id(presence("alice"), "a"))
+        self.announce()
+        question = self.ask()
+        self.peer.feed(gone("alice") + with_id(presence("alice"), "mallory"))
+        self.peer.feed(with_id(presence("ally"), "a"))
+        self.assertEqual(self.answer(question), [f"{ROOM}/ally"])
+
+    def test_two_nicks(self):
+        """One of two nicks of a person is answered that asked, and the other once it left."""
+        self.enter(with_id(presence("alice"), "a"), with_id(presence("ally"), "a"))
+        self.announce()
+        question, other = self.ask("alice"), self.ask("ally")
+        self.assertEqual(question.occupant, other.occupant)
+        self.assertEqual(self.answer(question), [f"{ROOM}/alice"])
+        self.assertEqual(self.answer(other), [f"{ROOM}/ally"])
+        self.peer.feed(gone("alice"))
+        self.assertEqual(self.answer(question), [f"{ROOM}/ally"])
+
+    def test_claims(self):
+        """Where the room does not announce ids, that of a client counts for nothing."""
+        for own in "", "us":
+            self.lost.clear()
+            self.events.clear()
+            self.enter(with_id(presence("alice"), "a"), own=own)
+            self.announce_nothing()
+            question = self.ask()
+            self.peer.feed(gone("alice") + with_id(presence("alice"), "a"))
+            self.assertEqual(self.answer(question), [])
+            self.assert_dropped()
+            self.come_back()
+
+    def test_a_return_to_a_room_without_ids(self):
+        """A room that no longer announces ids does not tell who is who: nothing is answered."""
+        self.enter(with_id(presence("alice"), "a"))
+        self.announce()
+        question = self.ask()
+        self.peer.lose()
+        self.outbox.put(reply_to(question, "42"))
+        self.come_back()
+        self.enter(with_id(presence("alice"), "a"))
+        self.announce_nothing()
+        self.assertEqual(self.said_to(), [])
+        self.assert_dropped()
+
+    def test_a_service_that_does_not_answer(self):
+        """The wait for the announcement has an end, and then nothing is answered."""
+        self.enter(with_id(presence("alice"), "a"))
+        self.announce()
+        question = self.ask()
+        self.peer.lose()
+        self.outbox.put(reply_to(question, "42"))
+        self.come_back()
+        self.enter(with_id(presence("alice"), "a"))
+        self.clock.advance(29)
+        self.assertEqual(self.lost, [])
+        self.clock.advance(1)
+        self.assert_dropped()
+
+    def test_rights(self):
+        """An occupant id gives no rights: a person whose address is hidden has no identity."""
+        self.enter(with_id(presence("alice"), "a"))
+        self.announce()
+        self.assertIsNone(self.ask().identity)
+
+    def test_a_message_of_another(self):
+        """A message whose id is not that of the nick's holder has no rights of the holder."""
+        admin = presence("alice", ALICE).replace("='none'", "='admin'")
+        self.enter(with_id(admin, "a"))
+        self.announce()
+        for id, identity, affiliation in (
+            ("a", "alice@example.org", "admin"), ("b", None, "none"),
+        ):  # fmt: skip
+            said = f"<message type='groupchat' from='{ROOM}/alice'><body>x</body></message>"
+            self.peer.feed(with_id(said, id))
+            message = self.heard.pop()
+            self.assertEqual((message.identity, message.affiliation), (identity, affiliation))
+
+    def test_the_id_of_a_private_message(self):
+        """It does not count: not every service checks it there."""
+        self.enter(with_id(presence("alice"), "a"), with_id(presence("eve"), "e"))
+        self.announce()
+        asked = f"<message type='chat' from='{ROOM}/eve'><body>x</body></message>"
+        self.peer.feed(with_id(asked, "a"))
+        self.assertEqual(self.heard.pop().occupant, self.ask("eve").occupant)
 
 
 class AffiliationTests(PrivateCase):

@@ -406,6 +406,18 @@ class ApproveTests(ConsentCase):
             self.assertTrue(text.startswith(answer), text)
         self.assertEqual(self.ran, [])
 
+    def test_another_nick_of_who_asked(self) -> None:
+        """Two nicks of one person are one person: neither approves what the other asked for."""
+        bot = self.bot(approve=1)
+        for asker, occupant in ("alice", "1"), ("ally", "1"), ("ally", "2"):
+            bot.got_message(ALICE)
+            (text,) = self.said()
+            code = text.split("approve ")[1][:LENGTH]
+            other = person(asker, f"approve {code}", identity="alice@example.org")
+            bot.got_message(evolve(other, occupant=occupant, body=f"xbot: approve {code}"))
+            self.assertEqual(self.said(), ["Somebody else has to approve it."])
+        self.assertEqual(self.ran, [])
+
     def test_admins_of_other_rooms(self) -> None:
         """Who is an admin of another room is none of this one."""
         bot, code = self.request(

@@ -3,11 +3,12 @@
 from collections import deque
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel
 
 from tests.engine.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
 from xbot.api.decorators import fallback, hear, respond
-from xbot.config.settings import ROOM_RATE, SENDER_RATE
+from xbot.config.settings import MAX_RUNS, ROOM_RATE, SENDER_RATE
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.limits import Limits
 from xbot.model.access import Access, AccessList
@@ -70,6 +71,57 @@ class LimitsTests(DispatcherCase):
         self.assertEqual(self.said(), ["went"] * 3 + [TOO_MUCH_HERE])
         dispatcher.got_message(DIRECT)
         self.assertEqual(self.said(), ["went"])
+
+    def test_ever_new_nicks_of_one_occupant(self) -> None:
+        """Another nick of one occupant is the same sender: no new rate, and others are answered."""
+        dispatcher = self.dispatcher(go, limits=self.limits(Rate(2, 60.0), Rate(6, 60.0)))
+        for number in range(20):
+            nick = f"{ROOM}/{number}"
+            dispatcher.got_message(evolve(IN_ROOM, sender=nick, occupant="id mallory"))
+        self.assertEqual(self.said(), ["went"] * 2 + [TOO_MUCH])
+        dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/alice", occupant="id alice"))
+        self.assertEqual(self.said(), ["went"])
+        (event,) = self.logged(LogLevel.warn)
+        self.assertEqual(event["key"], f"{ROOM}/2")
+
+    def test_the_same_occupant_id_in_another_room(self) -> None:
+        """Occupant ids are those of one room: equal ones of two rooms are two people."""
+        dispatcher = self.dispatcher(go, limits=self.limits(Rate(1, 60.0)))
+        for room in ROOM, "tea@rooms.example":
+            said = evolve(IN_ROOM, sender=f"{room}/a", room=room, occupant="id a")
+            dispatcher.got_message(said)
+        self.assertEqual(self.said(), ["went", "went"])
+
+    def test_ever_new_people(self) -> None:
+        """Newcomers share a part of the room's rate; a person who was there before is answered."""
+        dispatcher = self.dispatcher(go, limits=self.limits(Rate(4, 60.0), Rate(6, 60.0)))
+        for number in range(20):
+            new = evolve(IN_ROOM, sender=f"{ROOM}/{number}", occupant=f"{number}", newcomer=True)
+            dispatcher.got_message(new)
+        self.assertEqual(self.said(), ["went"] * 3 + [TOO_MUCH_HERE])
+        for person in "alice", "bob":
+            here = evolve(IN_ROOM, sender=f"{ROOM}/{person}", occupant=f"id {person}")
+            dispatcher.got_message(here)
+            self.assertEqual(self.said(), ["went"])
+
+    def test_newcomers_and_runs(self) -> None:
+        """Newcomers do not use up the places of a responder that runs for a while."""
+        waiting: list[Deferred[None]] = []
+
+        async def slow(message: Message) -> str:
+            waiting.append(Deferred())
+            await waiting[-1]
+            return "done"
+
+        dispatcher = self.dispatcher(respond("go")(slow))
+        for number in range(MAX_RUNS + 2):
+            new = evolve(IN_ROOM, sender=f"{ROOM}/{number}", occupant=f"{number}", newcomer=True)
+            dispatcher.got_message(new)
+        self.assertEqual(len(waiting), MAX_RUNS - 1)
+        dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/alice", occupant="alice"))
+        self.assertEqual(len(waiting), MAX_RUNS)
+        for each in waiting:
+            each.callback(None)
 
     def test_responder(self) -> None:
         """A responder's own rate is everyone's together, and no other responder's."""

@@ -131,6 +131,16 @@ class MoreTests(DispatcherCase):
         dispatcher.got_message(evolve(alice, body="!more"))
         self.assertEqual(len(self.said()), MAX_PAGES + 1)
 
+    def test_another_nick(self) -> None:
+        """An occupant under another nick is whoever asked; the nick's next holder is not."""
+        dispatcher = self.dispatcher(go)
+        dispatcher.got_message(evolve(IN_ROOM, occupant="1"))
+        self.said()
+        dispatcher.got_message(evolve(MORE, occupant="2"))
+        self.assertEqual(self.said(), [])
+        dispatcher.got_message(evolve(MORE, sender=MORE.sender + "2", nick="alice2", occupant="1"))
+        self.assertEqual(len(self.said()), 4)
+
     def test_the_latest(self) -> None:
         """A new long answer takes the place of the one before."""
         dispatcher = self.dispatcher(go)

@@ -109,6 +109,16 @@ class AskTests(DispatcherCase):
         dispatcher.got_message(evolve(nobody, body="mine"))
         self.assertEqual(self.said(), ["mine!"])
 
+    def test_another_nick(self) -> None:
+        """An occupant under another nick is the same person, in private too."""
+        dispatcher = self.dispatcher(go)
+        for asker in evolve(ALICE, identity=None), evolve(PRIVATE, occupant="1"):
+            self.ask(dispatcher, asker)
+            for occupant, said in ("2", []), ("1", ["red!"]):
+                answer = evolve(asker, sender=f"{ROOM}/ally", nick="ally", body="red")
+                dispatcher.got_message(evolve(answer, occupant=occupant))
+                self.assertEqual(self.said(), said)
+
     def test_answers_are_asked_back_about(self) -> None:
         """An answer can be replied to, and asked about, for as long as its run lasts."""
         kept: list[Message] = []
@@ -181,7 +191,7 @@ class AskTests(DispatcherCase):
     def test_who_waits_is_in_nobodys_way(self) -> None:
         """More people can be waited for than runs may be at work; each run is counted rightly."""
         dispatcher = self.dispatcher(go)
-        people = [evolve(ALICE, sender=f"{ROOM}/{number}") for number in range(MAX_RUNS + 2)]
+        people = [evolve(ALICE, occupant=f"{number}") for number in range(MAX_RUNS + 2)]
         for _ in range(2):
             for person in people:
                 self.ask(dispatcher, person)
@@ -211,7 +221,7 @@ class AskTests(DispatcherCase):
         """So many questions are open at once; one room leaves some to others, who leave some."""
         dispatcher = self.dispatcher(go)
         for number in range(MAX_QUESTIONS // 2):
-            self.ask(dispatcher, evolve(ALICE, sender=f"{ROOM}/{number}"))
+            self.ask(dispatcher, evolve(ALICE, occupant=f"person {number}"))
         dispatcher.got_message(BOB)
         self.assertEqual(self.said(), ["go is busy; try again in a moment."])
         self.ask(dispatcher, evolve(ALICE, room="tea@rooms.example"))

@@ -20,7 +20,6 @@ from xbot.chat.xmpp.stanzas.message import (
     NotAMessage,
     read_message,
 )
-from xbot.chat.xmpp.stanzas.occupants import NOBODY
 from xbot.chat.xmpp.stream.freshness import Freshness
 from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.wire.nodes import ATTRIBUTES, Node, node_of
@@ -192,7 +191,10 @@ class Messages(Handler):
 
     def _in_room(self, room: Room, nick: str, stanza: MessageStanza, delayed: bool) -> Message:
         """The message of an occupant, to the room or privately through it."""
-        occupant = room.occupants.get(nick) or NOBODY
+        # A private message's own id does not count: a service may check only public ones.
+        id = stanza.occupant_id if stanza.kind == "groupchat" else None
+        occupant, number = room.occupants.speaker(nick, id)
+        identity = occupant.identity
         is_past = delayed or not room.caught_up
         is_stale = self._freshness.is_stale
         may_be_resent = self._may_be_resent(stanza)
@@ -204,12 +206,15 @@ class Messages(Handler):
             room=room.address,
             nick=nick,
             # Not the sender's bare JID: that is the room, and the same for all occupants.
-            identity=occupant.identity,
+            identity=identity,
             delayed=is_past or is_stale,
             echo=nick == room.nick,
             key=stanza.key(),
             affiliation=occupant.affiliation,
-            occupant=room.occupants.number(nick),
+            occupant=number,
+            newcomer=identity is None
+            and not room.occupants.is_certain(number)
+            and room.is_newcomer(nick),
             missed=is_stale and not is_past,
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_past or is_stale),

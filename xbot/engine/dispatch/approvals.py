@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from xbot.engine.dispatch.filters import may_have_effects
+from xbot.engine.dispatch.person import party_of
 from xbot.model.access import identity_of, refusal
 from xbot.model.errors import XbotError
 from xbot.model.message import Message, reply_to
@@ -153,7 +154,7 @@ class Approvals:
         if request is None:
             if code in self._over:
                 return "That is over."
-            verdict = self._wrong.take(message.identity or message.sender, WRONG_CODES)
+            verdict = self._wrong.take(party_of(message), WRONG_CODES)
             return {
                 Verdict.WITHIN: "Nothing waits for that code.",
                 Verdict.OVER: "Those were too many wrong codes; wait ten minutes.",

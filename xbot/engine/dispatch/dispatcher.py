@@ -58,6 +58,7 @@ from xbot.engine.dispatch.missed import Missed
 from xbot.engine.dispatch.ordering import Ordering, pass_on
 from xbot.engine.dispatch.paging import Paging
 from xbot.engine.dispatch.pattern_guard import PatternGuard
+from xbot.engine.dispatch.person import name_of
 from xbot.engine.dispatch.questions import Questions
 from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
@@ -577,7 +578,7 @@ class Dispatcher:
     def _refuse(self, gate: RunGate, run: Run, answer: Callable[[], str]) -> None:
         """End ``run`` at ``gate``, and answer if it was a command; with a cooldown of denials."""
         name, sender = run.responder.name, run.message.sender
-        who = run.message.identity or sender
+        who = name_of(run.message)
         if not self._denials.allows(f"{name} {who}", run.message.room or domain_of(who)):
             self._runs.end(run, gate.fate)
             return

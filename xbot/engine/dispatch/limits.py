@@ -1,4 +1,4 @@
-"""Rate limits (token buckets) per sender, room and responder.
+"""Rate limits (token buckets) per sender, room and responder; a room's rate is shared fairly.
 
 The first message over a limit gets a notice; the next ones get no answer until the bucket
 has a token again.
@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
+from xbot.engine.dispatch.person import name_of, party_of
 from xbot.model.message import Message
+from xbot.model.shared_bucket import SharedBuckets
 from xbot.model.token_bucket import Rate, TokenBuckets, Verdict
 from xbot.runtime.responder import Responder
 
@@ -40,7 +42,7 @@ class Limits:
     ) -> None:
         self.change(sender, room)
         self._senders = TokenBuckets(seconds)
-        self._rooms = TokenBuckets(seconds)
+        self._rooms = SharedBuckets(seconds)
         self._responders = TokenBuckets(seconds)
 
     def change(self, sender: Rate | None, room: Rate | None) -> None:
@@ -59,34 +61,39 @@ class Limits:
         """Take a token for the sender and the room of ``message``; None if both had one."""
         if self._sender is None and self._room is None:
             return None
-        # A person with a known real address shares one bucket over all nicks and resources.
-        who = message.identity or message.sender
-        return self._take(
-            self._senders, who, self._sender, "That was too much at once; try again in a moment."
-        ) or (
-            self._take(
-                self._rooms,
-                message.room,
-                self._room,
-                "I am asked too much here; try again in a moment.",
-            )
-            if message.room is not None
-            else None
-        )
+        # A person who is known shares one bucket over all nicks and resources.
+        return self._over_of_sender(message) or self._over_in_room(message)
+
+    def _over_of_sender(self, message: Message) -> RateExceeded | None:
+        if self._sender is None:
+            return None
+        verdict = self._senders.take(name_of(message), self._sender)
+        notice = "That was too much at once; try again in a moment."
+        shown = message.identity or message.sender
+        return self._exceeded(verdict, shown, self._sender, notice)
+
+    def _over_in_room(self, message: Message) -> RateExceeded | None:
+        if self._room is None or message.room is None:
+            return None
+        verdict = self._rooms.take(message.room, party_of(message), self._room)
+        notice = "I am asked too much here; try again in a moment."
+        return self._exceeded(verdict, message.room, self._room, notice)
 
     def exceeded_for(self, responder: Responder) -> RateExceeded | None:
         """Take a token of the responder's own rate; None if it had one."""
-        name = responder.name
         if responder.rate is None:
             return None
+        name = responder.name
         notice = f"{name} is asked too often; try again in a moment."
-        return self._take(self._responders, name, responder.rate, notice)
+        return self._exceeded(
+            self._responders.take(name, responder.rate), name, responder.rate, notice
+        )
 
-    def _take(
-        self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str
-    ) -> RateExceeded | None:
-        """Take a token from the bucket of ``key``; None if it had one, or without a ``rate``."""
-        verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
+    def _exceeded(self, verdict: Verdict, key: str, rate: Rate, notice: str) -> RateExceeded | None:
+        """The meaning of ``verdict``; ``notice`` is the reply to the first message over the rate.
+
+        ``key`` names the bucket in the log.
+        """
         if verdict is Verdict.WITHIN:
             return None
         if verdict is Verdict.STILL:

@@ -13,6 +13,7 @@ from math import ceil
 from attrs import evolve
 from twisted.internet.defer import fail
 
+from xbot.engine.dispatch.person import name_of
 from xbot.matching.breaker import Asker
 from xbot.matching.guarded_search import Unsearched, Why
 from xbot.model.access import EVERYONE
@@ -47,11 +48,7 @@ class PatternGuard:
 
     def asker_of(self, message: Message) -> Asker:
         """The sender of ``message``, for the limits of the search."""
-        # A known person is the same in every room; an occupant is, under any nick.
-        name = message.identity
-        if name is None and message.occupant is not None:
-            name = f"{message.room} {message.occupant}"
-        name = name or message.sender
+        name = name_of(message)
         return Asker(name, message.room or domain_of(name), self._is_trusted(message))
 
     def answer(self, responder: Responder, route: Route, unsearched: Unsearched) -> Chosen:

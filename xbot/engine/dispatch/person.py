@@ -12,9 +12,10 @@ from xbot.model.message import Message
 class Person:
     """A person in one place: a room, in private through a room, or elsewhere.
 
-    Equal for two messages of the same person in the same place, under the same
-    address. A nick that changed hands is another person: by the real address,
-    and where that is not known, by the room's occupant.
+    Equal for two messages of the same person in the same place. A nick that changed hands is
+    another person: by the room's occupant and the real address. Another nick of one occupant
+    is the same person. ``sender`` is the address of a person of whom no occupant is known,
+    else empty.
     """
 
     sender: str
@@ -25,8 +26,8 @@ class Person:
 
     @property
     def name(self) -> str:
-        """The real address if it is known, else the sender's address in this place."""
-        return self.identity or self.sender
+        """The real address if it is known, else the room and the occupant, else the address."""
+        return self.identity or self.sender or f"{self.room} {self.occupant}"
 
     @property
     def share(self) -> str:
@@ -40,5 +41,25 @@ class Person:
 def person_of(message: Message) -> Person:
     """The person who sent ``message``."""
     return Person(
-        message.sender, message.identity, message.occupant, message.room, message.is_public
+        "" if message.room and message.occupant else message.sender,
+        message.identity,
+        message.occupant,
+        message.room,
+        message.is_public,
     )
+
+
+def name_of(message: Message) -> str:
+    """Key of the sender for limits, the same under each nick: see :attr:`Person.name`."""
+    if message.identity is None and message.room and message.occupant:
+        return f"{message.room} {message.occupant}"
+    return message.identity or message.sender
+
+
+def party_of(message: Message) -> str:
+    """Key of the sender for shares of a common limit.
+
+    The newcomers of a room are one party, because one person can enter again and again under
+    new nicks.
+    """
+    return f"{message.room} newcomers" if message.newcomer else name_of(message)

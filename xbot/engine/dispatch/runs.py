@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from xbot.engine.dispatch.held_answers import HeldAnswers
 from xbot.engine.dispatch.output import Output
+from xbot.engine.dispatch.person import party_of
 from xbot.model.access import refusal
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
@@ -441,5 +442,5 @@ class Runs:
 
 
 def _whose(run: Run) -> tuple[str, str]:
-    """Key of the concurrency limit per person: responder name, and the sender's address."""
-    return run.responder.name, run.message.identity or run.message.sender
+    """Key of the concurrency limit per person: responder name, and the sender's party."""
+    return run.responder.name, party_of(run.message)

@@ -38,6 +38,9 @@ CHILDREN = [
     f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}'/>",
     "<stanza-id xmlns='urn:xmpp:sid:0' by='evil@example.org' id='s3'/>",
     "<origin-id xmlns='urn:xmpp:sid:0' id='o1'/>", "<origin-id xmlns='urn:xmpp:sid:0'/>",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='a'/>",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='b'/>",
+    "<occupant-id xmlns='urn:xmpp:occupant-id:0'/>",
     "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>",
     "<x xmlns='jabber:x:conference' jid='x@y'/>",
     "<x xmlns='http://jabber.org/protocol/muc#user'/>",
@@ -50,7 +53,7 @@ CHILDREN = [
 class Ear:
     """A room, the messages read in it, and all state that they change."""
 
-    def __init__(self, make_elements, *, joined=True, resumed=False, raises=False):
+    def __init__(self, make_elements, *, joined=True, resumed=False, raises=False, vouches=False):
         clock = Clock()
         clock.advance(100.0)
         self.messages, self.raises = [], raises
@@ -62,17 +65,20 @@ class Ear:
         self.peer = session(iq, self.rooms, self.handler, clock=clock, make_elements=make_elements)
         self.clock = clock
         if joined:
-            self.presence("alice", "<item role='participant' jid='alice@example.org/pda'/>")
-            self.presence("carol", "<item role='participant' affiliation='owner'/>")
+            self.presence("alice", "<item role='participant' jid='alice@example.org/pda'/>", "a")
+            self.presence("carol", "<item role='participant' affiliation='owner'/>", "c")
             self.presence("bot", "<status code='110'/>")
             self.peer.feed(f"<message type='groupchat' from='{ROOM}'><subject/></message>")
+            (room,) = self.rooms
+            room.occupants.vouch(vouches)
         self.peer.stream.is_resumed = resumed
         clock.advance(1.0)
 
-    def presence(self, nick, content):
+    def presence(self, nick, content, id=""):
+        own = f"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{id}'/>" if id else ""
         self.peer.feed(
             f"<presence from='{ROOM}/{nick}'>"
-            f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x></presence>"
+            f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x>{own}</presence>"
         )
 
     def got_message(self, message):
@@ -112,15 +118,16 @@ class SameTests(unittest.TestCase):
         ),
         st.booleans(),
         st.booleans(),
+        st.booleans(),
     )
-    def test_both_ways(self, said, joined, resumed):
+    def test_both_ways(self, said, joined, resumed, vouches):
         """Whatever is said, all ways hear, count and note the same."""
         stanzas = [
             f"<message type='{kind}' from='{sender}'{more}>{''.join(children)}</message>"
             for kind, sender, more, children in said
         ]
         ears = [
-            Ear(make, joined=joined, resumed=resumed)
+            Ear(make, joined=joined, resumed=resumed, vouches=vouches)
             for make in (FastPathElementStream, WithoutFastPath, DomishElementStream)
         ]
         for stanza in stanzas:
@@ -137,7 +144,8 @@ class SameTests(unittest.TestCase):
 
     def test_every_pair(self):
         """A body and any two children, in any order, are heard alike."""
-        short, long = (Ear(make) for make in (FastPathElementStream, DomishElementStream))
+        both = FastPathElementStream, DomishElementStream
+        short, long = (Ear(make, vouches=True) for make in both)
         for one, other in product(CHILDREN, repeat=2):
             for content in f"<body>b</body>{one}{other}", f"{one}<body>b</body>{other}":
                 stanza = f"<message type='groupchat' from='{ROOM}/alice'>{content}</message>"

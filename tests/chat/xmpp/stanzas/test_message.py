@@ -22,6 +22,7 @@ class ReadingTests(unittest.TestCase):
         delay = "<delay xmlns='urn:xmpp:delay' stamp='x'/>"
         legacy = "<x xmlns='jabber:x:delay'/>"
         body = "<body>hi</body>"
+        occupant_id = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='a'/>"
         table = (
             (f"<message type='chat' {FROM}>{body}</message>", stanza()),
             (f"<message type='chat' id='7' {FROM}>{body}</message>", stanza(id="7")),
@@ -60,6 +61,14 @@ class ReadingTests(unittest.TestCase):
             (
                 f"<message type='groupchat' {FROM}><subject/>{delay}</message>",
                 stanza(kind="groupchat", body="", is_subject=True, delayed=True),
+            ),
+            (
+                f"<message type='groupchat' {FROM}>{body}{occupant_id}</message>",
+                stanza(kind="groupchat", occupant_id="a"),
+            ),
+            (
+                f"<message type='groupchat' {FROM}>{occupant_id}{body}{occupant_id}</message>",
+                stanza(kind="groupchat"),
             ),
         )  # fmt: skip
         for xml, facts in table:

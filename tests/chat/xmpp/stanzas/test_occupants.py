@@ -3,16 +3,28 @@
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import parse_node
-from xbot.chat.xmpp.stanzas.occupants import MAX_OUTCASTS, Occupant, Occupants
+from xbot.chat.xmpp.stanzas.occupants import (
+    MAX_NUMBERED,
+    MAX_OCCUPANT_ID,
+    MAX_OUTCASTS,
+    NEW_FOR,
+    NOBODY,
+    Occupant,
+    Occupants,
+)
 from xbot.chat.xmpp.stanzas.presence import MAX_REASON, RoomPresence, read_presence
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
 ALICE = Occupant("moderator", "owner", "Alice@example.org/pda")
 
 
-def read(content, kind="", nick="alice"):
+def read(content, kind="", nick="alice", more=""):
     x = f"<x xmlns='http://jabber.org/protocol/muc#user'>{content}</x>" if content else ""
-    return read_presence(parse_node(f"<presence {kind}>{x}</presence>"), nick)
+    return read_presence(parse_node(f"<presence {kind}>{more}{x}</presence>"), nick)
+
+
+def occupant(id=None, address=None):
+    return Occupant("participant", address=address, id=id)
 
 
 class OccupantsTests(unittest.TestCase):
@@ -94,7 +106,178 @@ class OccupantsTests(unittest.TestCase):
         self.assertEqual(told, ["none", "outcast", "outcast"])
 
 
+class OccupantIdTests(unittest.TestCase):
+    def setUp(self):
+        self.occupants = Occupants()
+
+    def test_one_person(self):
+        """Where the room announces ids, one id is one person: all nicks, all stays, any time."""
+        occupants = self.occupants
+        occupants.vouch(True)
+        occupants.keep("a", occupant("x"))
+        occupants.keep("b", occupant("x"))
+        occupants.keep("c", occupant("y"))
+        number = occupants.number("a")
+        self.assertEqual(occupants.number("b"), number)
+        self.assertNotEqual(occupants.number("c"), number)
+        self.assertTrue(occupants.is_certain(number))
+        occupants.forget("b")
+        self.assertEqual(occupants.nick_of(number), "a")
+        occupants.rename("a", "d")
+        self.assertEqual((occupants.number("d"), occupants.nick_of(number)), (number, "d"))
+        occupants.clear()
+        self.assertIsNone(occupants.nick_of(number))
+        occupants.keep("e", occupant("x"))
+        self.assertIsNone(occupants.nick_of(number))
+        occupants.vouch(True)
+        self.assertEqual(occupants.nick_of(number), "e")
+        self.assertEqual(occupants.affiliation_of(number, None), "none")
+
+    def test_a_claim(self):
+        """If the room does not announce them, an id is a client's own, and counts for nothing."""
+        occupants = self.occupants
+        for vouches in False, None:
+            occupants.vouch(vouches)
+            occupants.keep("a", occupant("x"))
+            occupants.keep("b", occupant("x"))
+            self.assertNotEqual(occupants.number("a"), occupants.number("b"))
+            holder, number = occupants.speaker("b", "another")
+            self.assertEqual((holder, number), (occupant("x"), occupants.number("b")))
+            self.assertFalse(occupants.is_certain(number))
+
+    def test_late(self):
+        """A number from before the room's announcement is the person's from then on."""
+        occupants = self.occupants
+        occupants.vouch(None)
+        occupants.keep("a", occupant("x"))
+        occupants.keep("z", occupant())
+        number, other = occupants.number("a"), occupants.number("z")
+        occupants.vouch(True)
+        self.assertEqual((occupants.number("a"), occupants.number("z")), (number, other))
+        self.assertTrue(occupants.is_certain(number))
+        self.assertFalse(occupants.is_certain(other))
+        occupants.forget("a")
+        occupants.keep("b", occupant("x"))
+        self.assertEqual(occupants.number("b"), number)
+        occupants.clear()
+        occupants.keep("c", occupant("x"))
+        occupants.vouch(None)
+        self.assertTrue(occupants.may_tell_later(number))
+        self.assertFalse(occupants.may_tell_later(other))
+        self.assertFalse(occupants.may_tell_later(None))
+        occupants.vouch(True)
+        self.assertFalse(occupants.may_tell_later(number))
+        self.assertEqual(occupants.nick_of(number), "c")
+        # They wrote in that time again, in the next stay.
+        occupants.clear()
+        occupants.keep("d", occupant("x"))
+        occupants.vouch(None)
+        again = occupants.number("d")
+        occupants.vouch(True)
+        occupants.rename("d", "e")
+        self.assertEqual([occupants.nick_of(each) for each in (number, again)], ["e", "e"])
+        self.assertEqual(occupants.speaker("e", "x")[1], again)
+        self.assertTrue(occupants.is_certain(again))
+
+    def test_no_longer(self):
+        """If the room stops to announce them, all numbers are new."""
+        occupants = self.occupants
+        occupants.vouch(True)
+        occupants.keep("a", occupant("x"))
+        number = occupants.number("a")
+        occupants.vouch(False)
+        self.assertIsNone(occupants.nick_of(number))
+        self.assertNotEqual(occupants.number("a"), number)
+
+    def test_another_person_without_a_goodbye(self):
+        """A nick whose presence has another id is another person."""
+        occupants = self.occupants
+        occupants.vouch(True)
+        occupants.keep("a", occupant("x"))
+        number = occupants.number("a")
+        occupants.keep("a", occupant("y"))
+        self.assertNotEqual(occupants.number("a"), number)
+        self.assertIsNone(occupants.nick_of(number))
+
+    def test_speakers(self):
+        """A message's id says who wrote it: of another person than the holder nothing is known."""
+        occupants = self.occupants
+        occupants.vouch(True)
+        alice = occupant("x", "alice@example.org/pda")
+        occupants.keep("a", alice)
+        occupants.keep("n", occupant())
+        number = occupants.number("a")
+        for id in "x", None, "x" * (MAX_OCCUPANT_ID + 1):
+            self.assertEqual(occupants.speaker("a", id), (alice, number))
+        holder, other = occupants.speaker("a", "y")
+        self.assertEqual(holder, NOBODY)
+        self.assertEqual(occupants.speaker("not seen", "y"), (NOBODY, other))
+        self.assertEqual(occupants.speaker("n", "y"), (occupant(), other))
+        self.assertEqual(len({number, other, occupants.number("n")}), 3)
+        self.assertEqual(occupants.speaker("not seen", None), (NOBODY, None))
+
+    def test_bounded(self):
+        """Of the numbers from before the announcement, the oldest are forgotten first."""
+        occupants = self.occupants
+        numbers = []
+        for count in range(MAX_NUMBERED + 1):
+            occupants.keep(f"{count}", occupant(f"id {count}"))
+            numbers.append(occupants.number(f"{count}"))
+        occupants.vouch(True)
+        self.assertFalse(occupants.is_certain(numbers[0]))
+        self.assertTrue(occupants.is_certain(numbers[1]))
+
+
+class NewcomersTests(unittest.TestCase):
+    def test_newcomers(self):
+        """A newcomer entered a short while ago, or is not seen; a new nick makes none of others."""
+        occupants = Occupants()
+        occupants.keep("old", NOBODY)
+        occupants.keep("new", NOBODY, 100.0)
+        occupants.rename("new", "newer")
+        occupants.rename("old", "older")
+        occupants.keep("newer", NOBODY, 500.0)
+        for nick, now, is_new in (
+            ("older", 100.0, False),
+            ("newer", 100.0, True),
+            ("newer", 99.0 + NEW_FOR, True),
+            ("newer", 100.0 + NEW_FOR, False),
+            ("new", 100.0, True),
+        ):
+            self.assertEqual(occupants.is_newcomer(nick, now), is_new, (nick, now))
+        occupants.forget("newer")
+        occupants.keep("newer", NOBODY)
+        self.assertFalse(occupants.is_newcomer("newer", 101.0))
+        occupants.keep("late", NOBODY, 10_000.0)
+        occupants.clear()
+        self.assertEqual(occupants._entered, {})
+
+    def test_bounded(self):
+        """Old newcomers are forgotten when others enter."""
+        occupants = Occupants()
+        for count in range(5):
+            occupants.keep(f"{count}", NOBODY, count * NEW_FOR)
+        self.assertEqual(list(occupants._entered), ["4"])
+
+
 class PresenceTests(unittest.TestCase):
+    def test_occupant_ids(self):
+        """An occupant id is read if there is one that is not too long; two are ambiguous."""
+        one = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{}'/>"
+        longest = "x" * MAX_OCCUPANT_ID
+        for more, id in (
+            ("", None),
+            (one.format("x"), "x"),
+            (one.format(""), None),
+            (one.format("x") * 2, None),
+            (one.format("x") + one.format("y"), None),
+            (one.format(longest), longest),
+            (one.format(longest + "x"), None),
+            ("<occupant-id xmlns='urn:xmpp:occupant-id:0'/>", None),
+            ("<occupant-id xmlns='urn:other' id='x'/>", None),
+        ):
+            self.assertEqual(read(ITEM, more=more).occupant, ALICE._replace(id=id), more[:60])
+
     def test_occupants(self):
         """An occupant is known by one item that can be read, and by nothing else."""
         table = {

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from xbot.chat.xmpp.stanzas.addresses import Address
 from xbot.chat.xmpp.stanzas.occupants import Occupants
-from xbot.model.errors import InvalidJid, Unreachable
+from xbot.model.errors import InvalidJid, NotConnected, Unreachable
 from xbot.model.message import Addressee, Message
 
 #: The reason for which a message is dropped, for the log.
@@ -25,6 +25,7 @@ def readdressed(message: Message, recipient: Address, occupants: Occupants) -> M
     has this nick now, in case it has to be sent again.
 
     :raises Unreachable: when the addressee left, and their real address is not known.
+    :raises NotConnected: while the room is asked whether its occupant ids count (XEP-0421).
     """
     nick = recipient.jid.resource
     if nick is None:
@@ -37,9 +38,11 @@ def readdressed(message: Message, recipient: Address, occupants: Occupants) -> M
         holder = occupants.get(nick)
         identity = None if holder is None else holder.identity
         return evolve(message, addressee=Addressee(number, identity))
-    now = occupants.nick_of(addressee.occupant)
-    if now == nick:
+    if addressee.occupant is not None and occupants.number(nick) == addressee.occupant:
         return message
+    now = occupants.nick_of(addressee.occupant)
+    if now is None and occupants.may_tell_later(addressee.occupant):
+        raise NotConnected(recipient.jid, "it is not known yet who is who in the room")
     if now is None and addressee.identity is not None:
         # The person may have rejoined, or we did: then the occupant's number is another one.
         holder = occupants.get(nick)

@@ -12,6 +12,7 @@ from twisted.words.xish import domish
 
 from xbot.chat.backoff import Backoff
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
+from xbot.chat.xmpp.rooms.occupant_ids import Check
 from xbot.chat.xmpp.rooms.refusals import Refusal, refusal, removal
 from xbot.chat.xmpp.rooms.requests import (
     default_configuration,
@@ -87,6 +88,8 @@ class RoomEnvironment(NamedTuple):
     time we can speak in the room, ``refused(room)`` when it has refused us for good, and
     ``left(room)`` when we have left on purpose. ``numbers`` are given to its occupants.
     While ``is_stale()``, recent stanzas are not read yet, so that silence means nothing.
+    ``announces_ids(room)`` asks whether that room announces occupant ids (XEP-0421); None: there
+    was no answer.
     """
 
     send: Callable[[domish.Element], None]
@@ -101,6 +104,7 @@ class RoomEnvironment(NamedTuple):
     is_stale: Callable[[], bool] = lambda: False
     refused: Callable[[Room], None] = lambda room: None
     numbers: Iterator[int] | None = None
+    announces_ids: Callable[[Jid], Deferred[bool | None]] = lambda room: succeed(False)
 
     def hears(self) -> bool:
         """Whether we are connected, and what we read is fresh."""
@@ -144,6 +148,11 @@ class Room:
             StreamTimer(environment.clock, environment.hears),
             environment.uniform,
             environment.ping_interval,
+        )
+        self._id_check = Check(
+            lambda: environment.announces_ids(self.jid),
+            self._got_id_check,
+            StreamTimer(environment.clock, environment.hears),
         )
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, environment.uniform)
         self._rare_backoff = Backoff(FIRST_RARE_RETRY, LAST_RARE_RETRY, environment.uniform)
@@ -223,6 +232,7 @@ class Room:
         """The session was resumed on another stream."""
         self._timer.resumed()
         self._self_ping.resumed()
+        self._id_check.resumed()
 
     def heard(self) -> None:
         """A stanza came from the room, so we are an occupant."""
@@ -252,7 +262,9 @@ class Room:
             if presence.destroyed:
                 self._got_removal(presence)
         elif presence.available:
-            self.occupants.keep(presence.nick, presence.occupant)
+            # Before we are inside, the room tells who is there already.
+            entered = self._clock.seconds() if self.state in _INSIDE else None
+            self.occupants.keep(presence.nick, presence.occupant, entered)
         elif presence.nick == self.nick and self.state in _INSIDE:
             # Our own presence, from a service that forgets status 110.
             self._got_our_end(presence)
@@ -263,6 +275,10 @@ class Room:
         """The subject came; after our self-presence it ends the history."""
         if self.state is State.JOINED and not self.caught_up:
             self._catch_up()
+
+    def is_newcomer(self, nick: str) -> bool:
+        """Whether this occupant entered a short while ago, or is not seen in the room."""
+        return self.occupants.is_newcomer(nick, self._clock.seconds())
 
     def listening(self) -> Deferred[None]:
         """Fires once the room is joined and caught up."""
@@ -338,9 +354,25 @@ class Room:
             # XEP-0045 7.2.3, status 210: the room may have changed our nick.
             self._be_called(presence.nick)
             self.occupants.keep(presence.nick, presence.occupant)
+        self._check_ids(presence.occupant.id)
         # Also after the join time-out: the room says that we are in.
         if self.state not in _INSIDE:
             self._let_in(presence)
+
+    def _check_ids(self, own: str | None) -> None:
+        """Find out whether occupant ids count; ``own`` is that of our self-presence."""
+        # We send none, so a room that adds none to our own presence does not know of them.
+        if own is None:
+            self._id_check.stop()
+            self.occupants.vouch(False)
+        else:
+            self._id_check.begin()
+
+    def _got_id_check(self, announces: bool | None) -> None:
+        self.occupants.vouch(announces)
+        if announces is not None and self.state is State.JOINED:
+            # Private answers may have waited for it.
+            self._environment.joined(self)
 
     def _let_in(self, presence: RoomPresence) -> None:
         self._become(State.JOINED, f"as {self.nick!r}")
@@ -516,5 +548,6 @@ class Room:
             # Not cleared on JOINED: occupants sent before our self-presence belong to this join.
             self.occupants.clear()
             self._self_ping.stop()
+            self._id_check.stop()
         if state is not State.JOINING:
             self._environment.join_queue.end(self, answered=state in _ANSWERS)

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
+from xbot.chat.xmpp.rooms.occupant_ids import Announcements
 from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
 from xbot.chat.xmpp.stanzas.addresses import read_occupant
 from xbot.chat.xmpp.stanzas.fast_path_bytes import PlainPresence
@@ -61,6 +62,7 @@ class Rooms(Handler):
         self._numbers = count(1) if numbers is None else numbers
         self._is_stale = is_stale
         self._iq = iq
+        self._announcements = Announcements(iq.request)
         self._clock = clock
         self._uniform = uniform
         self._joined = joined
@@ -129,6 +131,7 @@ class Rooms(Handler):
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
         self._in_session = False
+        self._announcements.forget()
         for queue in self._join_queues.values():
             queue.clear()
         for room in list(self._all()):
@@ -244,6 +247,7 @@ class Rooms(Handler):
             self._is_stale,
             self._lost,
             self._numbers,
+            self._announcements.has,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, environment)
         return room

@@ -140,7 +140,7 @@ def _read_message(text: str) -> tuple[MessageStanza, int] | None:
     found = pattern.match(text)
     if found is None:
         return None
-    address, id, body, subject, origin_id, stanza_id, by, delay = found.group(*groups)
+    address, id, body, subject, origin_id, stanza_id, by, occupant_id, delay = found.group(*groups)
     sender, delayed = read_address(address), delay is not None
     if body is None:
         if subject is None:
@@ -150,7 +150,7 @@ def _read_message(text: str) -> tuple[MessageStanza, int] | None:
         body = unescape(body, _QUOTES)
     trusted = stanza_id if by == sender.bare_text else None
     return MessageStanza(
-        "groupchat", sender, id, body, False, delayed, origin_id, trusted
+        "groupchat", sender, id, body, False, delayed, origin_id, trusted, occupant_id
     ), found.end()
 
 
@@ -159,13 +159,13 @@ def _read_presence(text: str) -> tuple[PlainPresence, int] | None:
     found = pattern.match(text)
     if found is None:
         return None
-    address, role, affiliation, jid, before, after = found.group(*groups)
+    address, role, affiliation, jid, before, after, occupant_id = found.group(*groups)
     room, nick = read_occupant(address)
     if nick is None:
         return None
     item = {"role": role, "affiliation": affiliation, "jid": jid}
     codes = frozenset(_CODE.findall(before + after))
-    presence = RoomPresence(nick, True, None, codes, make_occupant(item.get))
+    presence = RoomPresence(nick, True, None, codes, make_occupant(item.get, occupant_id))
     return PlainPresence(room, presence), found.end()
 
 
@@ -201,8 +201,10 @@ class _Writer:
         return f"{element}{attributes}{self.need(*(f'{element} {key}' for key in fixed))}"
 
     def empty(self, element: str, uri: str, *others: str) -> str:
-        """An empty element of this namespace, without its ``<``."""
-        return self.tag(element, {"xmlns": uri}, *others) + "/>"
+        """An empty element of this namespace, without its ``<``, matched at most once."""
+        # Else a second element without a namespace would pass for more attributes of the first.
+        first = self.once(f"{element} first", element[0], "", "")
+        return first + self.tag(element, {"xmlns": uri}, *others)[1:] + "/>"
 
     def write(self, start: str, children: list[str], end: str) -> re.Pattern[str]:
         """Compile: an element with 1 to _MAX_CHILDREN of these children (given without ``<``)."""
@@ -240,6 +242,7 @@ def _message_shape() -> tuple[re.Pattern[str], list[int]]:
         "origin-id id",
         "stanza-id id",
         "stanza-id by",
+        "occupant-id id",
         "delay xmlns",
     )
 
@@ -268,6 +271,7 @@ def _presence_shape() -> tuple[re.Pattern[str], list[int]]:
         "item jid",
         "codes before",
         "codes after",
+        "occupant-id id",
     )
 
 

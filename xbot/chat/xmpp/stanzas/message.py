@@ -28,6 +28,7 @@ _BODY = full_name(ns.CLIENT, "body")
 _SUBJECT = full_name(ns.CLIENT, "subject")
 _STANZA_ID = full_name(ns.STANZA_ID, "stanza-id")
 _ORIGIN_ID = full_name(ns.STANZA_ID, "origin-id")
+_OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _CORRECTION = full_name(ns.CORRECTION, "replace")
 _INVITATION = full_name(ns.CONFERENCE, "x")
 _MUC_USER = full_name(ns.MUC_USER, "x")
@@ -39,6 +40,7 @@ _READ = DELAYS | {
     _SUBJECT,
     _STANZA_ID,
     _ORIGIN_ID,
+    _OCCUPANT_ID,
     _CORRECTION,
     _INVITATION,
     _MUC_USER,
@@ -59,7 +61,8 @@ class MessageStanza(NamedTuple):
     ``is_subject`` marks a subject without a body: only that changes a room's subject
     (XEP-0045, section 8.1). Its ``body`` is empty, and it has no ids. ``origin_id`` is the
     id that the sender assigned, ``stanza_id`` the one that the room or our own account
-    assigned (XEP-0359).
+    assigned (XEP-0359). ``occupant_id`` (XEP-0421) is the sender's own claim unless the
+    room announces such ids.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class MessageStanza(NamedTuple):
     delayed: bool
     origin_id: str | None = None
     stanza_id: str | None = None
+    occupant_id: str | None = None
 
     def key(self) -> str | None:
         """The key by which to deduplicate the message; None when it has no id at all.
@@ -117,7 +121,8 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
     bodies: list[Node] = []
     origin: Node | None = None
     stanza_id: str | None = None
-    stanza_ids = 0
+    occupant_id: str | None = None
+    stanza_ids = occupant_ids = 0
     has_subject = is_correction = delayed = False
     # A single pass: this runs for nearly every stanza.
     for child in stanza[CHILDREN:]:
@@ -133,6 +138,9 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
                 stanza_ids += 1
         elif name == _ORIGIN_ID:
             origin = origin or child
+        elif name == _OCCUPANT_ID:
+            occupant_id = child[ATTRIBUTES].get("id")
+            occupant_ids += 1
         elif name == _SUBJECT:
             has_subject = True
         elif name == _CORRECTION:
@@ -161,6 +169,7 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
         origin[ATTRIBUTES].get("id") if origin is not None else None,
         # Two stanza ids in the same name are ambiguous: trust neither.
         stanza_id if stanza_ids == 1 else None,
+        occupant_id if occupant_ids == 1 else None,
     )
 
 

@@ -21,6 +21,7 @@ from xbot.chat.xmpp.wire.nodes import (
 PRESENCE = full_name(ns.CLIENT, "presence")
 
 _X = full_name(ns.MUC_USER, "x")
+_OCCUPANT_ID = full_name(ns.OCCUPANT_ID, "occupant-id")
 _ITEM = full_name(ns.MUC_USER, "item")
 _STATUS = full_name(ns.MUC_USER, "status")
 _DESTROY = full_name(ns.MUC_USER, "destroy")
@@ -72,12 +73,15 @@ def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
         return None
     available = kind is None
     x: Node | None = None
+    occupant_ids: list[Node] = []
     for child in stanza[CHILDREN:]:
         if child[NAME] == _X:
             if x is not None:
                 # Two <x/> are ambiguous: the occupant itself may have added one of them.
                 return RoomPresence(nick, available)
             x = child
+        elif child[NAME] == _OCCUPANT_ID:
+            occupant_ids.append(child)
     if x is None:
         return RoomPresence(nick, available)
     items: list[Node] = []
@@ -92,13 +96,14 @@ def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
         elif name == _DESTROY and destroy is None:
             destroy = child
     item = items[0] if len(items) == 1 else None
+    occupant_id = occupant_ids[0][ATTRIBUTES].get("id") if len(occupant_ids) == 1 else None
     alternative = destroy[ATTRIBUTES].get("jid", "") if destroy is not None else ""
     return RoomPresence(
         nick,
         available,
         None,
         frozenset(codes),
-        make_occupant(item[ATTRIBUTES].get) if item is not None else NOBODY,
+        make_occupant(item[ATTRIBUTES].get, occupant_id) if item is not None else NOBODY,
         item[ATTRIBUTES].get("nick") if item is not None and NEW_NICK in codes else None,
         destroy is not None,
         alternative[:MAX_REASON] or None,

@@ -20,6 +20,7 @@ from xbot.chat.xmpp.rooms.requests import (
     nick_presence,
 )
 from xbot.chat.xmpp.rooms.self_ping import Ask, SelfPing, Standing
+from xbot.chat.xmpp.rooms.voice import Voice
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
 from xbot.chat.xmpp.stanzas.status_codes import ROOM_CREATED
@@ -86,6 +87,8 @@ class RoomEnvironment(NamedTuple):
     time we can speak in the room, ``refused(room)`` when it has refused us for good, and
     ``left(room)`` when we have left on purpose. ``numbers`` are given to its occupants.
     While ``is_stale()``, recent stanzas are not read yet, so that silence means nothing.
+    ``ask_features`` sends a disco#info request to an address, and ``got_voice(room)`` is
+    called when we may not speak there any more, or may again.
     """
 
     send: Callable[[domish.Element], None]
@@ -100,6 +103,8 @@ class RoomEnvironment(NamedTuple):
     is_stale: Callable[[], bool] = lambda: False
     refused: Callable[[Room], None] = lambda room: None
     numbers: Iterator[int] | None = None
+    ask_features: Ask = lambda address: Deferred()
+    got_voice: Callable[[Room], None] = lambda room: None
 
     def hears(self) -> bool:
         """Whether we are connected, and what we read is fresh."""
@@ -129,6 +134,11 @@ class Room:
         self.nick = settings.nick
         self.caught_up = False
         self.occupants = Occupants(environment.numbers)
+        self.voice = Voice(
+            self.jid,
+            lambda: environment.ask_features(self.address),
+            lambda: environment.got_voice(self),
+        )
         self._environment = environment
         self._clock = environment.clock
         self._timer = StreamTimer(environment.clock, environment.hears)
@@ -249,6 +259,9 @@ class Room:
                 self._got_removal(presence)
         elif presence.available:
             self.occupants.keep(presence.nick, presence.occupant)
+            if presence.nick == self.nick and self.state in _INSIDE:
+                # Also from a service that forgets status 110.
+                self.voice.got_role(presence.occupant.role)
         elif presence.nick == self.nick and self.state in _INSIDE:
             # Our own presence, from a service that forgets status 110.
             self._got_our_end(presence)
@@ -336,6 +349,7 @@ class Room:
         # Also after the join time-out: the room says that we are in.
         if self.state not in _INSIDE:
             self._let_in(presence)
+        self.voice.got_role(presence.occupant.role)
 
     def _let_in(self, presence: RoomPresence) -> None:
         self._become(State.JOINED, f"as {self.nick!r}")
@@ -443,7 +457,7 @@ class Room:
             self._timer.set(delay, self.enter)
             self._environment.refused(self)
         else:
-            # The end of an older session of ours may have removed us, too (see Bounces).
+            # The end of an older session of ours may have removed us, too (see Deliveries).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)
 
     def _retry(self, reason: str, *, at_once: bool = False) -> None:
@@ -494,6 +508,7 @@ class Room:
         if state not in _INSIDE:
             # Not cleared on JOINED: occupants sent before our self-presence belong to this join.
             self.occupants.clear()
+            self.voice.reset()
             self._self_ping.stop()
         if state is not State.JOINING:
             self._environment.join_queue.end(self, answered=state in _ANSWERS)

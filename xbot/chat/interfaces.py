@@ -47,6 +47,9 @@ class IAdapter(Interface):
     def nick_in(room: str) -> str | None:
         """The bot's nick in ``room`` (bare address), or None when it is not in that room."""
 
+    def is_mute(room: str) -> bool:
+        """Whether the bot is in ``room``, but may not speak there."""
+
     def join(room: RoomSettings, by: str | None = None) -> None:
         """Join the room of these settings and stay in it.
 

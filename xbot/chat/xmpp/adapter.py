@@ -299,6 +299,10 @@ class XmppAdapter:
         known = self.rooms.at(read_address(room).bare_text)
         return known.nick if known is not None and known.state is State.JOINED else None
 
+    def is_mute(self, room: str) -> bool:
+        known = self.rooms.at(read_address(room).bare_text)
+        return known is not None and bool(known.voice.problem)
+
     def join(self, room: RoomSettings, by: str | None = None) -> None:
         if by is not None:
             self.invitations.join(room, Jid.parse(by).bare)

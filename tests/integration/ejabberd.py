@@ -27,6 +27,7 @@ listen:
     {limit}
     {tls}
 {direct_tls}modules:
+  mod_blocking: {{}}
   mod_disco: {{}}
   mod_muc:
     host: "{muc}"
@@ -43,6 +44,7 @@ listen:
       max_users: 5000
   mod_offline: {{}}
   mod_ping: {{}}
+  mod_privacy: {{}}
   mod_roster: {{}}
   mod_stream_mgmt:
     resume_timeout: 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from typing import ClassVar
 
 from tests.integration import (
     commands,
@@ -15,6 +16,7 @@ from tests.integration import (
     rooms,
     sizes,
     stops,
+    voice,
 )
 from tests.integration.ejabberd import Ejabberd
 
@@ -103,3 +105,9 @@ class Sizes(sizes.SizeContract, unittest.TestCase):
 
 class Poison(sizes.PoisonContract, unittest.TestCase):
     kind = Ejabberd
+
+
+class Voice(voice.VoiceContract, unittest.TestCase):
+    kind = Ejabberd
+    visitors_speak = True
+    visitors: ClassVar = {"members_by_default": "0"}

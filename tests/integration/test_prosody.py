@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from typing import ClassVar
 
 from tests.integration import (
     commands,
@@ -15,6 +16,7 @@ from tests.integration import (
     rooms,
     sizes,
     stops,
+    voice,
     webhooks,
 )
 from tests.integration.prosody import Prosody
@@ -102,3 +104,9 @@ class Stops(stops.StopContract, unittest.TestCase):
 
 class Sizes(sizes.SizeContract, unittest.TestCase):
     kind = Prosody
+
+
+class Voice(voice.VoiceContract, unittest.TestCase):
+    kind = Prosody
+    visitors_speak = False
+    visitors: ClassVar = {}

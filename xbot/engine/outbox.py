@@ -92,6 +92,8 @@ class Outbox:
         self._callbacks: dict[str, tuple[Callback | None, Callback | None]] = {}
         # By id: the callback ``dropped`` of callers that keep their own copy.
         self._kept: dict[str, Callback] = {}
+        # The places whose messages are leaving now.
+        self._flushing: set[str] = set()
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
@@ -335,10 +337,17 @@ class Outbox:
 
     def _flush(self, place: str) -> None:
         queue = self._waiting.get(place)
-        while queue:
-            if not self._leaves(queue[0], place):
-                return
-            self._bounced.discard(queue.popleft().payload["id"])
+        if queue is None or place in self._flushing:
+            # A message that arrives at once may make its place ready: the loop goes on by itself.
+            return
+        self._flushing.add(place)
+        try:
+            while queue:
+                if not self._leaves(queue[0], place):
+                    return
+                self._bounced.discard(queue.popleft().payload["id"])
+        finally:
+            self._flushing.discard(place)
         self._waiting.pop(place, None)
 
     def _leaves(self, message: Message, place: str) -> bool:

@@ -136,7 +136,7 @@ class Deliveries(Handler):
         if len(known) > MAX_EACH:
             self._evict(place)
         elif self._count > MAX_KNOWN:
-            self._evict(next(iter(self._known)))
+            self._evict_oldest()
 
     def got_acknowledged(self, message: Message) -> None:
         """The server has ``message``."""
@@ -274,14 +274,24 @@ class Deliveries(Handler):
                 del self._known[place]
         self._awaited.pop(id, None)
 
-    def _evict(self, place: str) -> None:
-        """Forget the oldest message to ``place``, unless its acknowledgement is due."""
+    def _evict_oldest(self) -> None:
+        """Forget a message to the place to which none was sent for the longest time."""
+        # Few messages wait for the acknowledgement: stream management has a window.
+        for _ in range(MAX_EACH):
+            place = next(iter(self._known))
+            if self._evict(place):
+                return
+            self._known.move_to_end(place)
+
+    def _evict(self, place: str) -> bool:
+        """Forget the oldest message to ``place``; False if its acknowledgement is due."""
         sent = next(iter(self._known[place].values()))
         if not sent.is_acknowledged:
-            return
+            return False
         if not sent.is_over:
             self._deliver(sent, is_late=True)
         self._forget(sent)
+        return True
 
     def _watch_time(self) -> None:
         if self._awaited and self._timer is None:

@@ -154,6 +154,11 @@ class Ejabberd(Server):
         # Every stanza, some of them byte by byte, before it is sent.
         self._do("ejabberd_logger:set(warning).")
 
+    def make_visitors(self, room: str) -> None:
+        name, service = _room(room)
+        option = f'mod_muc_admin:change_room_option({name}, {service}, <<"members_by_default">>'
+        self._do(f'ok = {option}, <<"false">>).')
+
     def crowd_room(self, room: str, count: int) -> None:
         """Put so many occupants into ``room``, of a domain that takes in what it is sent."""
         self.log_less()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unittest
-from typing import ClassVar
 
 from tests.integration import (
     commands,
@@ -110,4 +109,3 @@ class Poison(sizes.PoisonContract, unittest.TestCase):
 class Voice(voice.VoiceContract, unittest.TestCase):
     kind = Ejabberd
     visitors_speak = True
-    visitors: ClassVar = {"members_by_default": "0"}

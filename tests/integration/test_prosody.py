@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unittest
-from typing import ClassVar
 
 from tests.integration import (
     commands,
@@ -109,4 +108,3 @@ class Sizes(sizes.SizeContract, unittest.TestCase):
 class Voice(voice.VoiceContract, unittest.TestCase):
     kind = Prosody
     visitors_speak = False
-    visitors: ClassVar = {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from typing import ClassVar
 
 from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
@@ -35,9 +33,6 @@ class VoiceContract(Scene):
     #: Whether a visitor may speak in a room that is not moderated.
     visitors_speak: bool
 
-    #: Settings of a moderated room (XEP-0045 10.2) by which guests are visitors.
-    visitors: ClassVar[Mapping[str, str]]
-
     def role(self, person: Person, room: str, role: str) -> None:
         """Give the bot another role (XEP-0045, sections 8.3 and 8.4)."""
         person.request(room, f"<query xmlns='{_ADMIN}'><item nick='xbot' role='{role}'/></query>")
@@ -61,7 +56,8 @@ class VoiceContract(Scene):
     def test_voice_that_comes_later(self) -> None:
         """A visitor in a moderated room knows it, and says everything in order once it may."""
         room, alice, port = self.room(), self.person(), free_port()
-        alice.create(room, moderatedroom="1", **self.visitors)
+        alice.create(room, moderatedroom="1")
+        self.server.make_visitors(room)
         bot = self.bot([room], extra=f"{WORK}[http]\nlisten = 127.0.0.1:{port}\n")
         bot.start_and_join()
         bot.await_log("may not speak there: we are a visitor, and the room is moderated")
@@ -85,7 +81,7 @@ class VoiceContract(Scene):
     def test_a_visitor_where_nothing_is_moderated(self) -> None:
         """The room's own word counts: what it sends back is kept, and voice heals it."""
         room, alice = self.room(), self.person()
-        alice.create(room)
+        alice.create(room, moderatedroom="0")
         bot = self.bot([room], extra=WORK)
         bot.start_and_join()
         self.role(alice, room, "visitor")

@@ -76,7 +76,7 @@ class VoiceContract(Scene):
         self.assertEqual(said, ["done 1", "done 2", "an alert"])
         self.await_outcomes(bot, "answered", "answered")
         self.assertEqual(self.ready(port), (200, "in 1 of 1 rooms\n"))
-        self.assertEqual(bot.text().count("may not speak there"), 1)
+        self.assertEqual(bot.text().count("we may not speak there"), 1)
 
     def test_a_visitor_where_nothing_is_moderated(self) -> None:
         """The room's own word counts: what it sends back is kept, and voice heals it."""
@@ -98,8 +98,8 @@ class VoiceContract(Scene):
 
     def test_a_person_who_blocks_us(self) -> None:
         """A private answer that comes back is logged with the reason, and journalled as unsaid."""
-        bob = self.person("bob")
         bot = self.bot(extra=WORK)
+        bob = Person(self.server, "bob", bot.text)
         bot.start_and_join()
         bot.await_log("logged in")
         bob.tell(f"xbot@{self.server.domain}", "work 1")
@@ -111,5 +111,7 @@ class VoiceContract(Scene):
             f"bob@{self.server.domain}",
             f"<block xmlns='urn:xmpp:blocking'><item jid='xbot@{self.server.domain}'/></block>",
         )
+        # To a client that is online, Prosody 0.12.3 drops it without an error.
+        bob.leave()
         self.await_outcomes(bot, "answered", "unsaid")
         bot.await_log("it came back: service-unavailable")

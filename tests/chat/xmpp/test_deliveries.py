@@ -17,6 +17,7 @@ from tests.chat.xmpp.harness import (
     lowest,
     parse_all,
 )
+from tests.chat.xmpp.stream.test_stream_management import ManagedCase
 from xbot.chat.xmpp.adapter import FIRST_VOICE_TRY, XmppAdapter
 from xbot.chat.xmpp.deliveries import (
     FIRST_TRY,
@@ -382,3 +383,84 @@ class BoundTests(unittest.TestCase):
         self.clock.advance(60)
         self.holds.check(place, b)
         self.assertEqual(self.ready.count(place), 2)
+
+
+class ManagedDeliveryTests(ManagedCase):
+    """The same on a server with stream management, in a room that reflects when told to."""
+
+    def reflect(self, message: Message) -> None:
+        """Nothing is reflected by itself."""
+        self.acknowledged(message)
+
+    def got_reflection(self, id: str) -> None:
+        self.peer.feed(
+            f"<message type='groupchat' from='{ROOM}/bot' id='{id}'><body>x</body></message>"
+        )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.peer = self.log_in()
+        self.told: list[str] = []
+        for text in "ab":
+            self.outbox.put(
+                to_room(text),
+                lambda text=text: self.told.append(f"{text} delivered"),
+                lambda text=text: self.told.append(f"{text} failed"),
+            )
+        self.peer.sent()
+
+    def came_back(self, id: str, condition: str, type_: str) -> None:
+        self.peer.feed(
+            f"<message type='error' from='{ROOM}' id='{id}'><error type='{type_}'>"
+            f"<{condition} xmlns='{STANZAS}'/></error></message>"
+        )
+
+    def test_acknowledged_before_it_is_reflected(self) -> None:
+        """The server's acknowledgement alone is no delivery to a room; the reflection is."""
+        self.acknowledge(self.peer, self.counted())
+        self.assertEqual(self.told, [])
+        self.got_reflection("a")
+        self.came_back("b", "not-allowed", "cancel")
+        self.assertEqual((self.told, len(self.outbox)), (["a delivered", "b failed"], 0))
+
+    def test_reflected_before_it_is_acknowledged(self) -> None:
+        """Either may come first; nothing is counted twice."""
+        self.got_reflection("a")
+        self.came_back("b", "not-allowed", "cancel")
+        self.acknowledge(self.peer, self.counted())
+        self.assertEqual((self.told, len(self.outbox)), (["a delivered", "b failed"], 0))
+        self.assertEqual(self.adapter.deliveries._count, 0)
+
+    def test_lost_session(self) -> None:
+        """What was reflected, or came back, is not said again after a session that is lost."""
+        self.got_reflection("a")
+        self.came_back("b", "not-allowed", "cancel")
+        self.outbox.put(to_room("c"))
+        self.peer = self.come_back(self.peer, offer="")
+        self.peer.bind(str(JID))
+        self.enter(self.peer)
+        self.assertEqual(self.bodies(self.peer), ["c"])
+
+    def test_reflected_while_we_were_away(self) -> None:
+        """The wait for a reflection begins anew on a resumed stream."""
+        self.acknowledge(self.peer, self.counted())
+        self.peer = self.come_back(self.peer)
+        self.clock.advance(REFLECT_TIMEOUT)
+        self.assertEqual(self.told, [])
+        self.resumed(self.peer, self.counted())
+        self.clock.advance(REFLECT_TIMEOUT - 1)
+        self.assertEqual(self.told, [])
+        self.got_reflection("a")
+        self.clock.advance(1)
+        self.assertEqual(self.told, ["a delivered", "b delivered"])
+
+    def test_kept_for_voice_over_a_lost_session(self) -> None:
+        """What was kept for voice is said once, in order, in the next session."""
+        for text in "ab":
+            self.came_back(text, "forbidden", "auth")
+        self.outbox.put(to_room("c"))
+        self.assertEqual(self.bodies(self.peer), [])
+        self.peer = self.come_back(self.peer, offer="")
+        self.peer.bind(str(JID))
+        self.enter(self.peer)
+        self.assertEqual(self.bodies(self.peer), ["a", "b", "c"])

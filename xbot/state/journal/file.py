@@ -145,7 +145,7 @@ class JournalFile(DurableFile):
         Only that an answer was not said is noted later, too.
         """
         self._connection.execute(
-            "UPDATE entry SET outcome = ?, ended = ? WHERE number = ?"
+            "UPDATE entry SET outcome = ?, ended = coalesce(ended, ?) WHERE number = ?"
             " AND (outcome IS NULL OR outcome = 'waiting' OR ?)",
             (outcome, now, number, is_unsaid(outcome)),
         )

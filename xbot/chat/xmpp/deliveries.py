@@ -50,13 +50,18 @@ _NOT_IN_ROOM, _NO_VOICE = "not-acceptable", "forbidden"
 
 @define(eq=False)
 class _Sent:
-    """A message that was written. ``is_over``: its outcome was reported to the outbox.
+    """A message that was written to ``place``, a bare JID.
+
+    ``is_over``: its outcome was reported to the outbox.
 
     ``is_late``: that outcome is "delivered", by the acknowledgement alone. ``due`` is when
     the acknowledgement counts without a reflection.
     """
 
     message: Message
+    place: str
+    id: str
+    is_public: bool
     is_acknowledged: bool = False
     is_over: bool = False
     is_late: bool = False
@@ -132,7 +137,7 @@ class Deliveries(Handler):
             self._known.move_to_end(place)
         if id not in known:
             self._count += 1
-        known[id] = _Sent(message)
+        known[id] = _Sent(message, place, id, message.is_public and message.room is not None)
         if len(known) > MAX_EACH:
             self._evict(place)
         elif self._count > MAX_KNOWN:
@@ -148,11 +153,11 @@ class Deliveries(Handler):
             self._forget(sent)
         else:
             sent.is_acknowledged = True
-            if message.room is None or not message.is_public:
+            if not sent.is_public:
                 self._deliver(sent, is_late=True)
                 return
             sent.due = self._clock.seconds() + REFLECT_TIMEOUT
-            self._awaited[message.payload["id"]] = sent
+            self._awaited[sent.id] = sent
             self._watch_time()
 
     def got_returned(self, messages: Sequence[Message]) -> None:
@@ -169,7 +174,7 @@ class Deliveries(Handler):
     def got_reflected(self, room: str, id: str | None) -> None:
         """``room`` sent our message with this id to everyone in it."""
         sent = self._find(room, id)
-        if sent is None or not sent.message.is_public:
+        if sent is None or not sent.is_public:
             return
         if not sent.is_over:
             self._deliver(sent, is_late=False)
@@ -186,7 +191,7 @@ class Deliveries(Handler):
         except InvalidJid:
             return
         sent = self._find(sender.bare_text, stanza.getAttribute("id"))
-        if sent is None or not _is_from(sender, sent.message):
+        if sent is None or not _is_from(sender, sent):
             return
         if sent.is_over and not sent.is_late:
             # It was reflected, or came back already.
@@ -194,13 +199,14 @@ class Deliveries(Handler):
         was_delivered, sent.is_over, sent.is_late = sent.is_over, True, False
         if sent.is_acknowledged:
             self._forget(sent)
-        self._got_error(sent.message, read_error(node_of(stanza)), was_delivered)
+        self._got_error(sent, read_error(node_of(stanza)), was_delivered)
 
     # Errors.
 
-    def _got_error(self, message: Message, error: StanzaError, was_delivered: bool) -> None:
-        """``message`` came back: send it again later, or report that it never arrives."""
-        place, is_public = message.recipient, message.is_public and message.room is not None
+    def _got_error(self, sent: _Sent, error: StanzaError, was_delivered: bool) -> None:
+        """A message came back: send it again later, or report that it never arrives."""
+        message, is_public = sent.message, sent.is_public
+        place = message.recipient
         if is_public and error.condition == _NO_VOICE:
             self._forbidden(place, error)
         elif is_public and error.condition == _NOT_IN_ROOM:
@@ -246,15 +252,15 @@ class Deliveries(Handler):
     def _deliver(self, sent: _Sent, is_late: bool) -> None:
         """Report that a message arrived; ``is_late``: an error may still follow."""
         sent.is_over, sent.is_late = True, is_late
-        id = sent.message.payload["id"]
-        self._awaited.pop(id, None)
+        if self._awaited:
+            self._awaited.pop(sent.id, None)
         if sent.is_acknowledged and not is_late:
             self._forget(sent)
         if self._tries and not is_late:
-            self._tries.pop(id, None)
+            self._tries.pop(sent.id, None)
         self._receipts.got_delivered(sent.message)
         if self._holds:
-            self._holds.got_delivered(sent.message.recipient, id)
+            self._holds.got_delivered(sent.message.recipient, sent.id)
 
     def _is_settled(self, message: Message) -> bool:
         """Forget ``message``; returns whether its outcome was reported already."""
@@ -265,14 +271,14 @@ class Deliveries(Handler):
         return sent.is_over
 
     def _forget(self, sent: _Sent) -> None:
-        place, id = _bare(sent.message), sent.message.payload["id"]
-        known = self._known.get(place)
-        if known is not None and known.get(id) is sent:
-            del known[id]
+        known = self._known.get(sent.place)
+        if known is not None and known.get(sent.id) is sent:
+            del known[sent.id]
             self._count -= 1
             if not known:
-                del self._known[place]
-        self._awaited.pop(id, None)
+                del self._known[sent.place]
+        if self._awaited:
+            self._awaited.pop(sent.id, None)
 
     def _evict_oldest(self) -> None:
         """Forget a message to the place to which none was sent for the longest time."""
@@ -314,13 +320,13 @@ def _bare(message: Message) -> str:
     return read_address(message.recipient).bare_text
 
 
-def _is_from(sender: Address, message: Message) -> bool:
-    """Whether ``sender`` can return ``message``.
+def _is_from(sender: Address, sent: _Sent) -> bool:
+    """Whether ``sender`` can return this message.
 
     The ids of public messages are known to all occupants; only the room itself returns them.
     """
-    if message.room is None:
+    if sent.message.room is None:
         return True
-    if message.is_public:
+    if sent.is_public:
         return sender.jid.resource is None
-    return sender.text == read_address(message.recipient).text
+    return sender.text == read_address(sent.message.recipient).text

@@ -11,7 +11,7 @@ from tests.integration.person import Person
 from tests.integration.process import DEADLINE, wait_until
 from tests.integration.reliability import journal_of
 from tests.ports import free_port
-from xbot.control.client import ask, ask_status
+from xbot.control.client import ask, ask_for
 from xbot.control.protocol import Request, Result
 from xbot.model.jid import Jid
 
@@ -62,7 +62,8 @@ class VoiceContract(Scene):
         bot.start_and_join()
         bot.await_log("may not speak there: we are a visitor, and the room is moderated")
         self.assertEqual(self.ready(port), (503, f"in 1 of 1 rooms, may not speak in {room}\n"))
-        self.assertEqual(ask_status(bot.folder / "state").result, Result.NOT_READY)
+        told = ask_for("status", bot.folder / "state", None)
+        self.assertEqual(told.result, Result.NOT_READY)
         for number in 1, 2:
             alice.say(room, f"xbot: work {number}")
         self.await_outcomes(bot, None, None)

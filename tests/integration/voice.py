@@ -45,10 +45,10 @@ class VoiceContract(Scene):
             DEADLINE,
         )
 
-    def ready(self, port: int) -> tuple[int, str]:
-        """The answer of /readyz."""
+    def get(self, port: int, path: str = "readyz") -> tuple[int, str]:
+        """The status and the body of a page."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -61,12 +61,17 @@ class VoiceContract(Scene):
         bot = self.bot([room], extra=f"{WORK}[http]\nlisten = 127.0.0.1:{port}\n")
         bot.start_and_join()
         bot.await_log("may not speak there: we are a visitor, and the room is moderated")
-        self.assertEqual(self.ready(port), (503, f"in 1 of 1 rooms, may not speak in {room}\n"))
+        self.assertEqual(self.get(port), (503, f"in 1 of 1 rooms, may not speak in {room}\n"))
         told = ask_for("status", bot.folder / "state", None)
         self.assertEqual(told.result, Result.NOT_READY)
         for number in 1, 2:
             alice.say(room, f"xbot: work {number}")
         self.await_outcomes(bot, None, None)
+        wait_until(
+            lambda: "xbot_outbox_messages 2.0" in self.get(port, "metrics")[1],
+            lambda: f"two answers wait\n{bot.text()[-3000:]}",
+            DEADLINE,
+        )
         reply = ask(bot.folder / "state", Request(Jid.parse(room), "an alert", 1.0))
         self.assertEqual(reply.result, Result.QUEUED)
         self.assertIn("may not speak there", reply.reason)
@@ -76,7 +81,7 @@ class VoiceContract(Scene):
         said = [each.body for each in alice.messages if each.sender == f"{room}/xbot"]
         self.assertEqual(said, ["done 1", "done 2", "an alert"])
         self.await_outcomes(bot, "answered", "answered")
-        self.assertEqual(self.ready(port), (200, "in 1 of 1 rooms\n"))
+        self.assertEqual(self.get(port), (200, "in 1 of 1 rooms\n"))
         self.assertEqual(bot.text().count("we may not speak there"), 1)
 
     def test_a_visitor_where_nothing_is_moderated(self) -> None:

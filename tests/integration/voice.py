@@ -66,12 +66,14 @@ class VoiceContract(Scene):
         self.assertEqual(told.result, Result.NOT_READY)
         for number in 1, 2:
             alice.say(room, f"xbot: work {number}")
+            wait_until(
+                lambda number=number: (
+                    f"xbot_outbox_messages {number}.0" in self.get(port, "metrics")[1]
+                ),
+                lambda: f"another answer waits\n{bot.text()[-3000:]}",
+                DEADLINE,
+            )
         self.await_outcomes(bot, None, None)
-        wait_until(
-            lambda: "xbot_outbox_messages 2.0" in self.get(port, "metrics")[1],
-            lambda: f"two answers wait\n{bot.text()[-3000:]}",
-            DEADLINE,
-        )
         reply = ask(bot.folder / "state", Request(Jid.parse(room), "an alert", 1.0))
         self.assertEqual(reply.result, Result.QUEUED)
         self.assertIn("may not speak there", reply.reason)

@@ -96,8 +96,14 @@ class ReloadCase(unittest.TestCase):
         )
 
     def answers(self):
-        """What we said since the last call."""
-        return [str(each.body) for each in self.let_in() if each.name == "message"]
+        """What we said since the last call; the room reflects it."""
+        said = [each for each in self.let_in() if each.name == "message"]
+        for each in said:
+            self.peer.feed(
+                f"<message type='groupchat' from='{ROOM}/xbot' id='{each['id']}'>"
+                f"<body>{each.body}</body></message>"
+            )
+        return [str(each.body) for each in said]
 
     def reload(self, *parts):
         """The ini becomes this, and SIGHUP comes."""

@@ -27,6 +27,7 @@ listen:
     {limit}
     {tls}
 {direct_tls}modules:
+  mod_blocking: {{}}
   mod_disco: {{}}
   mod_muc:
     host: "{muc}"
@@ -43,6 +44,7 @@ listen:
       max_users: 5000
   mod_offline: {{}}
   mod_ping: {{}}
+  mod_privacy: {{}}
   mod_roster: {{}}
   mod_stream_mgmt:
     resume_timeout: 300
@@ -154,6 +156,11 @@ class Ejabberd(Server):
     def log_less(self) -> None:
         # Every stanza, some of them byte by byte, before it is sent.
         self._do("ejabberd_logger:set(warning).")
+
+    def make_visitors(self, room: str) -> None:
+        name, service = _room(room)
+        option = f'mod_muc_admin:change_room_option({name}, {service}, <<"members_by_default">>'
+        self._do(f'ok = {option}, <<"false">>).')
 
     def crowd_room(self, room: str, count: int) -> None:
         """Put so many occupants into ``room``, of a domain that takes in what it is sent."""

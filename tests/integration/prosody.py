@@ -76,6 +76,7 @@ class Prosody(Server):
         "posix",
         "smacks",
         "carbons",
+        "blocklist",
         "admin_telnet",
     )
     log_level = "debug"

@@ -40,7 +40,8 @@ PACE = 0.2
 _XMPP = "reconnect-max = 1s\nping-interval = 2s\nping-timeout = 5s\n"
 
 _REPORT = re.compile(
-    r'"work (\d+)" \(alice, [^)]+\) was interrupted by a restart; say it again to run it'
+    r'"work (\d+)" \(alice, [^)]+\) was interrupted by a restart, or its'
+    r" answer was lost; say it again to run it again"
 )
 _MORE = re.compile(r"\.\.\. and (\d+) more")
 

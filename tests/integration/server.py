@@ -112,6 +112,9 @@ class Server:
         """Have one of the crowd send a presence to ``nick``: to be called so, or to leave."""
         raise NotImplementedError
 
+    def make_visitors(self, room: str) -> None:
+        """Give guests of ``room`` no voice; a moderated room of some servers does so anyway."""
+
     def log_less(self) -> None:
         """From now on, do not log what would slow it down."""
 

@@ -15,6 +15,7 @@ from tests.integration import (
     rooms,
     sizes,
     stops,
+    voice,
 )
 from tests.integration.ejabberd import Ejabberd
 
@@ -105,3 +106,8 @@ class Sizes(sizes.SizeContract, unittest.TestCase):
 
 class Poison(sizes.PoisonContract, unittest.TestCase):
     kind = Ejabberd
+
+
+class Voice(voice.VoiceContract, unittest.TestCase):
+    kind = Ejabberd
+    visitors_speak = True

@@ -15,6 +15,7 @@ from tests.integration import (
     rooms,
     sizes,
     stops,
+    voice,
     webhooks,
 )
 from tests.integration.prosody import Prosody
@@ -128,3 +129,8 @@ class Stops(stops.StopContract, unittest.TestCase):
 
 class Sizes(sizes.SizeContract, unittest.TestCase):
     kind = Prosody
+
+
+class Voice(voice.VoiceContract, unittest.TestCase):
+    kind = Prosody
+    visitors_speak = False

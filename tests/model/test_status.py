@@ -1,5 +1,6 @@
 """Tests of :mod:`xbot.model.status`."""
 
+from attrs import evolve
 from twisted.trial import unittest
 
 from xbot.model.status import Link, Overview, Phase, Place
@@ -26,6 +27,18 @@ class WordsTests(unittest.TestCase):
             "in 1 of 6 rooms, refused by"
             " b@rooms.example c@rooms.example d@rooms.example and 2 others",
         )
+
+    def test_mute(self):
+        """Rooms in which the bot may not speak are named; of the ini, they keep it from ready."""
+        mute = evolve(room("b"), mute="may not speak there: forbidden")
+        self.assertEqual(
+            words(ONLINE, room(), mute), "in 2 of 2 rooms, may not speak in b@rooms.example"
+        )
+        self.assertEqual((room().problem, mute.problem), ("", "may not speak there: forbidden"))
+        for is_named in True, False:
+            rooms = room(), evolve(mute, is_named=is_named)
+            overview = Overview(Phase.RUNNING, ONLINE, rooms)
+            self.assertEqual((overview.is_ready, overview.mute), (not is_named, 1))
 
     def test_no_connection(self):
         """Offline, it is told what comes next, and why."""

@@ -33,6 +33,7 @@ class MetricsTests(unittest.TestCase):
             (("xbot_ready",), 0),
             (("xbot_rooms_wanted",), 8),
             (("xbot_rooms_joined",), 6),
+            (("xbot_rooms_mute",), 0),
             (("xbot_ping_seconds",), 0.0134),
             (("xbot_outbox_messages",), 2),
             (("xbot_unacknowledged_stanzas",), 1),

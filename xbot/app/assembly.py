@@ -127,6 +127,8 @@ class Assembly:
             ended=ended,
             measure=lambda: self.adapter.measure,
             affiliation=lambda message: self.adapter.affiliation(message),
+            deliver=self.outbox.put,
+            is_mute=lambda room: self.adapter.is_mute(room),
         )
         self.dispatcher.tells_all = config.bot.log_level.shows_debug
 

@@ -47,6 +47,9 @@ class IAdapter(Interface):
     def nick_in(room: str) -> str | None:
         """The bot's nick in ``room`` (bare address), or None when it is not in that room."""
 
+    def is_mute(room: str) -> bool:
+        """Whether the bot is in ``room``, but may not speak there."""
+
     def join(room: RoomSettings, by: str | None = None) -> None:
         """Join the room of these settings and stay in it.
 
@@ -88,8 +91,14 @@ class IReceipts(Interface):
     def got_refused(message: Message) -> None:
         """The message can never be sent; do not send it again."""
 
-    def got_bounced(message: Message) -> None:
-        """The message bounced; send it again once its place is ready."""
+    def got_bounced(message: Message, was_delivered: bool = False) -> None:
+        """The message came back; send it again once its place is ready.
+
+        ``was_delivered``: :meth:`got_delivered` was called for it before.
+        """
+
+    def got_rejected(message: Message, reason: str, was_delivered: bool = False) -> None:
+        """The message came back for good: the recipient did not get it. Do not send it again."""
 
 
 class NetworkEnvironment(NamedTuple):

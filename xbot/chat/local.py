@@ -20,6 +20,7 @@ class LocalAdapter:
     """Joins at once, and passes each message of the bot to ``take``, which delivers it.
 
     - ``rooms``: the rooms that the bot is in, with its nick there; ``left``: rooms it left.
+    - ``mute``: the rooms in which the bot may not speak, for :meth:`is_mute` only.
     - ``problem``: why nothing can be sent; None while the adapter works.
     """
 
@@ -36,6 +37,7 @@ class LocalAdapter:
         self.got_message = got_message
         self.rooms = {str(room.jid): room.nick for room in rooms}
         self.left: set[str] = set()
+        self.mute: set[str] = set()
         self.problem: str | None = "not started"
         self._receipts = receipts
         self._take = take
@@ -61,6 +63,9 @@ class LocalAdapter:
 
     def nick_in(self, room: str) -> str | None:
         return self.rooms.get(room) if self.problem is None else None
+
+    def is_mute(self, room: str) -> bool:
+        return room in self.mute
 
     def join(self, room: RoomSettings, by: str | None = None) -> None:
         self.rooms[str(room.jid)] = room.nick

@@ -84,12 +84,16 @@ class Outbox:
         # Whether nothing can leave before got_ready: then no place is tried.
         self._is_held = False
         self._waiting: dict[str, WaitingQueue] = {}
-        # The ids of the waiting messages that came back (bounced).
+        # The ids of the waiting messages that came back (bounced), and by id when each of
+        # them came back first.
         self._bounced: set[str] = set()
+        self._bounced_since: dict[str, float] = {}
         # By id: the callbacks ``delivered`` and ``failed``.
         self._callbacks: dict[str, tuple[Callback | None, Callback | None]] = {}
         # By id: the callback ``dropped`` of callers that keep their own copy.
         self._kept: dict[str, Callback] = {}
+        # The places whose messages are leaving now.
+        self._flushing: set[str] = set()
         self._draining: list[Deferred[None]] = []
 
     def __len__(self) -> int:
@@ -154,7 +158,7 @@ class Outbox:
         The adapter accepts or refuses each message when it is given it.
         """
         self._is_held = False
-        for name in list(self._waiting) if place is None else [place]:
+        for name in list(self._waiting) if place is None else self._places_at(place):
             self._flush(name)
             if self._is_held:
                 # The others are first, the next time.
@@ -181,15 +185,35 @@ class Outbox:
         for message in reversed(messages):
             self._waiting_at(_place(message)).appendleft(message)
 
-    def got_bounced(self, message: Message) -> None:
-        """``message`` bounced: queue it again, behind those that bounced before it."""
+    def got_bounced(self, message: Message, was_delivered: bool = False) -> None:
+        """``message`` bounced: queue it again, behind those that bounced before it.
+
+        Its age counts from the first time. ``was_delivered``: it was forgotten already.
+        """
         self.counts["bounced"] += 1
-        self._messages += 1
-        self._bytes += _weight(message)
-        waiting = self._waiting_at(_place(message))
+        place, id, weight = _place(message), message.payload["id"], _weight(message)
+        if was_delivered:
+            self._messages += 1
+            self._bytes += weight
+        if place in self._waiting and not self._fits_there(self._waiting[place], weight):
+            # It is older than all that waits there.
+            self._drop(message, place, "overflow", "too much waits there")
+            return
+        waiting = self._waiting_at(place)
         before = sum(each.payload["id"] in self._bounced for each in waiting)
-        waiting.insert(before, message)
-        self._bounced.add(message.payload["id"])
+        since = self._bounced_since.setdefault(id, self._clock.seconds())
+        waiting.insert(before, message, since)
+        self._bounced.add(id)
+
+    def got_rejected(self, message: Message, reason: str, was_delivered: bool = False) -> None:
+        """``message`` came back for good: log it, and call its callback.
+
+        ``was_delivered``: its callback ``delivered`` was called; then ``lost`` is called.
+        """
+        if was_delivered:
+            self._messages += 1
+            self._bytes += _weight(message)
+        self._drop(message, _place(message), "rejected", reason, is_valid=False)
 
     def drained(self) -> Deferred[None]:
         """Fires once no message waits or is under way."""
@@ -206,6 +230,13 @@ class Outbox:
             self._timer.cancel()
             self._timer = None
         self._drop_log.stop()
+
+    def _places_at(self, place: str) -> list[str]:
+        """The queues for ``place``, and those of private messages through it."""
+        if not self._waiting:
+            return []
+        through = f"{place}/"
+        return [name for name in self._waiting if name == place or name.startswith(through)]
 
     def _fits(self, weight: int) -> bool:
         return self._bytes + weight <= self._max_bytes and self._messages < self._max_messages
@@ -280,11 +311,18 @@ class Outbox:
         if not waiting:
             self._waiting.pop(place, None)
 
-    def _drop(self, message: Message, place: str, fate: str, reason: str) -> None:
-        """Drop ``message``: count and log it, and call its callback."""
+    def _drop(
+        self, message: Message, place: str, fate: str, reason: str, *, is_valid: bool = True
+    ) -> None:
+        """Drop ``message``: count and log it, and call its callback.
+
+        ``is_valid``: a caller that keeps a copy may offer it again.
+        """
         self.counts[fate] += 1
-        self._drop_log.add(place, reason)
-        self._fail(message, self._kept.pop(message.payload["id"], None))
+        # Private messages through a room are logged with the room.
+        self._drop_log.add(message.room or place, reason)
+        dropped = self._kept.pop(message.payload["id"], None)
+        self._fail(message, dropped if is_valid else None)
 
     def _fail(self, message: Message, dropped: Callback | None = None) -> None:
         """Forget ``message``, and call ``dropped``, or its ``failed`` callback, or ``lost``."""
@@ -299,10 +337,17 @@ class Outbox:
 
     def _flush(self, place: str) -> None:
         queue = self._waiting.get(place)
-        while queue:
-            if not self._leaves(queue[0], place):
-                return
-            self._bounced.discard(queue.popleft().payload["id"])
+        if queue is None or place in self._flushing:
+            # A message that arrives at once may make its place ready: the loop goes on by itself.
+            return
+        self._flushing.add(place)
+        try:
+            while queue:
+                if not self._leaves(queue[0], place):
+                    return
+                self._bounced.discard(queue.popleft().payload["id"])
+        finally:
+            self._flushing.discard(place)
         self._waiting.pop(place, None)
 
     def _leaves(self, message: Message, place: str) -> bool:
@@ -375,6 +420,8 @@ class Outbox:
     def _forget(self, message: Message) -> None:
         self._messages -= 1
         self._bytes -= _weight(message)
+        if self._bounced_since:
+            self._bounced_since.pop(message.payload["id"], None)
         if not self._messages:
             draining, self._draining = self._draining, []
             for deferred in draining:
@@ -382,8 +429,8 @@ class Outbox:
 
 
 def _place(message: Message) -> str:
-    """The key of its queue: a private message through a room waits for the room, too."""
-    return message.room or message.recipient
+    """The key of its queue: a private message through a room does not wait behind public ones."""
+    return message.recipient
 
 
 def _weight(message: Message) -> int:

@@ -35,10 +35,10 @@ class WaitingQueue(deque[Message]):
         """Put ``message`` at the front."""
         self.insert(0, message)
 
-    def insert(self, index: int, message: Message) -> None:
-        """Put ``message`` before the one at ``index``."""
-        is_last = index >= len(self)
-        since = self._seconds() if is_last else self._since[index]
+    def insert(self, index: int, message: Message, since: float | None = None) -> None:
+        """Put ``message`` before the one at ``index``; ``since`` is when it was queued first."""
+        if since is None:
+            since = self._seconds() if index >= len(self) else self._since[index]
         super().insert(index, message)
         self._since.insert(index, since)
         self.size += self._weigh(message)

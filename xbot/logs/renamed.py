@@ -9,7 +9,7 @@ from __future__ import annotations
 #: By the old name's beginning; the longest that fits counts.
 NAMES = {
     "xbot.xmpp": "xbot.chat.xmpp",
-    "xbot.xmpp.bounces": "xbot.chat.xmpp.rooms.bounces",
+    "xbot.xmpp.bounces": "xbot.chat.xmpp",
     "xbot.xmpp.managed": "xbot.chat.xmpp.stream.stream_management",
     "xbot.shell": "xbot.chat.terminal",
     "xbot.dispatch": "xbot.engine.dispatch",

@@ -28,6 +28,14 @@ REFUSED = "refused"
 #: Outcome: the command was sent while the bot was offline.
 MISSED = "missed"
 
+#: Outcome: the command ran, and its answers arrived.
+ANSWERED = "answered"
+
+#: Outcome: the command ran, and an answer did not arrive. Added to outcomes other than
+#: :data:`ANSWERED` (``failed, unsaid``). It may replace an earlier outcome, because an answer
+#: can come back after it was acknowledged.
+UNSAID = "unsaid"
+
 #: Added to an outcome (``answered, cut``): the command said more than is shown.
 CUT = "cut"
 
@@ -45,8 +53,8 @@ class Entry:
 
     ``message`` is reduced by :func:`kept`: no key, of the payload only the type, and the
     beginning of the body. Times are seconds since 1970. ``outcome`` is None while the
-    command runs, :data:`WAITING` before it may run, and then the run's outcome or
-    :data:`INTERRUPTED`.
+    command runs and until its answers arrived, :data:`WAITING` before it may run, and then the
+    run's outcome or :data:`INTERRUPTED`.
     """
 
     number: int
@@ -55,6 +63,11 @@ class Entry:
     accepted: float
     ended: float | None = None
     outcome: str | None = None
+
+
+def is_unsaid(outcome: str) -> bool:
+    """Whether this outcome says that an answer did not arrive."""
+    return UNSAID in outcome.split(", ")
 
 
 def digest(key: str) -> bytes:

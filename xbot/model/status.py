@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
 from attrs import field, frozen
 
 from xbot.model.recent_events import Change, Command
 
-#: Maximum number of refusing rooms that the status line names.
+#: Maximum number of rooms that the status line names as refusing, and as mute.
 MAX_NAMED = 3
 
 #: Seconds that an expected event may be overdue before the connection counts as stuck.
@@ -67,7 +67,8 @@ class Link:
 class Place:
     """A room that the bot wants to be in: its state, for how many ``seconds``, and the reason.
 
-    ``is_named``: the ini names it; if not, the bot was invited to it.
+    ``is_named``: the ini names it; if not, the bot was invited to it. ``mute`` says why the
+    bot may not speak there; it is empty if it may.
     """
 
     jid: str
@@ -77,10 +78,16 @@ class Place:
     seconds: float
     next_try: float | None = None
     is_named: bool = True
+    mute: str = ""
 
     @property
     def is_joined(self) -> bool:
         return self.state == "joined"
+
+    @property
+    def problem(self) -> str:
+        """Why people in the room cannot use the bot; empty if they can."""
+        return self.mute if self.is_joined else self.reason or self.state
 
 
 @frozen
@@ -149,9 +156,14 @@ class Overview:
         return sum(room.is_joined for room in self.rooms)
 
     @property
+    def mute(self) -> int:
+        """The number of rooms in which the bot may not speak."""
+        return sum(bool(room.mute) for room in self.rooms)
+
+    @property
     def is_ready(self) -> bool:
         """Whether people in all rooms of the ini can use the bot."""
-        return self.link.is_online and all(room.is_joined for room in self.rooms if room.is_named)
+        return self.link.is_online and all(not room.problem for room in self.rooms if room.is_named)
 
     def in_words(self) -> str:
         """The status line: ``in 12 of 13 rooms``, or why in none."""
@@ -181,9 +193,17 @@ class Overview:
         yield f"in {self.joined} of {len(self.rooms)} rooms"
         refused = [room.jid for room in self.rooms if room.state == "refused"]
         if refused:
-            others = len(refused) - MAX_NAMED
-            more = f" and {others} others" if others > 0 else ""
-            yield f"refused by {' '.join(refused[:MAX_NAMED])}{more}"
+            yield f"refused by {_named(refused)}"
+        mute = [room.jid for room in self.rooms if room.mute]
+        if mute:
+            yield f"may not speak in {_named(mute)}"
+
+
+def _named(rooms: Sequence[str]) -> str:
+    """The first few rooms, and the number of the others."""
+    others = len(rooms) - MAX_NAMED
+    more = f" and {others} others" if others > 0 else ""
+    return f"{' '.join(rooms[:MAX_NAMED])}{more}"
 
 
 def _about(seconds: float) -> str:

@@ -11,10 +11,10 @@ class Rooms:
 
     @respond("rooms", help="where I am", effect=False)
     async def show(self, message: Message) -> str:
-        """List the rooms with their nick, and, if the bot is not in a room, the reason."""
+        """List the rooms with their nick, and why the bot is not there, or may not speak."""
         rooms = bot.overview().rooms
         lines = [
-            f"{room.jid} as {room.nick}" + ("" if room.is_joined else f": {room.reason}")
+            f"{room.jid} as {room.nick}" + (f": {room.problem}" if room.problem else "")
             for room in rooms[:MAX_LISTED]
         ]
         if len(rooms) > MAX_LISTED:

@@ -54,6 +54,7 @@ class IJournal(Interface):
         """Record the outcome of an entry. Idempotent: the first outcome stays.
 
         Waits while the file fails; fires once durable.
+        Only ``unsaid`` replaces an earlier one: an answer came back after it had arrived.
         """
 
     def interrupted() -> Deferred[list[Entry]]:

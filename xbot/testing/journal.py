@@ -16,6 +16,7 @@ from xbot.model.journal_entry import (
     Entry,
     JournalUnavailable,
     digest,
+    is_unsaid,
     kept,
 )
 from xbot.model.message import Message
@@ -108,7 +109,7 @@ class MemoryJournal:
 
     def finish(self, number: int, outcome: str) -> Deferred[None]:
         entry = self.entries[number]
-        if entry.outcome in (None, WAITING):
+        if entry.outcome in (None, WAITING) or is_unsaid(outcome):
             self.entries[number] = evolve(entry, outcome=outcome, ended=self.now)
         return succeed(None)
 

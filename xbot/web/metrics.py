@@ -25,7 +25,7 @@ STATES = ("stopped", "waiting", "connecting", "negotiating", "online", "closing"
 #: Outcomes of runs; all other keys of ``Overview.fates`` are outcomes of messages.
 _RUNS = frozenset(
     {"answered", "silent", "failed", "timed-out", "busy", "cancelled", "misused", "denied"}
-    | {"declined", "expired", "unapproved", "refused", "undelivered"}
+    | {"declined", "expired", "unapproved", "unasked", "refused", "undelivered"}
 )
 
 
@@ -105,6 +105,7 @@ class _Looking(Collector):
         yield _gauge("xbot_ready", "1 in all rooms of the ini.", float(overview.is_ready))
         yield _gauge("xbot_rooms_wanted", "Rooms to be in.", len(overview.rooms))
         yield _gauge("xbot_rooms_joined", "Rooms that we are in.", overview.joined)
+        yield _gauge("xbot_rooms_mute", "Rooms in which we may not speak.", overview.mute)
         if link.round_trip is not None:
             yield _gauge(
                 "xbot_ping_seconds", "How long the server's last answer took.", link.round_trip

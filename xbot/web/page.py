@@ -183,7 +183,7 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
 
 
 def _room(room: Place) -> tuple[object, ...]:
-    more = [] if room.is_joined else [tag("small", " ", _text(room.reason))]
+    more = [tag("small", " ", _text(room.problem))] if room.problem else []
     if room.next_try is not None:
         more.append(tag("small", f", next try in {_span(room.next_try)}"))
     invited = [] if room.is_named else [tag("small", " invited")]

@@ -325,6 +325,7 @@ class Receipts:
         self.delivered: list[Any] = []
         self.returned: list[Any] = []
         self.bounced: list[Any] = []
+        self.rejected: list[tuple[Any, str]] = []
 
     def got_ready(self, place: str | None = None) -> None:
         """Nothing waits here."""
@@ -339,5 +340,8 @@ class Receipts:
         """It can never be said."""
         raise AssertionError("nothing is refused here")
 
-    def got_bounced(self, message: Any) -> None:
+    def got_bounced(self, message: Any, was_delivered: bool = False) -> None:
         self.bounced.append(message)
+
+    def got_rejected(self, message: Any, reason: str, was_delivered: bool = False) -> None:
+        self.rejected.append((message, reason))

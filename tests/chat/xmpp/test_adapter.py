@@ -24,6 +24,7 @@ from tests.chat.xmpp.harness import (
 )
 from xbot.chat.interfaces import IAdapter
 from xbot.chat.xmpp.adapter import XmppAdapter
+from xbot.chat.xmpp.deliveries import NOT_IN_ROOM_TRY
 from xbot.chat.xmpp.stream.connection import State
 from xbot.chat.xmpp.stream.login import Account
 from xbot.chat.xmpp.wire import ns
@@ -117,7 +118,7 @@ class AdapterTests(unittest.TestCase):
         self.assertEqual(self.gave_up, [])
 
     def test_a_room_that_had_lost_us(self):
-        """What it sends back is said again, once; what it sends back for another reason is not."""
+        """What it sends back is said again, once; what others send back is not."""
         peer = self.log_in()
         self.enter(peer)
         said = [
@@ -130,16 +131,20 @@ class AdapterTests(unittest.TestCase):
             " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
         )
         for sender, id, condition in (
-            (ROOM, "a", "not-acceptable"), (ROOM, "a", "not-acceptable"), (ROOM, "b", "forbidden"),
+            (ROOM, "a", "not-acceptable"), (ROOM, "a", "not-acceptable"),
             (f"{ROOM}/alice", "c", "not-acceptable"), ("evil@example.org", "c", "not-acceptable"),
             (ROOM, "d", "not-acceptable"),
         ):  # fmt: skip
             peer.feed(error.format(sender, id, condition))
         self.assertEqual(self.receipts.bounced, said[:1])
         # It left again, and came back again.
+        with self.assertRaises(NotConnected):
+            self.adapter.send(said[0])
+        self.clock.advance(NOT_IN_ROOM_TRY)
         self.adapter.send(said[0])
         peer.feed(error.format(ROOM, "a", "not-acceptable"))
         self.assertEqual(self.receipts.bounced, said[:1])
+        self.assertEqual(self.receipts.rejected, [(said[0], "it came back: not-acceptable")])
 
     def test_a_room_that_refuses_us(self):
         """What waits for it is dropped at once, what is said later, too; others are answered."""

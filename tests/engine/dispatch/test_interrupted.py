@@ -28,7 +28,7 @@ class ReportsTests(SynchronousTestCase):
 
     def test_text(self) -> None:
         """It names the command, who said it, and when, with a date if that was not today."""
-        after = "was interrupted by a restart; say it again to run it"
+        after = "was interrupted by a restart, or its answer was lost; say it again to run it again"
         self.assertEqual(self.text(MESSAGE), f'"deploy web" (al, 12:00) {after}')
         self.assertEqual(
             self.text(MESSAGE, NOON - 86400), f'"deploy web" (al, 2026-11-20 12:00) {after}'

@@ -418,7 +418,8 @@ class ReportTests(JournalledCase):
                     Message(
                         f"{ROOM}/xbot",
                         ROOM,
-                        '"go" (alice, 09:13) was interrupted by a restart; say it again to run it',
+                        '"go" (alice, 09:13) was interrupted by a restart, or its answer was lost;'
+                        " say it again to run it again",
                         {"type": "groupchat"},
                         room=ROOM,
                     ),

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from tests.app.test_reload import ACCOUNT, ROOM, ReloadCase
 from xbot.app import resources
+from xbot.chat.xmpp.deliveries import REFLECT_TIMEOUT
 from xbot.runtime.scope import Scope
 from xbot.testing.brain import MemoryBrain
 from xbot.testing.clock import TestClock
@@ -123,7 +124,9 @@ class LivesTests(ReloadCase):
         self.start_bot()
 
         def count():
-            self.clock.advance(1)
+            # The room reflects what was said, and the wait for that ends.
+            self.answers()
+            self.clock.advance(REFLECT_TIMEOUT)
             gc.collect()
             scopes = [each for each in gc.get_objects() if isinstance(each, Scope)]
             return len(scopes), len(self.clock.getDelayedCalls()), len(sys.modules)

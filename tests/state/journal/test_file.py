@@ -62,6 +62,15 @@ class FileTests(JournalFileCase):
         self.assertEqual(caught.exception.reason, "Input/output error")
         self.assertEqual(len(read_entries(self.path, 9)), 1)
 
+    def test_unsaid_is_the_last_word(self) -> None:
+        """The first outcome stays, except that an answer came back; its time stays as well."""
+        file = JournalFile(self.path)
+        self.fill(file, 1, "answered")
+        for outcome, expected in (("failed", "answered"), ("unsaid, cut", "unsaid, cut")):
+            file.commit([lambda file, outcome=outcome: file.finish(1, outcome, 99.0)])
+            (entry,) = read_entries(self.path, 9)
+            self.assertEqual((entry.outcome, entry.ended), (expected, 0.0))
+
     def test_newest_are_kept(self) -> None:
         """A wall clock that jumps years ahead leaves the newest, and takes the others in parts."""
         self.patch(journal_file, "ALWAYS_KEPT", 50)

@@ -17,10 +17,11 @@ from twisted.words.xish.xmlstream import STREAM_CONNECTED_EVENT, STREAM_END_EVEN
 from zope.interface import implementer
 
 from xbot.chat.interfaces import IAdapter, IReceipts
+from xbot.chat.xmpp.deliveries import Deliveries
 from xbot.chat.xmpp.disco import Answers
+from xbot.chat.xmpp.holds import Holds
 from xbot.chat.xmpp.messages import GotMessage, Ignores, Messages
 from xbot.chat.xmpp.ping import Ping
-from xbot.chat.xmpp.rooms.bounces import Bounces
 from xbot.chat.xmpp.rooms.invitations import Invitations
 from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
 from xbot.chat.xmpp.rooms.private_messages import readdressed
@@ -52,6 +53,10 @@ from xbot.process.uptime import elapsed_clock
 
 #: Occupants' numbers, unique in the process: messages in the outbox may outlive an adapter.
 _OCCUPANTS = itertools.count(1)
+
+#: Seconds until one message is tried in a room where we may not speak: first and at most.
+#: Some rooms do not tell that we may speak again.
+FIRST_VOICE_TRY, LAST_VOICE_TRY = 60.0, 900.0
 
 
 @implementer(IAdapter)
@@ -97,10 +102,19 @@ class XmppAdapter:
         self.jid: Jid | None = None
         #: Maximum length of one message's text, from the current server's stanza limit.
         self.measure: Measure = usual(SAFE)
+        self._holds = Holds(clock, lambda place: receipts.got_ready(place))
+        self.deliveries = Deliveries(
+            receipts,
+            self._holds,
+            clock,
+            forbidden=lambda room, error: self._got_forbidden(room, str(error)),
+            heard=lambda room: self._got_heard(room),
+            returned=self._got_returned,
+        )
         self.managed = StreamManagement(
-            receipts.got_delivered,
-            self._got_returned,
-            receipts.got_refused,
+            self.deliveries.got_acknowledged,
+            self.deliveries.got_returned,
+            self.deliveries.got_refused,
             receipts.got_ready,
             clock,
         )
@@ -139,19 +153,18 @@ class XmppAdapter:
         # After the connection, which closes a stream that comes too late.
         factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
         self.iq = Iq(lambda: self.jid, clock)
-        self._bounces = Bounces(receipts.got_bounced)
         self.rooms = Rooms(
             rooms,
             self.iq,
             clock,
             uniform,
-            joined=lambda room: receipts.got_ready(room.address),
+            joined=self._got_joined,
             ping_interval=settings.room_ping_interval,
-            bounced=self._bounces.got,
             is_stale=self._is_stale,
             # Makes the outbox retry its messages to this room, which are then refused at once.
             lost=lambda room: receipts.got_ready(room.address),
             numbers=_OCCUPANTS,
+            got_voice=self._got_voice,
         )
         self.ping = Ping(
             self.iq,
@@ -175,6 +188,7 @@ class XmppAdapter:
             settings.resume_max_age,
             ignores,
             self.freshness,
+            self.deliveries.got_reflected,
         )
         self.dropped = self._messages.dropped
         self._answers = Answers(self.iq)
@@ -191,6 +205,7 @@ class XmppAdapter:
         # The order in which handlers see a new session: listeners come before those that send.
         for handler in (
             self.iq,
+            self.deliveries,
             self._messages,
             roster,
             self.ping,
@@ -216,13 +231,15 @@ class XmppAdapter:
             stream.send(goodbye)
         self.managed.say_goodbye()
         self._handlers.forget_session()
+        self._holds.stop()
         return self.connection.stop()
 
     def send(self, message: Message) -> None:
         """Send ``message`` now; its fate is reported to ``receipts``.
 
-        :raises NotConnected: when there is no session, we are not in the room yet,
-            or the server does not read (back-pressure).
+        :raises NotConnected: when there is no session, we are not in the room yet or may not
+            speak there, the recipient asked to wait, or the server does not read
+            (back-pressure).
         :raises Unreachable: when the room refused us for good, or we left it; or when the message
             is for one occupant, who left and whose real address is not known.
         :raises TooLong: when it exceeds the server's stanza limit.
@@ -242,6 +259,8 @@ class XmppAdapter:
             self.managed.found(message)
             self._receipts.got_delivered(message)
             return
+        if self._holds:
+            self._holds.check(message.recipient, message)
         stream = self._handlers.stream_to(message.recipient)
         if not stream.is_writable:
             raise NotConnected(recipient.jid, "the server does not read")
@@ -249,11 +268,10 @@ class XmppAdapter:
             message = self._readdressed(message, recipient, room)
         self.managed.will_send(message)
         stream.send_message(message)
-        if room is not None and message.is_public:
-            self._bounces.sent(room.address, message)
+        self.deliveries.sent(message)
         if not self.managed.is_active:
-            # Without acknowledgements (XEP-0198), written counts as delivered.
-            self._receipts.got_delivered(message)
+            # Without acknowledgements (XEP-0198), written counts as acknowledged.
+            self.deliveries.got_acknowledged(message)
 
     def _has_arrived(self, message: Message, recipient: Address, room: Room) -> bool:
         """Whether ``message``, sent in a lost session, was found in the room's history.
@@ -303,6 +321,10 @@ class XmppAdapter:
         known = self.rooms.at(read_address(room).bare_text)
         return known.nick if known is not None and known.state is State.JOINED else None
 
+    def is_mute(self, room: str) -> bool:
+        known = self.rooms.at(read_address(room).bare_text)
+        return known is not None and bool(known.voice.problem)
+
     def join(self, room: RoomSettings, by: str | None = None) -> None:
         if by is not None:
             self.invitations.join(room, Jid.parse(by).bare)
@@ -343,6 +365,29 @@ class XmppAdapter:
         self._messages.resume_max_age = settings.resume_max_age
         self.subscriptions.settings = settings
         self.invitations.change(settings, nick)
+
+    def _got_joined(self, room: Room) -> None:
+        if not room.voice.problem:
+            self._holds.release(room.address)
+        self._receipts.got_ready(room.address)
+
+    def _got_forbidden(self, address: str, reason: str) -> None:
+        """A room did not relay a message, because we may not speak there."""
+        self._holds.hold(address, "may not speak there", FIRST_VOICE_TRY, LAST_VOICE_TRY)
+        if (room := self.rooms.at(address)) is not None:
+            room.voice.got_forbidden(reason)
+
+    def _got_voice(self, room: Room) -> None:
+        """We may not speak in the room any more, or may again."""
+        if room.voice.problem:
+            self._holds.hold(room.address, room.voice.problem, FIRST_VOICE_TRY, LAST_VOICE_TRY)
+        else:
+            self._holds.release(room.address)
+            self._receipts.got_ready(room.address)
+
+    def _got_heard(self, address: str) -> None:
+        if (room := self.rooms.at(address)) is not None:
+            room.voice.got_heard()
 
     def _got_end(self, endpoint: RedirectableEndpoint) -> None:
         # The next server may have another stanza limit.

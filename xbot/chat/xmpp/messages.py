@@ -47,6 +47,7 @@ class Messages(Handler):
     ``dropped`` counts the others by reason. Delayed messages and echoes of our own are
     passed on and marked as such: the engine drops them, for every adapter. A message that
     is read while ``freshness`` is stale counts as delayed, and is marked as missed.
+    ``reflected(room, id)`` is called for each message of our own that a room sends us.
 
     A key made of a sender's own id lasts only while a resend is possible, because scripts
     use the same ids again. It counts for ever for a message that may itself be a resend:
@@ -66,6 +67,7 @@ class Messages(Handler):
         resume_max_age: float,
         ignores: Ignores | None = None,
         freshness: Freshness | None = None,
+        reflected: Callable[[str, str | None], None] = lambda room, id: None,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
@@ -81,6 +83,7 @@ class Messages(Handler):
         self.resume_max_age = resume_max_age
         self._ignores = ignores
         self._freshness = Freshness() if freshness is None else freshness
+        self._reflected = reflected
         self.dropped: Counter[str] = Counter()
         # Wall-clock time until which messages without a delay may be resends; 0 for none.
         self._resends_until = 0.0
@@ -123,6 +126,8 @@ class Messages(Handler):
         room.heard()
         if not room.caught_up:
             room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
+        if nick == room.nick:
+            self._reflected(room.address, stanza.id)
         if self._ignores is None or not self._ignores(
             stanza.body,
             sender.bare_text,
@@ -187,6 +192,8 @@ class Messages(Handler):
             raise NotAMessage("room-notice")
         if stanza.kind == "groupchat" and not room.caught_up:
             room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
+        if nick == room.nick and stanza.kind == "groupchat":
+            self._reflected(room.address, stanza.id)
         return self._in_room(room, nick, stanza, delayed)
 
     def _in_room(self, room: Room, nick: str, stanza: MessageStanza, delayed: bool) -> Message:

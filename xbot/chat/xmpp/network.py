@@ -81,7 +81,9 @@ class XmppNetwork:
 
     def why_not_in(self, room: str) -> str:
         known = self.adapter.rooms.get(Jid.parse(room))
-        return "" if known is None or known.state is RoomState.JOINED else known.reason
+        if known is None:
+            return ""
+        return known.voice.problem if known.state is RoomState.JOINED else known.reason
 
     def changed_files(self, config: Config) -> list[str]:
         files = file_digests(config.xmpp)

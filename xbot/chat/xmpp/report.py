@@ -44,6 +44,7 @@ def _place(room: Room, now: float, is_named: bool) -> Place:
         now - status.since,
         _from_now(status.next_try, now),
         is_named,
+        room.voice.problem,
     )
 
 

@@ -39,7 +39,8 @@ class Consent:
 
     ``may_use(responder, message)`` checks the responder's current access rules for
     the sender of ``message``. ``command_of`` gives the part of a message that
-    addresses the bot.
+    addresses the bot. ``is_mute(room)``: whether we may not speak in the room; then
+    nobody sees a question there, and no answer to it counts.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Consent:
         say: Callable[[Message], None],
         command_of: Callable[[Message], str],
         may_use: Callable[[Responder, Message], bool],
+        is_mute: Callable[[str], bool] = lambda room: False,
     ) -> None:
         self._questions = questions
         self._approvals = approvals
         self._say = say
         self._command_of = command_of
         self._may_use = may_use
+        self._is_mute = is_mute
 
     @staticmethod
     def is_needed(run: Run) -> bool:
@@ -73,6 +76,7 @@ class Consent:
         responder, message = run.responder, run.message
         # Quote the command: else another bot in the room might obey the text that we repeat.
         command = f'"{one_line(self._command_of(message), MAX_TEXT)}"'
+        self._check_voice(message, command)
         if responder.approve and message.identity is None:
             raise NoConsent(
                 "denied",
@@ -86,12 +90,18 @@ class Consent:
             message = await self._confirmed(message, command)
         if responder.approve:
             await self._approved(responder, run.message, command)
+        self._check_voice(run.message, command)
         if not self._may_use(responder, message):
             raise NoConsent(
                 "denied",
                 f"{command} is not done: {responder.name} has changed meanwhile, or you may no"
                 " longer use it.",
             )
+
+    def _check_voice(self, message: Message, command: str) -> None:
+        """Raise :class:`NoConsent` where the question cannot be seen."""
+        if message.is_public and message.room and self._is_mute(message.room):
+            raise NoConsent("unasked", f"{command} is not done: I may not speak here to ask.")
 
     async def _confirmed(self, message: Message, command: str) -> Message:
         """Ask the sender to say yes; return the message that did."""

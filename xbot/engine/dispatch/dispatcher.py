@@ -51,7 +51,7 @@ from xbot.engine.dispatch.gates import (
     objection,
     reason_to_drop,
 )
-from xbot.engine.dispatch.interrupted import Deliver
+from xbot.engine.dispatch.interrupted import Deliver, Told
 from xbot.engine.dispatch.journal_gate import JournalGate
 from xbot.engine.dispatch.limits import Limits, RateExceeded
 from xbot.engine.dispatch.missed import Missed
@@ -60,6 +60,7 @@ from xbot.engine.dispatch.paging import Paging
 from xbot.engine.dispatch.pattern_guard import PatternGuard
 from xbot.engine.dispatch.person import name_of
 from xbot.engine.dispatch.questions import Questions
+from xbot.engine.dispatch.receipt import Receipt, Receipts
 from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.matching.addressed import addressed_text, may_be_addressed
@@ -69,6 +70,7 @@ from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
 from xbot.model.message import Message, reply_to
+from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.call_types import TwoStepCall
 from xbot.runtime.failures import Failed
@@ -118,6 +120,9 @@ class Dispatcher:
       other places go on.
     - ``ended(run)`` is called for each run that is over.
     - ``measure()``: the current size limit of one message.
+    - ``deliver(message, delivered, failed)``: as ``send``, and reports the outcome; without
+      it, answers count as delivered once they are sent.
+    - ``is_mute(room)``: whether we are in the room but may not speak there.
     - ``affiliation(message)``: the sender's affiliation in the room now; access rules use
       it for a message that waited.
 
@@ -145,6 +150,8 @@ class Dispatcher:
         ended: Callable[[Run], object] = lambda run: None,
         measure: Callable[[], Measure] = lambda: UNBOUNDED,
         affiliation: Callable[[Message], str] = lambda message: message.affiliation,
+        deliver: Callable[[Message, Told, Told], None] | None = None,
+        is_mute: Callable[[str], bool] = lambda room: False,
     ) -> None:
         self.fates: Counter[str] = Counter()
         self._worker = worker
@@ -155,6 +162,8 @@ class Dispatcher:
         self._choosing = Routing(responders, worker, self._guard)
         self._in_order = Ordering()
         self._send = send
+        self._deliver = deliver
+        self._receipts = Receipts()
         self._name = name
         self._prefix = prefix
         self._nick_in = nick_in
@@ -186,6 +195,7 @@ class Dispatcher:
             self._say,
             self._command,
             lambda responder, message: self._may_use(responder, self._now(message)),
+            is_mute,
         )
         self._denials = Cooldown(clock, most=MAX_DENIALS)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
@@ -660,13 +670,25 @@ class Dispatcher:
     # Answers
 
     def got_lost(self, answer: Message) -> None:
-        """Count an answer that the outbox dropped."""
+        """Count an answer that the outbox dropped, or that came back after it had arrived."""
         self.fates["undelivered"] += 1
+        self._receipts.got_lost(answer)
 
-    def _say(self, answer: Message) -> None:
+    def _got_failed(self, receipt: Receipt) -> None:
+        self.fates["undelivered"] += 1
+        receipt.got_failed()
+
+    def _say(self, answer: Message, receipt: Receipt | None = None) -> None:
         """Send an answer; one that cannot be sent is logged and counted, and never raises."""
         try:
-            self._send(answer)
+            if receipt is None or self._deliver is None:
+                self._send(answer)
+                return
+            if "id" not in answer.payload:
+                answer = answer.with_id(new_ident())
+            receipt.sent()
+            self._receipts.add(answer, receipt)
+            self._deliver(answer, receipt.got_delivered, partial(self._got_failed, receipt))
         except NotConnected as error:
             self.fates["undelivered"] += 1
             self._log.warn(

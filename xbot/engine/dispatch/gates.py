@@ -195,7 +195,7 @@ WAITING = RunGate(
 CONSENT = RunGate(
     "consent",
     ("engine.dispatch.consent", "engine.dispatch.questions", "engine.dispatch.approvals"),
-    ("declined", "expired", "unapproved", "denied", "busy", "failed"),
+    ("declined", "expired", "unapproved", "unasked", "denied", "busy", "failed"),
     of_effects=True,
     of_consent=True,
 )

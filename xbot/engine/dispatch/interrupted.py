@@ -115,7 +115,9 @@ def _text(entry: Entry, now: float, command: str) -> str:
             f"{what} was not run: a restart came before it was confirmed or approved; say it"
             " again to run it"
         )
-    return f"{what} was interrupted by a restart; say it again to run it"
+    return (
+        f"{what} was interrupted by a restart, or its answer was lost; say it again to run it again"
+    )
 
 
 def one_line(text: str, length: int) -> str:

@@ -12,10 +12,12 @@ from xbot.engine.dispatch.duplicates import log_reused_id
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.model.access import refusal
 from xbot.model.journal_entry import (
+    ANSWERED,
     CUT,
     INTERRUPTED,
     LAPSED,
     REFUSED,
+    UNSAID,
     WAITING,
     Entry,
     JournalUnavailable,
@@ -133,13 +135,28 @@ class JournalGate:
             self._journal.reported(entry.number).addErrback(self.got_problem)
 
     def got_end(self, run: Run) -> None:
-        """Journal the fate of a run that is over."""
-        if run.entry is not None:
+        """Journal the fate of a run that is over, once its answers arrived or failed.
+
+        If the process ends before that, the next one reports the command as interrupted.
+        """
+        entry = run.entry
+        if entry is None:
+            return
+        if run.fate == "cancelled":
             # A clean stop cancels the run; for the sender that is an interruption.
-            stopped = LAPSED if run.is_waiting else INTERRUPTED
-            ended = f"{run.fate}, {CUT}" if run.output.cut else str(run.fate)
-            outcome = stopped if run.fate == "cancelled" else ended
-            self._journal.finish(run.entry, outcome).addErrback(self.got_problem)
+            self._finish(entry, LAPSED if run.is_waiting else INTERRUPTED)
+            return
+        fate, cut = str(run.fate), (CUT,) if run.output.cut else ()
+        said = ", ".join((fate, *cut))
+        if run.receipt is None:
+            self._finish(entry, said)
+            return
+        # An answer in the place of "answered", and a note behind any other outcome.
+        unsaid = ", ".join((UNSAID, *cut) if fate == ANSWERED else (fate, *cut, UNSAID))
+        run.receipt.settle(lambda is_said: self._finish(entry, said if is_said else unsaid))
+
+    def _finish(self, entry: int, outcome: str) -> None:
+        self._journal.finish(entry, outcome).addErrback(self.got_problem)
 
     def got_problem(self, failure: Failure) -> None:
         """Log a failure of the journal; an errback for its Deferreds."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import Factory, define, evolve, field
@@ -21,6 +22,7 @@ from twisted.python.failure import Failure
 from xbot.engine.dispatch.held_answers import HeldAnswers
 from xbot.engine.dispatch.output import Output
 from xbot.engine.dispatch.person import party_of
+from xbot.engine.dispatch.receipt import Receipt
 from xbot.model.access import refusal
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
@@ -44,6 +46,7 @@ class Run:
     when the responder was called, in seconds of the clock. ``notice`` is sent before the
     responder is called. ``prepared`` calls it with arguments that were read before consent.
     ``so_far`` is what a program had printed at its time-out.
+    ``receipt`` is that of its answers, if it has an entry and answers.
     """
 
     responder: Responder
@@ -57,6 +60,7 @@ class Run:
     is_waiting: bool = False
     notice: str = ""
     so_far: tuple[str, ...] = ()
+    receipt: Receipt | None = None
     output: Output = field(
         init=False, default=Factory(lambda run: Output(run.responder.output), takes_self=True)
     )
@@ -103,7 +107,7 @@ class Runs:
     """The runs that are under way; starts, limits and ends them.
 
     - ``clock``: the reactor, for time-outs and for calls from threads.
-    - ``say(message)`` sends an answer.
+    - ``say(message)`` sends an answer; ``say(message, receipt)`` one of a run with an entry.
     - ``got_end(run)`` is called once for each run that is over.
     - ``keep(message, pages, responder, route)`` stores the further pages of a long answer
       to ``message``, and returns the notice about them.
@@ -118,7 +122,7 @@ class Runs:
     def __init__(
         self,
         clock: Any,
-        say: Callable[[Message], object],
+        say: Callable[..., object],
         got_end: Callable[[Run], None],
         keep: Callable[[Message, Sequence[str], Responder, Route], str],
         ask: Callable[[Message, float], Deferred[Message]],
@@ -152,7 +156,7 @@ class Runs:
     def start(self, run: Run) -> None:
         """Call the responder, if its limit of concurrent runs allows; the time-out starts now."""
         if run.notice:
-            self._say(reply_to(run.message, run.notice))
+            self._send(run, reply_to(run.message, run.notice))
         fill = run.route.fill
         if fill is not None and run.responder.scope is None:
             self._answer_at_once(run, fill)
@@ -207,7 +211,7 @@ class Runs:
         message = run.message
         for text in run.output.answer(fill(message, run.groups), self._measure()):
             # With an id, for speed: else the message would be copied later to add one.
-            self._say(reply_to(message, text, id=new_ident()))
+            self._send(run, reply_to(message, text, id=new_ident()))
         self.end(run, "answered" if run.output.count else "silent")
 
     def end(self, run: Run, fate: str, answer: str = "") -> None:
@@ -219,7 +223,7 @@ class Runs:
         self._under_way.discard(run)
         self._stop_clock(run)
         for text in run.output.last(answer, self._measure()) if answer else ():
-            self._say(reply_to(run.message, text))
+            self._send(run, reply_to(run.message, text))
         if run.output.kept and fate != "cancelled":
             self._offer(run)
         if run.output.cut:
@@ -349,7 +353,7 @@ class Runs:
     def _offer(self, run: Run) -> None:
         """Store the kept pages, and send the notice about them."""
         kept, run.output.kept = run.output.kept, []
-        say = self._say if run._held is None else run._held.say
+        say = partial(self._send, run) if run._held is None else run._held.say
         say(reply_to(run.message, self._keep(run.message, kept, run.responder, run.route)))
 
     def speak(self, run: Run, message: Message) -> None:
@@ -362,10 +366,19 @@ class Runs:
             return
         scope = run.responder.scope
         if run._held is None and scope is not None and scope.unsaved:
-            run._held = HeldAnswers(self._say, scope.unsaved.saved)
-        say = self._say if run._held is None else run._held.say
+            run._held = HeldAnswers(partial(self._send, run), scope.unsaved.saved)
+        say = partial(self._send, run) if run._held is None else run._held.say
         for text in run.output.answer(message.body, self._measure()):
             say(evolve(message, body=text))
+
+    def _send(self, run: Run, message: Message) -> None:
+        """Send one message of a run; with its receipt if the run is journalled."""
+        if run.entry is None:
+            self._say(message)
+            return
+        if run.receipt is None:
+            run.receipt = Receipt()
+        self._say(message, run.receipt)
 
     def got_failure(self, failure: Failure, run: Run) -> None:
         """End a run that failed: expected failures get one log line, bugs a traceback."""

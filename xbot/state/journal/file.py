@@ -17,6 +17,7 @@ from xbot.model.journal_entry import (
     WAITING,
     Entry,
     digest,
+    is_unsaid,
     kept,
 )
 from xbot.model.message import Message
@@ -139,11 +140,14 @@ class JournalFile(DurableFile):
         )
 
     def finish(self, number: int, outcome: str, now: float) -> None:
-        """Set the outcome of an entry. Idempotent: the first outcome stays."""
+        """Set the outcome of an entry. Idempotent: the first outcome stays.
+
+        Only that an answer was not said is noted later, too.
+        """
         self._connection.execute(
-            "UPDATE entry SET outcome = ?, ended = ? WHERE number = ?"
-            " AND (outcome IS NULL OR outcome = 'waiting')",
-            (outcome, now, number),
+            "UPDATE entry SET outcome = ?, ended = coalesce(ended, ?) WHERE number = ?"
+            " AND (outcome IS NULL OR outcome = 'waiting' OR ?)",
+            (outcome, now, number, is_unsaid(outcome)),
         )
 
     def settle(self, known: Collection[int], outcome: str, now: float) -> None:

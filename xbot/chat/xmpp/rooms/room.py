@@ -22,6 +22,7 @@ from xbot.chat.xmpp.rooms.requests import (
 )
 from xbot.chat.xmpp.rooms.self_ping import Ask, SelfPing, Standing
 from xbot.chat.xmpp.rooms.unconfirmed import Unconfirmed
+from xbot.chat.xmpp.rooms.voice import Voice
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
 from xbot.chat.xmpp.stanzas.status_codes import ROOM_CREATED
@@ -89,7 +90,8 @@ class RoomEnvironment(NamedTuple):
     ``left(room)`` when we have left on purpose. ``numbers`` are given to its occupants.
     While ``is_stale()``, recent stanzas are not read yet, so that silence means nothing.
     ``announces_ids(room)`` asks whether that room announces occupant ids (XEP-0421); None: there
-    was no answer.
+    was no answer. ``ask_features`` sends a disco#info request to an address, and
+    ``got_voice(room)`` is called when we may not speak there any more, or may again.
     """
 
     send: Callable[[domish.Element], None]
@@ -105,6 +107,8 @@ class RoomEnvironment(NamedTuple):
     refused: Callable[[Room], None] = lambda room: None
     numbers: Iterator[int] | None = None
     announces_ids: Callable[[Jid], Deferred[bool | None]] = lambda room: succeed(False)
+    ask_features: Ask = lambda address: Deferred()
+    got_voice: Callable[[Room], None] = lambda room: None
 
     def hears(self) -> bool:
         """Whether we are connected, and what we read is fresh."""
@@ -137,6 +141,11 @@ class Room:
         self.caught_up = False
         self.occupants = Occupants(environment.numbers)
         self.unconfirmed = Unconfirmed()
+        self.voice = Voice(
+            self.jid,
+            lambda: environment.ask_features(self.address),
+            lambda: environment.got_voice(self),
+        )
         self._environment = environment
         self._clock = environment.clock
         self._timer = StreamTimer(environment.clock, environment.hears)
@@ -265,6 +274,9 @@ class Room:
             # Before we are inside, the room tells who is there already.
             entered = self._clock.seconds() if self.state in _INSIDE else None
             self.occupants.keep(presence.nick, presence.occupant, entered)
+            if presence.nick == self.nick and self.state in _INSIDE:
+                # Also from a service that forgets status 110.
+                self.voice.got_role(presence.occupant.role)
         elif presence.nick == self.nick and self.state in _INSIDE:
             # Our own presence, from a service that forgets status 110.
             self._got_our_end(presence)
@@ -358,6 +370,7 @@ class Room:
         # Also after the join time-out: the room says that we are in.
         if self.state not in _INSIDE:
             self._let_in(presence)
+        self.voice.got_role(presence.occupant.role)
 
     def _check_ids(self, own: str | None) -> None:
         """Find out whether occupant ids count; ``own`` is that of our self-presence."""
@@ -496,7 +509,7 @@ class Room:
             self._timer.set(delay, self.enter)
             self._environment.refused(self)
         else:
-            # The end of an older session of ours may have removed us, too (see Bounces).
+            # The end of an older session of ours may have removed us, too (see Deliveries).
             self._retry(exclusion.reason, at_once=exclusion.is_unexplained)
 
     def _retry(self, reason: str, *, at_once: bool = False) -> None:
@@ -547,6 +560,7 @@ class Room:
         if state not in _INSIDE:
             # Not cleared on JOINED: occupants sent before our self-presence belong to this join.
             self.occupants.clear()
+            self.voice.reset()
             self._self_ping.stop()
             self._id_check.stop()
         if state is not State.JOINING:

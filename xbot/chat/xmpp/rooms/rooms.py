@@ -18,8 +18,8 @@ from xbot.chat.xmpp.rooms.occupant_ids import Announcements
 from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
 from xbot.chat.xmpp.stanzas.addresses import read_occupant
 from xbot.chat.xmpp.stanzas.fast_path_bytes import PlainPresence
-from xbot.chat.xmpp.stanzas.presence import PRESENCE, read_presence
-from xbot.chat.xmpp.stanzas.stanza import error_condition
+from xbot.chat.xmpp.stanzas.presence import PRESENCE, read_presence, status_codes_of
+from xbot.chat.xmpp.stanzas.status_codes import CONFIGURATION_CHANGED
 from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.stream.iq import Iq
 from xbot.chat.xmpp.wire import ns
@@ -36,7 +36,8 @@ class Rooms(Handler):
     They are joined in that order, a few at a time: each service has its own
     ``JoinQueue``, so that a dead service does not delay the others. ``dropped`` counts
     presences with an invalid sender. ``joined(room)`` is called when we can speak in a
-    room, ``lost(room)`` when a room refused us for good, or we left it. While
+    room, ``lost(room)`` when a room refused us for good, or we left it, ``got_voice(room)``
+    when we may not speak there any more, or may again. While
     ``is_stale()``, recent stanzas are not read yet, and no time-out of a room ends
     before :meth:`got_fresh`.
     """
@@ -51,10 +52,10 @@ class Rooms(Handler):
         uniform: Callable[[float, float], float],
         joined: Callable[[Room], None] = lambda room: None,
         ping_interval: float = 300.0,
-        bounced: Callable[[str, str | None, str], None] = lambda room, id, condition: None,
         is_stale: Callable[[], bool] = lambda: False,
         lost: Callable[[Room], None] = lambda room: None,
         numbers: Iterator[int] | None = None,
+        got_voice: Callable[[Room], None] = lambda room: None,
     ) -> None:
         super().__init__()
         # One counter for all rooms: one that is left and entered anew gives no old number
@@ -66,7 +67,7 @@ class Rooms(Handler):
         self._clock = clock
         self._uniform = uniform
         self._joined = joined
-        self._bounced = bounced
+        self._got_voice = got_voice
         self._lost = lost
         self.ping_interval = ping_interval
         self.dropped = 0
@@ -224,11 +225,12 @@ class Rooms(Handler):
             return
         if stanza.getAttribute("type") != "error":
             room.heard()
+            if nick is None and CONFIGURATION_CHANGED in status_codes_of(node_of(stanza)):
+                # The room may be moderated now, or not any more.
+                room.voice.ask()
         elif nick is None:
-            # XEP-0045 7.4: the room does not relay our message.
+            # XEP-0045 7.4: the room does not relay our message (see Deliveries).
             room.got_bounce()
-            condition = error_condition(node_of(stanza))
-            self._bounced(room.address, stanza.getAttribute("id"), condition)
 
     def _all(self) -> Iterator[Room]:
         return chain(self._rooms.values(), self._leaving.values())
@@ -248,6 +250,8 @@ class Rooms(Handler):
             self._lost,
             self._numbers,
             self._announcements.has,
+            self._ask_features,
+            self._got_voice,
         )
         room = self._rooms[str(settings.jid)] = Room(settings, environment)
         return room
@@ -258,6 +262,9 @@ class Rooms(Handler):
 
     def _ping(self, address: str) -> Deferred[Any]:
         return self._iq.request("get", address, domish.Element((ns.PING, "ping")))
+
+    def _ask_features(self, address: str) -> Deferred[Any]:
+        return self._iq.request("get", address, domish.Element((ns.DISCO_INFO, "query")))
 
     def _is_connected(self) -> bool:
         # None while the session waits to be resumed.

@@ -111,6 +111,15 @@ def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
     )
 
 
+def status_codes_of(stanza: Node) -> frozenset[str]:
+    """The status codes in a message or presence of a room (XEP-0045, section 15.6)."""
+    x = child_of(stanza, _X)
+    children = () if x is None else x[CHILDREN:]
+    return frozenset(
+        child[ATTRIBUTES].get("code", "") for child in children if child[NAME] == _STATUS
+    )
+
+
 def _reason(element: Node | None) -> str:
     if element is None or len(element) == CHILDREN:
         return ""

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from twisted.words.xish import domish
 
 from xbot.chat.xmpp.wire import ns
-from xbot.chat.xmpp.wire.nodes import CHILDREN, NAME, Node, child_of, full_name, split_name
+from xbot.chat.xmpp.wire.nodes import (
+    ATTRIBUTES,
+    CHILDREN,
+    NAME,
+    Node,
+    child_of,
+    full_name,
+    split_name,
+)
 from xbot.model.message import Message
 
 _ERROR = full_name(ns.CLIENT, "error")
+_TEXT = full_name(ns.STANZA_ERRORS, "text")
+
+#: RFC 6120 8.3.2: the types of an error. An error without one of these cannot be retried.
+_TYPES = ("auth", "cancel", "continue", "modify", "wait")
+
+#: Maximum length of the text of an error, which others write, in characters.
+MAX_TEXT = 200
+
+
+class StanzaError(NamedTuple):
+    """Why a stanza came back (RFC 6120, section 8.3): type, condition, and the sender's text."""
+
+    type: str
+    condition: str
+    text: str = ""
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the stanza may be sent again later."""
+        return self.type == "wait"
+
+    def __str__(self) -> str:
+        return f"{self.condition} ({self.text})" if self.text else self.condition
 
 
 def message_element(message: Message) -> domish.Element:
@@ -35,6 +68,20 @@ def error_condition(stanza: Node) -> str:
         if uri == ns.STANZA_ERRORS and name != "text":
             return name[:64]
     return "undefined-condition"
+
+
+def read_error(stanza: Node) -> StanzaError:
+    """The error of a stanza that came back."""
+    error = child_of(stanza, _ERROR)
+    if error is None:
+        return StanzaError("cancel", error_condition(stanza))
+    type_, told = error[ATTRIBUTES].get("type"), child_of(error, _TEXT)
+    said = "" if told is None else "".join(c for c in told[CHILDREN:] if isinstance(c, str))
+    return StanzaError(
+        type_ if type_ in _TYPES else "cancel",
+        error_condition(stanza),
+        " ".join(said[: 2 * MAX_TEXT].split())[:MAX_TEXT],
+    )
 
 
 def reply_to(stanza: domish.Element, kind: str) -> domish.Element:

@@ -127,7 +127,8 @@ KINDS = (
                 "sender-rate",
                 values.rate,
                 _default(BotSettings, "sender_rate"),
-                "Rate limit for answers to one sender: COUNT/TIME, or off.",
+                "Rate limit for answers to one sender: COUNT/TIME, or off. With server = embedded"
+                " the default is off.",
             ),
             OptionKind(
                 "room-rate",

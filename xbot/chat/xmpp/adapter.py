@@ -175,6 +175,7 @@ class XmppAdapter:
             settings.resume_max_age,
             ignores,
             self.freshness,
+            outage=lambda: clock.seconds() - self.ping.heard_at,
         )
         self.dropped = self._messages.dropped
         self._answers = Answers(self.iq)

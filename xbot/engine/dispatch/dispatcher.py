@@ -56,6 +56,7 @@ from xbot.engine.dispatch.missed import Missed
 from xbot.engine.dispatch.ordering import Ordering, pass_on
 from xbot.engine.dispatch.paging import Paging
 from xbot.engine.dispatch.questions import Questions
+from xbot.engine.dispatch.refusals import Refusals
 from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.matching.addressed import addressed_text, may_be_addressed
@@ -64,7 +65,7 @@ from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
-from xbot.model.message import Message, reply_to
+from xbot.model.message import Message
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.call_types import TwoStepCall
 from xbot.runtime.failures import Failed
@@ -154,6 +155,7 @@ class Dispatcher:
         self._rooms = rooms
         self._wall_clock = wall_clock
         self._limits = limits
+        self._refusals = Refusals(clock, self._say)
         self._affiliation = affiliation
         self._more = Paging(clock, self._may_read)
         self._questions = Questions(clock)
@@ -351,6 +353,7 @@ class Dispatcher:
         """
         self._is_stopped = True
         self._missed.stop()
+        self._refusals.stop()
         self._runs.stop()
 
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
@@ -459,13 +462,18 @@ class Dispatcher:
         return message.key is not None and not self._recent.add(message.key, message.key_lasts)
 
     def _is_over(self, message: Message, chosen: Sequence[Chosen]) -> bool:
-        """Whether ``message`` exceeds a rate limit; one notice, if it addresses the bot."""
+        """Whether ``message`` exceeds a rate limit; that is told, if it addresses the bot."""
         over = self._limits.over(message) if self._limits is not None else None
         if over is None:
+            if self._refusals.counts:
+                self._refusals.passed(message)
             return False
-        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
-            self._say(reply_to(message, over.notice))
+        if any(route.kind != "hear" for _, route, _ in chosen):
+            self._refuse_over(message, over)
         return True
+
+    def _refuse_over(self, message: Message, over: RateExceeded) -> None:
+        self._refusals.refuse(message, over.cause, over.reason, over.wait, is_first=over.is_first)
 
     def _begin(self, run: Run, checks: Sequence[Check] | None = None) -> Deferred[None] | None:
         """Start ``run`` if it passes ``checks``, by default those of all gates.
@@ -512,10 +520,14 @@ class Dispatcher:
         return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
     def _over_of(self, run: Run) -> RateExceeded | None:
-        return self._limits.exceeded_for(run.responder) if self._limits is not None else None
+        if self._limits is None:
+            return None
+        return self._limits.exceeded_for(run.responder, run.message)
 
     def _got_over_rate(self, run: Run, over: RateExceeded) -> None:
-        self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
+        if run.route.kind != "hear":
+            self._refuse_over(run.message, over)
+        self._runs.end(run, RATE.fate)
 
     def _unreadable(self, run: Run) -> Failure | None:
         """Why the arguments are invalid; None if they are valid, and kept for after consent."""

@@ -143,7 +143,11 @@ ROUTING = Gate(
 
 REPEATED = ChosenGate("duplicate", ("engine.dispatch.duplicates",), ("duplicate",))
 
-FLOOD = ChosenGate("rate of sender and room", ("engine.dispatch.limits",), ("throttled",))
+FLOOD = ChosenGate(
+    "rate of sender and room",
+    ("engine.dispatch.limits", "engine.dispatch.refusals"),
+    ("throttled",),
+)
 
 # Before the responder's rate limit: denied requests must not use up the tokens of others.
 ACCESS = RightsGate(
@@ -172,7 +176,9 @@ CONVERSATION = RightsGate(
 #: see ``Message.authors``.
 AUTHORS = RunGate("authors", ("engine.dispatch.dispatcher",), ("denied",), of_effects=True)
 
-RATE = RunGate("rate of responder", ("engine.dispatch.limits",), ("throttled",))
+RATE = RunGate(
+    "rate of responder", ("engine.dispatch.limits", "engine.dispatch.refusals"), ("throttled",)
+)
 
 # These two before consent: what can be checked without people is checked before they are asked.
 ARGUMENTS = RunGate(

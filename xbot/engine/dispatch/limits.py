@@ -1,7 +1,7 @@
 """Rate limits (token buckets) per sender, room and responder.
 
-The first message over a limit gets a notice; the next ones get no answer until the bucket
-has a token again.
+A key over its limit gets no answer until its bucket is full again. Messages count at the
+time when they were said, which for a server's resend after an outage is some time ago.
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ from xbot.runtime.responder import Responder
 
 
 class RateExceeded(NamedTuple):
-    """A rate limit is exceeded. ``notice`` is the reply, empty if it was sent already."""
+    """A rate limit is exceeded: ``cause`` names it, ``reason`` is for the sender.
 
-    notice: str = ""
+    ``wait`` is the time in seconds until it answers again. ``is_first``: this is the first
+    message over it.
+    """
+
+    cause: str
+    reason: str
+    wait: float
+    is_first: bool
 
 
 class Limits:
@@ -62,34 +69,31 @@ class Limits:
         # A person with a known real address shares one bucket over all nicks and resources.
         who = message.identity or message.sender
         return self._take(
-            self._senders, who, self._sender, "That was too much at once; try again in a moment."
+            self._senders, who, self._sender, "That was too much at once", message.waited
         ) or (
             self._take(
-                self._rooms,
-                message.room,
-                self._room,
-                "I am asked too much here; try again in a moment.",
+                self._rooms, message.room, self._room, "I am asked too much here", message.waited
             )
             if message.room is not None
             else None
         )
 
-    def exceeded_for(self, responder: Responder) -> RateExceeded | None:
+    def exceeded_for(self, responder: Responder, message: Message) -> RateExceeded | None:
         """Take a token of the responder's own rate; None if it had one."""
         name = responder.name
         if responder.rate is None:
             return None
-        notice = f"{name} is asked too often; try again in a moment."
-        return self._take(self._responders, name, responder.rate, notice)
+        reason = f"{name} is asked too often"
+        return self._take(self._responders, name, responder.rate, reason, message.waited)
 
     def _take(
-        self, buckets: TokenBuckets, key: str, rate: Rate | None, notice: str
+        self, buckets: TokenBuckets, key: str, rate: Rate | None, reason: str, waited: float
     ) -> RateExceeded | None:
         """Take a token from the bucket of ``key``; None if it had one, or without a ``rate``."""
-        verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate)
-        if verdict is Verdict.WITHIN:
+        verdict = Verdict.WITHIN if rate is None else buckets.take(key, rate, waited)
+        if rate is None or verdict is Verdict.WITHIN:
             return None
-        if verdict is Verdict.STILL:
-            return RateExceeded()
-        self._log.warn("throttled {key}: more than {rate}", key=key, rate=str(rate))
-        return RateExceeded(notice)
+        is_first = verdict is Verdict.OVER
+        if is_first:
+            self._log.warn("throttled {key}: more than {rate}", key=key, rate=str(rate))
+        return RateExceeded(f"{reason} {key}", reason, buckets.wait(key, rate), is_first)

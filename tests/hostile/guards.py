@@ -32,7 +32,7 @@ from xbot.chat.xmpp.stream import (
 )
 from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, serialize
 from xbot.engine import outbox
-from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, runs
+from xbot.engine.dispatch import dispatcher, gates, journal_gate, output, run_queue, runs
 from xbot.logs import record, repeats
 from xbot.model import access, cooldown, jid
 from xbot.process import file_trust, threads
@@ -211,6 +211,15 @@ class _Uncounted(Counter[str]):
 
 def _succeeds(*arguments: Any) -> Any:
     return succeed(True)
+
+
+def _no_text(*arguments: Any) -> str:
+    return ""
+
+
+def _believed(self: Any, stamp: float) -> float:
+    ago: float = self._wall_clock() - stamp
+    return ago
 
 
 def _just_now(stanza: Any, servers: Any, now: float, max_age: float) -> float:
@@ -396,6 +405,21 @@ GUARDS = (
         "one responder leaves threads to others",
         "process.test_threads.InThreadTests.test_owners",
         put(threads, "may_have_more", yes),
+    ),
+    Guard(
+        "one person leaves places in a queue to others",
+        "engine.dispatch.test_run_queue.RunQueueTests.test_fair",
+        put(run_queue, "may_have_more", yes),
+    ),
+    Guard(
+        "rights are asked again after a wait in a queue",
+        "engine.dispatch.test_run_queue.WaitingTests.test_rights_of_now",
+        put(dispatcher.Dispatcher, "_objection_after_wait", _no_text),
+    ),
+    Guard(
+        "stamps count within the outage",
+        "chat.xmpp.test_outage_rates.OutageRatesTests.test_a_clock_that_lies",
+        put(messages.Messages, "_waited", _believed),
     ),
     Guard(
         "one domain leaves something to others",

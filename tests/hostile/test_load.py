@@ -186,16 +186,18 @@ class LoadTests(HostileCase):
 
     def test_L08(self):
         """One that never answers, raises or exits holds up nobody, and is told once."""
-        bot = self.bot(responders=misbehaving())
-        peer = bot.online()
         for command in "sleep", "stubborn":
+            bot = self.bot(responders=misbehaving())
+            peer = bot.online()
             for _ in range(6):
                 peer.feed(said(f"bot: {command}"))
-            busy = self.bodies(peer)
-            # One person has all but one of the four at most; 'stubborn' answers that it failed.
-            self.assertEqual(len(busy), 3 if command == "sleep" else 6)
+            # One person has one at work, and the others wait.
+            self.assertEqual(self.bodies(peer), [])
             self.goes_on(bot, peer)
-            bot.clock.advance(15)
+            bot.clock.advance(2)
+            (told,) = self.bodies(peer)
+            self.assertEqual(told, f'"{command}" and 4 more wait: 1 before you.')
+            bot.clock.advance(13)
             peer.feed("<iq type='result' id='x' from='example.org'/>")
             self.goes_on(bot, peer)
         for command in "raise", "exit":

@@ -432,7 +432,7 @@ KINDS = (
                 "runs",
                 values.runs,
                 _default(ResponderSettings, "runs"),
-                "Maximum number of runs at the same time.",
+                "Maximum number of runs at the same time; up to 32 more wait.",
             ),
             OptionKind(
                 "output",

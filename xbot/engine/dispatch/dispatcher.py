@@ -167,6 +167,9 @@ class Dispatcher:
             self._questions.ask,
             measure,
             self._may_go_on,
+            objection=self._objection_after_wait,
+            refuse=self._refuse_busy,
+            quote=lambda run: interrupted.quoted(self._command(run.message)),
         )
         self._ended = ended
         self._accepting: JournalGate | None = None
@@ -489,6 +492,23 @@ class Dispatcher:
                 return got_stopped(run, answer)
         self._runs.start(run)
         return None
+
+    def _refuse_busy(self, run: Run, reason: str) -> None:
+        if run.route.kind != "hear":
+            self._refusals.refuse(run.message, reason, reason)
+
+    def _objection_after_wait(self, run: Run) -> str:
+        """Why the sender of a run that waited for its turn may not use it now; "" if they may."""
+        message, responder = self._now(run.message), run.responder
+        is_allowed = run.route.for_everyone or responder.access.allows(message)
+        # Compare by identity: after a reload, a responder of the same name may do something else.
+        is_there = any(each is responder for each in self.responders)
+        if not (is_allowed and is_there and self.answers_at(responder, message)):
+            return (
+                f"{interrupted.quoted(self._command(message))} is not done: {responder.name} has"
+                " changed meanwhile, or you may no longer use it."
+            )
+        return (self._objection_of_authors(run) or "") if run.route.effect else ""
 
     def _objection_of_authors(self, run: Run) -> str | None:
         """Why an author of the text may not run this; None if all authors may, or there are none.

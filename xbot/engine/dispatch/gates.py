@@ -209,6 +209,13 @@ JOURNAL = RunGate(
     "journal", ("engine.dispatch.journal_gate",), ("refused", "duplicate"), of_effects=True
 )
 
+#: Not a check of the dispatcher: it is passed when the run's turn comes.
+QUEUE = RunGate(
+    "queue",
+    ("engine.dispatch.runs", "engine.dispatch.run_queue", "engine.dispatch.waiting_notices"),
+    ("busy", "denied"),
+)
+
 RUN = Gate(
     "run",
     ("engine.dispatch.runs", "engine.dispatch.output", "engine.dispatch.held_answers"),
@@ -234,6 +241,7 @@ GATES: tuple[Gate, ...] = (
     WAITING,
     CONSENT,
     JOURNAL,
+    QUEUE,
     RUN,
 )
 
@@ -289,5 +297,7 @@ def checks_of(
     return tuple(
         checks[gate]
         for gate in RUN_GATES[first:]
-        if (has_effects or not gate.of_effects) and (asks_consent or not gate.of_consent)
+        if gate is not QUEUE
+        and (has_effects or not gate.of_effects)
+        and (asks_consent or not gate.of_consent)
     )

@@ -55,6 +55,8 @@ class JournalGate:
         """
         run.is_waiting = False
         entry = run.entry
+        # Later commands of the same person come after this one.
+        self._runs.reserve(run)
 
         def accept() -> Deferred[int | None]:
             if entry is None:

@@ -36,6 +36,7 @@ class _Count:
 
     ``message`` is the latest refused one, ``until`` when the next one may be accepted, and
     ``told_at`` when the last line with a number was sent. ``timer`` sends the next one.
+    ``is_mixed``: the untold ones are of several senders.
     """
 
     share: str
@@ -44,6 +45,7 @@ class _Count:
     number: int = 0
     told_at: float = float("-inf")
     timer: IDelayedCall | None = None
+    is_mixed: bool = False
 
 
 class Refusals:
@@ -99,7 +101,7 @@ class Refusals:
         for (its_reader, _), count in self.counts.items():
             if its_reader != reader or not count.number or count.timer or now < count.until:
                 continue
-            if _sender(count.message) == _sender(message):
+            if count.is_mixed or _sender(count.message) == _sender(message):
                 text, count.number = f"{_refused(count)}.", 0
                 self._say(reply_to(message, text))
 
@@ -110,6 +112,8 @@ class Refusals:
         self.counts.clear()
 
     def _count(self, count: _Count, message: Message, now: float) -> None:
+        is_other = count.number > 0 and _sender(count.message) != _sender(message)
+        count.is_mixed = is_other or (count.is_mixed and count.number > 0)
         count.number += 1
         count.message = message
         if count.timer is None and now - count.told_at >= PERIOD:
@@ -155,7 +159,8 @@ def _sender(message: Message) -> str:
 
 
 def _refused(count: _Count) -> str:
-    """``5 more were refused``; in a room with the sender's nick, which is not addressed."""
+    """``5 more were refused``; in a room with the nick of a single sender, not addressed."""
     message = count.message
-    of = f" from {one_line(message.speaker, MAX_NAME)}" if message.is_public else ""
+    is_named = message.is_public and not count.is_mixed
+    of = f" from {one_line(message.speaker, MAX_NAME)}" if is_named else ""
     return f"{count.number} more{of} {'was' if count.number == 1 else 'were'} refused"

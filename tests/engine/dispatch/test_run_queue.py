@@ -7,23 +7,27 @@ from typing import Any
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine.dispatch.test_dispatcher import DIRECT, IN_ROOM, ROOM, DispatcherCase, responder
 from xbot.api.decorators import hear, respond
+from xbot.config.settings import ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.run_queue import MAX_WAITING, RunQueue
 from xbot.engine.dispatch.runs import HOLD_FOR, WAIT_WITHIN
 from xbot.engine.dispatch.waiting_notices import TELL_AFTER
+from xbot.engine.loading.loader import load_responders
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, AccessList
 from xbot.model.message import Message
 from xbot.model.people import People
-from xbot.process.threads import NotStarted
+from xbot.process.threads import InThread, NotStarted
 from xbot.runtime.answers import collect
 from xbot.runtime.responder import Responder, Route
+from xbot.testing.environment import FakeEnvironment
 from xbot.testing.journal import MemoryJournal
 
 PEOPLE = ("a@example.org", "b@example.org", "c@example.org")
@@ -358,3 +362,18 @@ class WaitingTests(DispatcherCase):
         self.ends[0].callback("1")
         self.ends[1].callback("2")
         self.assertIn("go bob", self.started[:3])
+
+
+class ProgramTests(DispatcherCase):
+    async def test_order(self) -> None:
+        """Programs are answered in the order of the commands, though a later one is faster."""
+        run = ("sh", "-c", "sleep {seconds}; echo {seconds}")
+        settings = ResponderSettings("nap", match=r"nap (?P<seconds>[\d.]+)", run=run)
+        environment = FakeEnvironment(reactor, InThread(reactor)).environment()
+        (nap,) = load_responders([settings], environment, bundled=False)
+        dispatcher = self.dispatcher(nap, clock=reactor)
+        for seconds in ("0.3", "0", "0.1"):
+            dispatcher.got_message(evolve(DIRECT, body=f"nap {seconds}"))
+        await dispatcher.idle()
+        dispatcher.stop()
+        self.assertEqual(self.said(), ["0.3", "0", "0.1"])

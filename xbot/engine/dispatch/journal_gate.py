@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -96,8 +96,12 @@ class JournalGate:
                     decided.callback(None)
 
         self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
-        # A journal that breaks is one that refuses: else the run would keep its place for long.
-        maybeDeferred(accept).addBoth(decide).addErrback(self.got_problem)
+        try:
+            accepted = accept()
+        except Exception:
+            # A broken journal refuses: else the run would keep its place in the queue for long.
+            accepted = fail(Failure())
+        accepted.addBoth(decide).addErrback(self.got_problem)
         return decided
 
     def got_refused(self, run: Run) -> None:

@@ -29,6 +29,8 @@ class RunQueue(Generic[R]):
     be at work, so that a person's commands are done, and answered, in order.
     """
 
+    __slots__ = ("_lanes", "_people", "_stages", "_waiting")
+
     def __init__(self) -> None:
         # The lanes by person; the one whose turn is next is the first.
         self._lanes: dict[str, list[R]] = {}
@@ -52,6 +54,13 @@ class RunQueue(Generic[R]):
         """Add a run that is at work already."""
         self._lanes.setdefault(person, []).insert(0, run)
         self._stages[run], self._people[run] = _Stage.AT_WORK, person
+
+    def begin_alone(self, run: R) -> bool:
+        """Fast path: take ``run``, which is in the queue, as the next one if it is the only one."""
+        if len(self._stages) != 1 or self._stages[run] is not _Stage.RESERVED:
+            return False
+        self._stages[run] = _Stage.AT_WORK
+        return True
 
     def wait(self, run: R) -> None:
         """``run``, which is in the queue, may start, or has to be started again."""

@@ -207,6 +207,10 @@ class Runs:
                 return
             self.reserve(run)
         queue = self._queue_of(run)
+        is_starved = run.responder.name in self._starved
+        if not is_starved and not self._is_busy(run) and queue.begin_alone(run):
+            self._call(run)
+            return
         queue.wait(run)
         self._pump(run.responder.name)
         if not queue.is_waiting(run):
@@ -262,7 +266,8 @@ class Runs:
         self._stop_hold(run)
         queue.leave(run)
         name = run.responder.name
-        self._pump(name)
+        if queue:
+            self._pump(name)
         if not queue and self._queues.get(name) is queue:
             del self._queues[name]
             self._starved.pop(name, None)

@@ -227,8 +227,8 @@ class ExplainTests(CommandCase):
             "  asks the same person to confirm it",
             "  asks for the approval of 1 other(s) who may use it",
             "  is journalled before it runs",
-            "  may take 30 s, say 65,536 characters, and run 4 times at once",
-            "rates: 4 in 20 s of one sender, 20 in 10 s in one room",
+            "  may take 30 s, say 65,536 characters, and run 4 times at once; up to 32 more wait",
+            "rates: 10 in 20 s of one sender, 20 in 10 s in one room",
         ):
             self.assertIn(line, out.splitlines())
         self.assertRegex(out, r"(?m)^not ping: its pattern does not fit: ")
@@ -238,7 +238,7 @@ class ExplainTests(CommandCase):
         status, out, _ = self.explain("--as", "a@x", "deploy web")
         self.assertEqual(status, 0)
         self.assertIn("denied: deploy (deploy APP): allow does not include a@x\n", out)
-        self.assertIn("rates: 4 in 20 s of one sender\n", out)
+        self.assertIn("rates: 10 in 20 s of one sender\n", out)
         _, out, _ = self.explain("--room", "other@x", "xbot: deploy web")
         self.assertIn("the sender's real address is hidden here", out)
 

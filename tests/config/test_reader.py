@@ -26,6 +26,7 @@ from xbot.model.token_bucket import Rate
 from xbot.process import file_trust
 
 MINIMAL = "[xmpp]\nserver = embedded\n"
+ACCOUNT = "[xmpp]\njid = bot@example.org\npassword = secret\n"
 REAL = "[xmpp]\njid = bot@example.org\npassword-file = good\n"
 SHIPPED = ROOT / "etc" / "xbot.ini"
 
@@ -896,9 +897,9 @@ class SettingsTests(Folder):
 
     def test_limits(self) -> None:
         """How much is answered: as it is declared, as it is set, or without a limit."""
-        found = self.load(MINIMAL + "[responder a]\nuse = a:b\n")
+        found = self.load(ACCOUNT + "[responder a]\nuse = a:b\n")
         self.assertEqual(
-            (found.bot.sender_rate, found.bot.room_rate), (Rate(4, 20.0), Rate(20, 10.0))
+            (found.bot.sender_rate, found.bot.room_rate), (Rate(10, 20.0), Rate(20, 10.0))
         )
         (a,) = found.responders
         self.assertEqual((a.rate, a.runs, a.output), (None, 4, 65_536))
@@ -910,6 +911,13 @@ class SettingsTests(Folder):
         self.assertEqual((found.bot.sender_rate, found.bot.room_rate), (None, Rate(5, 60.0)))
         (a,) = found.responders
         self.assertEqual((a.rate, a.runs, a.output), (Rate(1, 3600.0), 1, 1000))
+
+    def test_embedded_rate(self) -> None:
+        """With the embedded server one sender has no limit, unless the ini sets one."""
+        self.assertIsNone(self.load(MINIMAL).bot.sender_rate)
+        self.assertEqual(self.load(MINIMAL).bot.room_rate, Rate(20, 10.0))
+        found = self.load("[xbot]\nsender-rate = 3/1m\n" + MINIMAL)
+        self.assertEqual(found.bot.sender_rate, Rate(3, 60.0))
 
     def test_declared_defaults(self) -> None:
         """Every option is documented, and no name is declared twice."""

@@ -32,7 +32,16 @@ from xbot.chat.xmpp.stream import (
 )
 from xbot.chat.xmpp.wire import _wokkel, elements, fast_elements, nodes, serialize
 from xbot.engine import outbox
-from xbot.engine.dispatch import dispatcher, gates, journal_gate, limits, output, person, runs
+from xbot.engine.dispatch import (
+    dispatcher,
+    gates,
+    journal_gate,
+    limits,
+    output,
+    person,
+    run_queue,
+    runs,
+)
 from xbot.logs import record, repeats
 from xbot.matching import breaker, guarded_search
 from xbot.model import access, cooldown, jid
@@ -222,6 +231,19 @@ def _succeeds(*arguments: Any) -> Any:
     return succeed(True)
 
 
+def _no_text(*arguments: Any) -> str:
+    return ""
+
+
+def _believed(self: Any, stamp: float) -> float:
+    ago: float = self._wall_clock() - stamp
+    return ago
+
+
+def _just_now(stanza: Any, servers: Any, now: float, max_age: float) -> float:
+    return now
+
+
 def _begin_at_once(self: Any, run: Any) -> None:
     self._runs.start(run)
 
@@ -377,7 +399,7 @@ GUARDS = (
     Guard(
         "what was missed is told once", "T05", put(journal_gate.JournalGate, "is_new", _succeeds)
     ),
-    Guard("what is sent again is fresh", "T04", put(messages, "is_resent", yes)),
+    Guard("what is sent again is fresh", "T04", put(messages, "resent_stamp", _just_now)),
     Guard(
         "journalled before it runs",
         "hostile.test_operation.DaemonTests.test_O07",
@@ -421,6 +443,21 @@ GUARDS = (
         "one responder leaves threads to others",
         "process.test_threads.InThreadTests.test_owners",
         put(threads, "may_have_more", yes),
+    ),
+    Guard(
+        "one person leaves places in a queue to others",
+        "engine.dispatch.test_run_queue.RunQueueTests.test_fair",
+        put(run_queue, "may_have_more", yes),
+    ),
+    Guard(
+        "rights are asked again after a wait in a queue",
+        "engine.dispatch.test_run_queue.WaitingTests.test_rights_of_now",
+        put(dispatcher.Dispatcher, "_objection_after_wait", _no_text),
+    ),
+    Guard(
+        "stamps count within the outage",
+        "chat.xmpp.test_outage_rates.OutageRatesTests.test_a_clock_that_lies",
+        put(messages.Messages, "_waited", _believed),
     ),
     Guard(
         "one domain leaves something to others",

@@ -24,6 +24,7 @@ from xbot.chat.xmpp.stream.stream import MAX_EARLY, MAX_UNREAD
 from xbot.chat.xmpp.wire import elements, ns
 from xbot.config.settings import MAX_RUNS, XmppSettings
 from xbot.engine.dispatch.duplicates import MAX_KEYS, RecentKeys
+from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.engine.outbox import MAX_BYTES, MAX_MESSAGES, Outbox
 from xbot.logs.levels import Levels
 from xbot.logs.observer import LogWriter
@@ -146,14 +147,18 @@ class BoundTests(unittest.TestCase):
         self.assertEqual(len(journal._writer._waiting), writer.MAX_WAITING)
 
     def test_runs(self):
-        """One responder does so many things at once, and for one person all but one."""
+        """One responder does one thing for each person at once; of one person so many wait."""
         bot = Bot()
         peer = bot.online()
         route = Route(Pattern.match("stay"), lambda message, groups: Deferred(), effect=False)
         bot.have_only(Responder("stuck", (route,)))
         for _ in range(20):
             peer.feed(told("stay"))
-        self.assertEqual(bot.dispatcher.fates["busy"], 21 - MAX_RUNS)
+        self.assertEqual(bot.dispatcher.fates["busy"], 20 - 1 - MAX_WAITING // 2)
+        for name in range(100):
+            peer.feed(told("stay", f"{name}@example.org/x"))
+        self.assertEqual(bot.dispatcher._runs._at_work["stuck"], MAX_RUNS)
+        self.assertEqual(bot.dispatcher._runs._queues["stuck"]._waiting, MAX_WAITING)
 
     def test_contacts(self):
         """Of a roster so many contacts are known, by JIDs that are short enough."""

@@ -223,15 +223,16 @@ class HostileContract(Scene):
         bob.join(room, "bob")
         began = time.monotonic()
         bob.write(f"<message to='{room}' type='groupchat'><body>xbot: ping</body></message>" * 1000)
-        alice.expect(f"{room}/xbot", "That was too much at once; try again in a moment.")
+        alice.expect(f"{room}/xbot", "That was too much at once; try again in 20 s.")
         alice.tell(f"{room}/xbot", "echo settled")
         alice.expect(f"{room}/xbot", "echo settled", "chat")
-        # Four, and one more a second.
-        self.assertLessEqual(alice.count(f"{room}/xbot", "pong"), 5 + int(time.monotonic() - began))
+        # Ten, and one more in two seconds.
+        seconds = int(time.monotonic() - began)
+        self.assertLessEqual(alice.count(f"{room}/xbot", "pong"), 11 + seconds)
         self.assertLess(bot.memory() - memory, GROWTH)
 
     def test_two_bots(self) -> None:
-        """Two that answer each other say at most five lines each, and are silent then."""
+        """Two that answer each other say at most eleven lines each, and are silent then."""
         room, alice = self.room(), self.person()
         alice.create(room)
         names = ("xbot", "robo")
@@ -252,7 +253,7 @@ class HostileContract(Scene):
         lines = Counter(each.sender.partition("/")[2] for each in alice.messages)
         self.assertEqual(set(lines) - {"", "alice"}, set(names))
         for name in names:
-            self.assertLessEqual(lines[name], 5, alice.messages)
+            self.assertLessEqual(lines[name], 11, alice.messages)
             alice.tell(f"{room}/{name}", "ping")
             alice.expect(f"{room}/{name}", "pong", "chat")
 

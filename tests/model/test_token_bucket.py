@@ -40,6 +40,43 @@ class BucketsTests(TestCase):
         self.clock.advance(0.5)
         self.assertEqual([self.take() for _ in range(3)], [WITHIN, WITHIN, OVER])
 
+    def test_when_it_was_said(self) -> None:
+        """Events that are heard at once count at the times when they happened."""
+        self.clock.advance(100)
+        said = [self.buckets.take("a", RATE, ago) for ago in (20, 19, 18, 10, 9, 8, 1)]
+        self.assertEqual(said, [WITHIN] * 7)
+
+    @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 20)), max_size=60))
+    def test_lies_gain_nothing(self, events: list[tuple[float, float]]) -> None:
+        """Whatever times are claimed, no more gets through than the rate has allowed by then.
+
+        Each event is a pause before it, and how long ago it claims to be; no claim goes
+        further back than the outage of 20 s.
+        """
+        clock = Clock()
+        clock.advance(20)
+        buckets = TokenBuckets(clock.seconds)
+        passed = 0
+        for pause, ago in events:
+            clock.advance(pause)
+            claimed = min(ago, clock.seconds())
+            passed += buckets.take("a", RATE, claimed) is WITHIN
+            self.assertLessEqual(passed, RATE.burst * (1 + clock.seconds() / RATE.period) + 1e-6)
+
+    def test_wait(self) -> None:
+        """It is known when the bucket is full again, also after events of the past."""
+        self.clock.advance(100)
+        self.assertEqual(self.buckets.wait("a", RATE), 0)
+        for _ in range(3):
+            self.take()
+        self.assertEqual(self.buckets.wait("a", RATE), 4)
+        self.clock.advance(3)
+        self.assertEqual(self.buckets.wait("a", RATE), 1)
+        self.clock.advance(3)
+        self.assertEqual(self.buckets.wait("a", RATE), 0)
+        self.buckets.take("b", RATE, 50)
+        self.assertEqual(self.buckets.wait("b", RATE), 0)
+
     def test_each_key_by_itself(self) -> None:
         """One key takes nothing from another."""
         for _ in range(3):

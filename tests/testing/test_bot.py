@@ -233,9 +233,9 @@ class AskingTests(unittest.TestCase):
 
     def test_limits(self) -> None:
         """The bot's own rates hold only where the test asks for them, a responder's always."""
-        for limits, answers in ((False, 9), (True, 5)):
+        for limits, answers in ((False, 15), (True, 11)):
             bot = Bot(limits=limits)
-            for _ in range(9):
+            for _ in range(15):
                 bot.say("ping", ALICE)
             self.assertEqual(len(bot.replies), answers)
         bot = Bot([deploy], rate="1/1m")

@@ -66,7 +66,7 @@ class PlayTests(unittest.TestCase):
 
     def test_limits(self) -> None:
         """The rates of the bot hold in scenes that say so."""
-        talk = "a@x> ping\nxbot< pong\n" * 5
+        talk = "a@x> ping\nxbot< pong\n" * 11
         self.assertEqual(played(talk), [])
         self.assertEqual(len(played(f"limits\n{talk}")), 1)
 

@@ -148,7 +148,10 @@ _XBOT = _section(
         "How long entries of the journal are kept.",
     ),
     OptionKind(
-        "sender-rate", values.rate, "Rate limit for answers to one sender: COUNT/TIME, or off."
+        "sender-rate",
+        values.rate,
+        "Rate limit for answers to one sender: COUNT/TIME, or off. With server = embedded the"
+        " default is off.",
     ),
     OptionKind(
         "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
@@ -367,7 +370,11 @@ _RESPONDER = _section(
         "How many other people have to approve a command before it runs.",
     ),
     OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),
-    OptionKind("runs", values.number(1, MAX_RUNS), "Maximum number of runs at the same time."),
+    OptionKind(
+        "runs",
+        values.number(1, MAX_RUNS),
+        "Maximum number of runs at the same time; up to 32 more wait.",
+    ),
     OptionKind(
         "output",
         values.number(MIN_OUTPUT, MAX_OUTPUT),

@@ -17,6 +17,8 @@ from xbot.config.scripts import scripts
 from xbot.config.secrets import read_password
 from xbot.config.sections import ConvertedSection, Source, check_unique, convert
 from xbot.config.settings import (
+    EMBEDDED,
+    EMBEDDED_SENDER_RATE,
     BotSettings,
     Config,
     HttpSettings,
@@ -68,9 +70,10 @@ def load(
         if section is not None
     ]
     check_unique(sections)
-    bot = _bot(source, _first(sections, "xbot"))
+    account = _first(sections, "xmpp")
+    bot = _bot(source, _first(sections, "xbot"), account)
     groups = read_groups(sections)
-    xmpp = read_xmpp(source, _first(sections, "xmpp"), groups)
+    xmpp = read_xmpp(source, account, groups)
     responders = [
         _responder(section, groups) for section in sections if section.kind.name == "responder"
     ]
@@ -139,12 +142,19 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
     return next((section for section in sections if section.kind.name == kind), None)
 
 
-def _bot(source: Source, section: ConvertedSection | None) -> BotSettings:
-    """The settings of ``[xbot]``; the defaults if the section is missing."""
+def _bot(
+    source: Source, section: ConvertedSection | None, account: ConvertedSection | None
+) -> BotSettings:
+    """The settings of ``[xbot]``; the defaults if the section is missing.
+
+    ``account`` is the section ``[xmpp]``, on which one default depends.
+    """
     given = section.given(BotSettings) if section is not None else {}
     given["state"] = state = source.locate(given.get("state") or default_state(source))
     if section is not None and os.path.exists(state) and not os.path.isdir(state):
         section.blame("state", f"{state} is no folder")
+    if account is not None and account.values.get("server") == EMBEDDED:
+        given.setdefault("sender_rate", EMBEDDED_SENDER_RATE)
     return BotSettings(**given)
 
 

@@ -39,8 +39,12 @@ MAX_RUNS = 4
 MAX_OUTPUT = 65_536
 
 #: Default rate limits of answers: to one sender, and to all senders in one room.
-SENDER_RATE = Rate(4, 20.0)
+SENDER_RATE = Rate(10, 20.0)
 ROOM_RATE = Rate(20, 10.0)
+
+#: Default rate limit of one sender with ``server = embedded``: none, only this machine's users
+#: can reach the bot there.
+EMBEDDED_SENDER_RATE: Rate | None = None
 
 #: The supported SASL mechanisms, best first. PLAIN sends the password itself.
 SASL_MECHANISMS = (

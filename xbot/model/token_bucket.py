@@ -56,14 +56,20 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: str, rate: Rate) -> Verdict:
-        """Take one token from the bucket of ``key``, if there is one."""
-        now = self._seconds()
+    def take(self, key: str, rate: Rate, ago: float = 0.0) -> Verdict:
+        """Take one token from the bucket of ``key``, if there is one.
+
+        The event was ``ago`` seconds ago. Time in a bucket does not go back: an event
+        before the latest one of its key counts as simultaneous with it.
+        """
+        now = self._seconds() - ago
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = _Bucket(rate.burst, now)
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
+        elif now < bucket.at:
+            now = bucket.at
         self._buckets.move_to_end(key)
         gained = (now - bucket.at) * rate.burst / rate.period
         bucket.tokens = min(bucket.tokens + gained, rate.burst)
@@ -75,3 +81,11 @@ class TokenBuckets:
             return Verdict.OVER
         bucket.tokens -= 1
         return Verdict.WITHIN
+
+    def wait(self, key: str, rate: Rate) -> float:
+        """Seconds from now until the bucket of ``key`` is full again; not below 0."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return 0.0
+        full_at = bucket.at + (rate.burst - bucket.tokens) * rate.period / rate.burst
+        return max(0.0, full_at - self._seconds())

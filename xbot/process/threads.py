@@ -27,6 +27,10 @@ class Busy(XbotError):
         self.limit = limit
 
 
+class NotStarted(Busy):
+    """No thread was free for a run: nothing of its code has been executed, so it may wait."""
+
+
 class RunsInThread(Protocol):
     """The interface of :class:`InThread`; tests use simpler implementations."""
 

@@ -32,8 +32,9 @@ from xbot.testing.threads import in_this_thread
 #: The default sender.
 SOMEONE = "someone@example.org"
 
-#: The ``[xmpp]`` section added to an ini text that has none.
-ACCOUNT = "\n[xmpp]\njid = xbot@example.org/bot\nserver = embedded\n"
+#: The ``[xmpp]`` section added to an ini text that has none. No embedded server, which would
+#: change defaults, and a password that is not used.
+ACCOUNT = "\n[xmpp]\njid = xbot@example.org/bot\npassword = none\n"
 
 Beginning = str | EllipsisType
 """The beginning that an answer must have; ``...`` accepts any answer."""

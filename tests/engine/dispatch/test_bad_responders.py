@@ -17,6 +17,8 @@ from tests.environment import FakeEnvironment
 from tests.runtime.test_subprocesses import is_alive
 from xbot.config.settings import MAX_RUNS, ResponderSettings
 from xbot.engine.dispatch.dispatcher import Dispatcher
+from xbot.engine.dispatch.refusals import GATHER
+from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.engine.loading.loader import load_responders
 from xbot.model.message import Message
 from xbot.process.threads import InThread
@@ -125,11 +127,17 @@ class BadResponderTests(TestCase):
         self.assertEqual(self.dispatcher.fates["timed-out"], len(ENDLESS))
 
     def test_too_often(self) -> None:
-        """Those who pile up are refused politely, and hold up nobody else."""
+        """Those who pile up wait, are refused politely beyond that, and hold up nobody else."""
         for name in ENDLESS:
-            for number in range(MAX_RUNS + 3):
+            for number in range(MAX_RUNS + MAX_WAITING + 3):
                 self.say(name, number)
-            self.assertEqual(self.said(), [f"{name} is busy; try again in a moment."] * 3)
+            self.assertEqual(self.said(), [f"{name} is busy; try again in a moment."])
+            self.check_others()
+        self.clock.advance(GATHER)
+        lines = self.said()
+        for name in ENDLESS:
+            self.assertIn(f'"{name}" waits: {MAX_RUNS} before you.', lines)
+        self.assertEqual(sum("2 more were refused" in line for line in lines), len(ENDLESS))
         self.check_others()
 
     async def test_the_program_that_stays(self) -> None:

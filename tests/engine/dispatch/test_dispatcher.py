@@ -14,6 +14,9 @@ from twisted.trial.unittest import TestCase
 from xbot.api.decorators import declared_by, fallback, hear, respond
 from xbot.config.settings import MAX_RUNS
 from xbot.engine.dispatch.dispatcher import MAX_DENIALS, Dispatcher
+from xbot.engine.dispatch.run_queue import MAX_WAITING
+from xbot.engine.dispatch.runs import HOLD_FOR, RETRY_WITHIN
+from xbot.engine.dispatch.waiting_notices import TELL_AFTER
 from xbot.engine.loading.callables import call_of
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access, AccessList
@@ -394,17 +397,18 @@ class LimitTests(DispatcherCase):
         self.clock.advance(30)
         self.assertEqual(self.said(), ["stubborn did not finish within 30 s."] * MAX_RUNS)
         dispatcher.got_message(IN_ROOM)
-        self.assertEqual(self.said(), ["stubborn is busy; try again in a moment."])
-        for deferred in ends:
+        self.clock.advance(TELL_AFTER)
+        self.assertEqual(self.said(), ['"go" waits: stubborn is busy.'])
+        started = len(ends)
+        for deferred in ends[:]:
             if not deferred.called:
                 deferred.callback("late")
-        self.assertEqual(self.said(), [])
-        dispatcher.got_message(IN_ROOM)
+        self.assertEqual((self.said(), len(ends)), ([], started + 1))
         ends[-1].callback("in time")
         self.assertEqual(self.said(), ["in time"])
 
     def test_too_many_runs(self) -> None:
-        """The fifth run of one responder at once is refused politely; others are not."""
+        """The fifth run of one responder waits; beyond the queue it is refused; others are not."""
         ends: list[Deferred[str]] = []
 
         async def slow(message: Message) -> str:
@@ -416,35 +420,42 @@ class LimitTests(DispatcherCase):
             return "here"
 
         dispatcher = self.dispatcher(slow, other)
-        for number in range(MAX_RUNS + 1):
+        for number in range(MAX_RUNS + MAX_WAITING + 1):
             dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/{number}"))
         self.assertEqual(self.said(), ["slow is busy; try again in a moment."])
+        self.assertEqual(len(ends), MAX_RUNS)
         dispatcher.got_message(evolve(IN_ROOM, body="xbot: other"))
         self.assertEqual(self.said(), ["here"])
         ends[0].callback("done")
-        dispatcher.got_message(IN_ROOM)
         self.assertEqual(self.said(), ["done"])
         self.assertEqual(len(ends), MAX_RUNS + 1)
         self.assertEqual(dispatcher.fates["busy"], 1)
 
     def test_one_person_leaves_a_run_to_others(self) -> None:
-        """Whoever has things run without end, also under several addresses, has all but one."""
+        """Who has things run without end, also under several addresses, has one at a time.
+
+        After 30 s the next ones start as well, but for one that is left to others.
+        """
         runs: list[Deferred[str]] = []
 
         async def slow(message: Message) -> str:
             runs.append(Deferred())
             return await runs[-1]
 
-        dispatcher = self.dispatcher(slow)
+        dispatcher = self.dispatcher(responder(slow, timeout=900.0))
         for resource in range(MAX_RUNS + 2):
             sender = f"mallory@example.org/{resource}"
             dispatcher.got_message(evolve(IN_ROOM, sender=sender, identity="mallory@example.org"))
-        self.assertEqual(self.said(), ["slow is busy; try again in a moment."] * 3)
+        self.assertEqual(len(runs), 1)
+        for _ in range(MAX_RUNS + 2):
+            self.clock.advance(HOLD_FOR)
+        self.assertEqual(self.said(), ['"go" and 4 more wait: 1 before you.'])
+        self.assertEqual(len(runs), MAX_RUNS - 1)
         dispatcher.got_message(IN_ROOM)
         self.assertEqual((self.said(), len(runs)), ([], MAX_RUNS))
-        for run in runs:
-            run.callback("")
-        self.assertEqual(dispatcher._runs._at_work_for, {})
+        while pending := [run for run in runs if not run.called]:
+            pending[0].callback("")
+        self.assertEqual((dispatcher._runs._at_work_for, dispatcher._runs._queues), ({}, {}))
 
     def test_cancel_raises(self) -> None:
         """A canceller that raises does not stop anything."""
@@ -460,7 +471,7 @@ class LimitTests(DispatcherCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_blocks_in_a_thread(self) -> None:
-        """A function that blocks for good costs a thread, then it is busy, and we go on."""
+        """A function that blocks for good costs a thread; others wait for one, then it is busy."""
         release = threading.Event()
         self.addCleanup(release.set)
         in_thread = InThread(reactor, limit_each=1)
@@ -473,8 +484,12 @@ class LimitTests(DispatcherCase):
         self.clock.advance(30)
         self.assertEqual(self.said(), ["blocks did not finish within 30 s."])
         dispatcher.got_message(IN_ROOM)
+        self.clock.pump([1.0] * (int(RETRY_WITHIN) - 1))
+        self.assertEqual(self.said(), ['"go" waits: blocks is busy.'])
+        self.clock.advance(1)
         self.assertEqual(self.said(), ["blocks is busy; try again in a moment."])
         self.assertEqual(dispatcher.fates, {"dispatched": 2, "timed-out": 1, "busy": 1})
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def test_thread(self) -> None:
         """A function in a real thread is answered, and idle waits for it."""

@@ -15,6 +15,7 @@ from xbot.api.decorators import hear
 from xbot.config.settings import MAX_RUNS
 from xbot.engine.dispatch.dispatcher import Dispatcher
 from xbot.engine.dispatch.journal_gate import ACCEPT_TIMEOUT
+from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.model.message import Message
 from xbot.runtime.answers import MAX_LENGTH
 from xbot.runtime.responder import Responder
@@ -124,9 +125,10 @@ class OrderTests(JournalledCase):
         self.flushLoggedErrors(ValueError)
         self.journal = MemoryJournal()
         dispatcher = self.dispatcher()
-        for number in range(MAX_RUNS + 1):
+        taken = MAX_RUNS + MAX_WAITING
+        for number in range(taken + 1):
             dispatcher.got_message(self.message(sender=f"{ROOM}/{number}", identity=None))
-        self.assertEqual(self.outcomes(), [None] * MAX_RUNS + ["busy"])
+        self.assertEqual(self.outcomes(), [None] * taken + ["busy"])
 
     def test_cut(self) -> None:
         """What says more than is shown runs to its end; the log and the journal say that it is cut.
@@ -290,8 +292,8 @@ class DuplicateTests(JournalledCase):
     def test_without_key(self) -> None:
         """Messages that cannot be recognised are all different."""
         dispatcher = self.dispatcher()
-        for _ in range(2):
-            dispatcher.got_message(IN_ROOM)
+        for name in "ab":
+            dispatcher.got_message(evolve(IN_ROOM, sender=f"{ROOM}/{name}"))
         self.assertEqual(len(self.ends), 2)
         self.assertEqual(self.outcomes(), [None, None])
 

@@ -100,7 +100,7 @@ class LivesTests(ReloadCase):
         self.say("xbot: tea")
         waiting.callback(None)
         self.clock.advance(0)
-        self.assertEqual(self.answers(), ["second time: cup 1", "first: waited", "bye from first"])
+        self.assertEqual(self.answers(), ["first: waited", "second time: cup 1", "bye from first"])
         self.clock.advance(10)
         self.assertEqual((old, self.log), (["started", "stopped", "closed"], ["started", "looked"]))
 

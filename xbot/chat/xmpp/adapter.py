@@ -188,7 +188,8 @@ class XmppAdapter:
             settings.resume_max_age,
             ignores,
             self.freshness,
-            self.deliveries.got_reflected,
+            reflected=self.deliveries.got_reflected,
+            outage=lambda: clock.seconds() - self.ping.heard_at,
         )
         self.dropped = self._messages.dropped
         self._answers = Answers(self.iq)

@@ -12,7 +12,7 @@ from twisted.words.xish import domish
 
 from xbot.chat.xmpp.rooms.room import Room
 from xbot.chat.xmpp.rooms.rooms import Rooms
-from xbot.chat.xmpp.stanzas.delay import is_delayed, is_kept, is_resent
+from xbot.chat.xmpp.stanzas.delay import SKEW, is_delayed, is_kept, resent_stamp
 from xbot.chat.xmpp.stanzas.message import (
     MAX_ID,
     MESSAGE,
@@ -53,6 +53,9 @@ class Messages(Handler):
     use the same ids again. It counts for ever for a message that may itself be a resend:
     one with a delay, or one that comes soon after a resumption (not every server adds a
     delay). The server's ids always count for ever.
+
+    ``outage()``: at the beginning of a resumed stream, the seconds since anything was read
+    from the old one.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -68,6 +71,7 @@ class Messages(Handler):
         ignores: Ignores | None = None,
         freshness: Freshness | None = None,
         reflected: Callable[[str, str | None], None] = lambda room, id: None,
+        outage: Callable[[], float] = lambda: 0.0,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
@@ -87,13 +91,18 @@ class Messages(Handler):
         self.dropped: Counter[str] = Counter()
         # Wall-clock time until which messages without a delay may be resends; 0 for none.
         self._resends_until = 0.0
+        self._outage = outage
+        # The outage before this stream, in wall-clock time.
+        self._outage_began = self._outage_ended = 0.0
 
     def observe(self) -> None:
         # The full JID does not change during a session.
         self._recipient = str(self._own_jid())
-        self._resends_until = (
-            self._wall_clock() + self._resend_window if self.xmlstream.is_resumed else 0.0
-        )
+        self._resends_until = 0.0
+        if self.xmlstream.is_resumed:
+            self._outage_ended = self._wall_clock()
+            self._outage_began = self._outage_ended - self._outage()
+            self._resends_until = self._outage_ended + self._resend_window
         self.watch("message", self.got_stanza)
         self.xmlstream.shortcuts[MESSAGE] = self.take
         self.xmlstream.plain_shortcuts[MessageStanza] = self.take_plain
@@ -166,7 +175,7 @@ class Messages(Handler):
     def is_past(self, stanza: domish.Element) -> bool:
         """Whether a message stanza is history or stale input, and not live."""
         node = node_of(stanza)
-        return self._freshness.is_stale or (is_delayed(node) and not self._is_resent(node))
+        return self._freshness.is_stale or (is_delayed(node) and self._resent_stamp(node) is None)
 
     def _read(self, node: Node) -> MessageStanza:
         return read_message(node, self._own_address, self._server)
@@ -183,9 +192,12 @@ class Messages(Handler):
                 return None
         elif stanza.is_subject:
             raise NotAMessage("no-body")
-        delayed = stanza.delayed and not self._is_resent(node)
+        stamp = self._resent_stamp(node) if stanza.delayed else None
+        delayed = stanza.delayed and stamp is None
+        waited = 0.0 if stamp is None else self._waited(stamp)
         if room is None:
-            return self._direct(stanza, delayed, delayed and is_kept(node, self._servers))
+            is_stored = delayed and is_kept(node, self._servers)
+            return self._direct(stanza, delayed, is_stored, waited)
         nick = stanza.sender.jid.resource
         if nick is None:
             # XEP-0045, section 10: a notice of the room itself, which needs no answer.
@@ -194,9 +206,11 @@ class Messages(Handler):
             room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
         if nick == room.nick and stanza.kind == "groupchat":
             self._reflected(room.address, stanza.id)
-        return self._in_room(room, nick, stanza, delayed)
+        return self._in_room(room, nick, stanza, delayed, waited)
 
-    def _in_room(self, room: Room, nick: str, stanza: MessageStanza, delayed: bool) -> Message:
+    def _in_room(
+        self, room: Room, nick: str, stanza: MessageStanza, delayed: bool, waited: float = 0.0
+    ) -> Message:
         """The message of an occupant, to the room or privately through it."""
         # A private message's own id does not count: a service may check only public ones.
         id = stanza.occupant_id if stanza.kind == "groupchat" else None
@@ -225,9 +239,12 @@ class Messages(Handler):
             missed=is_stale and not is_past,
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_past or is_stale),
+            waited=waited,
         )
 
-    def _direct(self, stanza: MessageStanza, delayed: bool, is_kept: bool) -> Message:
+    def _direct(
+        self, stanza: MessageStanza, delayed: bool, is_kept: bool, waited: float
+    ) -> Message:
         """A direct message; ``is_kept`` if our server stored it offline (XEP-0160)."""
         identity = stanza.sender.bare
         is_stale = self._freshness.is_stale
@@ -244,6 +261,7 @@ class Messages(Handler):
             missed=is_kept or (is_stale and not delayed),
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_stale),
+            waited=waited,
         )
 
     @property
@@ -261,14 +279,22 @@ class Messages(Handler):
             return None
         return self._resend_window
 
-    def _is_resent(self, node: Node) -> bool:
-        """Whether a delayed stanza was resent by our server on a resumed session (XEP-0198)."""
-        return self.xmlstream.is_resumed and is_resent(
-            node,
-            self._servers,
-            self._wall_clock(),
-            self.resume_max_age,
-        )
+    def _resent_stamp(self, node: Node) -> float | None:
+        """The stamp of a stanza that our server resends on a resumed session (XEP-0198)."""
+        if not self.xmlstream.is_resumed:
+            return None
+        return resent_stamp(node, self._servers, self._wall_clock(), self.resume_max_age)
+
+    def _waited(self, stamp: float) -> float:
+        """Seconds since a resent message was said, for rate limits.
+
+        A sender can forge the stamp of a new message, so only times within the outage count:
+        then a forged one gains no more than the sender could have said in that time.
+        """
+        if stamp > self._outage_ended + SKEW:
+            return 0.0
+        said = min(max(stamp, self._outage_began), self._outage_ended)
+        return max(0.0, self._wall_clock() - said)
 
 
 def _kept(id: str | None) -> str | None:

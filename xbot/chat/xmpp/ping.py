@@ -70,7 +70,8 @@ class Ping(Handler):
         self._interval = interval
         self._timeout = timeout
         self._call: IDelayedCall | None = None
-        self._heard_at = float("-inf")
+        #: When data of a session was read last. During a login it is still that of the old stream.
+        self.heard_at = float("-inf")
         self.round_trip: float | None = None
         self.deadline: float | None = None
 
@@ -101,7 +102,8 @@ class Ping(Handler):
 
     def got_data(self) -> None:
         """Data was read and is not handled yet: ping if it may be old."""
-        self._heard_at = self._clock.seconds()
+        if self.xmlstream is not None:
+            self.heard_at = self._clock.seconds()
         stuck = self._freshness.stuck_for(self._look())
         if stuck:
             self._log.warn(
@@ -177,7 +179,7 @@ class Ping(Handler):
                     self._set_deadline()
                     self._ask_or_end(is_again=True)
                 return
-            if patience and self._clock.seconds() - self._heard_at < self._timeout:
+            if patience and self._clock.seconds() - self.heard_at < self._timeout:
                 self._set_deadline()
                 self._ask_or_end(is_again=is_again, patience=patience - 1)
                 return

@@ -61,6 +61,7 @@ from xbot.engine.dispatch.pattern_guard import PatternGuard
 from xbot.engine.dispatch.person import name_of
 from xbot.engine.dispatch.questions import Questions
 from xbot.engine.dispatch.receipt import Receipt, Receipts
+from xbot.engine.dispatch.refusals import Refusals
 from xbot.engine.dispatch.routing import Routing
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.matching.addressed import addressed_text, may_be_addressed
@@ -69,7 +70,7 @@ from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
-from xbot.model.message import Message, reply_to
+from xbot.model.message import Message
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.call_types import TwoStepCall
@@ -170,6 +171,7 @@ class Dispatcher:
         self._rooms = rooms
         self._wall_clock = wall_clock
         self._limits = limits
+        self._refusals = Refusals(clock, self._say)
         self._affiliation = affiliation
         self._more = Paging(clock, self._may_read)
         self._questions = Questions(clock)
@@ -181,6 +183,9 @@ class Dispatcher:
             self._questions.ask,
             measure,
             self._may_go_on,
+            objection=self._objection_after_wait,
+            refuse=self._refuse_busy,
+            quote=lambda run: interrupted.quoted(self._command(run.message)),
         )
         self._ended = ended
         self._accepting: JournalGate | None = None
@@ -368,6 +373,7 @@ class Dispatcher:
         """
         self._is_stopped = True
         self._missed.stop()
+        self._refusals.stop()
         self._runs.stop()
 
     def report_interrupted(self, deliver: Deliver) -> Deferred[None]:
@@ -489,13 +495,18 @@ class Dispatcher:
         return message.key is not None and not self._recent.add(message.key, message.key_lasts)
 
     def _is_over(self, message: Message, chosen: Sequence[Chosen]) -> bool:
-        """Whether ``message`` exceeds a rate limit; one notice, if it addresses the bot."""
+        """Whether ``message`` exceeds a rate limit; that is told, if it addresses the bot."""
         over = self._limits.over(message) if self._limits is not None else None
         if over is None:
+            if self._refusals.counts:
+                self._refusals.passed(message)
             return False
-        if over.notice and any(route.kind != "hear" for _, route, _ in chosen):
-            self._say(reply_to(message, over.notice))
+        if any(route.kind != "hear" for _, route, _ in chosen):
+            self._refuse_over(message, over)
         return True
+
+    def _refuse_over(self, message: Message, over: RateExceeded) -> None:
+        self._refusals.refuse(message, over.cause, over.reason, over.wait, is_first=over.is_first)
 
     def _begin(self, run: Run, checks: Sequence[Check] | None = None) -> Deferred[None] | None:
         """Start ``run`` if it passes ``checks``, by default those of all gates.
@@ -511,6 +522,23 @@ class Dispatcher:
                 return got_stopped(run, answer)
         self._runs.start(run)
         return None
+
+    def _refuse_busy(self, run: Run, reason: str) -> None:
+        if run.route.kind != "hear":
+            self._refusals.refuse(run.message, reason, reason)
+
+    def _objection_after_wait(self, run: Run) -> str:
+        """Why the sender of a run that waited for its turn may not use it now; "" if they may."""
+        message, responder = self._now(run.message), run.responder
+        is_allowed = run.route.for_everyone or responder.access.allows(message)
+        # Compare by identity: after a reload, a responder of the same name may do something else.
+        is_there = any(each is responder for each in self.responders)
+        if not (is_allowed and is_there and self.answers_at(responder, message)):
+            return (
+                f"{interrupted.quoted(self._command(message))} is not done: {responder.name} has"
+                " changed meanwhile, or you may no longer use it."
+            )
+        return (self._objection_of_authors(run) or "") if run.route.effect else ""
 
     def _objection_of_authors(self, run: Run) -> str | None:
         """Why an author of the text may not run this; None if all authors may, or there are none.
@@ -542,10 +570,14 @@ class Dispatcher:
         return f'"{interrupted.one_line(self._command(run.message), MAX_NAMED)}"'
 
     def _over_of(self, run: Run) -> RateExceeded | None:
-        return self._limits.exceeded_for(run.responder) if self._limits is not None else None
+        if self._limits is None:
+            return None
+        return self._limits.exceeded_for(run.responder, run.message)
 
     def _got_over_rate(self, run: Run, over: RateExceeded) -> None:
-        self._runs.end(run, RATE.fate, over.notice if run.route.kind != "hear" else "")
+        if run.route.kind != "hear":
+            self._refuse_over(run.message, over)
+        self._runs.end(run, RATE.fate)
 
     def _unreadable(self, run: Run) -> Failure | None:
         """Why the arguments are invalid; None if they are valid, and kept for after consent."""

@@ -9,6 +9,7 @@ from attrs import asdict, frozen
 
 from xbot.engine.dispatch.filters import Rooms, may_answer
 from xbot.engine.dispatch.gates import DISPATCHED, MESSAGE_GATES, ROUTING, Use, objection
+from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.model.message import Message
 from xbot.runtime.responder import Chosen, Responder, Route
 
@@ -218,7 +219,7 @@ def _answering_lines(answering: Answering, *, is_alone: bool) -> Iterator[str]:
         yield "  is journalled before it runs"
     yield (
         f"  may take {answering.timeout:g} s, say {answering.output:,} characters, and run"
-        f" {answering.runs} times at once"
+        f" {answering.runs} times at once; up to {MAX_WAITING} more wait"
     )
     if answering.rate is not None:
         yield f"  answers no more often than {answering.rate}"

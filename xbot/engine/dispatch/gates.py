@@ -144,7 +144,11 @@ ROUTING = Gate(
 
 REPEATED = ChosenGate("duplicate", ("engine.dispatch.duplicates",), ("duplicate",))
 
-FLOOD = ChosenGate("rate of sender and room", ("engine.dispatch.limits",), ("throttled",))
+FLOOD = ChosenGate(
+    "rate of sender and room",
+    ("engine.dispatch.limits", "engine.dispatch.refusals"),
+    ("throttled",),
+)
 
 # Before the responder's rate limit: denied requests must not use up the tokens of others.
 ACCESS = RightsGate(
@@ -173,7 +177,9 @@ CONVERSATION = RightsGate(
 #: see ``Message.authors``.
 AUTHORS = RunGate("authors", ("engine.dispatch.dispatcher",), ("denied",), of_effects=True)
 
-RATE = RunGate("rate of responder", ("engine.dispatch.limits",), ("throttled",))
+RATE = RunGate(
+    "rate of responder", ("engine.dispatch.limits", "engine.dispatch.refusals"), ("throttled",)
+)
 
 # These two before consent: what can be checked without people is checked before they are asked.
 ARGUMENTS = RunGate(
@@ -204,6 +210,13 @@ JOURNAL = RunGate(
     "journal", ("engine.dispatch.journal_gate",), ("refused", "duplicate"), of_effects=True
 )
 
+#: Not a check of the dispatcher: it is passed when the run's turn comes.
+QUEUE = RunGate(
+    "queue",
+    ("engine.dispatch.runs", "engine.dispatch.run_queue", "engine.dispatch.waiting_notices"),
+    ("busy", "denied"),
+)
+
 RUN = Gate(
     "run",
     ("engine.dispatch.runs", "engine.dispatch.output", "engine.dispatch.held_answers"),
@@ -229,6 +242,7 @@ GATES: tuple[Gate, ...] = (
     WAITING,
     CONSENT,
     JOURNAL,
+    QUEUE,
     RUN,
 )
 
@@ -284,5 +298,7 @@ def checks_of(
     return tuple(
         checks[gate]
         for gate in RUN_GATES[first:]
-        if (has_effects or not gate.of_effects) and (asks_consent or not gate.of_consent)
+        if gate is not QUEUE
+        and (has_effects or not gate.of_effects)
+        and (asks_consent or not gate.of_consent)
     )

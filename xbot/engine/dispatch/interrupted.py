@@ -126,6 +126,11 @@ def one_line(text: str, length: int) -> str:
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
+def quoted(command: str) -> str:
+    """``command`` in quotes, on one line: without them another bot might obey it."""
+    return f'"{one_line(command, MAX_TEXT)}"'
+
+
 def _local_time(seconds: float, now: float) -> str:
     then, today = time.localtime(seconds), time.localtime(now)
     is_today = then[:3] == today[:3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -57,6 +57,8 @@ class JournalGate:
         """
         run.is_waiting = False
         entry = run.entry
+        # Later commands of the same person come after this one.
+        self._runs.reserve(run)
 
         def accept() -> Deferred[int | None]:
             if entry is None:
@@ -96,7 +98,12 @@ class JournalGate:
                     decided.callback(None)
 
         self._runs.await_start(run, ACCEPT_TIMEOUT, too_late)
-        accept().addBoth(decide).addErrback(self.got_problem)
+        try:
+            accepted = accept()
+        except Exception:
+            # A broken journal refuses: else the run would keep its place in the queue for long.
+            accepted = fail(Failure())
+        accepted.addBoth(decide).addErrback(self.got_problem)
         return decided
 
     def got_refused(self, run: Run) -> None:

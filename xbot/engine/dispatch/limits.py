@@ -1,7 +1,7 @@
 """Rate limits (token buckets) per sender, room and responder; a room's rate is shared fairly.
 
-The first message over a limit gets a notice; the next ones get no answer until the bucket
-has a token again.
+A key over its limit gets no answer until its bucket is full again. Messages count at the
+time when they were said, which for a server's resend after an outage is some time ago.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ from xbot.runtime.responder import Responder
 
 
 class RateExceeded(NamedTuple):
-    """A rate limit is exceeded. ``notice`` is the reply, empty if it was sent already."""
+    """A rate limit is exceeded: ``cause`` names it, ``reason`` is for the sender.
 
-    notice: str = ""
+    ``wait`` is the time in seconds until it answers again. ``is_first``: this is the first
+    message over it.
+    """
+
+    cause: str
+    reason: str
+    wait: float
+    is_first: bool
 
 
 class Limits:
@@ -65,38 +72,44 @@ class Limits:
         return self._over_of_sender(message) or self._over_in_room(message)
 
     def _over_of_sender(self, message: Message) -> RateExceeded | None:
-        if self._sender is None:
+        rate = self._sender
+        if rate is None:
             return None
-        verdict = self._senders.take(name_of(message), self._sender)
-        notice = "That was too much at once; try again in a moment."
+        who = name_of(message)
+        verdict = self._senders.take(who, rate, message.waited)
+        if verdict is Verdict.WITHIN:
+            return None
+        wait = self._senders.wait(who, rate)
         shown = message.identity or message.sender
-        return self._exceeded(verdict, shown, self._sender, notice)
+        return self._exceeded(verdict, who, shown, rate, "That was too much at once", wait)
 
     def _over_in_room(self, message: Message) -> RateExceeded | None:
-        if self._room is None or message.room is None:
+        room, rate = message.room, self._room
+        if rate is None or room is None:
             return None
-        verdict = self._rooms.take(message.room, party_of(message), self._room)
-        notice = "I am asked too much here; try again in a moment."
-        return self._exceeded(verdict, message.room, self._room, notice)
+        who = party_of(message)
+        verdict = self._rooms.take(room, who, rate, message.waited)
+        if verdict is Verdict.WITHIN:
+            return None
+        wait = self._rooms.wait(room, who, rate)
+        return self._exceeded(verdict, room, room, rate, "I am asked too much here", wait)
 
-    def exceeded_for(self, responder: Responder) -> RateExceeded | None:
+    def exceeded_for(self, responder: Responder, message: Message) -> RateExceeded | None:
         """Take a token of the responder's own rate; None if it had one."""
         if responder.rate is None:
             return None
-        name = responder.name
-        notice = f"{name} is asked too often; try again in a moment."
-        return self._exceeded(
-            self._responders.take(name, responder.rate), name, responder.rate, notice
-        )
-
-    def _exceeded(self, verdict: Verdict, key: str, rate: Rate, notice: str) -> RateExceeded | None:
-        """The meaning of ``verdict``; ``notice`` is the reply to the first message over the rate.
-
-        ``key`` names the bucket in the log.
-        """
+        name, rate = responder.name, responder.rate
+        verdict = self._responders.take(name, rate, message.waited)
         if verdict is Verdict.WITHIN:
             return None
-        if verdict is Verdict.STILL:
-            return RateExceeded()
-        self._log.warn("throttled {key}: more than {rate}", key=key, rate=str(rate))
-        return RateExceeded(notice)
+        wait = self._responders.wait(name, rate)
+        return self._exceeded(verdict, name, name, rate, f"{name} is asked too often", wait)
+
+    def _exceeded(
+        self, verdict: Verdict, key: str, shown: str, rate: Rate, reason: str, wait: float
+    ) -> RateExceeded:
+        """The meaning of a ``verdict`` over the rate; ``shown`` names the bucket in the log."""
+        is_first = verdict is Verdict.OVER
+        if is_first:
+            self._log.warn("throttled {key}: more than {rate}", key=shown, rate=str(rate))
+        return RateExceeded(f"{reason} {key}", reason, wait, is_first)

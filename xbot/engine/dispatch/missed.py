@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults
@@ -11,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from xbot.engine.dispatch.interrupted import MAX_NAME, MAX_NAMED, MAX_TEXT, one_line
+from xbot.engine.dispatch.person import Reader, reader_of
 from xbot.model.cooldown import Cooldown
 from xbot.model.fair_share import domain_of
 from xbot.model.message import Message, reply_to
@@ -63,13 +63,13 @@ class Missed:
         self._told = Cooldown(clock, PERIOD, MAX_PEOPLE)
         # By reader: a private message must not be quoted in a room, nor to another occupant who
         # has taken the nick meanwhile.
-        self._late: dict[_Reader, _Late] = {}
+        self._late: dict[Reader, _Late] = {}
 
     def got(self, message: Message, chosen: Sequence[Chosen]) -> None:
         """Note a late message, if it is a command; ``chosen`` are the routes that match it."""
         if message.echo or not chosen or not _is_command(message, chosen[0]):
             return
-        reader = _reader(message)
+        reader = reader_of(message)
         late = self._late.get(reader)
         if late is None:
             if not self._told.allows(" ".join(reader), domain_of(reader.address)):
@@ -87,7 +87,7 @@ class Missed:
             late.timer.cancel()
         self._late.clear()
 
-    def _got_all(self, reader: _Reader) -> None:
+    def _got_all(self, reader: Reader) -> None:
         late = self._late.pop(reader)
         known = gatherResults([self._is_new(message, chosen) for message, chosen in late.named])
         known.addCallback(self._tell, reader.address, late)
@@ -120,24 +120,6 @@ class Missed:
         return (
             f"{command} ({one_line(message.speaker, MAX_NAME)})" if message.is_public else command
         )
-
-
-class _Reader(NamedTuple):
-    """The readers of an answer: a whole room, one person, or one occupant.
-
-    ``occupant`` is the occupant's number, because a nick can change hands.
-    """
-
-    address: str
-    occupant: str = ""
-
-
-def _reader(message: Message) -> _Reader:
-    if message.room is None:
-        return _Reader(message.identity or message.sender)
-    if message.is_public:
-        return _Reader(message.room)
-    return _Reader(message.sender, message.occupant or "")
 
 
 def _is_command(message: Message, chosen: Chosen) -> bool:

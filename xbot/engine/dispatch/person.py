@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from attrs import frozen
 
 from xbot.model.fair_share import domain_of
@@ -63,3 +65,22 @@ def party_of(message: Message) -> str:
     new nicks.
     """
     return f"{message.room} newcomers" if message.newcomer else name_of(message)
+
+
+class Reader(NamedTuple):
+    """The readers of an answer: a whole room, one person, or one occupant.
+
+    ``occupant`` is the occupant's number, because a nick can change hands.
+    """
+
+    address: str
+    occupant: str = ""
+
+
+def reader_of(message: Message) -> Reader:
+    """The readers of an answer to ``message``."""
+    if message.room is None:
+        return Reader(message.identity or message.sender)
+    if message.is_public:
+        return Reader(message.room)
+    return Reader(message.sender, message.occupant or "")

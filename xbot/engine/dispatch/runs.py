@@ -1,7 +1,7 @@
 """Runs of responders: concurrency limits, time-outs, and an error answer if a run fails.
 
-A state machine: a run waits for consent or the journal, is at work, may pause for a
-question to a person, and ends exactly once, with one fate.
+A state machine: a run waits for consent or the journal, then for its turn, is at work, may
+pause for a question to a person, and ends exactly once, with one fate.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from xbot.config.settings import TIMEOUT
 from xbot.engine.dispatch.held_answers import HeldAnswers
 from xbot.engine.dispatch.output import Output
-from xbot.engine.dispatch.person import party_of
+from xbot.engine.dispatch.person import name_of, party_of
 from xbot.engine.dispatch.receipt import Receipt
+from xbot.engine.dispatch.run_queue import RunQueue
+from xbot.engine.dispatch.waiting_notices import WaitingNotices
 from xbot.model.access import refusal
 from xbot.model.message import AskedInThread, Message, reply_to
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
-from xbot.process.threads import Busy
+from xbot.process.threads import Busy, NotStarted
 from xbot.runtime.answers import MAX_ANSWERS, Answers, cut
 from xbot.runtime.call_types import Fill, Start
 from xbot.runtime.failures import Failed, Misused, NoAnswer
@@ -35,6 +38,17 @@ from xbot.runtime.responder import Responder, Route
 
 #: Seconds that a thread sleeps for each message that is discarded (back-pressure).
 PAUSE = 0.001
+
+#: Seconds that a run waits for its turn before it is refused.
+WAIT_WITHIN = 600.0
+
+#: Seconds for which a run at work holds back the next one of the same person. Longer than most
+#: runs take, and short enough to ask about a long one, or to stop it, by another command.
+HOLD_FOR = TIMEOUT
+
+#: Seconds after which a run that found no free thread is started again, and in all.
+RETRY_AFTER = 1.0
+RETRY_WITHIN = 30.0
 
 
 @define(eq=False)
@@ -70,6 +84,9 @@ class Run:
     _asked: set[Deferred[Message]] = field(factory=set, init=False)
     _left: float = field(default=0.0, init=False)
     _is_counted: bool = field(default=False, init=False)
+    _queue: RunQueue[Run] | None = field(default=None, init=False)
+    _queued_at: float | None = field(default=None, init=False)
+    _hold: IDelayedCall | None = field(default=None, init=False)
 
     @property
     def has_limit(self) -> bool:
@@ -115,6 +132,13 @@ class Runs:
     - ``measure()``: the current size limit of one message.
     - ``may_go_on(run, answer)``: whether the sender of ``answer`` still has access to the
       run that asked them.
+    - ``objection(run)``: why a run that waited for its turn may not start now, else "".
+    - ``refuse(run, reason)`` tells the sender that the run is refused.
+    - ``quote(run)``: the quoted command.
+
+    A person has one run of a responder at work at a time, and a responder ``runs`` in all. The
+    others wait in its :class:`RunQueue`, so that commands are done in order. A run that takes
+    longer than :data:`HOLD_FOR` no longer holds back the person's next one.
     """
 
     _log = Logger()
@@ -128,7 +152,22 @@ class Runs:
         ask: Callable[[Message, float], Deferred[Message]],
         measure: Callable[[], Measure] = lambda: UNBOUNDED,
         may_go_on: Callable[[Run, Message], bool] = lambda run, answer: True,
+        *,
+        objection: Callable[[Run], str],
+        refuse: Callable[[Run, str], object],
+        quote: Callable[[Run], str],
     ) -> None:
+        self._objection = objection
+        self._refuse = refuse
+        self._quote = quote
+        self._notices: WaitingNotices[Run] = WaitingNotices(clock, say, quote)
+        # The queues by responder; a responder has one only while runs of it are under way.
+        self._queues: dict[str, RunQueue[Run]] = {}
+        # Since when runs of a responder find no free thread, and when they are tried again.
+        self._starved: dict[str, float] = {}
+        self._retries: dict[str, IDelayedCall] = {}
+        self._is_pumping: set[str] = set()
+        self._is_stopped = False
         self._may_go_on = may_go_on
         self.clock = clock
         self._say = say
@@ -153,19 +192,96 @@ class Runs:
         self._stop_clock(run)
         run._deferred = consent
 
+    def reserve(self, run: Run) -> None:
+        """Give ``run``, which will start later, its place in the queue now."""
+        queue = self._queue_of(run)
+        queue.reserve(_person(run), run)
+
     def start(self, run: Run) -> None:
-        """Call the responder, if its limit of concurrent runs allows; the time-out starts now."""
-        if run.notice:
-            self._send(run, reply_to(run.message, run.notice))
+        """Call the responder, or let the run wait for its turn; the time-out starts with it."""
         fill = run.route.fill
         if fill is not None and run.responder.scope is None:
+            self._announce(run)
             self._answer_at_once(run, fill)
             return
         self._under_way.add(run)
         self._stop_clock(run)
-        if self._is_busy(run):
-            self._got_busy(run)
+        if run._queue is None:
+            if run.responder.name not in self._queues and not self._is_busy(run):
+                self._call(run)
+                return
+            self.reserve(run)
+        queue = self._queue_of(run)
+        is_starved = run.responder.name in self._starved
+        if not is_starved and not self._is_busy(run) and queue.begin_alone(run):
+            self._call(run)
             return
+        queue.wait(run)
+        self._pump(run.responder.name)
+        if not queue.is_waiting(run):
+            return
+        if queue.is_too_much(run):
+            self._got_busy(run)
+        else:
+            self._wait(run, queue)
+
+    def _queue_of(self, run: Run) -> RunQueue[Run]:
+        """The queue of the run's responder; the run is to be in it."""
+        if run._queue is None:
+            run._queue = self._queues.setdefault(run.responder.name, RunQueue())
+        return run._queue
+
+    def _wait(self, run: Run, queue: RunQueue[Run]) -> None:
+        """Set the time-out of a run that waits in ``queue``, and have its sender told."""
+        now = self.clock.seconds()
+        if run._queued_at is None:
+            run._queued_at = now
+            self._notices.add(run, queue)
+        left = max(0.0, run._queued_at + WAIT_WITHIN - now)
+        run._limit = self.clock.callLater(left, self._waited_too_long, run)
+
+    def _pump(self, name: str) -> None:
+        """Start the runs of this responder whose turn it is."""
+        queue = self._queues.get(name)
+        if queue is None or self._is_stopped or name in self._retries or name in self._is_pumping:
+            return
+        self._is_pumping.add(name)
+        try:
+            while (run := queue.next(self._has_slot)) is not None:
+                self._stop_clock(run)
+                if run._queued_at is not None and (objection := self._objection(run)):
+                    self._log.warn(
+                        "denied {responder} to {sender}, after a wait for its turn",
+                        responder=name,
+                        sender=run.message.sender,
+                    )
+                    self.end(run, "denied", objection)
+                else:
+                    self._call(run)
+                if name in self._retries:
+                    return
+        finally:
+            self._is_pumping.discard(name)
+
+    def _leave(self, run: Run) -> None:
+        """Give up the run's place in the queue, for the next one of the same person."""
+        queue, run._queue = run._queue, None
+        if queue is None:
+            return
+        self._stop_hold(run)
+        queue.leave(run)
+        name = run.responder.name
+        if queue:
+            self._pump(name)
+        if not queue and self._queues.get(name) is queue:
+            del self._queues[name]
+            self._starved.pop(name, None)
+            if name in self._retries:
+                self._retries.pop(name).cancel()
+
+    def _call(self, run: Run) -> None:
+        """Call the responder."""
+        self._announce(run)
         self._at_work[run.responder.name] += 1
         run.began = self.clock.seconds()
         message = run.message.with_reply_channel(_ReplyChannel(self, run))
@@ -181,6 +297,27 @@ class Runs:
             run._limit = self.clock.callLater(run.responder.timeout, self._got_limit, run)
         if not run._deferred.called and not run._asked:
             self._count(run)
+        if run.fate is None and not run._asked:
+            self._hold_turn(run)
+        if run.responder.name in self._starved and run.responder.name not in self._retries:
+            self._starved.pop(run.responder.name)
+
+    def _hold_turn(self, run: Run) -> None:
+        """Hold back later commands of the same person while ``run`` is at work."""
+        if run._queue is None:
+            self._queue_of(run).began(_person(run), run)
+        elif run._queue.is_waiting(run):
+            return  # It found no free thread.
+        if run.responder.timeout > HOLD_FOR:
+            run._hold = self.clock.callLater(HOLD_FOR, self._leave, run)
+
+    def _announce(self, run: Run) -> None:
+        if run.notice:
+            self._say(reply_to(run.message, run.notice))
+            run.notice = ""
+
+    def _has_slot(self, run: Run) -> bool:
+        return not self._is_busy(run)
 
     def _is_busy(self, run: Run) -> bool:
         """Whether a concurrency limit is reached: the responder's, or the person's share of it.
@@ -236,13 +373,17 @@ class Runs:
         self._got_end(run)
         if run._asked:
             self._withdraw(run)
+        if run._queue is not None:
+            self._leave(run)
         if not self._under_way:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
                 deferred.callback(None)
 
     def stop(self) -> None:
-        """Cancel all runs without an answer."""
+        """Cancel all runs, also those that wait, without an answer; start no more."""
+        self._is_stopped = True
+        self._notices.stop()
         for run in list(self._under_way):
             self.end(run, "cancelled")
             self._cancel(run)
@@ -261,10 +402,17 @@ class Runs:
         # ended, so that such runs cannot pile up.
         self._at_work[run.responder.name] -= 1
         self._uncount(run)
+        self._take_result(result, run)
+        if run.responder.name in self._queues:
+            self._pump(run.responder.name)
+
+    def _take_result(self, result: Answers | Failure, run: Run) -> None:
         answers = Answers(failure=result) if isinstance(result, Failure) else result
         if run.fate is not None:
             run.so_far = answers.said
             self._log.debug("{responder} came too late", responder=run.responder.name)
+            return
+        if isinstance(result, Failure) and result.check(NotStarted) and self._try_later(run):
             return
         run.output.cut = answers.cut or run.output.cut
         for text in answers.said:
@@ -275,6 +423,26 @@ class Runs:
             # The code has ended; saving the brain has a time-out of its own.
             self._stop_clock(run)
             run._held.emptied().addCallback(lambda _: self._finish(run, answers))
+
+    def _try_later(self, run: Run) -> bool:
+        """Start a run that found no free thread again later; False if that was tried for long."""
+        name, now = run.responder.name, self.clock.seconds()
+        if now - self._starved.setdefault(name, now) >= RETRY_WITHIN:
+            return False
+        self._stop_clock(run)
+        self._stop_hold(run)
+        queue = self._queue_of(run)
+        if run not in queue:
+            queue.began(_person(run), run)
+        queue.wait(run)
+        self._wait(run, queue)
+        if name not in self._retries:
+            self._retries[name] = self.clock.callLater(RETRY_AFTER, self._try_again, name)
+        return True
+
+    def _try_again(self, name: str) -> None:
+        del self._retries[name]
+        self._pump(name)
 
     def _finish(self, run: Run, answers: Answers) -> None:
         if run.fate is not None:
@@ -309,6 +477,8 @@ class Runs:
         run._asked.add(asked)
         asked.addBoth(self._got_word, run, asked)
         self.speak(run, question)
+        # Other commands of this person do not wait for the answer.
+        self._leave(run)
         return asked
 
     def _got_word(
@@ -412,7 +582,19 @@ class Runs:
     def _got_busy(self, run: Run) -> None:
         name, sender = run.responder.name, run.message.sender
         self._log.warn("{responder} is busy; refused {sender}", responder=name, sender=sender)
-        self.end(run, "busy", f"{name} is busy; try again in a moment.")
+        self._refuse(run, f"{name} is busy")
+        self.end(run, "busy")
+
+    def _waited_too_long(self, run: Run) -> None:
+        name, sender = run.responder.name, run.message.sender
+        self._log.warn(
+            "{responder} was busy for {seconds:g} s; refused {sender}",
+            responder=name,
+            seconds=WAIT_WITHIN,
+            sender=sender,
+        )
+        text = f"{self._quote(run)} is not run: {name} was busy for {WAIT_WITHIN / 60:g} minutes."
+        self.end(run, "busy", "" if run.route.kind == "hear" else text)
 
     def _got_limit(self, run: Run) -> None:
         """Time-out: end the run with an answer, and cancel its code."""
@@ -450,8 +632,18 @@ class Runs:
         if run._limit is not None and run.has_limit:
             run._limit.cancel()
 
+    @staticmethod
+    def _stop_hold(run: Run) -> None:
+        if run._hold is not None and run._hold.active():
+            run._hold.cancel()
+
     def _got_surprise(self, failure: Failure) -> None:
         self._log.failure("internal error in the dispatcher", failure)
+
+
+def _person(run: Run) -> str:
+    """Key of a person's lane in a queue."""
+    return name_of(run.message)
 
 
 def _whose(run: Run) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from xbot.engine.loading.steps import in_steps
 from xbot.matching.pattern import Pattern
 from xbot.model.errors import XbotError
 from xbot.model.message import Message
-from xbot.process.threads import Busy, RunsInThread
+from xbot.process.threads import Busy, NotStarted, RunsInThread
 from xbot.runtime.answers import Answers, collect
 from xbot.runtime.call_types import Start, TwoStepCall, Work
 from xbot.runtime.failures import Misused
@@ -76,7 +76,10 @@ def call_of(
             # Only a generator can be cancelled: between two of its answers.
             cancel = is_over.set if yields else None
             called = in_thread(in_its_thread, message, taken, is_over, cancel=cancel)
-            result = (await called).value
+            try:
+                result = (await called).value
+            except Busy as busy:
+                raise NotStarted(busy.limit) from None
         if inspect.isawaitable(result):
             result = await result
         if isinstance(result, Answers):

@@ -16,7 +16,7 @@ from xbot.config.settings import ResponderSettings
 from xbot.engine.loading.mistakes import Mistakes
 from xbot.matching.pattern import Pattern
 from xbot.model.message import Message
-from xbot.process.threads import RunsInThread
+from xbot.process.threads import Busy, NotStarted, RunsInThread
 from xbot.runtime.answers import Answers, collect
 from xbot.runtime.call_types import Fill, Start, TwoStepCall
 from xbot.runtime.failures import Failed
@@ -71,7 +71,8 @@ def call_of_program(
             cancelled.set()
             return output.result()
 
-        return in_thread(in_its_thread, argv, cancelled, output, cancel=cancel).addCallback(answer)
+        ended = in_thread(in_its_thread, argv, cancelled, output, cancel=cancel)
+        return ended.addCallbacks(answer, _not_started)
 
     def prepare(message: Message, groups: Mapping[str, str]) -> Start:
         argv = argv_of(message, groups)
@@ -79,6 +80,12 @@ def call_of_program(
         return lambda message: run(argv)
 
     return TwoStepCall(lambda message, groups: run(argv_of(message, groups)), prepare)
+
+
+def _not_started(failure: Failure) -> Failure:
+    if isinstance(failure.value, Busy):
+        return Failure(NotStarted(failure.value.limit))
+    return failure
 
 
 def _template(option: str, text: str, patterns: Sequence[Pattern]) -> Template:

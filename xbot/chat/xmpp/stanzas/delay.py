@@ -44,26 +44,28 @@ def is_kept(stanza: Node, servers: set[str]) -> bool:
     return any(delay[ATTRIBUTES].get("from") in servers for delay in delays(stanza))
 
 
-def is_resent(stanza: Node, servers: set[str], now: float, max_age: float) -> bool:
-    """Whether our server resends this live stanza after a resumption.
+def resent_stamp(stanza: Node, servers: set[str], now: float, max_age: float) -> float | None:
+    """When our server got this live stanza, if it resends it after a resumption; else None.
 
-    Ask this only of a stanza on a resumed stream (XEP-0198, section 5): there its
-    only delay is our server's, ``from`` one of the names ``servers`` (Prosody writes
-    our bare JID, ejabberd its domain). ``now`` is the wall clock. A stanza older
-    than ``max_age`` seconds counts as history, resent or not.
+    In seconds since 1970, by the server's clock. Ask this only of a stanza on a resumed
+    stream (XEP-0198, section 5): there its only delay is our server's, ``from`` one of the
+    names ``servers`` (Prosody writes our bare JID, ejabberd its domain). ``now`` is the wall
+    clock. A stanza older than ``max_age`` seconds counts as history, resent or not.
+
+    A client can forge such a delay in a new stanza: trust the stamp only within the outage.
     """
     found = delays(stanza)
     if len(found) != 1 or found[0][NAME] != _DELAY:
-        return False
+        return None
     attributes = found[0][ATTRIBUTES]
     stamp = attributes.get("stamp", "")
     if attributes.get("from") not in servers:
-        return False
+        return None
     if len(stamp) > _LONGEST_STAMP or not _STAMP.fullmatch(stamp):
-        return False
+        return None
     try:
-        said = datetime.fromisoformat(stamp.removesuffix("Z").removesuffix("+00:00"))
+        utc = datetime.fromisoformat(stamp.removesuffix("Z").removesuffix("+00:00"))
     except ValueError:
-        return False
-    age = now - said.replace(tzinfo=UTC).timestamp()
-    return -SKEW <= age <= max_age
+        return None
+    said = utc.replace(tzinfo=UTC).timestamp()
+    return said if -SKEW <= now - said <= max_age else None

@@ -14,6 +14,7 @@ from tests.integration import (
     reload,
     rooms,
     sizes,
+    soak,
     stops,
 )
 from tests.integration.ejabberd import Ejabberd
@@ -55,10 +56,6 @@ class Outages(reliability.OutageContract, unittest.TestCase):
     kind = Ejabberd
 
 
-class Cuts(reliability.CutContract, unittest.TestCase):
-    kind = Ejabberd
-
-
 class Kills(reliability.KillContract, unittest.TestCase):
     kind = Ejabberd
 
@@ -88,6 +85,10 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Soak(soak.SoakContract, unittest.TestCase):
     kind = Ejabberd
 
 

@@ -14,6 +14,7 @@ from tests.integration import (
     reload,
     rooms,
     sizes,
+    soak,
     stops,
     webhooks,
 )
@@ -60,10 +61,6 @@ class Outages(reliability.OutageContract, unittest.TestCase):
     kind = Prosody
 
 
-class Cuts(reliability.CutContract, unittest.TestCase):
-    kind = Prosody
-
-
 class Kills(reliability.KillContract, unittest.TestCase):
     kind = Prosody
 
@@ -93,6 +90,10 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Soak(soak.SoakContract, unittest.TestCase):
     kind = Prosody
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from attrs import evolve
 
 from tests.integration.daemon import Daemon
+from tests.integration.person import Seen
 from tests.integration.process import DEADLINE, wait_until
 from tests.integration.proxy import Cut, Proxy, random_cut, random_quality
 from tests.integration.server import Server
@@ -142,7 +143,18 @@ class Lane:
         return facts
 
 
-class CutLane(Lane):
+class _FaultOutside(Lane):
+    """The process lives on, so no one sees it leave while its session lasts."""
+
+    def look(self) -> Facts:
+        facts = super().look()
+        leaves = [Seen("unavailable", f"{room}/xbot") for room in self.places]
+        seen = sum(each in leaves for each in list(self.crew.people[0].presences))
+        facts.left = max(0, seen - self.sessions_lost * len(self.places))
+        return facts
+
+
+class CutLane(_FaultOutside):
     """The network is cut at random bytes; besides, it is slow and narrow."""
 
     kind = "cuts"
@@ -219,7 +231,7 @@ class KillLane(Lane):
         return {int(found[1]) for body in bodies if (found := COMMAND.fullmatch(body))}
 
 
-class StopLane(Lane):
+class StopLane(_FaultOutside):
     """The process stands still (SIGSTOP) for ``seconds``, between these two.
 
     Each stop has the next of three rooms, since one place is told only once in a while.
@@ -281,7 +293,7 @@ class LongStopLane(StopLane):
     seconds = (101.0, 120.0)
 
 
-class SteadyLane(Lane):
+class SteadyLane(_FaultOutside):
     """No fault: mixed load for ``goal`` minutes, and what the process takes in memory."""
 
     kind = "minutes"

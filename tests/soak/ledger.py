@@ -16,6 +16,7 @@ MUST_BE_ZERO = (
     "misordered by xbot",
     "lost",
     "said twice",
+    "seen leaving",
 )
 
 #: Ways to give a command that are private: only the sender may read what comes back.
@@ -57,6 +58,7 @@ class Facts:
     - ``unheard``: said while the bot was not in the room: they may be ignored.
     - ``excused``: said around the loss of a session: their answers may be lost, or come twice.
     - ``repeatable``: their answers may come twice.
+    - ``left``: how often the room saw the bot leave without a kill or a lost session.
     - ``received`` and ``sent``: order on the bot's wire, repetitions included.
     """
 
@@ -70,11 +72,12 @@ class Facts:
     unheard: set[int] = Factory(set)
     excused: set[int] = Factory(set)
     repeatable: set[int] = Factory(set)
+    left: int = 0
     received: list[int] = Factory(list)
     sent: list[int] = Factory(list)
 
     def found(self) -> dict[str, list[int]]:
-        """The commands of each of the counts, by number."""
+        """The commands of each of the counts, by number; "seen leaving" has one for each time."""
         ran, answers = Counter(self.ran), Counter(heard.number for heard in self.answers)
         told = {heard.number for heard in self.told}
         silent = [
@@ -111,6 +114,7 @@ class Facts:
             "said twice": [
                 number for number in repeated if number not in self.excused | self.repeatable
             ],
+            "seen leaving": list(range(self.left)),
             "answered": [number for number in self.commands if answers[number]],
             "told": [number for number in self.commands if number in told],
             "lost or twice, excused": [

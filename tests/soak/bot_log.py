@@ -19,19 +19,29 @@ QUOTED = re.compile(r'"(?:do|work|prog|ship) (\d+)"')
 _ENTRY = re.compile(r"(\S+) +\w+ +\S+ (.*)")
 _BODY = re.compile(r"<message\b.*?<body>(.*?)</body>")
 
-#: Seconds around a lost session in which things may be lost or said twice: what the server
-#: had not acknowledged, or the bot had not, and the precision of the log.
-_MARGIN = 10.0
+#: Seconds before and after a lost session in which things may be lost or said twice: what the
+#: server had not acknowledged, or the bot had not; and the precision of the log.
+_BEFORE, _AFTER = 10.0, 2.0
+
+#: The server lost a session if it refuses to resume it. One that ends with an unanswered ping
+#: is given up, because Prosody can lose its count.
+_FAILED = "received <failed xmlns='urn:xmpp:sm:3'"
+_NO_PING = "did not answer a ping"
 
 
 @define
 class BotLog:
-    """What a log with ``--trace`` tells. ``lost`` has a span of time for each lost session."""
+    """What a log with ``--trace`` tells.
+
+    ``lost`` has a span of time for each session that the server lost; ``given_up`` counts those
+    that the bot did not try to resume.
+    """
 
     received: list[int] = Factory(list)
     sent: list[int] = Factory(list)
     lost: list[tuple[float, float]] = Factory(list)
     resumed: int = 0
+    given_up: int = 0
     #: Reports that a room returned, and that a process did not send again before its end.
     sent_back: int = 0
 
@@ -44,12 +54,11 @@ def answers_in(body: str) -> list[int]:
 def read_log(text: str) -> BotLog:
     """The facts in the log of all processes of one bot.
 
-    A login other than a process's first is a lost session, from the last sign of life of the
-    stream before until the bot is back in its room.
+    A session is lost from the last sign of life of its stream until the bot is back in its room.
     """
     log = BotLog()
     alive = 0.0
-    is_new = True
+    is_new, is_theirs = True, False
     gone: float | None = None
     losing: float | None = None
     for line in text.splitlines():
@@ -62,18 +71,22 @@ def read_log(text: str) -> BotLog:
         except ValueError:
             continue
         if " starting up." in said:
-            is_new, gone = True, None
+            is_new, is_theirs, gone = True, False, None
         elif said.startswith("no connection: "):
             gone = gone or alive
+            is_theirs = is_theirs or _NO_PING in said
         elif said.startswith("resumed the session"):
             log.resumed += 1
-            gone = None
+            is_theirs, gone = False, None
         elif said.startswith("logged in as"):
-            losing = None if is_new else gone or alive
-            is_new, gone = False, None
+            losing = gone or alive if is_theirs else None
+            log.given_up += not (is_new or is_theirs)
+            is_new, is_theirs, gone = False, False, None
         elif said.endswith(": caught up, listening") and losing is not None:
-            log.lost.append((losing - _MARGIN, now + _MARGIN))
+            log.lost.append((losing - _BEFORE, now + _AFTER))
             losing = None
+        elif said.startswith(_FAILED):
+            is_theirs = True
         elif said.startswith("received ") and gone is None:
             alive = now
         if body := _BODY.search(said):
@@ -83,7 +96,7 @@ def read_log(text: str) -> BotLog:
             elif number := COMMAND.fullmatch(body[1]):
                 log.received.append(int(number[1]))
     if losing is not None:
-        log.lost.append((losing - _MARGIN, float("inf")))
+        log.lost.append((losing - _BEFORE, float("inf")))
     log.sent_back = sum(
         life.rpartition(": joined: ")[2].count("sending it again")
         for life in text.split(" starting up.")

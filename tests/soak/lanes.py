@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import secrets
 import signal
 import sqlite3
@@ -56,7 +55,7 @@ class Lane:
         self.chance = random.Random(f"{seed} {name}")
         self.port = free_port()
         self.facts = Facts()
-        self.resumed = self.sessions_lost = self.away = 0
+        self.resumed = self.sessions_lost = self.given_up = 0
         #: When the process stood still or was dead, in seconds since 1970.
         self.past: list[tuple[float, float]] = []
         self.samples: list[Sample] = []
@@ -132,6 +131,7 @@ class Lane:
         facts, log = self.crew.facts(self.bot), read_log(self.bot.text())
         facts.received, facts.sent = log.received, log.sent
         self.resumed, self.sessions_lost = log.resumed, len(log.lost)
+        self.given_up = log.given_up
         for number, command in facts.commands.items():
             if any(begin <= command.said <= end for begin, end in log.lost):
                 facts.excused.add(number)
@@ -276,14 +276,12 @@ class StopLane(_FaultOutside):
         self.crew.give(self.port, room, ("room",))
         self.bot.await_log("was away for", since)
         self.catch_up(room)
-        self.await_told(since)
+        self.await_told()
 
-    def await_told(self, since: int) -> None:
+    def await_told(self) -> None:
         """Wait for the notices, at most for long; what did not come is counted later."""
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.look().found()["neither run nor told"], str, DEADLINE / 3)
-        away = re.findall(r"was away for (\d+)", self.bot.text()[since:])
-        self.away = max([self.away, *map(int, away)])
 
 
 class LongStopLane(StopLane):

@@ -161,6 +161,7 @@ def _add_up(outcome: Outcome, lanes: list[Lane]) -> None:
             counts[name] += len(numbers)
         counts["resumptions"] += lane.resumed
         counts["sessions lost by the server"] += lane.sessions_lost
+        counts["sessions given up by xbot"] += lane.given_up
         counts["past"] += len(lane.facts.past)
         if lane.samples:
             grown = growth(lane.samples)

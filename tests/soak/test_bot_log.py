@@ -53,10 +53,19 @@ class BotLogs(unittest.TestCase):
                 "r: caught up, listening",
             )
         )  # fmt: skip
-        self.assertEqual(log.lost, [(BEGIN + 3 - 10, BEGIN + 7 + 10)])
+        self.assertEqual(log.lost, [(BEGIN + 3 - 10, BEGIN + 7 + 2)])
+
+    def test_a_session_given_up(self):
+        """A new session that follows no refusal and no silence of the server excuses nothing."""
+        life = ("twistd 26 starting up.", "logged in as b@h", "r: caught up, listening")
+        log = read_log(text(*life, "no connection: reset", *life[1:]))
+        self.assertEqual((log.lost, log.given_up), ([], 1))
+        silence = "no connection: the server did not answer a ping within 5 s"
+        log = read_log(text(*life, silence, *life[1:]))
+        self.assertEqual((len(log.lost), log.given_up), (1, 0))
 
     def test_another_process_loses_no_session(self):
         """The first login of each process is no loss."""
         life = text("twistd 26 starting up.", "logged in as b@h", "r: caught up, listening")
         log = read_log(life + life)
-        self.assertEqual(log.lost, [])
+        self.assertEqual((log.lost, log.given_up), ([], 0))

@@ -4,6 +4,7 @@
 # make hermetic  all tests that need no server: the quick ones in full, and the slow ones
 # make integration  the tests with Prosody, ejabberd and Chromium; what is missing is skipped
 # make test   all of these (eight minutes)
+# make soak   cuts, kills and stops by the hundred on Prosody and ejabberd (an hour; CI: a tenth)
 # make bench  what the bot costs, beside others (minutes; peers that are missing are skipped)
 # make fuzz   changed input by chance: N=1000000 inputs, SEED=... to have the same ones again
 # make bench-attack  how long the bot is held up by an attack
@@ -26,7 +27,7 @@ SERVER_JOBS ?= $(shell echo $$((2 * $(JOBS))))
 TRIAL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick slow hermetic integration test fuzz bench bench-attack bench-growth bench-matching lint docs man clean
+.PHONY: help run quick slow hermetic integration test fuzz soak bench bench-attack bench-growth bench-matching lint docs man clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -60,6 +61,10 @@ test: hermetic integration
 
 fuzz: $(VENV)/ready-test
 	$(BIN)/python -m tests.hostile.fuzz $(or $(N),1000000) $(SEED)
+
+# Options such as SOAK="--server prosody --seed 7"; all: python -m tests.soak --help
+soak: $(VENV)/ready-test
+	$(BIN)/python -m tests.soak $(SOAK)
 
 bench-attack: $(VENV)/ready-test
 	$(BIN)/python -m benchmarks.attack

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.integration.process import DEADLINE, Process, wait_until
-from tests.integration.server import ACCOUNTS, Server
+from tests.integration.server import Server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -23,8 +23,9 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 class Daemon:
     """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini.
 
-    It connects to ``port`` where that is given, else to the server's own. It answers as often
-    as it is asked, which ``is_limited`` leaves to the defaults.
+    It logs in as ``account``, with that account's password unless another is given. It connects
+    to ``port`` where that is given, else to the server's own. It answers as often as it is asked,
+    which ``is_limited`` leaves to the defaults.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Daemon:
         server: Server,
         rooms: Iterable[str] = (),
         *,
-        password: str = ACCOUNTS["xbot"],
+        account: str = "xbot",
+        password: str | None = None,
         trusts: bool = True,
         resource: str = "bot",
         port: int | None = None,
@@ -44,12 +46,12 @@ class Daemon:
         self._output = self.folder / "output"
         secret = self.folder / "xmpp.password"
         secret.touch(0o600)
-        secret.write_text(password + "\n")
+        secret.write_text((password or server.accounts[account]) + "\n")
         lines = [
             f"[xbot]\nname = xbot\nlog-level = debug\nstate = {self.folder / 'state'}",
             # Most tests say more at once than people do.
             "" if is_limited else "sender-rate = off\nroom-rate = off",
-            f"[xmpp]\njid = xbot@{server.domain}/{resource}\npassword-file = {secret}",
+            f"[xmpp]\njid = {account}@{server.domain}/{resource}\npassword-file = {secret}",
             f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",
             xmpp,

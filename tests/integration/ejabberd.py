@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integration.process import DEADLINE, wait_until
-from tests.integration.server import ACCOUNTS, Server
+from tests.integration.server import Server
 
 _CONFIG = """\
 hosts: ["{domain}"]
@@ -105,7 +105,7 @@ class Ejabberd(Server):
             _REGISTER.format(
                 name=_erlang(name), domain=_erlang(self.domain), password=_erlang(password)
             )
-            for name, password in ACCOUNTS.items()
+            for name, password in self.accounts.items()
         ]
         # The node has no name to reach it by: what it is to do is read from a file.
         path, result = _erlang(str(self._console)), _erlang(str(self._result))

@@ -15,7 +15,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import StanzaPath
 
 from tests.integration.process import DEADLINE
-from tests.integration.server import ACCOUNTS, Server
+from tests.integration.server import Server
 
 _DELAYS = ("{urn:xmpp:delay}delay", "{jabber:x:delay}x")
 _MUC_USER = "{http://jabber.org/protocol/muc#user}x"
@@ -56,7 +56,7 @@ class Person:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         try:
-            self._client: Any = self._do(self._connect(server, ACCOUNTS[name]))
+            self._client: Any = self._do(self._connect(server, server.accounts[name]))
         except BaseException:
             self._end_thread()
             raise

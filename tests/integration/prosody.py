@@ -10,7 +10,7 @@ import secrets
 import socket
 
 from tests.integration.process import DEADLINE
-from tests.integration.server import ACCOUNTS, Server
+from tests.integration.server import Server
 from tests.ports import free_port
 
 _CONFIG = """\
@@ -105,7 +105,7 @@ class Prosody(Server):
         (self.folder / "prosody.cfg.lua").write_text(text)
         accounts = self.folder / "data" / _file_name(self.domain) / "accounts"
         accounts.mkdir(parents=True)
-        for name, password in ACCOUNTS.items():
+        for name, password in self.accounts.items():
             text = _PLAIN.format(password) if self.plain_passwords else _account(password)
             (accounts / f"{_file_name(name)}.dat").write_text(text)
 

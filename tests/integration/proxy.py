@@ -17,6 +17,9 @@ from tests.integration.process import DEADLINE
 
 _CHUNK = 4096
 
+#: Seconds after which a half-closed connection is closed.
+_HALF_CLOSED_FOR = 3.0
+
 #: SO_LINGER with time-out 0: close() sends a reset.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -26,12 +29,37 @@ class Cut:
     """When to cut a connection: after ``seconds``, and then after ``octets`` more octets.
 
     The octets count in both directions. With ``is_half_open`` only the client's side
-    is closed; the server's side stays open, and nothing is forwarded from it.
+    is closed; the server's side stays open, and nothing is forwarded from it. With
+    ``half_closes`` that side ("client" or "server") is sent the end of the stream (FIN),
+    and the other direction goes on until one of them ends it.
     """
 
     seconds: float = 0.0
     octets: int = 0
     is_half_open: bool = False
+    half_closes: str = ""
+
+
+@frozen
+class Quality:
+    """Quality of a line: seconds of ``delay`` for each read, and ``rate`` in octets a second."""
+
+    delay: float = 0.0
+    rate: float = float("inf")
+
+    def seconds(self, octets: int) -> float:
+        """How long so many octets are on their way."""
+        return self.delay + octets / self.rate
+
+
+def random_quality(chance: random.Random) -> Quality:
+    """A good line, a slow one or a narrow one, by chance."""
+    kind = chance.random()
+    if kind < 0.5:
+        return Quality()
+    if kind < 0.75:
+        return Quality(delay=chance.uniform(0.02, 0.3))
+    return Quality(rate=chance.uniform(4_000.0, 30_000.0))
 
 
 def random_cut(chance: random.Random) -> Cut:
@@ -47,13 +75,14 @@ def random_cut(chance: random.Random) -> Cut:
 class Proxy:
     """Forwards connections from ``port`` to ``target`` on the loopback address.
 
-    ``cuts`` counts the connections that were reset. Its methods may be called
-    from any thread but its own.
+    ``quality`` gives each connection's. ``cuts`` counts the connections that were cut.
+    Its methods may be called from any thread but its own.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, quality: Callable[[], Quality] = Quality) -> None:
         self.cuts = 0
         self._target = target
+        self._quality = quality
         self._plan: Iterator[Cut] = iter(())
         self._refuses = False
         self._links: set[_Link] = set()
@@ -142,7 +171,7 @@ class Proxy:
         except OSError:
             _reset(client)
             return
-        link = _Link(client, server, self._got_cut)
+        link = _Link(client, server, self._quality(), self._got_cut)
         self._links.add(link)
         link.end_by(next(self._plan, None))
         try:
@@ -168,14 +197,20 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
+                if seconds := link.quality.seconds(len(data)):
+                    await asyncio.sleep(seconds)
                 await flows.wait()
-                writer.write(link.pass_on(data))
-                await writer.drain()
+                passed = link.pass_on(data)
+                if writer is not link.closed_half:
+                    writer.write(passed)
+                    await writer.drain()
 
     def _got_cut(self, link: _Link, cut: Cut) -> None:
         self.cuts += 1
-        _reset(link.client)
         self._end_half_open()
+        if cut.half_closes:
+            return
+        _reset(link.client)
         if cut.is_half_open:
             self._half_open.append(link.server)
         else:
@@ -206,10 +241,14 @@ class _Link:
         self,
         client: asyncio.StreamWriter,
         server: asyncio.StreamWriter,
+        quality: Quality,
         got_cut: Callable[[_Link, Cut], None],
     ) -> None:
         self.client = client
         self.server = server
+        self.quality = quality
+        #: The side that was sent the end of the stream, and is sent no more.
+        self.closed_half: asyncio.StreamWriter | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._got_cut = got_cut
         self._timer: asyncio.TimerHandle | None = None
@@ -233,9 +272,23 @@ class _Link:
         return passed
 
     def cut(self, cut: Cut | None = None) -> None:
-        if not self.ended.done():
+        cut = cut or Cut()
+        if self.ended.done() or (self.closed_half is not None and cut.half_closes):
+            return
+        if cut.half_closes:
+            self._half_close(cut)
+        else:
             self.ended.set_result(None)
-            self._got_cut(self, cut or Cut())
+        self._got_cut(self, cut)
+
+    def _half_close(self, cut: Cut) -> None:
+        self.closed_half = self.client if cut.half_closes == "client" else self.server
+        # What may pass from now on is not bounded.
+        self._due = None
+        with contextlib.suppress(OSError):
+            self.closed_half.write_eof()
+        # A side that ignores it keeps a dead connection: not for ever.
+        self._timer = asyncio.get_running_loop().call_later(_HALF_CLOSED_FOR, self.close)
 
     def close(self) -> None:
         if self._timer is not None:

@@ -34,7 +34,8 @@ class Server:
     its certificate names; without ``starttls`` it offers none, and lets people in as they are.
     With ``plain_passwords`` it keeps the passwords themselves, so that it can offer every
     mechanism that it has; with ``tls12`` it speaks no TLS later than 1.2; ``stanza_size`` is
-    the limit of what it takes, in bytes, where that is not its own.
+    the limit of what it takes, in bytes, where that is not its own. ``accounts`` are those
+    that exist.
     """
 
     #: Its name for people, and the program that must be installed.
@@ -53,6 +54,7 @@ class Server:
         plain_passwords: bool = False,
         tls12: bool = False,
         stanza_size: int | None = None,
+        accounts: Mapping[str, str] = ACCOUNTS,
     ) -> None:
         found = shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
         if found is None:
@@ -70,6 +72,7 @@ class Server:
         self.plain_passwords = plain_passwords
         self.tls12 = tls12
         self.stanza_size = stanza_size
+        self.accounts = accounts
         self.folder = Path(tempfile.mkdtemp(prefix="xbot-server-"))
         self.certificate = make_certificate(self.folder, certificate_for)
         self.ca_file = self.certificate.authority

@@ -14,6 +14,7 @@ from tests.integration import (
     reload,
     rooms,
     sizes,
+    soak,
     stops,
     voice,
 )
@@ -56,12 +57,6 @@ class Outages(reliability.OutageContract, unittest.TestCase):
     kind = Ejabberd
 
 
-class Cuts(reliability.CutContract, unittest.TestCase):
-    kind = Ejabberd
-    # Seen with a plain client: 2 in 130 cuts. A command may be moved, and so is its answer.
-    cuts_for_a_change = 20
-
-
 class Kills(reliability.KillContract, unittest.TestCase):
     kind = Ejabberd
 
@@ -91,6 +86,10 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Ejabberd
+
+
+class Soak(soak.SoakContract, unittest.TestCase):
     kind = Ejabberd
 
 

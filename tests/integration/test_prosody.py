@@ -14,6 +14,7 @@ from tests.integration import (
     reload,
     rooms,
     sizes,
+    soak,
     stops,
     voice,
     webhooks,
@@ -58,10 +59,6 @@ class Mechanisms(mechanisms.MechanismContract, unittest.TestCase):
 
 
 class Outages(reliability.OutageContract, unittest.TestCase):
-    kind = Prosody
-
-
-class Cuts(reliability.CutContract, unittest.TestCase):
     kind = Prosody
 
 
@@ -120,6 +117,10 @@ class Commands(commands.CommandContract, unittest.TestCase):
 
 
 class Hostile(hostile.HostileContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Soak(soak.SoakContract, unittest.TestCase):
     kind = Prosody
 
 

@@ -38,3 +38,13 @@ class ThrottleTests(unittest.TestCase):
             self.assertEqual(allowed, [True] * 10 + [False] * 990)
             self.assertEqual(len(throttle._last), 10)
             clock.advance(60)
+
+    def test_remaining(self):
+        """It is known how long a key's cooldown still lasts."""
+        clock = Clock()
+        throttle = Cooldown(clock, 60)
+        throttle.allows("a")
+        clock.advance(20)
+        self.assertEqual([throttle.remaining(key) for key in "ab"], [40, 0])
+        clock.advance(50)
+        self.assertEqual(throttle.remaining("a"), 0)

@@ -42,3 +42,10 @@ class Cooldown:
             self._taken[share] += 1
         self._last[key] = now, share
         return True
+
+    def remaining(self, key: str) -> float:
+        """Seconds until the cooldown of ``key`` ends; 0 if it has none."""
+        known = self._last.get(key)
+        if known is None:
+            return 0.0
+        return max(0.0, known[0] + self._period - self._clock.seconds())

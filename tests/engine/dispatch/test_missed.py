@@ -150,12 +150,22 @@ class MissedTests(DeployCase):
         )
 
     def test_again(self) -> None:
-        """A person is told once a minute, and no more than so many people are."""
+        """A person is told once a minute, of all that was missed since; none of it is dropped."""
         bot = self.bot()
         self.assertEqual(len(self.told(bot, KEPT)), 1)
-        self.assertEqual(self.told(bot, evolve(KEPT, key="2")), [])
-        self.clock.advance(PERIOD)
-        self.assertEqual(len(self.told(bot, evolve(KEPT, key="3"))), 1)
+        for number in "23":
+            self.assertEqual(self.told(bot, evolve(KEPT, body="deploy db", key=number)), [])
+        self.clock.advance(PERIOD - 4 * GATHER)
+        self.assertEqual(self.said(), [])
+        self.clock.advance(GATHER)
+        self.assertEqual(self.said(), [f'"deploy db", "deploy db": {PLEASE}'])
+        # Its cooldown has begun.
+        self.assertEqual(self.told(bot, evolve(KEPT, key="4")), [])
+
+    def test_a_crowd(self) -> None:
+        """No more than so many people are told at once."""
+        bot = self.bot()
+        self.assertEqual(len(self.told(bot, KEPT)), 1)
         crowd = [evolve(KEPT, identity=f"p{n}@example.org", key=f"p{n}") for n in range(500)]
         self.assertEqual(len(self.told(bot, *crowd)), MAX_PEOPLE // 2 - 1)
         # Those of one domain leave some to others.

@@ -20,8 +20,8 @@ from xbot.runtime.responder import Chosen
 #: delivers all stored messages at once.
 GATHER = 2.0
 
-#: Cooldown of notices: one per person (in a room: one for all) in PERIOD seconds, and at most
-#: MAX_PEOPLE in that time.
+#: Cooldown of notices: one per person (in a room: one for all) in PERIOD seconds, the next one
+#: for all that was missed meanwhile; and at most MAX_PEOPLE have one.
 PERIOD = 60.0
 MAX_PEOPLE = 200
 
@@ -72,14 +72,22 @@ class Missed:
         reader = reader_of(message)
         late = self._late.get(reader)
         if late is None:
-            if not self._told.allows(" ".join(reader), domain_of(reader.address)):
+            delay = self._delay(" ".join(reader), reader.address)
+            if delay is None:
                 return
-            timer = self._clock.callLater(GATHER, self._got_all, reader)
+            timer = self._clock.callLater(delay, self._got_all, reader)
             late = self._late[reader] = _Late(timer)
         if len(late.named) < MAX_NAMED:
             late.named.append((message, chosen[0]))
         else:
             late.others += 1
+
+    def _delay(self, key: str, address: str) -> float | None:
+        """Seconds until a notice: during the cooldown until its end. None: too many people."""
+        if self._told.allows(key, domain_of(address)):
+            return GATHER
+        rest = self._told.remaining(key)
+        return max(rest, GATHER) if rest else None
 
     def stop(self) -> None:
         """Send no more notices."""
@@ -89,6 +97,8 @@ class Missed:
 
     def _got_all(self, reader: Reader) -> None:
         late = self._late.pop(reader)
+        # The cooldown of a notice that was put off begins now.
+        self._told.allows(" ".join(reader), domain_of(reader.address))
         known = gatherResults([self._is_new(message, chosen) for message, chosen in late.named])
         known.addCallback(self._tell, reader.address, late)
         known.addErrback(

@@ -9,7 +9,7 @@ from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
 from tests.integration.process import DEADLINE, wait_until
-from tests.integration.reliability import journal_of
+from tests.integration.reliability import outcomes_of
 from tests.ports import free_port
 from xbot.control.client import ask, ask_for
 from xbot.control.protocol import Request, Result
@@ -40,8 +40,8 @@ class VoiceContract(Scene):
     def await_outcomes(self, bot: Daemon, *outcomes: str | None) -> None:
         """Returns once the journal has these outcomes."""
         wait_until(
-            lambda: tuple(line.outcome for line in journal_of(bot)) == outcomes,
-            lambda: f"{outcomes}: {journal_of(bot)}\n{bot.text()[-3000:]}",
+            lambda: tuple(outcomes_of(bot)) == outcomes,
+            lambda: f"{outcomes}: {outcomes_of(bot)}\n{bot.text()[-3000:]}",
             DEADLINE,
         )
 

@@ -29,7 +29,7 @@ _VERBS = {"room": "do", "aside": "work", "direct": "work", "program": "prog", "c
 _MORE = re.compile(r"(?:\.\.\. and | and |^)(\d+) more\b")
 
 #: A refusal that does not say of which command.
-_REFUSED = re.compile(r".* is busy; try again|That was too much at once")
+_REFUSED = re.compile(r"\w+ (?:is busy; try again|cannot run now)|That was too much at once")
 _SURE = re.compile(r'"ship (\d+)": sure\?')
 
 #: Seconds for which the bot waits for a yes, with slack.

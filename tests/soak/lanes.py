@@ -39,6 +39,9 @@ _SAMPLE = 5.0
 #: the journal): only then memory can be flat. How many of them for each minute that follows.
 _FILL, _FILL_EACH, _AT_ONCE = 8000, 800, 25
 
+#: Seconds after a yes in which its command ends.
+_AGREED = 5.0
+
 #: Ways to give work to a bot that stands still: a webhook would wait for it.
 _UNATTENDED = ("room", "aside", "direct", "program")
 
@@ -126,7 +129,9 @@ class Lane:
         while time.monotonic() < end:
             self.crew.say_yes()
             found = self.look().found()
-            if not (found["lost"] or found["neither run nor told"]):
+            # What Cat has just agreed to may be about to run.
+            is_agreeing = any(time.time() - at < _AGREED for at in self.crew.agreed.values())
+            if not (found["lost"] or found["neither run nor told"] or is_agreeing):
                 return
             time.sleep(1.0)
 

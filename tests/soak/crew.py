@@ -26,7 +26,10 @@ WAYS = {"room": 5, "aside": 2, "direct": 2, "program": 3, "confirm": 1, "webhook
 
 _VERBS = {"room": "do", "aside": "work", "direct": "work", "program": "prog", "confirm": "ship"}
 
-_MORE = re.compile(r"(?:\.\.\.| and) (?:and )?(\d+) more")
+_MORE = re.compile(r"(?:\.\.\. and | and |^)(\d+) more\b")
+
+#: A refusal that does not say of which command.
+_REFUSED = re.compile(r"\w+ (?:is busy; try again|cannot run now)|That was too much at once")
 _SURE = re.compile(r'"ship (\d+)": sure\?')
 
 #: Seconds for which the bot waits for a yes, with slack.
@@ -196,6 +199,7 @@ class Crew:
             facts.told.extend(Heard(int(each), reader) for each in QUOTED.findall(said.body))
             if found := _MORE.search(said.body):
                 facts.more += int(found[1])
+            facts.more += _REFUSED.match(said.body) is not None
         return facts
 
     def _heard(self) -> Iterator[tuple[str, Said]]:

@@ -37,7 +37,10 @@ _SAMPLE = 5.0
 
 #: Commands after which the bot's bounded windows are full (4,096 message ids, 2 MB of pages of
 #: the journal): only then memory can be flat. How many of them for each minute that follows.
-_FILL, _FILL_EACH = 8000, 800
+_FILL, _FILL_EACH, _AT_ONCE = 8000, 800, 25
+
+#: Seconds after a yes in which its command ends.
+_AGREED = 5.0
 
 #: Ways to give work to a bot that stands still: a webhook would wait for it.
 _UNATTENDED = ("room", "aside", "direct", "program")
@@ -126,7 +129,9 @@ class Lane:
         while time.monotonic() < end:
             self.crew.say_yes()
             found = self.look().found()
-            if not (found["lost"] or found["neither run nor told"]):
+            # What Cat has just agreed to may be about to run.
+            is_agreeing = any(time.time() - at < _AGREED for at in self.crew.agreed.values())
+            if not (found["lost"] or found["neither run nor told"] or is_agreeing):
                 return
             time.sleep(1.0)
 
@@ -301,10 +306,11 @@ class SteadyLane(_FaultOutside):
     kind = "minutes"
 
     def work(self) -> None:
-        for _ in range(min(_FILL, _FILL_EACH * self.goal)):
-            self.crew.give(self.port, self.places[0], ("room",))
-            time.sleep(0.005)
-        self.catch_up(self.places[0])
+        for _ in range(min(_FILL, _FILL_EACH * self.goal) // _AT_ONCE):
+            for _ in range(_AT_ONCE):
+                self.crew.give(self.port, self.places[0], ("room",))
+            # A busy server is not outrun: the outbox has a bound for each place.
+            self.catch_up(self.places[0])
         began = sampled = time.monotonic()
         while (now := time.monotonic()) < began + 60 * self.goal:
             self.give()

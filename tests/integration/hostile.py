@@ -65,6 +65,12 @@ _ASKED = re.compile(
     rb"<iq [^<>]*><(query xmlns='jabber:iq:roster'|bind xmlns='[^']*-bind'|session |ping )"
 )
 
+#: What a room and its service may be asked: what they announce.
+_DISCO = re.compile(
+    rb"<iq type='get' id='[^'<>]*' to='[^'<>]*'>"
+    rb"<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+)
+
 
 class HostileContract(Scene):
     """Attacks by an account without rights, as far as the server relays them."""
@@ -188,7 +194,7 @@ class HostileContract(Scene):
         )
         self.assertEqual((said - meant, meant - said), (Counter(), Counter()))
         self.assertGreaterEqual(len(refusals), 4)
-        self.assertEqual(wire.unmeant(), [])
+        self.assertEqual(wire.unmeant(room), [])
         # Out of each room it came back, and out of one once more.
         self.assertEqual(
             wire.presences(),
@@ -374,10 +380,11 @@ class Wire:
         (found,) = {name for name in self.presences() if name not in ("", room)}
         return found
 
-    def unmeant(self) -> list[Stanza]:
+    def unmeant(self, room: str) -> list[Stanza]:
         """What was sent besides messages and presences, and is no part of a stream's business.
 
-        Each request is answered once, by no more than the error; each error is such an answer.
+        ``room`` and its service may be asked what they announce (XEP-0421, XEP-0045). Each
+        request is answered once, by no more than the error; each error is such an answer.
         """
         open_requests = Counter(
             (stanza.attributes["id"], stanza.attributes["from"])
@@ -394,6 +401,9 @@ class Wire:
                 continue
             if open_requests[key] and _MINIMAL_ERROR.fullmatch(stanza.raw):
                 open_requests[key] -= 1
+            elif attributes.get("to") in (room, room.partition("@")[2]):
+                if not _DISCO.fullmatch(stanza.raw):
+                    wrong.append(stanza)
             elif "to" in attributes or not _ASKED.match(stanza.raw):
                 wrong.append(stanza)
         return [*wrong, *(Stanza(f"unanswered: {key}", {}, b"") for key in +open_requests)]

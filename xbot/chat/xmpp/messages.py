@@ -195,8 +195,9 @@ class Messages(Handler):
         stamp = self._resent_stamp(node) if stanza.delayed else None
         delayed = stanza.delayed and stamp is None
         waited = 0.0 if stamp is None else self._waited(stamp)
+        # Kept by our server: stored offline, or sent again too late after a resumption.
+        is_stored = delayed and is_kept(node, self._servers)
         if room is None:
-            is_stored = delayed and is_kept(node, self._servers)
             return self._direct(stanza, delayed, is_stored, waited)
         nick = stanza.sender.jid.resource
         if nick is None:
@@ -206,12 +207,22 @@ class Messages(Handler):
             room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
         if nick == room.nick and stanza.kind == "groupchat":
             self._reflected(room.address, stanza.id)
-        return self._in_room(room, nick, stanza, delayed, waited)
+        too_late = is_stored and self.xmlstream.is_resumed and room.caught_up
+        return self._in_room(room, nick, stanza, delayed, waited, too_late and nick != room.nick)
 
     def _in_room(
-        self, room: Room, nick: str, stanza: MessageStanza, delayed: bool, waited: float = 0.0
+        self,
+        room: Room,
+        nick: str,
+        stanza: MessageStanza,
+        delayed: bool,
+        waited: float = 0.0,
+        too_late: bool = False,
     ) -> Message:
-        """The message of an occupant, to the room or privately through it."""
+        """The message of an occupant, to the room or privately through it.
+
+        ``too_late``: our server sends it again after a resumption, too long after it was said.
+        """
         # A private message's own id does not count: a service may check only public ones.
         id = stanza.occupant_id if stanza.kind == "groupchat" else None
         occupant, number = room.occupants.speaker(nick, id)
@@ -236,7 +247,7 @@ class Messages(Handler):
             newcomer=identity is None
             and not room.occupants.is_certain(number)
             and room.is_newcomer(nick),
-            missed=is_stale and not is_past,
+            missed=too_late or (is_stale and not is_past),
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_past or is_stale),
             waited=waited,

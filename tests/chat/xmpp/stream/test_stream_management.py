@@ -453,6 +453,9 @@ class ManagedTests(ManagedCase):
         ):
             peer.feed(stanza)
         self.assertEqual([message.delayed for message in self.heard], [True] * 9)
+        # What our server kept too long is told as missed. What others claim is history.
+        told = [message.missed for message in self.heard]
+        self.assertEqual(told, [True] * 6 + [False] * 2 + [True])
         self.heard.clear()
         peer = self.come_back(peer, offer="")
         peer.bind(str(JID))
@@ -468,6 +471,7 @@ class ManagedTests(ManagedCase):
         self.clock.advance(10)
         peer.feed(f"<presence from='{ROOM}/bot'>{SELF}</presence>" + resent(1, JID.domain))
         self.assertEqual([message.delayed for message in self.heard], [True])
+        self.assertFalse(self.heard[0].missed)
 
     def test_back_pressure(self):
         """A server that does not read gets nothing more; what waits leaves once it reads."""

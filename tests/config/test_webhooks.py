@@ -54,6 +54,9 @@ class WebhookTests(Folder):
             ),
         )
         self.assertEqual((no.dedupe, no.template), (0.0, "{a} at {b.c}"))
+        own = HOOK + "template = {a}\nsecret = none\n"
+        for text, by_text in ((own, False), (own + "dedupe-text = yes\n", True)):
+            self.assertEqual(self.load(HTTP + text).webhooks[0].dedupe_text, by_text)
         self.assertNotIn("hunter2", repr(found) + describe(found))
         self.assertIn(
             f"webhook    alerts at /webhook/alerts: alertmanager, with a secret, in {ROOM}\n",
@@ -109,7 +112,7 @@ class WebhookTests(Folder):
     def test_mistakes(self) -> None:
         """What is wrong is told with the option and the cure."""
         good = "template = github\nsecret = none\n"
-        names = "alertmanager, grafana, github, gitea, responder"
+        names = "alertmanager, grafana, github, gitea, gitlab, sentry, responder"
         for text, told in (
             (BASE + HOOK + good, ["needs an [http] section that says where to listen"]),
             (HTTP + "[webhook alerts]\n" + good, ["room is missing: where to say it"]),

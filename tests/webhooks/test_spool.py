@@ -7,14 +7,18 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from tests.state.journal.test_journal import InTurn
+from xbot.config.settings import WebhookSettings
 from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.model.message import Message
 from xbot.state.sqlite.writer import RETRY as FILE_RETRY
+from xbot.web.posting import PostRequest
 from xbot.webhooks import file, spool
+from xbot.webhooks.door import WebhookEndpoint
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.proof import Signed
 from xbot.webhooks.report import Item, Report
@@ -97,6 +101,32 @@ class SpoolCase(TestCase):
     def waiting(self) -> int:
         """How much is on the disk."""
         return len(self.successResultOf(self.spool._writer.do(lambda file: file.waiting())))
+
+
+class RepeatedTests(SpoolCase):
+    def posted(self, webhook: WebhookSettings, **headers: str) -> int:
+        """The status of the same post, made once more."""
+        door = WebhookEndpoint(self.spool, self.clock)
+        door._set([webhook])
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named["content-type"] = "application/json"
+        post = door.post(PostRequest(webhook.path, named, b'{"what": "the site is down"}'))
+        return self.successResultOf(post).status
+
+    def test_second_outage(self) -> None:
+        """The same text of an own template is said again: it may be the day's second outage."""
+        own = WebhookSettings("own", "/webhook/own", (ROOM,), "{what}")
+        self.assertEqual([self.posted(own) for _ in range(3)], [202, 202, 202])
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["\n".join(["[own] the site is down"] * 3)])
+
+    def test_redelivered(self) -> None:
+        """A redelivery is dropped, by its id; and so are equal texts, where the ini says so."""
+        own = WebhookSettings("own", "/webhook/own", (ROOM,), "{what}")
+        ids = ["1", "1", "2", "2"]
+        self.assertEqual([self.posted(own, webhook_id=id) for id in ids], [202, 200, 202, 200])
+        asked = evolve(own, name="asked", dedupe_text=True)
+        self.assertEqual([self.posted(asked, webhook_id=id) for id in ids], [202, 200, 200, 200])
 
 
 class SayTests(SpoolCase):

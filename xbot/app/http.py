@@ -121,4 +121,4 @@ class HttpServices:
             self._reactor,
             wall_clock=self._wall_clock,
         )
-        return WebhookEndpoint(spool, self._reactor, self._assembly.taker)
+        return WebhookEndpoint(spool, self._reactor, self._assembly.taker, self._wall_clock)

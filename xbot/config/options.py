@@ -278,13 +278,13 @@ _WEBHOOK = _section(
     OptionKind(
         "template",
         values.webhook_template,
-        "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
-        " file:NAME; or responder.",
+        "alertmanager, grafana, github, gitea, gitlab or sentry; a text with fields such as"
+        " {alert.title}; file:NAME; or responder.",
     ),
     OptionKind(
         "secret-file",
         values.path,
-        "The file with the secret that signs posts, or is sent as a bearer token.",
+        "The file with the secret that signs posts, or is sent as a token or password.",
         default="$CREDENTIALS_DIRECTORY/webhook.NAME",
     ),
     OptionKind(
@@ -295,7 +295,12 @@ _WEBHOOK = _section(
         "dedupe-key",
         values.dotted,
         "The field that identifies duplicates.",
-        default="the whole text",
+        default="the id of the delivery",
+    ),
+    OptionKind(
+        "dedupe-text",
+        values.yes_or_no,
+        "Whether equal texts of a template of your own are duplicates.",
     ),
     OptionKind("rate", values.rate, "Rate limit for posts: COUNT/TIME, or off."),
     OptionKind("code", values.yes_or_no, "Whether the text is sent as a code block."),

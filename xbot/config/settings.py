@@ -76,7 +76,7 @@ PARSERS = ("fast", "domish")
 WEBHOOK_RATE = Rate(60, 60.0)
 
 #: The bundled webhook templates.
-WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
+WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea", "gitlab", "sentry")
 
 #: Value of ``template`` for a webhook whose posts a responder handles.
 RESPONDER = "responder"
@@ -231,7 +231,8 @@ class WebhookSettings:
 
     ``template`` is one of :data:`WEBHOOK_TEMPLATES`, :data:`RESPONDER`, or a text
     with fields such as ``{alert.title}``; only for such a text ``dedupe_key`` may
-    name a field. Duplicates are dropped for ``dedupe`` seconds. ``rate`` limits the
+    name a field. Duplicates are dropped for ``dedupe`` seconds; with ``dedupe_text`` equal
+    texts are duplicates, too. ``rate`` limits the
     posts, None for no limit. ``secret`` may be None only if no other machine can post.
     """
 
@@ -244,6 +245,7 @@ class WebhookSettings:
     dedupe_key: str | None = None
     rate: Rate | None = WEBHOOK_RATE
     code: bool = False
+    dedupe_text: bool = False
 
 
 @frozen

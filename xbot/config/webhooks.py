@@ -64,6 +64,10 @@ def _webhook(
         if room not in rooms:
             section.blame("room", f"there is no [room {room}]{suggest(room, rooms)}")
     template = _template(section)
+    if section.has("dedupe-key") and section.has("dedupe-text"):
+        blame_both(section, "dedupe-key", "dedupe-text")
+    if "dedupe-text" in values and template in WEBHOOK_TEMPLATES:
+        section.blame("dedupe-text", f"{template} knows by itself what tells one from another")
     if "dedupe-key" in values and template in _NAMES:
         section.blame("dedupe-key", f"{template} knows by itself what tells one from another")
     secret = _secret(section, http)

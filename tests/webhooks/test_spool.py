@@ -34,6 +34,7 @@ from xbot.webhooks.spool import (
 
 ROOM = "ops@rooms.example"
 OTHER = "dev@rooms.example"
+ALICE = "alice@example"
 
 
 class SpoolCase(TestCase):
@@ -48,9 +49,11 @@ class SpoolCase(TestCase):
         #: Rooms in which nothing can be said as things stand.
         self.refusing: set[str] = set()
         self.is_full = False
+        #: People to whom the bot may write now.
+        self.people = {ALICE}
         self.spool = self.start()
 
-    def start(self, rooms: tuple[str, ...] = (ROOM, OTHER)) -> Spool:
+    def start(self, rooms: tuple[str, ...] = (ROOM, OTHER, ALICE)) -> Spool:
         """The spool of one process, opened."""
 
         def say(message: Message, delivered: Any, failed: Any, dropped: Any) -> bool:
@@ -69,6 +72,7 @@ class SpoolCase(TestCase):
             self.clock,
             wall_clock=lambda: self.now,
             in_thread=self.in_turn,
+            is_person=lambda place: place in self.people,
         )
         self.successResultOf(started.open(rooms))
         self.addCleanup(lambda: self.successResultOf(started.close()))
@@ -143,6 +147,25 @@ class SayTests(SpoolCase):
         self.arrive()
         self.assertEqual((self.waiting(), self.spool.under_way), (0, 0))
         self.assertEqual((self.spool.unsaid, self.spool.fates["delivered"]), (0, 1))
+
+    def test_person(self) -> None:
+        """A person gets the text alone; also after a crash, and not once the ini forbids it."""
+        self.keep("a", rooms=(ALICE, ROOM))
+        self.clock.advance(GATHER)
+        self.kill()
+        self.keep("b", rooms=(ALICE,))
+        self.people.clear()
+        self.clock.advance(GATHER)
+        kinds = [(each.recipient, each.room, each.payload["type"]) for each, _ in self.said]
+        # Without permission it is a message to a room, where the bot is not.
+        self.assertEqual(
+            kinds,
+            [
+                (ALICE, None, "chat"),
+                (ROOM, ROOM, "groupchat"),
+                (ALICE, ALICE, "groupchat"),
+            ],
+        )
 
     def test_together(self) -> None:
         """What comes for one room within a second is one message; each room has its own."""

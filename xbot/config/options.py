@@ -157,6 +157,11 @@ _XBOT = _section(
         "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
     ),
     OptionKind(
+        "may-write-to",
+        values.names,
+        "People to whom xbot say, webhooks and responders may write: NAME@DOMAIN, @DOMAIN, groups.",
+    ),
+    OptionKind(
         "log-level",
         values.log_level,
         "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
@@ -274,7 +279,12 @@ _WEBHOOK = _section(
     "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
     WebhookSettings,
     OptionKind("path", values.web_path, "The path of its URL.", default="/webhook/NAME"),
-    OptionKind("room", values.rooms, "The room, or the rooms, that get the text."),
+    OptionKind(
+        "to",
+        values.rooms_and_people,
+        "The rooms and people that get the text; people only if may-write-to names them.",
+    ),
+    OptionKind("room", values.rooms_and_people, "The same as to."),
     OptionKind(
         "template",
         values.webhook_template,

@@ -510,7 +510,7 @@ class SayContract(Scene):
 
     def test_people(self) -> None:
         """A person whom the ini names gets it, offline, too, or the script is told; no other."""
-        bot = self.bot(bot=f"may-write-to = alice@{self.server.domain} nobody@{self.server.domain}")
+        bot = self.bot(own=f"may-write-to = alice@{self.server.domain} nobody@{self.server.domain}")
         bot.start_and_join()
         bot.await_log("logged in")
         alice, bob = (f"{name}@{self.server.domain}" for name in ("alice", "bob"))

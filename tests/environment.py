@@ -20,7 +20,8 @@ from xbot.testing.threads import in_this_thread
 class FakeEnvironment:
     """The parts of an :class:`Environment` for a test; :meth:`environment` makes it.
 
-    ``said`` collects the messages of the responder, ``rooms`` are bare addresses.
+    ``said`` collects the messages of the responder, ``rooms`` are bare addresses. ``people``
+    are those to whom it may write; None for everyone.
     ``saving``, if set, is called instead of the brain's ``flushed``.
     """
 
@@ -29,6 +30,7 @@ class FakeEnvironment:
     said: list[Message] = field(factory=list)
     brain: MemoryBrain = field(factory=MemoryBrain)
     rooms: set[str] = field(factory=set)
+    people: set[str] | None = None
     saving: Callable[[], Deferred[None]] | None = None
 
     def environment(self) -> Environment:
@@ -40,5 +42,6 @@ class FakeEnvironment:
             self.brain.namespace,
             lambda: (self.saving or self.brain.flushed)(),
             self.rooms.__contains__,
+            lambda name, person: self.people is None or str(person.bare) in self.people,
             "xbot@example.org",
         )

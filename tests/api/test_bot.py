@@ -2,6 +2,7 @@
 
 import threading
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.environment import FakeEnvironment
@@ -11,7 +12,15 @@ from xbot.api.bot import BotProxy
 from xbot.engine.bot import EngineBot
 from xbot.model.message import Message
 from xbot.runtime.interfaces import IBot
-from xbot.runtime.scope import MAX_SAID, NotInThread, OutsideResponder, SaysTooMuch, Scope, Unloaded
+from xbot.runtime.scope import (
+    MAX_SAID,
+    MayNotWrite,
+    NotInThread,
+    OutsideResponder,
+    SaysTooMuch,
+    Scope,
+    Unloaded,
+)
 
 MESSAGE = Message(f"{ROOM}/alice", "xbot@example.org", "x", {"type": "groupchat"}, room=ROOM)
 
@@ -29,6 +38,19 @@ class WhereTests(Talk):
         self.assertRaises(OutsideResponder, bot.overview)
         lonely = Scope("tea", FakeEnvironment().environment())
         self.assertRaises(OutsideResponder, lonely.run, bot.overview)
+
+    def test_obey_as_whom(self) -> None:
+        """A command whose answer goes to a person needs the permission to write to that person."""
+        environment = self.scope._environment
+        self.scope._environment = evolve(environment, may_write_to=lambda name, person: False)
+
+        def obey(room: str | None) -> None:
+            bot.obey_as(ALICE, "ping", room=room, key=f"{room}")
+
+        self.assertRaises(MayNotWrite, self.scope.run, obey, None)
+        self.assertEqual(self.sent, [])
+        self.scope.run(obey, ROOM)
+        self.assertEqual([each.body for each in self.sent], ["pong"])
 
     def test_in_a_thread(self) -> None:
         """In a thread it does not work, and says so."""

@@ -27,7 +27,7 @@ SECTIONS = {
 
 #: Options whose default is told in words, which no ini can say.
 IN_WORDS = {
-    "xbot": {"state"},
+    "xbot": {"state", "may-write-to"},
     "xmpp": {"password-file", "host", "port", "ca-file", "sasl", "accept-invites"},
     "http": {"hosts"},
     "webhook": {"path", "secret-file", "dedupe-key"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.config.test_reader import MINIMAL, Folder
 from xbot.config.describe import describe
 from xbot.config.settings import Secret, WebhookSettings
+from xbot.model.jid import Jid
 from xbot.model.token_bucket import Rate
 
 ROOM = "ops@rooms.example"
@@ -54,12 +55,59 @@ class WebhookTests(Folder):
             ),
         )
         self.assertEqual((no.dedupe, no.template), (0.0, "{a} at {b.c}"))
+        own = HOOK + "template = {a}\nsecret = none\n"
+        for text, by_text in ((own, False), (own + "dedupe-text = yes\n", True)):
+            self.assertEqual(self.load(HTTP + text).webhooks[0].dedupe_text, by_text)
         self.assertNotIn("hunter2", repr(found) + describe(found))
         self.assertIn(
             f"webhook    alerts at /webhook/alerts: alertmanager, with a secret, in {ROOM}\n",
             describe(found),
         )
         self.assertEqual(self.load(MINIMAL).webhooks, ())
+
+    def test_people(self) -> None:
+        """A person whom may-write-to names can be the target of a webhook, beside rooms."""
+        ini = HTTP + "[xbot]\nmay-write-to = alice@example.org @ops.example.org staff\n"
+        ini += "[group staff]\nmembers = bob@example.org\n"
+        hook = "[webhook own]\ntemplate = {a}\nsecret = none\n"
+        people = ("alice@example.org", "bob@example.org", "carol@ops.example.org")
+        for option in "to", "room":
+            found = self.load(f"{ini}{hook}{option} = {ROOM} {' '.join(people)}\n")
+            self.assertEqual(found.webhooks[0].rooms, tuple(sorted((*people, ROOM))))
+        self.assertIn(
+            "writes to  @ops.example.org alice@example.org bob@example.org, also unasked\n",
+            describe(found),
+        )
+        both = self.load(f"{ini}{hook}room = {ROOM}\nto = {people[0]}\n")
+        self.assertEqual(both.webhooks[0].rooms, (people[0], ROOM))
+        for place in "eve@example.org", "carol@sub.ops.example.org":
+            (told,) = self.refused(f"{ini}{hook}to = {place}\n")
+            wanted = f"there is no [room {place}], and may-write-to in [xbot] names no such person"
+            self.assertIn(wanted, told)
+        (told,) = self.refused(f"{HTTP}{hook}to = {people[0]}\n")
+        self.assertIn("names no such person", told)
+        (told,) = self.refused(f"{ini}{hook}to = ops.example.org\n")
+        self.assertIn("is neither ROOM@SERVICE nor NAME@DOMAIN", told)
+
+    def test_may_write_to(self) -> None:
+        """Unasked, the bot writes only to people whom the ini names, and to a responder's own."""
+        found = self.load(
+            MINIMAL
+            + "[xbot]\nmay-write-to = alice@example.org\n"
+            + "[responder tea]\nmatch = tea\nreply = tea\nallow = @example.org room-members\n"
+            + "deny = eve@example.org\n[responder open]\nmatch = x\nreply = x\n"
+        )
+
+        def may(person: str, responder: str | None = None) -> bool:
+            return found.may_write_to(Jid.parse(person), responder)
+
+        for responder in None, "tea", "open", "help":
+            self.assertTrue(may("alice@example.org/phone", responder))
+            self.assertFalse(may("mallory@example.net", responder))
+            self.assertFalse(may("example.org", responder))
+            self.assertEqual(may("bob@example.org", responder), responder == "tea")
+            self.assertFalse(may("eve@example.org", responder))
+        self.assertFalse(self.load(MINIMAL).may_write_to(Jid.parse("alice@example.org")))
 
     def test_default_secret(self) -> None:
         """systemd's credential of the webhook's name is its secret."""
@@ -109,13 +157,16 @@ class WebhookTests(Folder):
     def test_mistakes(self) -> None:
         """What is wrong is told with the option and the cure."""
         good = "template = github\nsecret = none\n"
-        names = "alertmanager, grafana, github, gitea, responder"
+        names = "alertmanager, grafana, github, gitea, gitlab, sentry, responder"
         for text, told in (
             (BASE + HOOK + good, ["needs an [http] section that says where to listen"]),
-            (HTTP + "[webhook alerts]\n" + good, ["room is missing: where to say it"]),
+            (
+                HTTP + "[webhook alerts]\n" + good,
+                ["to is missing: the room or person that gets the text"],
+            ),
             (
                 HTTP + HOOK.replace("ops@", "obs@") + good,
-                [f" room: there is no [room obs@rooms.example]; did you mean {ROOM}?"],
+                [f"may-write-to in [xbot] names no such person; did you mean {ROOM}?"],
             ),
             (
                 HTTP + HOOK + "secret = none\n",

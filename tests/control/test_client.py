@@ -40,7 +40,7 @@ class NobodyTests(SayCase):
     def test_mistakes(self):
         """What can be said nowhere is told without asking anybody; the exit status is 65."""
         for arguments, typed, why in (
-            (("rooms.example", "x"), "", "is no room"),
+            (("rooms.example", "x"), "", "is neither a room (ROOM@SERVICE) nor a person"),
             (("ops@rooms.example", " "), "", "nothing to say"),
             (("ops@rooms.example",), "", "nothing to say"),
             (("ops@rooms.example",), "x" * 100_000, "too long"),

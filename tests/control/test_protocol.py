@@ -29,10 +29,10 @@ class ProtocolTests(unittest.TestCase):
     def test_mistakes(self):
         """What cannot be said is told, with the reason."""
         for room, text, timeout, told in (
-            (None, "x", 1, "the room is missing"),
+            (None, "x", 1, "the recipient is missing"),
             ("@", "x", 1, "no JID"),
-            ("rooms.example", "x", 1, "is no room"),
-            (f"{ROOM}/nick", "x", 1, "is no room"),
+            ("rooms.example", "x", 1, "is neither a room"),
+            (f"{ROOM}/nick", "x", 1, "is neither a room"),
             (ROOM, None, 1, "nothing to say"),
             (ROOM, " \n", 1, "nothing to say"),
             (ROOM, "x" * (MAX_TEXT + 1), 1, "too long"),
@@ -43,7 +43,7 @@ class ProtocolTests(unittest.TestCase):
             (ROOM, "x", 1e9, "not between"),
         ):
             with self.assertRaisesRegex(BadRequest, told):
-                parse(json.dumps({"room": room, "text": text, "timeout": timeout}))
+                parse(json.dumps({"to": room, "text": text, "timeout": timeout}))
 
     @given(st.binary())
     def test_garbage(self, data):

@@ -6,20 +6,28 @@ from twisted.internet.testing import StringTransport
 from twisted.trial import unittest
 
 from xbot.control.protocol import MAX_LINE, Question, Reply, Request, Result
-from xbot.control.server import MAX_CONNECTIONS, PATIENCE, BotCalls, SayFactory
+from xbot.control.server import (
+    MAX_CONNECTIONS,
+    PATIENCE,
+    RETURN_WAIT,
+    BotCalls,
+    SayFactory,
+)
 from xbot.model.jid import Jid
 
 ROOM = Jid.parse("ops@rooms.example")
+ALICE = Jid.parse("alice@example.org")
 ACCOUNT = "xbot@example.org"
 
 
 class ServerTests(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
-        self.said = []
+        self.said, self.rejections = [], {}
         self.has_room, self.hindrance, self.is_broken = True, "", False
         self.status = True, "in 1 of 1 rooms"
-        bot = BotCalls(lambda room: room == ROOM, self.put, lambda room: self.hindrance,
+        bot = BotCalls(lambda room: room == ROOM, lambda person: person == ALICE, self.put,
+                  lambda id: self.rejections.get(id, ""), lambda room: self.hindrance,
                   lambda: self.status, lambda: ACCOUNT, self.reload)  # fmt: skip
         self.factory = SayFactory(bot, self.clock, lambda: 1000 + self.clock.seconds())
 
@@ -32,6 +40,7 @@ class ServerTests(unittest.TestCase):
             failed()
         elif self.has_room:
             self.said.append((message, delivered))
+            self.failed = failed
         return self.has_room
 
     def connect(self):
@@ -95,6 +104,44 @@ class ServerTests(unittest.TestCase):
         self.assertEqual(self.reply(saying), Reply(Result.DELIVERED))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_person(self):
+        """A person whom the ini names gets it alone; it is told once it can hardly come back."""
+        saying = self.ask(room=ALICE)
+        ((message, delivered),) = self.said
+        self.assertEqual((message.recipient, message.room, message.payload["type"]),
+                         (str(ALICE), None, "chat"))  # fmt: skip
+        delivered()
+        self.clock.advance(RETURN_WAIT - 0.1)
+        self.assertIsNone(self.reply(saying))
+        self.clock.advance(0.1)
+        self.assertEqual(self.reply(saying), Reply(Result.DELIVERED))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_person_who_does_not_get_it(self):
+        """A message that came back, before or after the server had it, is told with the reason."""
+        why = "it came back: service-unavailable"
+        for is_late in (True, False):
+            self.said.clear()
+            saying = self.ask(room=ALICE)
+            ((message, delivered),) = self.said
+            self.rejections[message.payload["id"]] = why
+            if is_late:
+                delivered()
+                self.clock.advance(RETURN_WAIT)
+            else:
+                self.failed()
+            reply = self.reply(saying)
+            self.assertEqual((reply.result, why in reply.reason), (Result.REFUSED, True))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_nobody_else(self):
+        """To anybody whom the ini does not name, nothing is sent."""
+        for to in "eve@example.org", "dev@rooms.example":
+            reply = self.reply(self.ask(room=Jid.parse(to)))
+            told = f"{to} is no room of this bot, and may-write-to in [xbot] does not name it"
+            self.assertEqual(reply, Reply(Result.REFUSED, told))
+        self.assertEqual(self.said, [])
+
     def test_what_cannot_be_said(self):
         """A text that the bot cannot say is answered at once."""
         self.is_broken = True
@@ -113,7 +160,9 @@ class ServerTests(unittest.TestCase):
         self.put = lambda message, delivered, failed: delivered() or True
         self.factory.bot = BotCalls(
             lambda room: True,
+            lambda person: False,
             self.put,
+            lambda id: "",
             lambda room: "",
             lambda: self.status,
             lambda: ACCOUNT,
@@ -138,9 +187,7 @@ class ServerTests(unittest.TestCase):
             self.assertEqual(self.reply(saying), Reply(Result.QUEUED, reason))
 
     def test_refused(self):
-        """Another room, and more than can be kept, are refused with the reason."""
-        reply = self.reply(self.ask(room=Jid.parse("other@rooms.example")))
-        self.assertEqual(reply, Reply(Result.REFUSED, "other@rooms.example is no room of this bot"))
+        """More than can be kept is refused."""
         self.has_room = False
         self.assertIs(self.reply(self.ask()).result, Result.REFUSED)
         self.assertEqual(self.said, [])

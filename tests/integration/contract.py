@@ -508,6 +508,57 @@ class SayContract(Scene):
         bot.stop()
         self.assertEqual(self.say(bot, room, "x")[0], 69)
 
+    def test_people(self) -> None:
+        """A person whom the ini names gets it, offline, too, or the script is told; no other."""
+        bot = self.bot(own=f"may-write-to = alice@{self.server.domain} nobody@{self.server.domain}")
+        bot.start_and_join()
+        bot.await_log("logged in")
+        alice, bob = (f"{name}@{self.server.domain}" for name in ("alice", "bob"))
+        person = Person(self.server, "alice", bot.text)
+        self.assertEqual(self.say(bot, alice, "the backup failed"), (0, ""))
+        person.expect(f"xbot@{self.server.domain}", "the backup failed", "chat")
+        status, told = self.say(bot, bob, "x")
+        self.assertEqual((status, "may-write-to in [xbot] does not name it" in told), (65, True))
+        person.leave()
+        # Both servers keep it for the next login.
+        self.assertEqual(self.say(bot, alice, "while you were away"), (0, ""))
+        person = Person(self.server, "alice", bot.text)
+        self.addCleanup(person.leave)
+        wait_until(
+            lambda: person.count(f"xbot@{self.server.domain}", "while you were away", delayed=True),
+            lambda: f"what was kept\n{person.messages}",
+            DEADLINE,
+        )
+        status, told = self.say(bot, f"nobody@{self.server.domain}", "x")
+        self.assertEqual(status, 65, told)
+        self.assertIn("it came back: ", told)
+        bot.await_log("it came back: ")
+
+    def test_another_session_of_the_account(self) -> None:
+        """A session of a higher or the same priority is told in the log; it gets our messages."""
+        bot = self.bot()
+        bot.start_and_join()
+        bot.await_log("logged in")
+        own, alice = Person(self.server, "xbot", bot.text), Person(self.server, "alice", bot.text)
+        self.addCleanup(own.leave)
+        self.addCleanup(alice.leave)
+        address = f"xbot@{self.server.domain}"
+        bot.await_log("another session of our account, test, has the same priority (0)")
+        alice.tell(address, "ping")
+        own.expect(alice.jid, "ping", "chat")
+        alice.expect(address, "pong", "chat")
+        own.prioritise(5)
+        bot.await_log("has the higher priority (5)")
+        alice.tell(address, "xbot: ping")
+        own.expect(alice.jid, "xbot: ping", "chat")
+        alice.tell(f"{address}/bot", "whoami")
+        wait_until(
+            lambda: any("alice@" in heard.body for heard in alice.messages),
+            lambda: f"the answer\n{alice.messages}",
+            DEADLINE,
+        )
+        self.assertEqual(alice.count(address, "pong"), 1)
+
 
 class SurvivalContract(Scene):
     """Reconnects after servers stop or hang."""

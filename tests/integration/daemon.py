@@ -21,7 +21,7 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 
 class Daemon:
-    """One bot with its own folder. ``xmpp`` and ``extra`` are lines for the ini.
+    """One bot with its own folder. ``own``, ``xmpp`` and ``extra`` are lines for the ini.
 
     It logs in as ``account``, with that account's password unless another is given. It connects
     to ``port`` where that is given, else to the server's own. It answers as often as it is asked,
@@ -38,6 +38,7 @@ class Daemon:
         trusts: bool = True,
         resource: str = "bot",
         port: int | None = None,
+        own: str = "",
         xmpp: str = "",
         extra: str = "",
         is_limited: bool = False,
@@ -51,6 +52,7 @@ class Daemon:
             f"[xbot]\nname = xbot\nlog-level = debug\nstate = {self.folder / 'state'}",
             # Most tests say more at once than people do.
             "" if is_limited else "sender-rate = off\nroom-rate = off",
+            own,
             f"[xmpp]\njid = {account}@{server.domain}/{resource}\npassword-file = {secret}",
             f"host = {server.host}\nport = {port or server.port}",
             f"ca-file = {server.ca_file}" if trusts else "",

@@ -119,6 +119,14 @@ class Person:
         answer: ElementTree.Element = self._do(self._ask(to, ElementTree.fromstring(payload)))
         return answer
 
+    def prioritise(self, priority: int) -> None:
+        """Give our session this priority (RFC 6121, section 4.7.2.3)."""
+
+        async def send() -> None:
+            self._client.send_presence(ppriority=priority)
+
+        self._do(send())
+
     def appear(self, to: str, kind: str | None = None) -> None:
         """Send a presence to one JID: an occupant's, to be called so, or to leave."""
 

@@ -10,6 +10,7 @@ import urllib.request
 from tests.integration.contract import Scene
 from tests.integration.daemon import Daemon
 from tests.integration.person import Person
+from tests.integration.process import DEADLINE, wait_until
 from tests.integration.server import Server
 from tests.webhooks.samples import sample
 
@@ -27,9 +28,12 @@ class WebhookContract(Scene):
         bot = self.bot(
             [room],
             server=server,
+            own=f"may-write-to = alice@{(server or self.server).domain}",
             extra=f"[http]\nlisten = 127.0.0.1:{self.port}\n"
             f"[webhook code]\nroom = {room}\ntemplate = github\nsecret-file = webhook.secret\n"
-            f"[webhook alerts]\nroom = {room}\ntemplate = alertmanager\nsecret = none\n",
+            f"[webhook alerts]\nroom = {room}\ntemplate = alertmanager\nsecret = none\n"
+            f"[webhook own]\nto = alice@{(server or self.server).domain}\n"
+            "template = {what}\nsecret = none\n",
         )
         secret = bot.folder / "webhook.secret"
         secret.touch(0o600)
@@ -74,6 +78,30 @@ class WebhookContract(Scene):
             "  2113728f docs: say so (alice)",
         )
         self.assertNotIn(SECRET, bot.text())
+
+    def test_person(self) -> None:
+        """A person gets the text in private, each time that it comes; also after being away."""
+        room, alice = self.room(), Person(self.server, "alice")
+        alice.create(room)
+        self.start(room)
+        address, body = f"xbot@{self.server.domain}", b'{"what": "the site is down"}'
+        text = "[own] the site is down"
+        for number in 1, 2:
+            self.assertEqual(self.post("own", body), 202)
+            wait_until(
+                lambda number=number: alice.count(address, text) == number,
+                lambda: f"{text}\n{alice.messages}",
+                DEADLINE,
+            )
+        alice.leave()
+        self.assertEqual(self.post("own", body), 202)
+        # It is sent a second later: kept by the server, unless she is back before.
+        alice = self.person()
+        wait_until(
+            lambda: sum(alice.count(address, text, delayed=kept) for kept in (True, False)),
+            lambda: f"what was kept\n{alice.messages}",
+            DEADLINE,
+        )
 
     def test_killed_before_it_was_said(self) -> None:
         """What was answered 202 while the server was down is said after a kill -9, once."""

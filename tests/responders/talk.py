@@ -116,6 +116,7 @@ class Talk(TestCase):
             self.brain.namespace,
             self.brain.flushed,
             self.adapter.rooms.__contains__,
+            lambda name, person: True,
             BOT,
             itself,
         )

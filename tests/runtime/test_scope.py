@@ -25,6 +25,7 @@ from xbot.runtime.scope import (
     MAX_SAID,
     PERIOD,
     STOP_LIMIT,
+    MayNotWrite,
     OutsideResponder,
     SaysTooMuch,
     Scope,
@@ -79,6 +80,16 @@ class SayTests(ScopeCase):
                 ("x", "chat", "hi"),
             ],
         )
+
+    def test_who(self) -> None:
+        """A person whom the ini does not name is not written to; rooms and occupants always."""
+        self.around.people = {"alice@example.org"}
+        for to in "alice@example.org/phone", ROOM, f"{ROOM}/Bob":
+            self.scope.say(to, "hi")
+        for to in "bob@example.org", "example.org":
+            wrong = self.assertRaises(MayNotWrite, self.scope.say, to, "hi")
+            self.assertIn(f"may not write to {to}", str(wrong))
+        self.assertEqual(len(self.said()), 3)
 
     def test_private_message_waits_for_its_room(self) -> None:
         """What is said to an occupant belongs to the room, which the outbox goes by."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.trial import unittest
 
 from tests.testing import shop
 from xbot import Failed, Message, brain, every, hear, respond, say
+from xbot.config.settings import ResponderSettings
 from xbot.model.errors import InvalidConfig, XbotError
+from xbot.model.jid import Jid
+from xbot.model.people import People
+from xbot.runtime.scope import MayNotWrite
 from xbot.testing import Bot, NotAnswered
 from xbot.testing import bot as kit
 from xbot.testing import given as names
@@ -33,6 +41,12 @@ async def boom(message: Message) -> str:
 @hear(r"\bcoffee\b", effect=False, example=("I need coffee", "Here you are, "))
 async def coffee(message: Message) -> str:
     return f"Here you are, {message.speaker}."
+
+
+@respond(r"tell (?P<whom>\S+)", example=("tell alice@example.org", "Told."))
+async def tell(message: Message, whom: str) -> str:
+    say(whom, "hello")
+    return "Told."
 
 
 class Counter:
@@ -260,6 +274,48 @@ class RepliesTests(unittest.TestCase):
         self.assertEqual(bot.replies, ["pong"])
         bot.clock.advance(1)
         self.assertEqual(bot.replies, [])
+
+
+class PeopleTests(unittest.TestCase):
+    """To whom a responder may write unasked."""
+
+    def test_whom(self) -> None:
+        """People whom may-write-to or its own allow names; for others it fails, and says why."""
+        bot = Bot([tell], ini="[xbot]\nmay-write-to = alice@example.org @ops.example.org")
+        for person in ALICE, "bob@ops.example.org":
+            bot.say(f"tell {person}")
+            self.assertIn((person, "hello"), [(each.to, str(each)) for each in bot.replies])
+        self.assertEqual(bot.say("tell eve@example.net"), ["tell failed; the log says why."])
+        self.assertNotIn("eve@example.net", [each.to for each in bot.replies])
+        self.assertEqual(len(self.flushLoggedErrors(MayNotWrite)), 1)
+        own = Bot([tell], allow=[ALICE, "@example.com"])
+        own.say("tell bob@example.com", sender=ALICE)
+        self.assertIn(("bob@example.com", "hello"), [(each.to, str(each)) for each in own.replies])
+
+    def test_refused_reload(self) -> None:
+        """An ini that is read and then refused permits nothing."""
+        bot = Bot()
+        assembly, eve = bot._assembly, Jid.parse("eve@example.net")
+        people = People.parse([str(eve)])
+        wider = evolve(assembly.config, bot=evolve(assembly.config.bot, may_write_to=people))
+        prepared = self.successful(assembly.prepare(wider))
+        # Its responders start before it holds.
+        self.assertTrue(assembly._may_write_to("tell", eve))
+        self.successful(assembly.discard(prepared))
+        self.assertFalse(assembly._may_write_to("tell", eve))
+        broken = ResponderSettings("broken", use="no.such:thing")
+        refused = evolve(wider, responders=(*wider.responders, broken))
+        self.assertRaises(InvalidConfig, self.successful, assembly.prepare(refused))
+        self.assertFalse(assembly._may_write_to("tell", eve))
+
+    def successful(self, coroutine: Coroutine[Deferred[Any], Any, Any]) -> Any:
+        """The result, or the error, of what ends at once."""
+        results: list[Any] = []
+        Deferred.fromCoroutine(coroutine).addBoth(results.append)
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
 
 
 class ClockTests(unittest.TestCase):

@@ -48,6 +48,12 @@ class AlertmanagerTests(SynchronousTestCase):
             keys.add(alertmanager({}, other).items[0].key)
         self.assertEqual(len(keys), 4)
 
+    def test_without_start(self):
+        """Without its start, an alert may be another outage: then it is no duplicate."""
+        payload = part("alertmanager-one")
+        del payload["alerts"].value[0]["startsAt"]
+        self.assertIsNone(alertmanager({}, payload).items[0].key)
+
     def test_without_fingerprint(self):
         """Where there is no fingerprint the labels do."""
         keys = set()

@@ -46,6 +46,53 @@ class GitHubTests(ForgeCase):
             first = told[0] if told[0].startswith(":") else f": {told[0]}"
             self.assertEqual(self.said(event), [f"[code] acme/web{first}", *told[1:]], event)
 
+    def test_results(self):
+        """Checks, statuses, jobs, deployments, reviews and alerts have their result and a link."""
+        for event, *told in (
+            ("check_run", f"unit on main: failure: 2 tests failed {URL}/runs/4"),
+            (
+                "status",
+                "ci/build of 2113728f on main: failure: The build failed https://ci.example/6",
+            ),
+            (
+                "pull_request_review",
+                "alice wants changes in pull request #2: Keep the session"
+                f" {URL}/pull/2#pullrequestreview-8",
+                "  Please test it.",
+            ),
+            (
+                "deployment",
+                f"alice started the deployment of main to production {URL}/actions/runs/10",
+            ),
+            (
+                "deployment_status",
+                "deployment of main to production: failure: The host does not answer"
+                " https://ci.example/11",
+            ),
+            ("workflow_job", f"Build / unit on main: timed out {URL}/actions/runs/10/job/12"),
+            (
+                "dependabot_alert",
+                "Dependabot alert #13 opened: high: leftpad: Too many spaces (fixed in 1.3)"
+                f" {URL}/security/dependabot/13",
+            ),
+        ):
+            self.assertEqual(self.said(event), [f"[code] acme/web: {told[0]}", *told[1:]], event)
+
+    def test_unfinished(self):
+        """What is queued or in progress, and a review without a text of its own, say nothing."""
+        for event, path, value in (
+            ("check_run", "", {"action": "created"}),
+            ("workflow_job", "", {"action": "queued"}),
+            ("status", "", {"state": "pending"}),
+            ("deployment_status", "deployment_status", {"state": "in_progress"}),
+            ("pull_request_review", "review", {"state": "commented", "body": None}),
+            ("pull_request_review", "", {"action": "edited"}),
+            ("dependabot_alert", "", {"action": "assignees_changed"}),
+        ):
+            payload = part(f"github-{event}")
+            (payload[path] if path else payload).value.update(value)
+            self.assertEqual(self.said(event, payload), [], event)
+
     def test_pushes(self):
         """New, deleted, forced and long pushes are told as what they are."""
         many = part("github-push").value["commits"] * 10
@@ -93,7 +140,7 @@ class GitHubTests(ForgeCase):
         self.assertEqual(lines[1], "  1113728f ``` (alice)")
 
     def test_keys(self):
-        """A delivery that is sent again is the same; without its number its text tells."""
+        """A delivery that is sent again is the same; without its number each is another one."""
 
         def key(event="star", number="1"):
             headers = {"x-github-event": event, "x-github-delivery": number}
@@ -101,8 +148,8 @@ class GitHubTests(ForgeCase):
 
         self.assertEqual(key(), key())
         self.assertNotEqual(key(), key(number="2"))
-        self.assertEqual(key(number=""), key(number=""))
-        self.assertNotEqual(key(number=""), key("fork", ""))
+        self.assertNotEqual(key(), key("fork"))
+        self.assertIsNone(key(number=""))
 
     def test_wrong(self):
         """Without an event, or what belongs to it, it is refused with a reason."""
@@ -134,6 +181,12 @@ class GiteaTests(SynchronousTestCase):
             headers = {"x-gitea-event": event, "x-gitea-delivery": "7", "x-github-event": "ping"}
             report = gitea(headers, part(f"gitea-{event}"))
             self.assertEqual(report.said("code", report.items).splitlines(), told)
+
+    def test_gogs(self):
+        """Gogs, whose payloads are those of Gitea's ancestor, is told by its own header."""
+        report = gitea({"x-gogs-event": "push", "x-gogs-delivery": "7"}, part("gitea-push"))
+        self.assertIn("gitea pushed 1 commit to develop", report.items[0].lines[0])
+        self.assertIsNotNone(report.items[0].key)
 
     def test_new_branch(self):
         """Gitea tells a new branch, and a deleted one, by the commit that is none."""

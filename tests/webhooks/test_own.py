@@ -7,13 +7,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.webhooks.samples import part
 from xbot.text.template import DOTTED, InvalidTemplate, Template
-from xbot.webhooks.own import report_by_template
+from xbot.webhooks.own import Dedupe, report_by_template, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload
 from xbot.webhooks.report import Report
 
 
-def own(text: str, key: str | None = None) -> Callable[[Part], Report]:
-    return partial(report_by_template, Template.parse(text, DOTTED.fullmatch), key)
+def own(
+    text: str, key: str | None = None, by_text: bool = False, **headers: str
+) -> Callable[[Part], Report]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    template = Template.parse(text, DOTTED.fullmatch)
+    return partial(report_by_template, template, Dedupe(key, by_text), headers=named)
 
 
 class OwnTests(SynchronousTestCase):
@@ -50,7 +54,7 @@ class OwnTests(SynchronousTestCase):
         self.assertNotEqual(told[2], "```")
 
     def test_key(self):
-        """The key field, where there is one, tells one from another; else the text does."""
+        """The key field, where the ini names one, tells one from another."""
 
         def key(text, name, value):
             return own(text, name)(Part(value)).items[0].key
@@ -59,10 +63,27 @@ class OwnTests(SynchronousTestCase):
         self.assertNotEqual(
             key("{a}", "b", {"a": "1", "b": 2}), key("{a}", "b", {"a": "1", "b": 3})
         )
-        self.assertNotEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "2"}))
-        self.assertEqual(key("{a}", None, {"a": "1"}), key("{a}", None, {"a": "1"}))
         wrong = self.assertRaises(WrongPayload, own("{a}", "b"), Part({"a": 1}))
         self.assertEqual(wrong.reason, "b is missing; it tells one message from another")
+
+    def test_repeated_text(self):
+        """The same text is another event, unless its delivery's id or the ini says otherwise."""
+
+        def key(by_text=False, value="1", **headers):
+            made = own("{a}", None, by_text, **headers)(Part({"a": value})).items[0].key
+            answers = report_of_answers(
+                [value], Dedupe(None, by_text), {n.replace("_", "-"): v for n, v in headers.items()}
+            )
+            self.assertEqual(made, answers.items[0].key)
+            return made
+
+        self.assertIsNone(key())
+        self.assertEqual(key(True), key(True))
+        self.assertNotEqual(key(True), key(True, "2"))
+        for name in "idempotency_key", "x_gitlab_event_uuid", "x_request_uuid", "request_id":
+            self.assertEqual(key(**{name: "7"}), key(**{name: "7"}))
+            self.assertNotEqual(key(**{name: "7"}), key(**{name: "8"}))
+            self.assertNotEqual(key(**{name: "7"}), key(value="2", **{name: "7"}))
 
     def test_format_language(self):
         """Nothing of Python's format language is understood."""

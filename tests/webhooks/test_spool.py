@@ -7,14 +7,18 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from tests.state.journal.test_journal import InTurn
+from xbot.config.settings import WebhookSettings
 from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.model.message import Message
 from xbot.state.sqlite.writer import RETRY as FILE_RETRY
+from xbot.web.posting import PostRequest
 from xbot.webhooks import file, spool
+from xbot.webhooks.door import WebhookEndpoint
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.proof import Signed
 from xbot.webhooks.report import Item, Report
@@ -30,6 +34,7 @@ from xbot.webhooks.spool import (
 
 ROOM = "ops@rooms.example"
 OTHER = "dev@rooms.example"
+ALICE = "alice@example"
 
 
 class SpoolCase(TestCase):
@@ -44,9 +49,11 @@ class SpoolCase(TestCase):
         #: Rooms in which nothing can be said as things stand.
         self.refusing: set[str] = set()
         self.is_full = False
+        #: People to whom the bot may write now.
+        self.people = {ALICE}
         self.spool = self.start()
 
-    def start(self, rooms: tuple[str, ...] = (ROOM, OTHER)) -> Spool:
+    def start(self, rooms: tuple[str, ...] = (ROOM, OTHER, ALICE)) -> Spool:
         """The spool of one process, opened."""
 
         def say(message: Message, delivered: Any, failed: Any, dropped: Any) -> bool:
@@ -65,6 +72,7 @@ class SpoolCase(TestCase):
             self.clock,
             wall_clock=lambda: self.now,
             in_thread=self.in_turn,
+            is_person=lambda place: place in self.people,
         )
         self.successResultOf(started.open(rooms))
         self.addCleanup(lambda: self.successResultOf(started.close()))
@@ -99,6 +107,32 @@ class SpoolCase(TestCase):
         return len(self.successResultOf(self.spool._writer.do(lambda file: file.waiting())))
 
 
+class RepeatedTests(SpoolCase):
+    def posted(self, webhook: WebhookSettings, **headers: str) -> int:
+        """The status of the same post, made once more."""
+        door = WebhookEndpoint(self.spool, self.clock)
+        door._set([webhook])
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named["content-type"] = "application/json"
+        post = door.post(PostRequest(webhook.path, named, b'{"what": "the site is down"}'))
+        return self.successResultOf(post).status
+
+    def test_second_outage(self) -> None:
+        """The same text of an own template is said again: it may be the day's second outage."""
+        own = WebhookSettings("own", "/webhook/own", (ROOM,), "{what}")
+        self.assertEqual([self.posted(own) for _ in range(3)], [202, 202, 202])
+        self.clock.advance(GATHER)
+        self.assertEqual(self.bodies(), ["\n".join(["[own] the site is down"] * 3)])
+
+    def test_redelivered(self) -> None:
+        """A redelivery is dropped, by its id; and so are equal texts, where the ini says so."""
+        own = WebhookSettings("own", "/webhook/own", (ROOM,), "{what}")
+        ids = ["1", "1", "2", "2"]
+        self.assertEqual([self.posted(own, webhook_id=id) for id in ids], [202, 200, 202, 200])
+        asked = evolve(own, name="asked", dedupe_text=True)
+        self.assertEqual([self.posted(asked, webhook_id=id) for id in ids], [202, 200, 200, 200])
+
+
 class SayTests(SpoolCase):
     def test_said(self) -> None:
         """What was kept is said a moment later, and forgotten once it has arrived."""
@@ -113,6 +147,25 @@ class SayTests(SpoolCase):
         self.arrive()
         self.assertEqual((self.waiting(), self.spool.under_way), (0, 0))
         self.assertEqual((self.spool.unsaid, self.spool.fates["delivered"]), (0, 1))
+
+    def test_person(self) -> None:
+        """A person gets the text alone; also after a crash, and not once the ini forbids it."""
+        self.keep("a", rooms=(ALICE, ROOM))
+        self.clock.advance(GATHER)
+        self.kill()
+        self.keep("b", rooms=(ALICE,))
+        self.people.clear()
+        self.clock.advance(GATHER)
+        kinds = [(each.recipient, each.room, each.payload["type"]) for each, _ in self.said]
+        # Without permission it is a message to a room, where the bot is not.
+        self.assertEqual(
+            kinds,
+            [
+                (ALICE, None, "chat"),
+                (ROOM, ROOM, "groupchat"),
+                (ALICE, ALICE, "groupchat"),
+            ],
+        )
 
     def test_together(self) -> None:
         """What comes for one room within a second is one message; each room has its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.status import Overview
 from xbot.model.usage import Usage
@@ -91,9 +92,13 @@ class BotProxy:
         ``person`` is the ``identity`` of an earlier message: the real bare address. The
         ini's present access rules apply; words like ``room-admins`` count if the person
         is in the room now. A command with effects runs at most once per ``key``.
+
+        :raises MayNotWrite: without ``room``, when the ini does not permit to write to them.
         """
         the_bot = _bot_for("bot.obey_as")
         scope = current("bot.obey_as")
+        if room is None:
+            scope.check_person(Jid.parse(person))
         scope.obey(the_bot.obey_as, person, text, room, f"{scope.name} {key}")
 
 

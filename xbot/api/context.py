@@ -16,7 +16,8 @@ def say(to: str | Jid, text: str) -> None:
     """Send ``text`` to a room that the bot is configured for or in, or to a person.
 
     ``to`` is a JID. A room's bare JID (``ops@rooms.example.org``) addresses everyone
-    there; with a nick after the slash, that occupant alone. Any other JID is a person. ::
+    there; with a nick after the slash, that occupant alone. Any other JID is a person, whom
+    ``may-write-to`` in ``[xbot]`` or the responder's ``allow`` must name. ::
 
         @every("1h")
         async def chime():
@@ -31,6 +32,7 @@ def say(to: str | Jid, text: str) -> None:
     :raises OutsideResponder: where no responder's code is running.
     :raises SaysTooMuch: after 100 messages within a minute.
     :raises InvalidJid: when ``to`` is no JID.
+    :raises MayNotWrite: when the ini does not permit to write to that person.
     """
     current("say").say(to, text)
 

@@ -20,6 +20,7 @@ from xbot.engine.loading.loader import load_responders, modules_of
 from xbot.engine.loading.reimport import LoadedModules, fresh_modules
 from xbot.engine.outbox import Outbox
 from xbot.matching.matcher import FindsGuarded
+from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.model.status import Link, Overview, Phase, Place
 from xbot.process.shutdown import CLOSE_TIMEOUT, within
@@ -76,6 +77,8 @@ class Assembly:
         ended: Callable[[Run], object] = lambda run: None,
     ) -> None:
         self.config = config
+        # The configuration whose responders are starting, during a reload.
+        self._coming = config
         self.rooms = rooms_of(config)
         self._clock = clock
         self._brain = brain
@@ -89,6 +92,7 @@ class Assembly:
             brain.namespace,
             brain.flushed,
             self._is_room,
+            self._may_write_to,
             address,
             EngineBot(
                 clock,
@@ -181,6 +185,14 @@ class Assembly:
         :raises InvalidConfig: with the mistakes in the responders of ``config``.
         :raises UnusableFile: when ``config`` needs a journal and it cannot be used.
         """
+        self._coming = config
+        try:
+            return await self._prepare(config)
+        except BaseException:
+            self._coming = self.config
+            raise
+
+    async def _prepare(self, config: Config) -> Prepared:
         new_journal = None
         # After a failure the old modules are still the imported ones.
         with fresh_modules(modules_of(config.responders)) as fresh:
@@ -203,6 +215,7 @@ class Assembly:
 
     async def discard(self, prepared: Prepared) -> None:
         """Undo :meth:`prepare`, when the reload does not go ahead."""
+        self._coming = self.config
         self._lifecycle.discard(prepared.responders)
         if prepared.new_journal is not None:
             await prepared.new_journal.close()
@@ -260,8 +273,15 @@ class Assembly:
         link = Link("online", self._clock.seconds() - self._began)
         return Overview(Phase.RUNNING, link, tuple(places))
 
+    def is_person(self, place: str) -> bool:
+        """Whether ``place`` (a bare address) is a person to whom the bot may write."""
+        return not self._is_room(place) and self.config.may_write_to(Jid.parse(place))
+
     def _is_room(self, place: str) -> bool:
         return place in self.rooms or place in self.adapter.places()
+
+    def _may_write_to(self, responder: str, person: Jid) -> bool:
+        return any(each.may_write_to(person, responder) for each in (self.config, self._coming))
 
     def _journal_for(self, config: Config, responders: tuple[Responder, ...]) -> IJournal | None:
         if not any(responder.has_effects for responder in responders):

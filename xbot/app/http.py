@@ -120,5 +120,6 @@ class HttpServices:
             self._assembly.offer,
             self._reactor,
             wall_clock=self._wall_clock,
+            is_person=self._assembly.is_person,
         )
-        return WebhookEndpoint(spool, self._reactor, self._assembly.taker)
+        return WebhookEndpoint(spool, self._reactor, self._assembly.taker, self._wall_clock)

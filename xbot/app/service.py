@@ -179,7 +179,9 @@ class BotService(Service):
 
         return BotCalls(
             lambda jid: bool(self.network.knows_room(str(jid))),
+            lambda jid: self.config.may_write_to(jid),
             self._assembly.offer,
+            lambda id: self.outbox.rejections.get(id, ""),
             hindrance,
             status,
             lambda: str(self.config.xmpp.jid.bare),

@@ -1,4 +1,4 @@
-"""``xbot say``: send a text to a room through the running bot, for scripts."""
+"""``xbot say``: send a text to a room or person through the running bot, for scripts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_QUEUED = 65, 69, 75
 def add_to(commands: Any) -> None:
     say = commands.add_parser(
         "say",
-        help="send a text to a room, through the running bot",
-        description="Sends a text to a room of the running bot, and waits until the server has"
-        f" it. Exits with 0 then; with {EXIT_QUEUED} when the text is queued and will be sent"
-        f" later; with {EXIT_REFUSED} when it was refused; with {EXIT_UNAVAILABLE} when no bot"
-        " answers. Run it as the bot's user or as root.",
+        help="send a text to a room or person, through the running bot",
+        description="Sends a text to a room of the running bot, or to a person whom may-write-to in"
+        " [xbot] names, and waits until the server has it. Exits with 0 then; with"
+        f" {EXIT_QUEUED} when the text is queued and will be sent later; with {EXIT_REFUSED} when"
+        f" it was refused or came back; with {EXIT_UNAVAILABLE} when no bot answers. Run it as the"
+        " bot's user or as root.",
     )
-    say.add_argument("room", metavar="ROOM", help="the room's JID")
+    say.add_argument("to", metavar="TO", help="the JID of the room or person")
     say.add_argument(
         "text",
         metavar="TEXT",
@@ -57,7 +58,7 @@ def _say(options: argparse.Namespace) -> int:
         data = sys.stdin.buffer.read(4 * MAX_TEXT + 1)
         text = data.decode("utf-8", "replace").removesuffix("\n")
     try:
-        request = Request.of(options.room, text, options.timeout, account=place.account)
+        request = Request.of(options.to, text, options.timeout, account=place.account)
         reply = ask(place.folder, request)
     except BadRequest as bad:
         return _fail(str(bad), EXIT_REFUSED)

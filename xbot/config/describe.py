@@ -46,6 +46,8 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     yield f"pings      every {xmpp.ping_interval:g}s, answered within {xmpp.ping_timeout:g}s"
     yield f"commands   {' or '.join(calls)}"
     yield f"state      {bot.state}"
+    if people := [*map(str, bot.may_write_to.jids), *(f"@{d}" for d in bot.may_write_to.domains)]:
+        yield f"writes to  {' '.join(sorted(people))}, also unasked"
     if config.http is not None:
         yield f"status at  {config.http.listen}"
     for webhook in config.webhooks:

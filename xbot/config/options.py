@@ -157,6 +157,11 @@ _XBOT = _section(
         "room-rate", values.rate, "Rate limit for answers to all senders in one room together."
     ),
     OptionKind(
+        "may-write-to",
+        values.names,
+        "People to whom xbot say, webhooks and responders may write: NAME@DOMAIN, @DOMAIN, groups.",
+    ),
+    OptionKind(
         "log-level",
         values.log_level,
         "The minimum level to log; NAMESPACE=LEVEL for parts of xbot.",
@@ -274,17 +279,22 @@ _WEBHOOK = _section(
     "A webhook: programs post to it over HTTP, and the bot sends a text to rooms.",
     WebhookSettings,
     OptionKind("path", values.web_path, "The path of its URL.", default="/webhook/NAME"),
-    OptionKind("room", values.rooms, "The room, or the rooms, that get the text."),
+    OptionKind(
+        "to",
+        values.rooms_and_people,
+        "The rooms and people that get the text; people only if may-write-to names them.",
+    ),
+    OptionKind("room", values.rooms_and_people, "The same as to."),
     OptionKind(
         "template",
         values.webhook_template,
-        "alertmanager, grafana, github or gitea; a text with fields such as {alert.title};"
-        " file:NAME; or responder.",
+        "alertmanager, grafana, github, gitea, gitlab or sentry; a text with fields such as"
+        " {alert.title}; file:NAME; or responder.",
     ),
     OptionKind(
         "secret-file",
         values.path,
-        "The file with the secret that signs posts, or is sent as a bearer token.",
+        "The file with the secret that signs posts, or is sent as a token or password.",
         default="$CREDENTIALS_DIRECTORY/webhook.NAME",
     ),
     OptionKind(
@@ -295,7 +305,12 @@ _WEBHOOK = _section(
         "dedupe-key",
         values.dotted,
         "The field that identifies duplicates.",
-        default="the whole text",
+        default="the id of the delivery",
+    ),
+    OptionKind(
+        "dedupe-text",
+        values.yes_or_no,
+        "Whether equal texts of a template of your own are duplicates.",
     ),
     OptionKind("rate", values.rate, "Rate limit for posts: COUNT/TIME, or off."),
     OptionKind("code", values.yes_or_no, "Whether the text is sent as a code block."),

@@ -27,7 +27,7 @@ from xbot.config.settings import (
     RoomSettings,
 )
 from xbot.config.webhooks import read_webhooks
-from xbot.config.whom import Groups, read_groups, read_whom
+from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.config.xmpp_section import read_xmpp
 from xbot.model.access import Access
 from xbot.model.errors import InvalidConfig, Problem
@@ -71,8 +71,8 @@ def load(
     ]
     check_unique(sections)
     account = _first(sections, "xmpp")
-    bot = _bot(source, _first(sections, "xbot"), account)
     groups = read_groups(sections)
+    bot = _bot(source, _first(sections, "xbot"), account, groups)
     xmpp = read_xmpp(source, account, groups)
     responders = [
         _responder(section, groups) for section in sections if section.kind.name == "responder"
@@ -93,6 +93,7 @@ def load(
         http,
         http_section is not None,
         [room for room in rooms if room is not None],
+        bot.may_write_to,
     )
     if not connects:
         source.problems[:] = [each for each in source.problems if each.option not in ACCOUNT_FILES]
@@ -143,7 +144,10 @@ def _first(sections: Iterable[ConvertedSection], kind: str) -> ConvertedSection 
 
 
 def _bot(
-    source: Source, section: ConvertedSection | None, account: ConvertedSection | None
+    source: Source,
+    section: ConvertedSection | None,
+    account: ConvertedSection | None,
+    groups: Groups,
 ) -> BotSettings:
     """The settings of ``[xbot]``; the defaults if the section is missing.
 
@@ -155,6 +159,8 @@ def _bot(
         section.blame("state", f"{state} is no folder")
     if account is not None and account.values.get("server") == EMBEDDED:
         given.setdefault("sender_rate", EMBEDDED_SENDER_RATE)
+    if section is not None:
+        given["may_write_to"], _ = read_people(section, "may-write-to", groups)
     return BotSettings(**given)
 
 

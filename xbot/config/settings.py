@@ -76,7 +76,7 @@ PARSERS = ("fast", "domish")
 WEBHOOK_RATE = Rate(60, 60.0)
 
 #: The bundled webhook templates.
-WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea")
+WEBHOOK_TEMPLATES = ("alertmanager", "grafana", "github", "gitea", "gitlab", "sentry")
 
 #: Value of ``template`` for a webhook whose posts a responder handles.
 RESPONDER = "responder"
@@ -105,6 +105,7 @@ class BotSettings:
     log_format: str = LOG_FORMATS[0]
     sender_rate: Rate | None = SENDER_RATE
     room_rate: Rate | None = ROOM_RATE
+    may_write_to: People = NOBODY
 
 
 @frozen
@@ -229,9 +230,12 @@ class HttpSettings:
 class WebhookSettings:
     """``[webhook NAME]``: programs post to ``path``, and the bot sends a text to ``rooms``.
 
+    Some of ``rooms`` may be people, whom ``may-write-to`` of ``[xbot]`` names.
+
     ``template`` is one of :data:`WEBHOOK_TEMPLATES`, :data:`RESPONDER`, or a text
     with fields such as ``{alert.title}``; only for such a text ``dedupe_key`` may
-    name a field. Duplicates are dropped for ``dedupe`` seconds. ``rate`` limits the
+    name a field. Duplicates are dropped for ``dedupe`` seconds; with ``dedupe_text`` equal
+    texts are duplicates, too. ``rate`` limits the
     posts, None for no limit. ``secret`` may be None only if no other machine can post.
     """
 
@@ -244,6 +248,7 @@ class WebhookSettings:
     dedupe_key: str | None = None
     rate: Rate | None = WEBHOOK_RATE
     code: bool = False
+    dedupe_text: bool = False
 
 
 @frozen
@@ -261,6 +266,19 @@ class Config:
     http: HttpSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), eq=False)
+
+    def may_write_to(self, person: Jid, responder: str | None = None) -> bool:
+        """Whether the bot may write to ``person`` unasked, which a stranger must not bring about.
+
+        The ini has to name them: in ``may-write-to``, or, for what ``responder`` says, in its
+        ``allow``. Answers need no permission.
+        """
+        if self.bot.may_write_to.includes(person):
+            return True
+        access = next((each.access for each in self.responders if each.name == responder), None)
+        if access is None or access.allow is None or not access.allow.people.includes(person):
+            return False
+        return access.deny is None or not access.deny.people.includes(person)
 
     def without_rates(self) -> Config:
         """A copy without rate limits, for tests and the shell."""

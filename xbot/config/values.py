@@ -239,6 +239,17 @@ def rooms(value: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def rooms_and_people(value: str) -> frozenset[str]:
+    """Bare addresses of rooms and people, which look alike."""
+    found = set()
+    for name in names(value):
+        jid = Jid.parse(name)
+        if jid.local is None or jid.resource is not None:
+            raise ValueError(f"{name!r} is neither ROOM@SERVICE nor NAME@DOMAIN")
+        found.add(str(jid))
+    return frozenset(found)
+
+
 def rate(value: str) -> Rate | None:
     """A rate limit ``COUNT/TIME``; None for ``off``."""
     if value == "off":

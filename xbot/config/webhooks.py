@@ -17,6 +17,8 @@ from xbot.config.settings import (
     Secret,
     WebhookSettings,
 )
+from xbot.model.jid import Jid
+from xbot.model.people import NOBODY, People
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import DOTTED, InvalidTemplate, Template
 
@@ -31,9 +33,11 @@ def read_webhooks(
     http: HttpSettings | None,
     has_http: bool,
     rooms: Sequence[RoomSettings],
+    people: People = NOBODY,
 ) -> tuple[WebhookSettings, ...]:
     """The settings of the webhook ``sections``; ``http`` and ``rooms`` are the ini's.
 
+    ``people`` are those to whom the bot may write.
     ``has_http`` is true if the ini has an ``[http]`` section, even an invalid one.
     """
     found = []
@@ -41,7 +45,7 @@ def read_webhooks(
     for section in sections:
         if not has_http:
             section.blame("", "needs an [http] section that says where to listen")
-        webhook = _webhook(section, http, {str(room.jid) for room in rooms})
+        webhook = _webhook(section, http, {str(room.jid) for room in rooms}, people)
         if webhook is None:
             continue
         first = paths.setdefault(webhook.path, section.line)
@@ -52,18 +56,23 @@ def read_webhooks(
 
 
 def _webhook(
-    section: ConvertedSection, http: HttpSettings | None, rooms: Collection[str]
+    section: ConvertedSection, http: HttpSettings | None, rooms: Collection[str], people: People
 ) -> WebhookSettings | None:
     """The settings of one section; None without a valid template and room."""
     values = section.values
     path = values.get("path", f"/webhook/{section.name}")
-    said_in = tuple(sorted(values.get("room", ())))
-    if not section.has("room"):
-        section.blame("", "room is missing: where to say it")
-    for room in said_in:
-        if room not in rooms:
-            section.blame("room", f"there is no [room {room}]{suggest(room, rooms)}")
+    said_in = tuple(sorted({*values.get("to", ()), *values.get("room", ())}))
+    if not section.has("to") and not section.has("room"):
+        section.blame("", "to is missing: the room or person that gets the text")
+    for option in "to", "room":
+        for place in sorted(values.get(option, ())):
+            if place not in rooms and not people.includes(Jid.parse(place)):
+                section.blame(option, _unknown(place, rooms))
     template = _template(section)
+    if section.has("dedupe-key") and section.has("dedupe-text"):
+        blame_both(section, "dedupe-key", "dedupe-text")
+    if "dedupe-text" in values and template in WEBHOOK_TEMPLATES:
+        section.blame("dedupe-text", f"{template} knows by itself what tells one from another")
     if "dedupe-key" in values and template in _NAMES:
         section.blame("dedupe-key", f"{template} knows by itself what tells one from another")
     secret = _secret(section, http)
@@ -77,6 +86,11 @@ def _webhook(
         "secret": secret,
     }
     return WebhookSettings(**section.given(WebhookSettings) | read)
+
+
+def _unknown(place: str, rooms: Collection[str]) -> str:
+    told = f"there is no [room {place}], and may-write-to in [xbot] names no such person"
+    return f"{told}{suggest(place, rooms)}"
 
 
 def _template(section: ConvertedSection) -> str | None:

@@ -57,16 +57,17 @@ class Question:
 
 @frozen
 class Request:
-    """A request to send ``text`` to ``room``, and wait up to ``timeout`` seconds for its receipt.
+    """A request to send ``text`` to a room or person, and wait for its receipt.
 
-    ``account`` is the bare JID of the bot that is meant: another bot refuses. None: any bot.
+    The wait is up to ``timeout`` seconds. ``account`` is the bare JID of the bot that is
+    meant: another bot refuses. None: any bot.
 
     ``until`` is a deadline for accepting the request, as the machine's uptime
     (:func:`xbot.process.uptime.uptime`): after it the client has gone, and has reported
     that the text was not sent. None: no deadline.
     """
 
-    room: Jid
+    to: Jid
     text: str
     timeout: float
     until: float | None = None
@@ -75,7 +76,7 @@ class Request:
     def line(self) -> bytes:
         """The request as a line of JSON."""
         asked = {
-            "room": str(self.room),
+            "to": str(self.to),
             "text": self.text,
             "timeout": self.timeout,
             "until": self.until,
@@ -86,21 +87,21 @@ class Request:
     @classmethod
     def of(
         cls,
-        room: object,
+        to: object,
         text: object,
         timeout: object,
         until: object = None,
         account: object = None,
     ) -> Request:
         """Make a request from unchecked parts, or raise :class:`BadRequest`."""
-        if not isinstance(room, str):
-            raise BadRequest("the room is missing")
+        if not isinstance(to, str):
+            raise BadRequest("the recipient is missing")
         try:
-            jid = Jid.parse(room)
+            jid = Jid.parse(to)
         except InvalidJid as invalid:
             raise BadRequest(str(invalid)) from None
         if jid.local is None or jid.resource:
-            raise BadRequest(f"{room!r} is no room: a room's JID is ROOM@SERVICE")
+            raise BadRequest(f"{to!r} is neither a room (ROOM@SERVICE) nor a person (NAME@DOMAIN)")
         if not isinstance(text, str) or not text.strip():
             raise BadRequest("there is nothing to say")
         if len(text) > MAX_TEXT:
@@ -127,7 +128,7 @@ def parse(line: bytes) -> Request | Question:
         if ask not in QUESTIONS:
             raise BadRequest(f"it can be asked for {' or '.join(QUESTIONS)}")
         return Question(ask, _account(asked.get("account")))
-    return Request.of(*map(asked.get, ("room", "text", "timeout", "until", "account")))
+    return Request.of(*map(asked.get, ("to", "text", "timeout", "until", "account")))
 
 
 def _account(account: object) -> str | None:

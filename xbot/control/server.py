@@ -26,8 +26,13 @@ from xbot.control.protocol import (
 from xbot.model.errors import reason
 from xbot.model.jid import Jid
 from xbot.model.message import Message
+from xbot.model.random_ids import new_ident
 from xbot.process.uptime import uptime
 from xbot.web.listener import Listener
+
+#: Seconds in which a message to a person may come back after the server has it. A server that
+#: keeps nothing for people who are offline sends it back about when it acknowledges it.
+RETURN_WAIT = 2.0
 
 #: Maximum number of open connections, and the time-out for a request to arrive, in seconds.
 MAX_CONNECTIONS, PATIENCE = 32, 10.0
@@ -37,8 +42,10 @@ class BotCalls(NamedTuple):
     """The calls into the bot that the control socket needs.
 
     - ``knows(room)``: whether the bot is meant to be in the room.
+    - ``may_write_to(person)``: whether the ini permits that.
     - ``put(message, delivered, failed)``: queue the message; returns whether it was queued.
       Later ``delivered`` is called once the server has it, or ``failed`` if it cannot be sent.
+    - ``rejection(id)``: why the message with this id came back; empty if it did not.
     - ``hindrance(room)``: why nothing can be sent to the room now; empty if it can.
     - ``status()``: whether the bot is ready in all rooms, and its status in words.
     - ``account()``: the bot's bare JID.
@@ -46,7 +53,9 @@ class BotCalls(NamedTuple):
     """
 
     knows: Callable[[Jid], bool]
+    may_write_to: Callable[[Jid], bool]
     put: Callable[[Message, Callable[[], None], Callable[[], None]], bool]
+    rejection: Callable[[str], str]
     hindrance: Callable[[Jid], str]
     status: Callable[[], tuple[bool, str]]
     account: Callable[[], str]
@@ -156,24 +165,39 @@ class SayProtocol(LineOnlyReceiver):
         self.answer(Reply(Result.REFUSED if problem else Result.DONE, problem))
 
     def _got_text(self, request: Request) -> None:
-        """Queue the text of ``request`` for its room."""
-        if not self._bot.knows(request.room):
-            self.answer(Reply(Result.REFUSED, f"{request.room} is no room of this bot"))
+        """Queue the text of ``request``."""
+        is_room = self._bot.knows(request.to)
+        if not is_room and not self._bot.may_write_to(request.to):
+            told = (
+                f"{request.to} is no room of this bot, and may-write-to in [xbot] does not name it"
+            )
+            self.answer(Reply(Result.REFUSED, told))
             return
         if request.until is not None and request.until < self.factory.uptime():
             # The request waited in the socket while the daemon was suspended.
             self._log.info(
-                "refused a request to send to {room}: it waited too long", room=str(request.room)
+                "refused a request to send to {recipient}: it waited too long",
+                recipient=str(request.to),
             )
             self.answer(Reply(Result.REFUSED, "that was asked too long ago"))
             return
-        self._log.info("requested to send a message to {room}", room=str(request.room))
-        message = Message("", str(request.room), request.text, {"type": "groupchat"},
-                          room=str(request.room))  # fmt: skip
-        if not self._bot.put(message, self._got_delivered, lambda: self._got_failed(request.room)):
+        self._log.info("requested to send a message to {recipient}", recipient=str(request.to))
+        message = Message(
+            "",
+            str(request.to),
+            request.text,
+            {"type": "groupchat" if is_room else "chat", "id": new_ident()},
+            room=str(request.to) if is_room else None,
+        )
+        put = self._bot.put(
+            message,
+            self._got_delivered if is_room else lambda: self._got_taken(message),
+            lambda: self._got_failed(message, request.to),
+        )
+        if not put:
             self.answer(Reply(Result.REFUSED, "too much waits to be said already"))
-        elif not self._is_over:
-            self._limit = self._clock.callLater(request.timeout, self._got_limit, request.room)
+        elif not self._is_over and self._limit is None:
+            self._limit = self._clock.callLater(request.timeout, self._got_limit, request.to)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self.answer(Reply(Result.REFUSED, "that is too long"))
@@ -195,8 +219,22 @@ class SayProtocol(LineOnlyReceiver):
     def _got_delivered(self) -> None:
         self.answer(Reply(Result.DELIVERED))
 
-    def _got_failed(self, room: Jid) -> None:
-        reason = self._bot.hindrance(room)
+    def _got_taken(self, message: Message) -> None:
+        """The server has a message to a person, who may be offline: it may still come back."""
+        self._stop_clock()
+        if not self._is_over:
+            self._limit = self._clock.callLater(RETURN_WAIT, self._got_kept, message)
+
+    def _got_kept(self, message: Message) -> None:
+        self._limit = None
+        reason = self._bot.rejection(message.payload["id"])
+        if reason:
+            self.answer(Reply(Result.REFUSED, f"the message did not arrive: {reason}"))
+        else:
+            self.answer(Reply(Result.DELIVERED))
+
+    def _got_failed(self, message: Message, to: Jid) -> None:
+        reason = self._bot.rejection(message.payload["id"]) or self._bot.hindrance(to)
         why = f": {reason}" if reason else "; its log says why"
         self.answer(Reply(Result.REFUSED, f"the bot cannot say it{why}"))
 

@@ -6,7 +6,7 @@ Messages wait for the connection, for the room, and for the server's receipt. Ba
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +33,9 @@ SHARE = 2
 
 #: Seconds: maximum time in the queue, and the interval of the check for it.
 MAX_AGE, AGE_CHECK = 3600.0, 60.0
+
+#: Maximum number of messages that came back of which the reason is remembered.
+MAX_REJECTIONS = 64
 
 #: Size of a message besides its text, in bytes.
 OVERHEAD = 200
@@ -71,6 +74,8 @@ class Outbox:
         lost: Callable[[Message], object] = lambda message: None,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        #: By id: why the last messages came back for good.
+        self.rejections: OrderedDict[str, str] = OrderedDict()
         self._send = send
         self._max_messages = max_messages
         self._max_bytes = max_bytes
@@ -213,6 +218,9 @@ class Outbox:
         if was_delivered:
             self._messages += 1
             self._bytes += _weight(message)
+        self.rejections[message.payload["id"]] = reason
+        if len(self.rejections) > MAX_REJECTIONS:
+            self.rejections.popitem(last=False)
         self._drop(message, _place(message), "rejected", reason, is_valid=False)
 
     def drained(self) -> Deferred[None]:

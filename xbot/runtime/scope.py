@@ -76,6 +76,18 @@ class Unloaded(XbotError):
         self.name = name
 
 
+class MayNotWrite(XbotError):
+    """The ini does not permit to write to this person unasked: add it to ``may-write-to``."""
+
+    def __init__(self, name: str, person: Jid) -> None:
+        super().__init__(
+            f"{name} may not write to {person}: it is no room, and neither may-write-to in [xbot]"
+            f" nor allow in [responder {name}] names it"
+        )
+        self.name = name
+        self.person = person
+
+
 class SaysTooMuch(XbotError):
     """The responder exceeded the rate limit of ``say``: call it less often."""
 
@@ -154,6 +166,10 @@ class Scope:
         if not text.strip():
             return
         environment = self._environment
+        bare = str(jid.bare)
+        room = bare if environment.is_room(bare) else None
+        if room is None:
+            self.check_person(jid)
         self._count()
         if len(text) > MAX_LENGTH:
             self._log.warn(
@@ -162,8 +178,6 @@ class Scope:
                 recipient=str(jid),
                 cut=TOO_LONG,
             )
-        bare = str(jid.bare)
-        room = bare if environment.is_room(bare) else None
         kind = "groupchat" if room and not jid.resource else "chat"
         message = Message(environment.address, str(jid), cut(text), {"type": kind}, room=room)
         self._on_reactor(environment.say, message)
@@ -176,6 +190,11 @@ class Scope:
         if self._environment.bot is None:
             raise OutsideResponder(what)
         return self._environment.bot
+
+    def check_person(self, person: Jid) -> None:
+        """Raise MayNotWrite if the ini does not permit to write to ``person`` unasked."""
+        if not self._environment.may_write_to(self.name, person):
+            raise MayNotWrite(self.name, person)
 
     def obey(self, obey: Callable[..., None], *args: Any) -> None:
         """Call ``obey(*args)`` of the bot; it counts towards the rate limit of ``say``."""

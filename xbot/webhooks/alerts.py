@@ -64,7 +64,9 @@ def _item(alert: Part, link: str) -> Item:
         parts.append(link)
     # The fingerprint identifies the labels; Alertmanager before 0.19 sends none.
     who = alert["fingerprint"].text(64) or key_of(sorted(_all_labels(labels)))
-    key = key_of("alert", who, status, alert["startsAt"].text(64))
+    # Without its start an alert cannot be told from the next one with the same labels.
+    began = alert["startsAt"].text(64)
+    key = key_of("alert", who, status, began) if began else None
     return Item(key, (" ".join(parts),), str(status).upper())
 
 

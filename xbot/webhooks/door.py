@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -26,10 +27,12 @@ from xbot.web.posting import PostRequest
 from xbot.webhooks.alerts import alertmanager, grafana
 from xbot.webhooks.file import TooMuchWaits
 from xbot.webhooks.forge import gitea, github
-from xbot.webhooks.own import report_by_template, report_of_answers
+from xbot.webhooks.gitlab import gitlab
+from xbot.webhooks.own import Dedupe, report_by_template, report_of_answers
 from xbot.webhooks.payload import Part, WrongPayload, line, parse
-from xbot.webhooks.proof import Proof, Signed, prove, signed
+from xbot.webhooks.proof import PROOFS, Signed, prove, signed
 from xbot.webhooks.report import Report
+from xbot.webhooks.sentry import sentry
 from xbot.webhooks.spool import Spool
 
 #: Parsers of the bundled templates, :data:`xbot.config.settings.WEBHOOK_TEMPLATES`, by name.
@@ -38,11 +41,13 @@ READERS = {
     "grafana": grafana,
     "github": github,
     "gitea": gitea,
+    "gitlab": gitlab,
+    "sentry": sentry,
 }
 
 
-#: Parsers whose event is named by a header, and is all of the body.
-_FORGES = (github, gitea)
+#: Parsers of one event that is all of the body.
+_OF_ONE_EVENT = (github, gitea, gitlab, sentry)
 
 _REPLAYED = "this signed body came before, as another event: the header that names it is wrong"
 
@@ -60,17 +65,6 @@ class NoPostHandler(XbotError):
 #: Temporary errors: the client may retry.
 _LATER = (TooMuchWaits, FileUnavailable, NoPostHandler, Busy, Unloaded, TimeoutError)
 
-# Headers that are hidden from responders: signatures and tokens.
-_PROOFS = frozenset(
-    {
-        "authorization",
-        "x-hub-signature",
-        "x-hub-signature-256",
-        "x-gitea-signature",
-        "x-gogs-signature",
-    }
-)
-
 
 class WebhookEndpoint:
     """PostHandler for the paths of the configured webhooks.
@@ -87,8 +81,10 @@ class WebhookEndpoint:
         spool: Spool,
         clock: IReactorTime,
         taker: Callable[[str], TakesPost | None] = lambda name: None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._spool = spool
+        self._wall_clock = wall_clock
         self._taker = taker
         self._refusals = Cooldown(clock)
         self._taken = TokenBuckets(clock.seconds)
@@ -183,22 +179,20 @@ class WebhookEndpoint:
         take = self._taker(webhook.name)
         if take is None:
             raise NoPostHandler
-        shown = {name: text for name, text in headers.items() if name not in _PROOFS}
+        shown = {name: text for name, text in headers.items() if name not in PROOFS}
         answers = await take(payload.value, shown)
         if answers.failure is not None:
             answers.failure.raiseException()
-        return report_of_answers(answers.said)
+        return report_of_answers(answers.said, _dedupe(webhook), headers)
 
     def _refuse(self, webhook: WebhookSettings, posted: PostRequest) -> Answer | None:
         """The refusal by authentication, content type or rate limit; None to go on."""
         # Authentication first: clients without the secret learn nothing else, and do not
         # use up the rate limit.
         if webhook.secret is not None:
-            proof = prove(webhook.secret, posted.headers, posted.body)
-            if proof is Proof.MISSING:
-                return Answer.text("a signature, or Authorization: Bearer SECRET, is missing", 401)
-            if proof is Proof.WRONG:
-                return Answer.text("the signature, or the token, is wrong", 403)
+            refusal = prove(webhook.secret, posted.headers, posted.body, self._wall_clock())
+            if refusal is not None:
+                return Answer.text(refusal.reason, refusal.status)
         kind = posted.headers.get("content-type", "").partition(";")[0].strip().lower()
         # CSRF: browsers send these content types across origins only after a CORS preflight.
         if kind != "application/json" and not kind.endswith("+json"):
@@ -230,12 +224,16 @@ def read(
     reader = READERS.get(webhook.template)
     if reader is not None:
         report = reader(headers, payload)
-        if reader not in _FORGES or body is None:
+        if reader not in _OF_ONE_EVENT or body is None:
             return report
         # The delivery's id is in a header: in place of it, what the signature covers.
         return evolve(report, items=tuple(evolve(item, key=body.body) for item in report.items))
     template = Template.parse(webhook.template, DOTTED.fullmatch)
-    return report_by_template(template, webhook.dedupe_key, payload)
+    return report_by_template(template, _dedupe(webhook), payload, headers)
+
+
+def _dedupe(webhook: WebhookSettings) -> Dedupe:
+    return Dedupe(webhook.dedupe_key, webhook.dedupe_text)
 
 
 def _refusal(error: Exception) -> Answer:

@@ -91,8 +91,8 @@ class SpoolFile(DurableFile):
         """Deduplicate ``items``, and store the text ``said(new items)``; None if none is new.
 
         An item is a duplicate if the same ``source`` posted its key for the same ``room``
-        within the last ``window`` seconds; 0 for no deduplication. ``now`` is in seconds
-        since 1970.
+        within the last ``window`` seconds; 0 for no deduplication. An item without a key is
+        always new. ``now`` is in seconds since 1970.
 
         :raises TooMuchWaits: when the queue of this room is full.
         """
@@ -104,6 +104,9 @@ class SpoolFile(DurableFile):
             raise TooMuchWaits(own)
         news = []
         for item in items:
+            if item.key is None:
+                news.append(item)
+                continue
             key = _key(source, room, item.key)
             # Wall clock: a monotonic one does not survive a restart. abs(): it may jump back.
             found = execute("SELECT said FROM known WHERE key = ?", (key,)).fetchone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from attrs import frozen
@@ -14,6 +14,24 @@ from xbot.model.markup import code
 #: Maximum number of lines and characters of one post's text.
 MAX_LINES, MAX_LENGTH = 12, 3000
 
+#: Headers with the id of a delivery, which is the same when it is delivered again: GitHub,
+#: Gitea, Forgejo, Gogs, GitLab (three), Bitbucket Cloud and Data Center, Sentry.
+DELIVERIES = (
+    "x-github-delivery",
+    "x-gitea-delivery",
+    "x-forgejo-delivery",
+    "x-gogs-delivery",
+    "idempotency-key",
+    "webhook-id",
+    "x-gitlab-event-uuid",
+    "x-request-uuid",
+    "x-request-id",
+    "request-id",
+)
+
+#: Maximum length of a delivery's id, in characters.
+_MAX_ID = 200
+
 # Characters reserved for the line "and N more".
 _MORE = 40
 
@@ -22,10 +40,11 @@ _MORE = 40
 class Item:
     """One event: sanitised lines of text, and ``key``, which identifies duplicates.
 
+    Without a key it is never a duplicate: the same text may tell of another event.
     ``status`` is a word such as FIRING, by which items are counted.
     """
 
-    key: str
+    key: str | None
     lines: tuple[str, ...]
     status: str = ""
 
@@ -79,6 +98,16 @@ def _one(item: Item) -> list[str]:
 def _fitting(lines: Iterable[str], margin: str) -> str:
     text = f"\n{margin}".join(lines)
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1].rstrip() + "\u2026"
+
+
+def delivery_key(headers: Mapping[str, str], event: str, lines: Sequence[str]) -> str | None:
+    """Key of one delivery by its id in ``headers``; None without an id.
+
+    With the text, because a webhook of GitLab that another one triggered has the same
+    X-Gitlab-Event-UUID, and a proxy may send the same request id twice.
+    """
+    given = next((headers[name] for name in DELIVERIES if headers.get(name)), None)
+    return None if given is None else key_of("delivery", given[:_MAX_ID], event, list(lines))
 
 
 def key_of(*parts: object) -> str:

@@ -61,8 +61,9 @@ Returns False if the outbox is full: then none of them is called.
 class Spool:
     """Keeps texts in the SQLite file ``path``, and passes them to ``say`` until delivered.
 
-    ``address`` is the bot's own. After a crash the next process sends every undelivered
-    message again, under the same message id, so that duplicates can be recognised.
+    ``address`` is the bot's own. A "room" is a person if ``is_person(room)``. After a crash
+    the next process sends every undelivered message again, under the same message id, so that
+    duplicates can be recognised.
     """
 
     _log = Logger("xbot.webhooks")
@@ -76,8 +77,10 @@ class Spool:
         *,
         wall_clock: Callable[[], float] = time.time,
         in_thread: RunsInOrder | None = None,
+        is_person: Callable[[str], bool] = lambda place: False,
     ) -> None:
         self._address = address
+        self._is_person = is_person
         self._say = say
         self._reactor = reactor
         self._wall_clock = wall_clock
@@ -274,12 +277,13 @@ class Spool:
         if self._is_held:
             return
         room = texts[0].room
+        is_person = self._is_person(room)
         message = Message(
             self._address,
             room,
             "\n".join(each.body for each in texts),
-            {"type": "groupchat", "id": batch},
-            room=room,
+            {"type": "chat" if is_person else "groupchat", "id": batch},
+            room=None if is_person else room,
         )
         if not self._say(
             message,

@@ -21,6 +21,7 @@ from xbot.chat.xmpp.deliveries import Deliveries
 from xbot.chat.xmpp.disco import Answers
 from xbot.chat.xmpp.holds import Holds
 from xbot.chat.xmpp.messages import GotMessage, Ignores, Messages
+from xbot.chat.xmpp.own_sessions import OwnSessions
 from xbot.chat.xmpp.ping import Ping
 from xbot.chat.xmpp.rooms.invitations import Invitations
 from xbot.chat.xmpp.rooms.invited_rooms import InvitedRooms
@@ -209,6 +210,7 @@ class XmppAdapter:
             self.deliveries,
             self._messages,
             roster,
+            OwnSessions(lambda: self.jid),
             self.ping,
             self.subscriptions,
             self.rooms,

@@ -250,7 +250,8 @@ class WebhookSettings:
 class Config:
     """All settings of the ini. ``http`` is None if there is no HTTP server.
 
-    ``warnings`` name what is deprecated: still understood, but not for ever.
+    ``warnings`` name what is deprecated (still understood, but not for ever), and values that
+    were probably meant otherwise. ``groups`` are the named lists of people, for summaries.
     """
 
     path: Path
@@ -261,6 +262,7 @@ class Config:
     http: HttpSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), eq=False)
+    groups: Mapping[str, People] = field(factory=dict, eq=False)
 
     def without_rates(self) -> Config:
         """A copy without rate limits, for tests and the shell."""

@@ -42,6 +42,7 @@ class LintTests(SynchronousTestCase):
             (f"{RESPONDER}reply = a\ndeny = c@d ; e@f", 8, "deny", LIST),
             (f"{RESPONDER}reply = a\ndeny = c@d ; admins", 8, "deny", LIST),
             (f"{RESPONDER}reply = a\nrooms = c@d\n  #e%irc@f", 9, "rooms", LINE),
+            (f"{RESPONDER}reply = a\n  help = b", 7, "reply", "help = ... is part of this value"),
             (f'{RESPONDER}reply = "a"', 7, "reply", QUOTES),
             (f"{BASE}[responder x]\nmatch = 'a'\nreply = b", 6, "match", QUOTES),
             (f'{BASE}[xbot]\nprefix = ""', 6, "prefix", QUOTES),
@@ -55,6 +56,7 @@ class LintTests(SynchronousTestCase):
         """Comments that are set apart, on one-word values and between names are no warning."""
         for text in (
             (ROOT / "etc" / "xbot.ini").read_text(),
+            f"{RESPONDER}reply =\n  x = a\n  help == b\nhelp = c\n",
             f"{RESPONDER}reply = a  ; b\nhelp = c\t; d\n",
             f"{RESPONDER}reply = a\n; b\n# c\n",
             f"{RESPONDER}reply =\n  a\n  ; b\n",

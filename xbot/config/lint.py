@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from xbot.config import ini, values
-from xbot.config.options import KINDS, OptionKind
+from xbot.config.options import KINDS, OptionKind, SectionKind
 
 #: Converters of values that are any text, of texts of several lines (Markdown has lines that
 #: begin with #), and of lists.
@@ -42,6 +42,17 @@ def lint(
             if _QUOTED.fullmatch(option.value) and not _is_command(declared):
                 reason = "the quotes are part of the value: leave them out, unless they are meant"
                 yield section, option, option.line, reason
+            for name in _swallowed(option, kind) if kind is not None else ():
+                reason = f"{name} = ... is part of this value: begin its line as far left as this"
+                yield section, option, option.line, reason
+
+
+def _swallowed(option: ini.Option, kind: SectionKind) -> Iterator[str]:
+    """Options that are written within the value, since their lines are indented further."""
+    for line in option.value.split("\n")[1:]:
+        found = re.match(r"([\w-]{1,64})\s*=(?!=)", line)
+        if found is not None and kind.option(found[1].lower()) is not None:
+            yield found[1].lower()
 
 
 def hint(option: ini.Option, declared: OptionKind | None) -> str:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xbot.config.describe import describe
 from xbot.config.options import OPEN
+from xbot.config.permissions import permissions
 from xbot.config.settings import (
     EMBEDDED,
     BotSettings,
@@ -52,12 +53,17 @@ rooms
   ops@conference.example.org as xbot, all responders
   lounge@conference.example.org as robo, responders hello, ping, with a password
 
+permissions
+PERMISSIONS
 responders
   hello: on hearing hi, replies
   ping: on command ping, runs /bin/ping (at most 5s)
   deploy: calls ours.deploy:deploy (at most 30s), with its own token
 """
 # One of the ini's has the name of a bundled one, which it replaces.
+DESCRIPTION = DESCRIPTION.replace(
+    "PERMISSIONS\n", "".join(f"  {line}\n" for line in permissions(CONFIG, OPEN)) + "\n"
+)
 DESCRIPTION += "".join(f"  {name}: bundled\n" for name in OPEN if name != "ping")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -22,6 +24,22 @@ LINES = st.one_of(
     st.builds("  {} ; {}".format, WORDS, WORDS),
     st.builds("\t{};{}".format, WORDS, WORDS),
 )
+
+
+#: A line of a value: any text without control characters that has no blanks around it.
+VALUE_LINES = st.one_of(
+    st.text(alphabet='\\;# =[a"', max_size=8),
+    st.text(alphabet=st.characters(blacklist_categories=("Cc", "Cs"))),
+).map(str.strip)
+
+
+def written(value: str) -> str:
+    """How any ``value`` is written in an ini, by the rule of the documentation."""
+    lines = []
+    for line in value.split("\n"):
+        line = re.sub(r"(?<=\s)(?=\\*;)", r"\\", line)
+        lines.append(f"\\{line}" if re.match(r"\\*[;#]", line) else line)
+    return "\n  ".join(lines)
 
 
 def read(text: str) -> Ini:
@@ -137,6 +155,66 @@ class ParseTests(SynchronousTestCase):
                 ini = read(text)
                 self.assertNotEqual(ini.problems, ())
                 self.assertNotIn("hunter2", repr(ini))
+
+    def test_quoting(self) -> None:
+        r"""\\; and \\# stand for what would begin a comment; elsewhere a backslash is kept."""
+        for text, value in (
+            (r"a \; b", "a ; b"),
+            (r"a \\; b", r"a \; b"),
+            (r"a \\\; b", r"a \\; b"),
+            (r"\;) hi", ";) hi"),
+            (r"\#a", "#a"),
+            (r"\\#a", r"\#a"),
+            ("\n  \\#chan%irc@gw\n  \\;x", "#chan%irc@gw\n;x"),
+            # These begin no comment, so nothing has to be quoted.
+            (r"a\;b", r"a\;b"),
+            (r"a \#b", r"a \#b"),
+            (r"a \n\d \\", r"a \n\d \\"),
+            (r"a \; b ; c", "a ; b"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(options(f"[x]\na = {text}\n")["a"][0], value)
+
+    def test_quoting_in_patterns_and_command_lines(self) -> None:
+        r"""In a pattern, and outside of quotes in a command line, \\; meant ; already."""
+        for text in (r"a\;b", r"a \;b", r"[ \;]+", r"\;"):
+            value = options(f"[x]\na = {text}\n")["a"][0]
+            for said in ("a;b", "a ;b", ";", " ;", "a"):
+                self.assertEqual(bool(re.fullmatch(value, said)), bool(re.fullmatch(text, said)))
+        command = r"find . -exec ls {{}} \;"
+        self.assertEqual(
+            shlex.split(options(f"[x]\na = {command}\n")["a"][0]), shlex.split(command)
+        )
+
+    @given(st.lists(VALUE_LINES).map("\n".join).map(str.strip))
+    def test_any_value(self, value: str) -> None:
+        """Any value can be written, and is read back; nothing in it is taken for a comment."""
+        option = read(f"[x]\na = {written(value)}\nb = c\n").sections[0].options["a"]
+        self.assertEqual((option.value, option.comments), (value, ()))
+
+    def test_comments_of_a_value(self) -> None:
+        """Comments in a value are known with their lines, and whether they are set apart."""
+        option = (
+            read(
+                "[x] ; 0\n"
+                "a = b ; 1\n  c  ; 2\n\td\t;3\n  # 4\n  #5\n  ;\n; not indented\ne = f  ; 7\n"
+            )
+            .sections[0]
+            .options["a"]
+        )
+        self.assertEqual(option.value, "b\nc\nd")
+        self.assertEqual(
+            [(each.line, each.mark, each.is_line, each.is_apart) for each in option.comments],
+            [
+                (2, ";", False, False),
+                (3, ";", False, True),
+                (4, ";", False, False),
+                (5, "#", True, True),
+                (6, "#", True, False),
+                (7, ";", True, True),
+            ],
+        )
+        self.assertNotIn("hunter2", repr(read("[x]\npassword = a ;hunter2\n  #hunter2\n")))
 
     @given(st.lists(st.tuples(WORDS, st.lists(LINES, max_size=4)), max_size=6))
     def test_same_as_configparser(self, found: list[tuple[str, list[str]]]) -> None:

@@ -59,7 +59,27 @@ MISTAKES: tuple[tuple[str, str], ...] = (
             f"4: [http] listen: {value!r} is neither ADDRESS:PORT (127.0.0.1:8088)"
             " nor the path of a socket",
         )
-        for value in ("8088", "example.org:80", "127.0.0.1", "127.0.0.1:0", "::1", "1.2.3.4:x")
+        for value in ("example.org:80", "127.0.0.1:0", "1.2.3.4:x")
+    ),
+    *(
+        (
+            f"[http]\nlisten = {value}",
+            f"4: [http] listen: {value!r} has no port: write {meant}, with the port that you want",
+        )
+        for value, meant in (
+            ("0.0.0.0", "0.0.0.0:8088"),
+            ("localhost", "127.0.0.1:8088"),
+            ("::1", "[::1]:8088"),
+            ("[::]", "[::]:8088"),
+        )
+    ),
+    *(
+        (
+            f"[http]\nlisten = {value}",
+            f"4: [http] listen: {value!r} has no address: write 127.0.0.1:80 to serve this machine"
+            " only, or 0.0.0.0:80 to serve every machine that can reach it",
+        )
+        for value in ("80", ":80", "*:80")
     ),
     (f"[http]\nlisten = /{'x' * 107}", "4: [http] listen: a socket's path has at most 107 bytes"),
     (
@@ -241,8 +261,67 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ),
     (
         "[responder a]\nuse = a:b\nallow = admin\n[group admins]\nmembers = c@d",
-        "5: [responder a] allow: 'admin' is not one of room-admins, room-members, room-owners,"
-        " NAME@DOMAIN, @DOMAIN or a [group]; did you mean admins?",
+        "5: [responder a] allow: 'admin' is not NAME@DOMAIN, @DOMAIN or a [group]; did you mean"
+        " admins?",
+    ),
+    # A room's people are others than those of a group, and never suggested.
+    *(
+        (
+            f"[responder a]\nuse = a:b\n{option} = {name}",
+            f"5: [responder a] {option}: {name!r} is not NAME@DOMAIN, @DOMAIN or a [group]",
+        )
+        for option in ("allow", "deny")
+        for name in ("admins", "owners", "members", "room_admins", "roomadmins")
+    ),
+    (
+        "[responder a]\nuse = a:b\nallow = room-admin",
+        "5: [responder a] allow: 'room-admin' is not one of room-admins, room-members, room-owners,"
+        " NAME@DOMAIN, @DOMAIN or a [group]",
+    ),
+    (
+        "[responder a]\nuse = a:b\nconfirm = admins",
+        "5: [responder a] confirm: 'admins' is neither yes nor no; the sender confirms, and allow"
+        " says who that may be",
+    ),
+    (
+        "[responder a]\nuse = a:b\napprove = admins",
+        "5: [responder a] approve: 'admins' is no number from 0 to 9; allow says who may approve",
+    ),
+    # quotes and comments that led to a mistake
+    (
+        "ping-interval = 5m # why",
+        "3: [xmpp] ping-interval: '5m # why' is no duration: write it like 500ms, 30s, 5m, 2h or 1d"
+        " (# begins a comment only at the start of a line: write ; for it)",
+    ),
+    (
+        'ping-interval = "30s"',
+        "3: [xmpp] ping-interval: '\"30s\"' is no duration: write it like 500ms, 30s, 5m, 2h or 1d"
+        " (the quotes are part of the value: leave them out)",
+    ),
+    (
+        "[responder a]\nuse = a:b\nallow = 'admins'",
+        "5: [responder a] allow: \"'admins'\" is not NAME@DOMAIN, @DOMAIN or a [group]"
+        " (the quotes are part of the value: leave them out)",
+    ),
+    (
+        "[responder a]\nmatch = a\nrun = 'uptime -p'",
+        "5: [responder a] run: there is no program 'uptime -p' that we may run"
+        " (the quotes make it one word: leave them out)",
+    ),
+    (
+        "[responder a]\nmatch = a\nrun = uptime\n  'a ; b'",
+        "5: [responder a] run: cannot be split into arguments: No closing quotation"
+        " (a comment in line 6 cuts the value: \\; is no comment)",
+    ),
+    (
+        "[responder a]\nmatch = a\nreply = ;)",
+        "5: [responder a] reply: has no value (a comment in line 5 cuts the value: \\; is no"
+        " comment)",
+    ),
+    (
+        "[room a@b]\npassword = ;hunter2",
+        "4: [room a@b] password: has no value (a comment in line 4 cuts the value: \\; is no"
+        " comment)",
     ),
     (
         "[responder a]\nuse = a:b\ndeny = c@d/e",

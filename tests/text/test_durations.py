@@ -1,8 +1,10 @@
 """Tests of :mod:`xbot.text.durations`."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from xbot.text.durations import seconds
+from xbot.text.durations import seconds, shown
 
 
 class SecondsTests(TestCase):
@@ -39,3 +41,30 @@ class SecondsTests(TestCase):
         for longest, written in {86400: "1d", 3600: "1h", 90: "90s", 0.25: "250ms"}.items():
             with self.assertRaisesRegex(ValueError, f", and at most {written}$"):
                 seconds("2d", longest)
+
+
+class ShownTests(TestCase):
+    def test_examples(self) -> None:
+        """Durations are shown as people write them: no 300 s, and two units at most."""
+        for measured, text in {
+            0.0: "0 s",
+            0.25: "0.2 s",
+            2.04: "2 s",
+            30: "30 s",
+            59.97: "1m",
+            90: "1m30s",
+            300: "5m",
+            3599.7: "1h",
+            5400: "1h30m",
+            3601: "1h",
+            86400: "1d",
+            90061: "1d1h",
+        }.items():
+            self.assertEqual(shown(measured), text)
+
+    @given(st.integers(1, 10**7))
+    def test_readable(self, whole: int) -> None:
+        """What is shown can be written into an ini, and is the same within one unit."""
+        found = seconds(shown(whole), 1e9)
+        self.assertLessEqual(found, whole)
+        self.assertLess(whole - found, 3600 if whole >= 86400 else 60 if whole >= 3600 else 1)

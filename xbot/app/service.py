@@ -24,7 +24,9 @@ from xbot.config import line_of, load
 from xbot.config.settings import Config
 from xbot.control.server import BotCalls, SayServer
 from xbot.engine.dispatch.runs import Run
+from xbot.engine.loading.pattern_lint import mistaken_patterns
 from xbot.engine.loading.warnings import (
+    on_all_interfaces,
     out_of_reach,
     slow_patterns,
     unasked,
@@ -206,6 +208,7 @@ class BotService(Service):
             *self._warnings(),
             *unreachable(responders, settings, self._assembly.rooms),
             *out_of_reach(self.config),
+            *on_all_interfaces(self.config),
             *without_a_shell(settings),
         ]
 
@@ -215,6 +218,7 @@ class BotService(Service):
         yield from self.config.warnings
         yield from slow_patterns(responders, settings)
         yield from unasked(responders, settings)
+        yield from mistaken_patterns(responders, settings, self.config.bot)
 
     def _warn(self) -> None:
         for remark in self._warnings():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 
 from xbot.config.options import OPEN
+from xbot.config.permissions import names_of, permissions
 from xbot.config.settings import (
     EMBEDDED,
     RESPONDER,
@@ -15,9 +16,12 @@ from xbot.config.settings import (
     WebhookSettings,
     XmppSettings,
 )
+from xbot.model.access import AccessList
+from xbot.model.people import NOBODY
+from xbot.text.durations import written
 
 
-def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
+def describe(config: Config, bundled: Sequence[str] = OPEN) -> str:
     """Summarise the account, rooms, webhooks and responders as plain text, without secrets.
 
     Arguments of programs and values of a Python responder's own settings are left
@@ -26,7 +30,7 @@ def describe(config: Config, bundled: Collection[str] = OPEN) -> str:
     return "\n".join(_lines(config, bundled)) + "\n"
 
 
-def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
+def _lines(config: Config, bundled: Sequence[str]) -> Iterator[str]:
     """The summary, line by line."""
     bot, xmpp = config.bot, config.xmpp
     calls = [f'"{bot.name}: ping"']
@@ -43,7 +47,10 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
         yield f"our own    {xmpp.certificate_file}"
     if xmpp.sasl is not None:
         yield f"login by   {', '.join(xmpp.sasl)}"
-    yield f"pings      every {xmpp.ping_interval:g}s, answered within {xmpp.ping_timeout:g}s"
+    interval, timeout = written(xmpp.ping_interval), written(xmpp.ping_timeout)
+    yield f"pings      every {interval}, answered within {timeout}"
+    if xmpp.accept_invites != NOBODY:
+        yield f"invited by {', '.join(names_of(AccessList(xmpp.accept_invites)))}"
     yield f"commands   {' or '.join(calls)}"
     yield f"state      {bot.state}"
     if people := [*map(str, bot.may_write_to.jids), *(f"@{d}" for d in bot.may_write_to.domains)]:
@@ -56,6 +63,15 @@ def _lines(config: Config, bundled: Collection[str]) -> Iterator[str]:
     yield "rooms" if config.rooms else "no rooms"
     for room in config.rooms:
         yield f"  {_room(room)}"
+    yield ""
+    yield "permissions"
+    for line in permissions(config, bundled):
+        yield f"  {line}"
+    if config.groups:
+        yield ""
+        yield "groups"
+    for name, people in config.groups.items():
+        yield f"  {name}: {', '.join(names_of(AccessList(people)))}"
     yield ""
     yield "responders"
     for responder in config.responders:
@@ -92,6 +108,7 @@ def _room(room: RoomSettings) -> str:
 def _responder(responder: ResponderSettings) -> str:
     """One line about a responder, without its arguments and the values of its own settings."""
     facts = [] if responder.enabled else ["switched off"]
+    limit = f"(at most {written(responder.timeout)})"
     if responder.match is not None:
         facts.append(f"on command {responder.match}")
     if responder.hear is not None:
@@ -99,9 +116,9 @@ def _responder(responder: ResponderSettings) -> str:
     if responder.reply is not None:
         facts.append("replies")
     elif responder.run:
-        facts.append(f"runs {responder.run[0]} (at most {responder.timeout:g}s)")
+        facts.append(f"runs {responder.run[0]} {limit}")
     else:
-        facts.append(f"calls {responder.use or responder.file} (at most {responder.timeout:g}s)")
+        facts.append(f"calls {responder.use or responder.file} {limit}")
     if responder.settings:
         facts.append(f"with its own {', '.join(sorted(responder.settings))}")
     return ", ".join(facts)

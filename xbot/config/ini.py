@@ -2,8 +2,9 @@
 
 The grammar is that of :class:`configparser.RawConfigParser` with ``=`` as the
 only delimiter, ``;`` (after a blank) as the only inline comment, no default
-section and no interpolation. The standard parser keeps no line numbers, and stops at
-the first error of some kinds.
+section and no interpolation. Beyond it, a backslash quotes the ``;`` or ``#`` that would
+begin a comment. The standard parser keeps no line numbers, and stops at the first error of
+some kinds.
 """
 
 from __future__ import annotations
@@ -20,16 +21,39 @@ _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COMMENT = re.compile(r"^\s*[;#]|(?<=\s);")
+#: The first backslash before a ``;`` (where a line of the value begins, or after a blank) or a
+#: ``#`` (where a line begins). Elsewhere a backslash quotes nothing: it is part of the value.
+_QUOTING = re.compile(r"^\\(?=\\*[;#])|(?<=\s)\\(?=\\*;)")
 _NAME = re.compile(r"[\w.-]{1,64}")
 
 
 @frozen
+class Comment:
+    """A comment within a value, at line ``line``: behind a part of it, or a whole line.
+
+    ``mark`` is ``;`` or ``#``, and ``text`` what follows it, which may be a part of a password.
+    ``is_apart`` is false if it might be meant as a part of the value: no blank behind the
+    mark, or only one before it.
+    """
+
+    line: int
+    mark: str
+    text: str = field(repr=False)
+    is_line: bool
+    is_apart: bool
+
+
+@frozen
 class Option:
-    """``name = value`` and its line number. The name is in lower case."""
+    """``name = value``, its line number and comments. The name is in lower case.
+
+    The ``comments`` are those at the ends of the value's lines, and between them.
+    """
 
     name: str
     value: str = field(repr=False)
     line: int
+    comments: tuple[Comment, ...] = ()
 
 
 @frozen
@@ -84,6 +108,19 @@ def _split(data: bytes) -> Iterator[bytes]:
     yield from data.split(b"\n")
 
 
+def _unquoted(text: str) -> str:
+    """A line of a value, without the backslashes that quote a ``;`` or ``#``."""
+    return _QUOTING.sub("", text)
+
+
+def _comment(number: int, line: str, found: re.Match[str]) -> Comment:
+    before, text = line[: found.end() - 1], line[found.end() :]
+    is_line = not before.strip()
+    is_apart = is_line or before.endswith("\t") or before[-2:].isspace()
+    is_apart = is_apart and (not text or text[0].isspace())
+    return Comment(number, line[found.end() - 1], text, is_line, is_apart)
+
+
 @define(eq=False, repr=False)
 class _Reader:
     """Parser state."""
@@ -101,34 +138,42 @@ class _Reader:
     line: int = 0
     indent: int | None = None
     values: list[str] = field(factory=list)
+    comments: list[Comment] = field(factory=list)
 
     def got_line(self, number: int, data: bytes) -> None:
         """Parse one line: a comment, a heading, an option, or a continuation line."""
         line = self._decode(number, data)
         comment = _COMMENT.search(line)
         text = (line[: comment.start()] if comment else line).strip()
+        indent = len(line) - len(line.lstrip())
+        continues = self.indent is not None and indent > self.indent
         if not text:
             if comment is None:
                 self.values.append("")
+            elif continues:
+                self.comments.append(_comment(number, line, comment))
             return
-        indent = len(line) - len(line.lstrip())
-        if self.indent is not None and indent > self.indent:
-            self.values.append(text)
-            return
-        self.close_option()
-        if text.startswith("["):
-            self._got_heading(number, text)
+        if continues:
+            self.values.append(_unquoted(text))
         else:
-            self._got_option(number, indent, text)
+            self.close_option()
+            if text.startswith("["):
+                self._got_heading(number, text)
+            else:
+                self._got_option(number, indent, text)
+        if comment is not None:
+            self.comments.append(_comment(number, line, comment))
 
     def close_option(self) -> None:
         """Store the current option: it has no further continuation line."""
         if self.name is not None and self.options is not None:
             value = "\n".join(self.values).strip()
-            self.options[self.name] = Option(self.name, value, self.line)
+            comments = tuple(self.comments)
+            self.options[self.name] = Option(self.name, value, self.line, comments)
         self.name = None
         self.indent = None
         self.values = []
+        self.comments = []
 
     def _decode(self, number: int, data: bytes) -> str:
         """The line as text; invalid UTF-8 and control characters are problems, and are replaced."""
@@ -172,7 +217,7 @@ class _Reader:
         else:
             self.name = name
             self.line = number
-            self.values = [value.strip()]
+            self.values = [_unquoted(value.strip())]
 
     def _problem(self, line: int, reason: str, option: str = "") -> None:
         self.problems.append(Problem(self.path, line, self.title, option, reason))

@@ -377,11 +377,13 @@ _RESPONDER = _section(
         default=values.written(EVERYONE.direct),
     ),
     OptionKind(
-        "confirm", values.yes_or_no, "Whether the sender has to confirm a command before it runs."
+        "confirm",
+        values.confirmation,
+        "Whether the sender has to confirm a command before it runs.",
     ),
     OptionKind(
         "approve",
-        values.number(0, MAX_APPROVALS),
+        values.approvals(MAX_APPROVALS),
         "How many other people have to approve a command before it runs.",
     ),
     OptionKind("rate", values.rate, "Rate limit for its answers: COUNT/TIME.", default="off"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xbot.config import ini
 from xbot.config.folder import read_folder
+from xbot.config.lint import lint
 from xbot.config.options import BUNDLED, CLOSED
 from xbot.config.places import default_state, read
 from xbot.config.scripts import scripts
@@ -29,7 +30,7 @@ from xbot.config.settings import (
 from xbot.config.webhooks import read_webhooks
 from xbot.config.whom import Groups, read_groups, read_people, read_whom
 from xbot.config.xmpp_section import read_xmpp
-from xbot.model.access import Access
+from xbot.model.access import ROOM_WORDS, Access
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.text.did_you_mean import suggest
 from xbot.text.template import FACTS, Template
@@ -109,12 +110,20 @@ def load(
         tuple(responder for responder in responders if responder is not None),
         http,
         webhooks,
-        (*source.warnings, *_warnings(path, parsed, bot)),
+        (*source.warnings, *_warnings(path, parsed, bot, {*known, *groups, *ROOM_WORDS})),
+        groups,
     )
 
 
-def _warnings(path: Path, parsed: ini.Ini, bot: BotSettings) -> Iterator[Problem]:
-    """Warnings about deprecated options and values, which a later version may reject."""
+def _warnings(
+    path: Path, parsed: ini.Ini, bot: BotSettings, known: Collection[str]
+) -> Iterator[Problem]:
+    """Warnings about values that were probably meant otherwise, or that will be rejected later.
+
+    ``known`` are the names that lists may contain.
+    """
+    for section, option, line, reason in lint(parsed.sections, known):
+        yield Problem(path, line, section.title, option.name, reason)
     line = _line_in(parsed, "xbot", "log-level")
     for old, new in bot.log_level.renamed:
         reason = f"{old} is called {new} now; the old name will not be understood for ever"

@@ -11,6 +11,7 @@ from typing import Any
 from attrs import AttrsInstance, define, field, fields_dict, frozen
 
 from xbot.config import credentials, ini
+from xbot.config.lint import hint
 from xbot.config.options import BUNDLED, KINDS, SectionKind
 from xbot.model.errors import InvalidJid, Problem
 from xbot.model.jid import Jid
@@ -114,7 +115,11 @@ class ConvertedSection:
 
     def blame(self, option: str, reason: str) -> None:
         """Add a problem with ``option``, or, if that is empty, with the whole section."""
-        line = self.section.options[option].line if self.has(option) else self.line
+        line = self.line
+        if self.has(option):
+            found = self.section.options[option]
+            line = found.line
+            reason += hint(found, self.kind.option(option))
         self.source.blame(line, self.section.title, option, reason)
 
 

@@ -255,7 +255,8 @@ class WebhookSettings:
 class Config:
     """All settings of the ini. ``http`` is None if there is no HTTP server.
 
-    ``warnings`` name what is deprecated: still understood, but not for ever.
+    ``warnings`` name what is deprecated (still understood, but not for ever), and values that
+    were probably meant otherwise. ``groups`` are the named lists of people, for summaries.
     """
 
     path: Path
@@ -266,6 +267,7 @@ class Config:
     http: HttpSettings | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     warnings: tuple[Problem, ...] = field(default=(), eq=False)
+    groups: Mapping[str, People] = field(factory=dict, eq=False)
 
     def may_write_to(self, person: Jid, responder: str | None = None) -> bool:
         """Whether the bot may write to ``person`` unasked, which a stranger must not bring about.

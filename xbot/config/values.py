@@ -198,15 +198,31 @@ def listen(value: str) -> Listen:
     if "/" in value:
         return Listen(path=path(value))
     address, _, number = value.rpartition(":")
-    address = address.removeprefix("[").removesuffix("]")
-    address = {"localhost": "127.0.0.1"}.get(address, address)
     try:
-        ipaddress.ip_address(address)
-        return Listen(address, port(number))
+        return Listen(_address(address), port(number))
     except ValueError:
-        raise ValueError(
-            f"{value!r} is neither ADDRESS:PORT (127.0.0.1:8088) nor the path of a socket"
-        ) from None
+        raise ValueError(f"{value!r} {_what_is_missing(value)}") from None
+
+
+def _address(text: str) -> str:
+    """An IP address, with or without its brackets; ``localhost`` is 127.0.0.1."""
+    text = {"localhost": "127.0.0.1"}.get(text, text.removeprefix("[").removesuffix("]"))
+    ipaddress.ip_address(text)
+    return text
+
+
+def _what_is_missing(value: str) -> str:
+    """What is wrong with an invalid ``listen``, and what to write."""
+    try:
+        return f"has no port: write {Listen(_address(value), 8088)}, with the port that you want"
+    except ValueError:
+        address, _, number = value.rpartition(":")
+    if address in ("", "*") and re.fullmatch(r"[0-9]{1,5}", number):
+        return (
+            f"has no address: write 127.0.0.1:{number} to serve this machine only, or"
+            f" 0.0.0.0:{number} to serve every machine that can reach it"
+        )
+    return "is neither ADDRESS:PORT (127.0.0.1:8088) nor the path of a socket"
 
 
 def hosts(value: str) -> frozenset[str]:
@@ -258,6 +274,29 @@ def rate(value: str) -> Rate | None:
     if not slash or not re.fullmatch(r"[0-9]{1,4}", burst) or int(burst) == 0:
         raise ValueError(f"{value!r} is no rate: write it like 4/4s (4 in 4 seconds), or off")
     return Rate(int(burst), duration(period))
+
+
+def confirmation(value: str) -> bool:
+    """``yes`` or ``no``: whether the sender has to confirm."""
+    try:
+        return yes_or_no(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; the sender confirms, and allow says who that may be") from None
+
+
+def approvals(most: int) -> Callable[[str], int]:
+    """A converter of the number of people who have to approve, up to ``most``."""
+    convert = number(0, most)
+
+    def convert_approvals(value: str) -> int:
+        try:
+            return convert(value)
+        except ValueError as error:
+            if value.isdecimal():
+                raise
+            raise ValueError(f"{error}; allow says who may approve") from None
+
+    return convert_approvals
 
 
 def number(least: int, most: int) -> Callable[[str], int]:

@@ -37,11 +37,7 @@ def read_people(
             if name in groups:
                 found.append(groups[name])
             else:
-                hint = suggest(name, {*groups, *words})
-                known = f"one of {', '.join(sorted(words))}, " if words else ""
-                section.blame(
-                    option, f"{name!r} is not {known}NAME@DOMAIN, @DOMAIN or a [group]{hint}"
-                )
+                section.blame(option, _unknown(name, groups, words))
             continue
         try:
             found.append(People.parse([name]))
@@ -50,10 +46,22 @@ def read_people(
     return People.union(found), names & set(words)
 
 
+def _unknown(name: str, groups: Groups, words: Collection[str]) -> str:
+    """The problem with ``name``, which is no group. A room's people are never suggested.
+
+    They are other people than a group of the ini: the room's owner chooses them.
+    """
+    words = set(words) if name.startswith("room-") else set(words) - set(ROOM_WORDS)
+    known = f"one of {', '.join(sorted(words))}, " if words else ""
+    hint = suggest(name, {*groups, *words} - set(ROOM_WORDS))
+    return f"{name!r} is not {known}NAME@DOMAIN, @DOMAIN or a [group]{hint}"
+
+
 def read_whom(section: ConvertedSection, option: str, groups: Groups) -> AccessList | None:
     """The people and affiliations that ``allow`` or ``deny`` names; None if it is not set."""
     if not section.has(option):
         return None
     people, words = read_people(section, option, groups, ROOM_WORDS)
     affiliations: frozenset[str] = frozenset().union(*(ROOM_WORDS[word] for word in words))
-    return AccessList(people, affiliations)
+    names: Iterable[str] = section.values.get(option, ())
+    return AccessList(people, affiliations, names=tuple(sorted(names)))

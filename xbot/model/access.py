@@ -6,7 +6,7 @@ The room's affiliations count only where the ini names people by one (``room-adm
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
@@ -24,10 +24,14 @@ ROOM_WORDS = {
 
 @frozen
 class AccessList:
-    """The people that ``allow`` or ``deny`` names: by JID, domain, or affiliation with the room."""
+    """The people that ``allow`` or ``deny`` names: by JID, domain, or affiliation with the room.
+
+    ``names`` are those of the ini, groups included, for a summary.
+    """
 
     people: People = NOBODY
     affiliations: frozenset[str] = frozenset()
+    names: tuple[str, ...] = field(default=(), eq=False, kw_only=True)
 
     def includes(self, message: Message) -> bool:
         """Whether the sender of ``message`` is among them."""

@@ -207,6 +207,8 @@ def _named(rooms: Sequence[str]) -> str:
 
 
 def _about(seconds: float) -> str:
-    """A wait in words; from 10 seconds on it is rounded up to the next 5."""
+    """A wait in words, rounded up: from 10 seconds on to the next 5, from 55 on to minutes."""
     whole = max(0, round(seconds))
+    if whole > 55:
+        return f"{-(-whole // 60)}m" if whole < 3600 else f"{-(-whole // 3600)}h"
     return f"{whole if whole < 10 else -(-whole // 5) * 5} s"

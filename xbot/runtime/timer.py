@@ -11,6 +11,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from xbot.model.errors import XbotError
+from xbot.text.durations import shown
 
 
 class StillAtWork(XbotError):
@@ -96,7 +97,7 @@ class Timer:
         if failure.check(StillAtWork):
             self._got_stuck()
         elif failure.check(TimeoutError):
-            limit = f"{self._limit:g} s"
+            limit = shown(self._limit)
             self._log.warn("{name} did not finish within {limit}", name=self._name, limit=limit)
         elif self._has_failed:
             reason = failure.getErrorMessage()

@@ -1,4 +1,4 @@
-"""Parse durations with units: 500ms, 30s, 5m, 2h, 1d, 1h30m."""
+"""Parse and format durations with units: 500ms, 30s, 5m, 2h, 1d, 1h30m."""
 
 from __future__ import annotations
 
@@ -38,3 +38,19 @@ def written(seconds: float) -> str:
     """Format a duration for :func:`seconds`, in the largest unit that fits: ``30s``, ``5m``."""
     unit = next(unit for unit in reversed(_UNITS) if seconds % _UNITS[unit] == 0 or unit == "ms")
     return f"{seconds / _UNITS[unit]:g}{unit}"
+
+
+def shown(seconds: float) -> str:
+    """Format a measured duration for people: ``0.5 s``, ``30 s``, ``5m``, ``1h30m``, ``2d3h``.
+
+    From a minute on in whole seconds, and in two units at most.
+    """
+    if round(seconds, 1) < 60:
+        return f"{round(seconds, 1):g} s"
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count}{unit}")
+    return "".join(part for part in parts[:2] if not part.startswith("0"))

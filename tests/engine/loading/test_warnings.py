@@ -9,7 +9,13 @@ from twisted.trial.unittest import TestCase
 
 from xbot.config import load
 from xbot.config.settings import ResponderSettings
-from xbot.engine.loading.warnings import out_of_reach, unasked, unreachable, without_a_shell
+from xbot.engine.loading.warnings import (
+    on_all_interfaces,
+    out_of_reach,
+    unasked,
+    unreachable,
+    without_a_shell,
+)
 from xbot.matching.pattern import Pattern
 from xbot.model.access import Access
 from xbot.runtime.responder import Responder, Route
@@ -87,6 +93,25 @@ class OutOfReachTests(TestCase):
             self.assertEqual(self.remarks(more), [])
         off = self.remarks("[responder rooms]\nallow = a@b\nenabled = no\n")
         self.assertEqual(len(off), 1)
+
+
+class OnAllInterfacesTests(TestCase):
+    def test_listen(self) -> None:
+        """An HTTP server on all interfaces is told with its line, and with what to write."""
+        path = Path(self.mktemp()).absolute()
+        for where, told in (
+            ("0.0.0.0:8088", 1),
+            ("[::]:8088", 1),
+            ("127.0.0.1:8088", 0),
+            ("192.0.2.1:8088", 0),
+            ("./http", 0),
+        ):
+            path.write_text(f"[xmpp]\nserver = embedded\n[http]\nlisten = {where}\n")
+            found = [str(each) for each in on_all_interfaces(load(path, {}))]
+            self.assertEqual(len(found), told, where)
+            for each in found:
+                self.assertTrue(each.startswith(f"{path}:4: [http] listen: {where} serves"), each)
+                self.assertIn("write 127.0.0.1:8088", each)
 
 
 class UnaskedTests(TestCase):

@@ -23,6 +23,7 @@ from xbot.chat.xmpp.stream.handlers import Handler
 from xbot.chat.xmpp.stream.iq import Iq, IqRefused, IqTimeout
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import PingTimeout
+from xbot.text.durations import shown
 
 #: Maximum delay of a time-out in seconds. If it fires later, the process stood still.
 MAX_LAG = 1.0
@@ -107,8 +108,8 @@ class Ping(Handler):
         stuck = self._freshness.stuck_for(self._look())
         if stuck:
             self._log.warn(
-                "the link was stuck for {seconds:.0f} s; what was said meanwhile is not obeyed",
-                seconds=stuck,
+                "the link was stuck for {span}; what was said meanwhile is not obeyed",
+                span=shown(round(stuck)),
             )
             self._prove()
 
@@ -116,7 +117,7 @@ class Ping(Handler):
         """The process stood still for ``away`` seconds."""
         self._freshness.woke()
         self._log.warn(
-            "was away for {seconds:.0f} s; what was said meanwhile is not obeyed", seconds=away
+            "was away for {span}; what was said meanwhile is not obeyed", span=shown(round(away))
         )
         self._prove()
 
@@ -184,7 +185,7 @@ class Ping(Handler):
                 self._ask_or_end(is_again=is_again, patience=patience - 1)
                 return
             stream.end(
-                PingTimeout(f"the server did not answer a ping within {self._timeout:g} s"),
+                PingTimeout(f"the server did not answer a ping within {shown(self._timeout)}"),
                 abort=True,
             )
 

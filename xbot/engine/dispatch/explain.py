@@ -12,6 +12,7 @@ from xbot.engine.dispatch.gates import DISPATCHED, MESSAGE_GATES, ROUTING, Use, 
 from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.model.message import Message
 from xbot.runtime.responder import Chosen, Responder, Route
+from xbot.text.durations import shown
 
 
 @frozen
@@ -218,7 +219,7 @@ def _answering_lines(answering: Answering, *, is_alone: bool) -> Iterator[str]:
     if answering.journalled:
         yield "  is journalled before it runs"
     yield (
-        f"  may take {answering.timeout:g} s, say {answering.output:,} characters, and run"
+        f"  may take {shown(answering.timeout)}, say {answering.output:,} characters, and run"
         f" {answering.runs} times at once; up to {MAX_WAITING} more wait"
     )
     if answering.rate is not None:

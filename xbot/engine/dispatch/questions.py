@@ -15,6 +15,7 @@ from xbot.process.threads import Busy
 from xbot.runtime.answers import Answers
 from xbot.runtime.failures import NoAnswer
 from xbot.runtime.responder import Chosen, Responder, Route
+from xbot.text.durations import shown
 
 #: Maximum number of open questions. One room, or the private chats with one domain, get no more
 #: than their fair share (:mod:`xbot.model.fair_share`).
@@ -102,7 +103,7 @@ class Questions:
         return succeed(Answers())
 
     def _got_limit(self, person: Person, timeout: float) -> None:
-        self._fail(person, NoAnswer(reason=f"no answer within {timeout:g} s"))
+        self._fail(person, NoAnswer(reason=f"no answer within {shown(timeout)}"))
 
     def _fail(self, person: Person, reason: NoAnswer) -> None:
         question = self._open.get(person)

@@ -35,6 +35,7 @@ from xbot.runtime.answers import MAX_ANSWERS, Answers, cut
 from xbot.runtime.call_types import Fill, Start
 from xbot.runtime.failures import Failed, Misused, NoAnswer
 from xbot.runtime.responder import Responder, Route
+from xbot.text.durations import shown
 
 #: Seconds that a thread sleeps for each message that is discarded (back-pressure).
 PAUSE = 0.001
@@ -588,9 +589,9 @@ class Runs:
     def _waited_too_long(self, run: Run) -> None:
         name, sender = run.responder.name, run.message.sender
         self._log.warn(
-            "{responder} was busy for {seconds:g} s; refused {sender}",
+            "{responder} was busy for {span}; refused {sender}",
             responder=name,
-            seconds=WAIT_WITHIN,
+            span=shown(WAIT_WITHIN),
             sender=sender,
         )
         text = f"{self._quote(run)} is not run: {name} was busy for {WAIT_WITHIN / 60:g} minutes."
@@ -598,7 +599,7 @@ class Runs:
 
     def _got_limit(self, run: Run) -> None:
         """Time-out: end the run with an answer, and cancel its code."""
-        name, limit = run.responder.name, f"{run.responder.timeout:g} s"
+        name, limit = run.responder.name, shown(run.responder.timeout)
         self._log.warn(
             "{responder} did not finish within {limit} for {sender}",
             responder=name,

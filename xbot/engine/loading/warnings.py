@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from xbot.config.reader import line_of
 from xbot.config.scripts import operators
 from xbot.config.settings import Config, ResponderSettings
 from xbot.engine.dispatch.filters import Rooms
@@ -117,6 +119,21 @@ def unasked(
         for option, is_set in (("confirm", responder.confirm), ("approve", responder.approve))
         if is_set
     ]
+
+
+def on_all_interfaces(config: Config) -> list[Problem]:
+    """An HTTP server that every machine can connect to that reaches this one."""
+    listen = config.http.listen if config.http is not None else None
+    if listen is None or listen.path is not None:
+        return []
+    if not ipaddress.ip_address(listen.host).is_unspecified:
+        return []
+    reason = (
+        f"{listen} serves every machine that can reach this one: write 127.0.0.1:{listen.port}"
+        " to serve this one only"
+    )
+    line = line_of(config.path, "http", "listen")
+    return [Problem(config.path, line, "http", "listen", reason)]
 
 
 def without_a_shell(settings: Sequence[ResponderSettings]) -> list[Problem]:

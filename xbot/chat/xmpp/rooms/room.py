@@ -30,6 +30,7 @@ from xbot.chat.xmpp.stream.stream_timer import StreamTimer
 from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
+from xbot.text.durations import shown
 
 #: Join time-outs in seconds: maximum silence, and maximum total time while the room
 #: sends its occupants.
@@ -504,7 +505,7 @@ class Room:
             self._environment.refused(self)
         elif exclusion.is_final:
             delay = self._rare_backoff.next_delay()
-            outlook = f"; next try in {delay / 60:.0f} min"
+            outlook = f"; next try in {shown(round(delay))}"
             self._become(State.REFUSED, exclusion.reason, outlook)
             self._timer.set(delay, self.enter)
             self._environment.refused(self)
@@ -516,7 +517,7 @@ class Room:
         """Join again after the back-off delay; the first time without delay if ``at_once``."""
         at_once = at_once and not self._backoff.failures
         delay = self._backoff.next_delay()
-        outlook = "at once" if at_once else f"in {delay:.0f} s"
+        outlook = "at once" if at_once else f"in {shown(round(delay))}"
         self._become(State.ABSENT, reason, f"; next try {outlook}")
         self._timer.set(0.0 if at_once else delay, self.enter)
 

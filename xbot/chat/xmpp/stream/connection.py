@@ -21,6 +21,7 @@ from xbot.chat.xmpp.stream.reconnect_policy import ReconnectPolicy, ResourceConf
 from xbot.chat.xmpp.stream.redirect import RedirectableEndpoint
 from xbot.chat.xmpp.stream.stream import CLOSE_TIMEOUT, Stream, StreamFactory
 from xbot.chat.xmpp.wire.errors import ConnectionProblem, ProtocolViolation, StreamError, in_words
+from xbot.text.durations import shown
 
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0
 
@@ -227,9 +228,9 @@ class Connection:
                 " lasts"
             )
         self._log.warn(
-            "no connection: {problem}; next try in {delay:.1f} s",
+            "no connection: {problem}; next try in {delay}",
             problem=str(problem),
-            delay=delay,
+            delay=shown(delay),
         )
         self._become(State.WAITING, problem, next_try=self._clock.seconds() + delay)
         self._timer = self._clock.callLater(delay, self._try)

@@ -70,8 +70,8 @@ def _lines(config: Config, bundled: Sequence[str]) -> Iterator[str]:
     if config.groups:
         yield ""
         yield "groups"
-    for name, people in config.groups.items():
-        yield f"  {name}: {', '.join(names_of(AccessList(people)))}"
+    for name, members in config.groups.items():
+        yield f"  {name}: {', '.join(names_of(AccessList(members)))}"
     yield ""
     yield "responders"
     for responder in config.responders:

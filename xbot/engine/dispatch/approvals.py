@@ -107,6 +107,11 @@ class Approvals:
         """Number of open and remembered codes."""
         return len(self._requests) + len(self._over)
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request is open."""
+        return bool(self._requests)
+
     def is_full(self, asked: Message) -> bool:
         """Whether too many requests are open for another one by the sender of ``asked``."""
         same = [each for each in self._requests.values() if each.asked.identity == asked.identity]
@@ -199,13 +204,15 @@ class Approvals:
             if not self._may_approve(request, self._now(said)):
                 del request.approvers[who]
         count, needed = len(request.approvers), request.responder.approve
-        text = f"{count} of {needed} approve."
+        is_enough = count >= needed
+        if is_enough:
+            self._take(code)
+        text = f"{count} of {needed} {'approves' if count == 1 else 'approve'}."
         answer, told = reply_to(message, text), reply_to(request.asked, text)
         self._say(told)
         if answer.recipient != told.recipient:
             self._say(answer)
-        if count >= needed:
-            self._take(code)
+        if is_enough:
             request.done.callback(None)
 
     def _may_approve(self, request: _Request, message: Message) -> bool:

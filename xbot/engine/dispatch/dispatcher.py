@@ -360,7 +360,7 @@ class Dispatcher:
     @property
     def is_asking(self) -> bool:
         """Whether a question or a request for approval is open."""
-        return bool(self._questions or self._approvals)
+        return bool(self._questions) or self._approvals.is_asking
 
     def idle(self) -> Deferred[None]:
         """Fires when no run is under way: now, or at the end of the last one."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xbot.testing.play import Difference
-from xbot.testing.transcript import ANYTHING, Scene
+from xbot.testing.transcript import ANYTHING, Scene, Step
 from xbot.text.terminal import indented, safe
 
 #: Columns before a text.
@@ -26,6 +26,15 @@ def as_text(path: Path, difference: Difference) -> str:
     if difference.why:
         lines += _labelled("because", difference.why)
     return "\n".join(lines)
+
+
+def unfinished(path: Path, step: Step, names: Sequence[str]) -> str:
+    """The note that these responders still run after ``step``, the last one of a scene."""
+    verb = "still runs" if len(names) == 1 else "still run"
+    return (
+        f"{path}:{step.line}: note: {safe(', '.join(names))} {verb} at the end; what it says later"
+        " is not compared, and it is stopped now. A line such as wait 1m lets time pass."
+    )
 
 
 def summary(transcripts: Collection[Sequence[Scene]], wrong: int) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from twisted.web.template import Tag, flattenString
 
 from xbot.logs.text import escape
-from xbot.model.status import Overview, Phase, Place
+from xbot.model.status import Link, Overview, Phase, Place
 from xbot.web.answer import HTML, Answer
 from xbot.web.charts import bars, line, strip, tag
 from xbot.web.samples import COUNT, PERIOD, Sample
@@ -16,8 +16,8 @@ from xbot.web.samples import COUNT, PERIOD, Sample
 #: Seconds after which a browser reloads the page.
 REFRESH = 15
 
-#: Maximum length of a text, in characters, and of a table, in rows.
-MAX_TEXT, MAX_ROWS = 300, 200
+#: Maximum length of a text, in characters, and of a table, in rows; of one of events.
+MAX_TEXT, MAX_ROWS, MAX_EVENTS = 300, 200, 20
 
 #: CSS class of an outcome or state.
 _LOOKS = {"answered": "good", "silent": "good", "failed": "bad", "timed-out": "bad",
@@ -65,7 +65,7 @@ def _header(overview: Overview) -> Tag:
 
 
 def _health(overview: Overview) -> str:
-    if overview.phase is not Phase.RUNNING:
+    if overview.phase is not Phase.RUNNING or overview.is_starting:
         return "part"
     if overview.is_ready:
         return "good"
@@ -87,7 +87,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
         ("when", "responder", "for", "outcome", "took"),
         [
             (
-                _ago(now - each.when),
+                _when(each.when, now),
                 tag("b", _text(each.responder)),
                 _person(each.who, each.where),
                 _pill(each.outcome),
@@ -97,6 +97,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
         ],
         "No command yet.",
         class_="wide",
+        most=MAX_EVENTS,
     )
     yield _card(
         "Responders",
@@ -121,10 +122,11 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
         "Connection",
         ("when", "state", "why"),
         [
-            (_ago(now - each.when), _pill(each.state), _text(each.problem or ""))
+            (_when(each.when, now), _pill(each.state), _text(each.problem or ""))
             for each in reversed(overview.changes)
         ],
         "Not connected yet.",
+        most=MAX_EVENTS,
     )
 
 
@@ -142,7 +144,7 @@ def _facts(overview: Overview) -> Tag:
         ("rooms", f"{overview.joined} of {len(overview.rooms)}", "joined"),
         ("ping", "-" if link.round_trip is None else _seconds(link.round_trip), "round trip"),
         ("outbox", str(overview.waiting), f"{link.unacknowledged} not acknowledged"),
-        ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} resumed"),
+        ("connections lost", str(link.lost), _ends(link)),
         ("journal", overview.journal or "none", "of commands with effects"),
         ("running for", _span(overview.uptime), ""),
         *_reload_facts(overview),
@@ -156,6 +158,12 @@ def _facts(overview: Overview) -> Tag:
     )
 
 
+def _ends(link: Link) -> str:
+    failed = sum(link.ends.values()) - link.lost
+    tries = f", {failed} failed {'try' if failed == 1 else 'tries'}" if failed > 0 else ""
+    return f"{link.resumptions} resumed{tries}"
+
+
 def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
     hour = "the last hour"
     trips = [each.round_trip for each in samples]
@@ -165,9 +173,9 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
     yield tag(
         "section",
         tag("h2", "Connected"),
-        strip([(each.is_online, each.rooms) for each in samples], COUNT, f"connected, {hour}"),
+        strip([_wellness(each) for each in samples], COUNT, f"connected, {hour}"),
         tag("p", "an hour ago", tag("span", "now"), class_="axis"),
-        class_="wide",
+        class_="wide graph",
     )
     for title, chart, told in (
         ("Messages", bars([each.messages for each in samples], COUNT, f"messages, {hour}"),
@@ -179,7 +187,12 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
         ("Reactor", line(lags, COUNT, f"how late the reactor was, {hour}"),
          f"late by {_seconds(max(lags))} at most" if lags else "not measured yet"),
     ):  # fmt: skip
-        yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"))
+        yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"), class_="graph")
+
+
+def _wellness(sample: Sample) -> tuple[bool, float]:
+    """Whether it was well, and which part of it; a start is no outage."""
+    return sample.is_online or sample.is_starting, sample.rooms if sample.is_online else 0.0
 
 
 def _room(room: Place) -> tuple[object, ...]:
@@ -196,22 +209,23 @@ def _room(room: Place) -> tuple[object, ...]:
 
 
 def _card(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], empty: str, class_: str = ""
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    empty: str,
+    class_: str = "",
+    most: int = MAX_ROWS,
 ) -> Tag:
     if not rows:
         return tag("section", tag("h2", title), tag("p", empty, class_="empty"))
-    more = len(rows) - MAX_ROWS
+    more = len(rows) - most
     return tag(
         "section",
         tag("h2", title),
         tag(
-            "div",
-            tag(
-                "table",
-                tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
-                tag("tbody", *(_row(head, row) for row in rows[:MAX_ROWS])),
-            ),
-            class_="scroll",
+            "table",
+            tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
+            tag("tbody", *(_row(head, row) for row in rows[:most])),
         ),
         tag("p", f"and {more} more", class_="empty") if more > 0 else "",
         class_=class_ or None,
@@ -277,8 +291,12 @@ def _span(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{rest} s"
 
 
-def _ago(seconds: float) -> Tag:
-    return _number(f"{_span(seconds)} ago")
+def _when(when: float, now: float) -> list[object]:
+    """The exact time, with its date unless that is today's, and how long ago it was."""
+    then, today = datetime.fromtimestamp(when, UTC), datetime.fromtimestamp(now, UTC).date()
+    shown = f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
+    exact = tag("time", shown, datetime=then.isoformat(timespec="seconds"), class_="n")
+    return [exact, tag("small", f" {_span(now - when)} ago", class_="n")]
 
 
 def _number(text: str) -> Tag:

@@ -101,7 +101,7 @@ class Approvals:
         self._over: deque[str] = deque(maxlen=MAX_OVER)
         self._wrong = TokenBuckets(clock.seconds)
         route = Route(None, self._approve, effect=False)
-        self._responder, self._route = Responder("approve", (route,)), route
+        self._responder, self._route = Responder("approve", (route,), is_internal=True), route
 
     def __len__(self) -> int:
         """Number of open and remembered codes."""

@@ -233,7 +233,7 @@ class ExplainTests(CommandCase):
             "answers: deploy (deploy APP)",
             "  app = web",
             "  asks the same person to confirm it",
-            "  asks for the approval of 1 other(s) who may use it",
+            "  asks for the approval of 1 other who may use it",
             "  is journalled before it runs",
             "  may take 30 s, say 65,536 characters, and run 4 times at once; up to 32 more wait",
             "rates: 10 in 20 s of one sender, 20 in 10 s in one room",

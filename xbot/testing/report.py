@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xbot.testing.play import Difference
 from xbot.testing.transcript import ANYTHING, Scene, Step
+from xbot.text.durations import written
 from xbot.text.terminal import indented, safe
 
 #: Columns before a text.
@@ -16,7 +17,7 @@ _MARGIN = 12
 def as_text(path: Path, difference: Difference) -> str:
     """The difference as text: file and line, what was expected, and what was said."""
     step = difference.step
-    event = f"{step.person.nick}> {step.text}" if step.person else f"wait {step.wait:g}s"
+    event = f"{step.person.nick}> {step.text}" if step.person else f"wait {written(step.wait)}"
     lines = [f"{path}:{step.line}: {safe(event)}"]
     has_places = any(each.to for each in step.expected)
     expected = [_placed(each.text, each.to) for each in step.expected]

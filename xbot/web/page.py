@@ -9,6 +9,7 @@ from twisted.web.template import Tag, flattenString
 
 from xbot.logs.text import escape
 from xbot.model.status import Link, Overview, Phase, Place
+from xbot.text.durations import shown
 from xbot.web.answer import HTML, Answer
 from xbot.web.charts import bars, line, strip, tag
 from xbot.web.samples import COUNT, PERIOD, Sample
@@ -275,20 +276,12 @@ def _seconds(seconds: float) -> str:
         return "under 1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else _span(seconds)
+    return shown(seconds)
 
 
 def _span(seconds: float) -> str:
-    """Format a duration in its largest unit or two."""
-    whole = max(0, int(seconds))
-    days, rest = divmod(whole, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{rest} s"
+    """Format a duration in whole seconds, or in larger units."""
+    return shown(max(0, int(seconds)))
 
 
 def _when(when: float, now: float) -> list[object]:

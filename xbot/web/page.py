@@ -74,18 +74,18 @@ def _health(overview: Overview) -> str:
 
 
 def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterator[Tag]:
-    yield tag("section", tag("h2", "Now"), _facts(overview), class_="wide")
+    yield tag("section", tag("h2", "Now"), _facts(overview, now), class_="wide")
     yield from _charts(samples)
     yield _card(
         f"Rooms ({overview.joined} of {len(overview.rooms)})",
-        ("room", "as", "state", "for"),
-        [_room(room) for room in overview.rooms],
+        ("room", "as", "state", "since, UTC"),
+        [_room(room, now) for room in overview.rooms],
         "The ini names no room.",
         class_="wide",
     )
     yield _card(
         "Last commands",
-        ("when", "responder", "for", "outcome", "took"),
+        ("when, UTC", "responder", "for", "outcome", "took"),
         [
             (
                 _when(each.when, now),
@@ -121,7 +121,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
     )
     yield _card(
         "Connection",
-        ("when", "state", "why"),
+        ("when, UTC", "state", "why"),
         [
             (_when(each.when, now), _pill(each.state), _text(each.problem or ""))
             for each in reversed(overview.changes)
@@ -138,16 +138,16 @@ def _reload_facts(overview: Overview) -> list[tuple[str, str, str]]:
     return [("last reload", "refused", overview.reload.problem)]
 
 
-def _facts(overview: Overview) -> Tag:
+def _facts(overview: Overview, now: float) -> Tag:
     link = overview.link
     facts = [
-        ("connection", link.state, _span(link.seconds)),
+        ("connection", link.state, _since(link.seconds, now)),
         ("rooms", f"{overview.joined} of {len(overview.rooms)}", "joined"),
         ("ping", "-" if link.round_trip is None else _seconds(link.round_trip), "round trip"),
         ("outbox", str(overview.waiting), f"{link.unacknowledged} not acknowledged"),
         ("connections lost", str(link.lost), _ends(link)),
         ("journal", overview.journal or "none", "of commands with effects"),
-        ("running for", _span(overview.uptime), ""),
+        ("running for", _span(overview.uptime), _since(overview.uptime, now)),
         *_reload_facts(overview),
     ]
     return tag(
@@ -196,7 +196,7 @@ def _wellness(sample: Sample) -> tuple[bool, float]:
     return sample.is_online or sample.is_starting, sample.rooms if sample.is_online else 0.0
 
 
-def _room(room: Place) -> tuple[object, ...]:
+def _room(room: Place, now: float) -> tuple[object, ...]:
     more = [tag("small", " ", _text(room.problem))] if room.problem else []
     if room.next_try is not None:
         more.append(tag("small", f", next try in {_span(room.next_try)}"))
@@ -205,7 +205,7 @@ def _room(room: Place) -> tuple[object, ...]:
         [tag("bdi", _text(room.jid)), *invited],
         tag("bdi", _text(room.nick)),
         [_pill(room.state), *more],
-        _number(_span(room.seconds)),
+        _when(now - room.seconds, now),
     )
 
 
@@ -284,11 +284,20 @@ def _span(seconds: float) -> str:
     return shown(max(0, int(seconds)))
 
 
+def _exact(when: float, now: float) -> str:
+    """A time in UTC, with its date unless that is today's."""
+    then, today = datetime.fromtimestamp(when, UTC), datetime.fromtimestamp(now, UTC).date()
+    return f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def _since(seconds: float, now: float) -> str:
+    return f"since {_exact(now - seconds, now)} UTC"
+
+
 def _when(when: float, now: float) -> list[object]:
     """The exact time, with its date unless that is today's, and how long ago it was."""
-    then, today = datetime.fromtimestamp(when, UTC), datetime.fromtimestamp(now, UTC).date()
-    shown = f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
-    exact = tag("time", shown, datetime=then.isoformat(timespec="seconds"), class_="n")
+    then = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+    exact = tag("time", _exact(when, now), datetime=then, class_="n")
     return [exact, tag("small", f" {_span(now - when)} ago", class_="n")]
 
 

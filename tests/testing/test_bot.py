@@ -180,7 +180,7 @@ class SayTests(unittest.TestCase):
         bot = Bot([hang], timeout="10m")
         bot.say("hang")
         bot.clock.advance(601)
-        self.assertEqual(bot.replies, ["hang did not finish within 10 min."])
+        self.assertEqual(bot.replies, ["hang did not finish within 10m."])
 
     def test_failures(self) -> None:
         """A responder's mistake is answered as always, and the test can look at it."""

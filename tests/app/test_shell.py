@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import signal
 import stat
 import subprocess
 import termios
-import time
 from pathlib import Path
 
+from twisted.internet import defer, reactor
 from twisted.trial import unittest
 
-from tests.daemon import XBOT, environment, finish
+from tests.daemon import XBOT, finish
+from tests.screen import PATIENCE, ScreenCase
+from xbot import config
+from xbot.app.shell import Shell
+from xbot.chat.terminal.adapter import You
 from xbot.state.journal.file import FILE_NAME
 from xbot.state.sqlite.file import take_lock
 
@@ -46,9 +48,6 @@ confirm = yes
 [responder count]
 use = tests.testing.shop:count
 """
-
-#: Seconds that the terminal may take for anything.
-PATIENCE = 60.0
 
 
 class ShellCase(unittest.TestCase):
@@ -94,6 +93,26 @@ class PipeTests(ShellCase):
         self.assertEqual(
             ended.stdout.splitlines(),
             [sure, "xbot> done", sure, 'xbot> "careful" is not done.', "xbot> pong", sure],
+        )
+
+    def test_another_person(self) -> None:
+        """/as lets another person speak, with their own rights and answers, and back again."""
+        ended = self.shell(
+            "deploy web\n/as alice@example.org\ndeploy web\n/as bob\ndeploy web\n/as you\n"
+            "whoami\n/as\n/as a@b@c\n"
+        )
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(
+            ended.stdout.splitlines(),
+            [
+                "xbot> deploy is not for you, you.",
+                "xbot> web is out, alice",
+                "xbot> deploy is not for you, bob.",
+                "xbot> You write from you@localhost.",
+                "      Your real address is you@localhost.",
+                "say /as NAME to speak as another person, such as /as bob",
+                "'a@b@c' is no JID: it has more than one @",
+            ],
         )
 
     def test_elsewhere(self) -> None:
@@ -144,34 +163,40 @@ class PipeTests(ShellCase):
         self.assertIn("belong to a room", ended.stderr)
 
 
-class TerminalTests(ShellCase):
+class ApprovalTests(unittest.TestCase):
+    @defer.inlineCallbacks
+    def test_one_person_tries_an_approval(self):
+        """What needs the approval of another person runs once that person approves it by /as."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        ini = folder / "xbot.ini"
+        ini.write_text(
+            "[xmpp]\njid = xbot@example.org\nserver = embedded\n"
+            "[responder ship]\nmatch = ship\nrun = echo shipped\napprove = 1\n"
+        )
+        shell = Shell(reactor, config.load(ini, connects=False), You(), folder)
+        lines: list[str] = []
+        shell.write = lines.append
+        yield defer.Deferred.fromCoroutine(shell.start())
+        self.addCleanup(lambda: defer.Deferred.fromCoroutine(shell.stop()))
+
+        def say(text):
+            return defer.Deferred.fromCoroutine(shell.say(text))
+
+        yield say("ship")
+        code = "".join(lines).partition("say approve ")[2].partition(" ")[0]
+        yield say(f"approve {code}")
+        self.assertIn("Somebody else", lines[-1])
+        yield say("/as bob")
+        self.assertEqual(shell.speaker, "bob")
+        yield say(f"approve {code}")
+        self.assertIn("xbot to you@localhost> shipped\n", lines)
+
+
+class TerminalTests(ShellCase, ScreenCase):
     def setUp(self) -> None:
         super().setUp()
-        self.screen = b""
-        self.terminal, theirs = pty.openpty()
-        self.addCleanup(os.close, self.terminal)
-        more = {"XDG_STATE_HOME": str(self.folder), "TERM": "xterm"}
-        self.process = subprocess.Popen(
-            [*XBOT, "shell", "--config", str(self.ini)],
-            **{"stdin": theirs, "stdout": theirs, "stderr": theirs},
-            env=environment(**more),
-            start_new_session=True,
-        )
-        self.addCleanup(self.process.wait)
-        self.addCleanup(self.process.kill)
-        os.close(theirs)
-
-    def until(self, words: bytes) -> None:
-        """Read the screen up to these words."""
-        deadline = time.monotonic() + PATIENCE
-        while words not in self.screen:
-            self.assertLess(time.monotonic(), deadline, self.screen)
-            if select.select([self.terminal], [], [], 1.0)[0]:
-                self.screen += os.read(self.terminal, 4096)
-        self.screen = self.screen.partition(words)[2]
-
-    def type(self, text: str) -> None:
-        os.write(self.terminal, text.encode())
+        self.start([*XBOT, "shell", "--config", str(self.ini)], XDG_STATE_HOME=str(self.folder))
 
     def test_interrupted(self) -> None:
         """A signal ends it, and the terminal is as it was before."""

@@ -186,6 +186,14 @@ class TestTests(CommandCase):
             self.play("a@x> hi\nxbot< ho\n"), (0, "1 transcript, 1 step: all right\n", "")
         )
 
+    def test_unfinished(self) -> None:
+        """A responder that still runs at the end is named, and that alone is no mistake."""
+        with self.ini.open("a") as ini:
+            ini.write("effect = yes\nconfirm = yes\n")
+        status, out, _ = self.play("a@x> hi\n...\n")
+        self.assertEqual(status, 0)
+        self.assertIn(f"{self.talk}:1: note: hi still runs at the end", out)
+
     def test_wrong(self) -> None:
         """What is wrong is told with file and line, and gives 1."""
         status, out, errors = self.play("a@x> hi\nxbot< hm\n")
@@ -225,7 +233,7 @@ class ExplainTests(CommandCase):
             "answers: deploy (deploy APP)",
             "  app = web",
             "  asks the same person to confirm it",
-            "  asks for the approval of 1 other(s) who may use it",
+            "  asks for the approval of 1 other who may use it",
             "  is journalled before it runs",
             "  may take 30 s, say 65,536 characters, and run 4 times at once; up to 32 more wait",
             "rates: 10 in 20 s of one sender, 20 in 10 s in one room",
@@ -241,6 +249,14 @@ class ExplainTests(CommandCase):
         self.assertIn("rates: 10 in 20 s of one sender\n", out)
         _, out, _ = self.explain("--room", "other@x", "xbot: deploy web")
         self.assertIn("the sender's real address is hidden here", out)
+
+    def test_only_a_text(self) -> None:
+        """A text alone is said by the shell's default person in private; words need no quotes."""
+        for arguments in (("deploy web",), ("deploy", "web"), ("xbot: deploy web",)):
+            status, out, errors = self.explain(*arguments)
+            self.assertEqual((status, errors), (0, ""))
+            self.assertIn("said to the bot: deploy web\n", out)
+            self.assertIn("allow does not include you@localhost", out)
 
     def test_nobody(self) -> None:
         """Where nobody answers it exits with 1."""
@@ -260,7 +276,6 @@ class ExplainTests(CommandCase):
     def test_mistakes(self) -> None:
         """Addresses that are none, and an unknown speaker outside of rooms, are told."""
         for arguments in (
-            ("hello",),
             ("--as", "@", "hello"),
             ("--as", "nobody", "hello"),
             ("--as", "a@x", "--nick", "a", "b"),
@@ -269,7 +284,6 @@ class ExplainTests(CommandCase):
             status, out, errors = self.explain(*arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertTrue(errors)
-        self.assertIn("--as JID, or --room JID", self.explain("hello")[2])
         self.assertEqual(self.run_main("explain", "--config", "none", "--as", "a@x", "b")[0], 78)
 
 

@@ -75,9 +75,9 @@ class StatusPage(unittest.TestCase):
         """At the widths of a desk and of a phone, by day and by night, the page is drawn."""
         address = self.serve("good")
         for name, width, height, night in (
-            ("desktop", 1280, 1700, False),
-            ("desktop-dark", 1280, 1700, True),
-            ("phone", 500, 2900, False),
+            ("desktop", 1280, 1800, False),
+            ("desktop-dark", 1280, 1800, True),
+            ("phone", 500, 3500, False),
         ):
             path = self.pictures / f"status-{name}.png"
             scheme = f"--blink-settings=preferredColorScheme={0 if night else 1}"

@@ -44,6 +44,7 @@ class WordsTests(unittest.TestCase):
         """Offline, it is told what comes next, and why."""
         for state, next_try, told in (
             ("waiting", 39.2, "next try in 40 s: connection refused"),
+            ("waiting", 300.0, "next try in 5m: connection refused"),
             ("waiting", 0.2, "next try in 0 s: connection refused"),
             ("waiting", 7.6, "next try in 8 s: connection refused"),
             ("waiting", 58.0, "next try in 1m: connection refused"),

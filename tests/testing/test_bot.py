@@ -177,6 +177,10 @@ class SayTests(unittest.TestCase):
         self.assertEqual(bot.replies, [])
         bot.clock.advance(0.2)
         self.assertEqual(bot.replies, ["hang did not finish within 5 s."])
+        bot = Bot([hang], timeout="10m")
+        bot.say("hang")
+        bot.clock.advance(601)
+        self.assertEqual(bot.replies, ["hang did not finish within 10m."])
 
     def test_failures(self) -> None:
         """A responder's mistake is answered as always, and the test can look at it."""

@@ -6,8 +6,8 @@ from twisted.trial import unittest
 
 from xbot.testing import Bot
 from xbot.testing.play import Difference, play
-from xbot.testing.report import as_text, summary
-from xbot.testing.transcript import parse
+from xbot.testing.report import as_text, summary, unfinished
+from xbot.testing.transcript import Step, parse
 
 PATH = Path("talk.txt")
 INI = """
@@ -76,6 +76,20 @@ class PlayTests(unittest.TestCase):
         self.patch(Bot, "close", lambda bot: closed.append(bot))
         self.assertEqual(len(played("a@x> ping\n---\na@x> ping\nxbot< pong\n")), 1)
         self.assertEqual(len(closed), 2)
+
+    def test_unfinished(self) -> None:
+        """What still runs at the end of a scene is told with its line and name."""
+        told: list[str] = []
+        ini = "[responder ship]\nmatch = ship\nreply = out\neffect = yes\nconfirm = yes\n"
+
+        def got_unfinished(step: Step, names: list[str]) -> None:
+            told.append(unfinished(PATH, step, names))
+
+        scenes = parse("a@x> ship\n...\n---\na@x> ping\nxbot< pong\n", PATH)
+        differences = play(scenes, lambda limits: Bot.from_ini(ini), got_unfinished)
+        self.assertEqual(list(differences), [])
+        self.assertEqual(len(told), 1)
+        self.assertIn("talk.txt:1: note: ship still runs at the end", told[0])
 
     def test_report(self) -> None:
         """The report names the line, what was expected, what was said, and why."""

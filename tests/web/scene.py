@@ -26,8 +26,9 @@ GOOD = Overview(
         0.0134,
         3,
         1,
-        {"lost": 4, "ping-timeout": 1},
+        {"unreachable": 2, "lost": 2, "ping-timeout": 1},
         stale={"away": 2},
+        lost=3,
     ),
     (
         *(

@@ -1,31 +1,23 @@
-"""``xbot demo``: embedded server, bot and a second client in one room, in one terminal."""
+"""``xbot demo``: embedded server, bot and people in one room, in one terminal."""
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import sys
-from collections.abc import Callable, Coroutine
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.protocol import connectionDone
-from twisted.internet.stdio import StandardIO
-from twisted.internet.task import react
-from twisted.logger import (
-    FilteringLogObserver,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
-from twisted.protocols.basic import LineOnlyReceiver
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.error import TimeoutError
+from twisted.logger import Logger
 
+from xbot.app import console
+from xbot.app.console import CannotTalk, complete, converse, is_terminal, own_folder
 from xbot.app.service import BotService
+from xbot.chat.terminal.speaker import switched_to
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.security.tls import client_options
 from xbot.chat.xmpp.stream.login import Account
@@ -39,6 +31,7 @@ from xbot.config.settings import (
     Secret,
     XmppSettings,
 )
+from xbot.embedded_server.service import GUESTS
 from xbot.engine.outbox import Outbox
 from xbot.model.jid import Jid
 from xbot.model.message import Message
@@ -49,24 +42,28 @@ BOT = Jid.parse("xbot@localhost/bot")
 YOU = Jid.parse("you@localhost/console")
 ROOM = Jid.parse("demo@conference.localhost")
 
-#: Time-outs in seconds: for both clients to join the room, and for answers to one line.
+#: Time-outs in seconds: for a client to join the room, and for answers to one line.
 START_TIMEOUT = 30.0
 ANSWER_TIMEOUT = 60.0
 
-#: Maximum number of input lines queued before reading pauses (back-pressure).
-MAX_WAITING = 100
+#: Maximum number of people; each has a connection of their own.
+MAX_PEOPLE = 10
 
-WELCOME = """\
-You are in the room {room} with a bot called xbot. What you type is said there.
-Try:  xbot: ping      xbot: help      !whoami      hello xbot      (Ctrl-D ends)
+HISTORY = "demo-history"
+
+WELCOME = f"""\
+You are in the room {ROOM} with a bot called xbot. What you type is said there.
+Try:  xbot: ping      xbot: help      !whoami      hello xbot
+An approval by another person:  !deploy web  then  /as bob  and  !approve CODE
+/as you  makes you yourself again. Tab completes, the up arrow brings lines back, Ctrl-D ends.
 """
 
 
-def demo_config() -> Config:
-    """The configuration of an ini with ``server = embedded``, one room and one responder."""
+def demo_config(state: Path) -> Config:
+    """The configuration of an ini with ``server = embedded``, one room and two responders."""
     return Config(
         Path("demo"),
-        BotSettings(name="xbot", prefix="!", sender_rate=None, room_rate=None),
+        BotSettings(name="xbot", prefix="!", state=state, sender_rate=None, room_rate=None),
         XmppSettings(jid=BOT, server=EMBEDDED),
         rooms=(RoomSettings(ROOM, "xbot"),),
         responders=(
@@ -77,155 +74,177 @@ def demo_config() -> Config:
                 usage="hello xbot",
                 help="be greeted",
             ),
+            ResponderSettings(
+                "deploy",
+                match=r"deploy (?P<app>[\w-]+)",
+                reply="{app} is deployed (this demo only says so).",
+                usage="deploy APP",
+                help="try an approval",
+                effect=True,
+                approve=1,
+            ),
         ),
     )
 
 
 def run(*, verbose: bool = False) -> int:
     """Run the demo on this process's standard input and output; gives the exit status."""
-    log_to_stderr(verbose=verbose)
     try:
-        react(lambda reactor: Deferred.fromCoroutine(_demo(reactor)))
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+        console.run(_demo, verbose=verbose)
+    except CannotTalk as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
-def log_to_stderr(*, verbose: bool) -> None:
-    """Begin to log to standard error: errors, or, if ``verbose``, everything."""
-    predicate = LogLevelFilterPredicate(LogLevel.debug if verbose else LogLevel.error)
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [predicate])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-
-
 async def _demo(reactor: Any) -> None:
-    is_terminal = os.isatty(0)
-    demo = Demo(reactor, sys.stdout.write)
-    try:
-        await demo.start()
-        if is_terminal:
-            sys.stdout.write(WELCOME.format(room=ROOM))
-        sys.stdout.flush()
-        console = Console(demo.say)
-        StandardIO(console, reactor=reactor)
-        if not await console.closed:
-            raise SystemExit(1)
-    finally:
-        await demo.stop()
+    with tempfile.TemporaryDirectory(prefix="xbot-demo-") as state:
+        # A terminal has shown what was typed; a pipe has not.
+        demo = Demo(reactor, console.write, Path(state), echoes=not is_terminal())
+        try:
+            await demo.start()
+            await converse(demo, reactor, WELCOME, own_folder() / HISTORY)
+        finally:
+            await demo.stop()
 
 
-class Demo:
-    """The bot with its embedded server, and a second client in its room.
+class Person:
+    """A person of the demo: a client with an account at its server, in its room.
 
-    Messages in the room go to ``write``, one line at a time.
+    Each message in the room and to this person goes to ``got_message(person, message)``.
     """
 
-    def __init__(self, reactor: Any, write: Callable[[str], object]) -> None:
-        self._reactor = reactor
-        self._write = write
-        self.bot = BotService(demo_config(), reactor, _gave_up)
-        assert self.bot.network.embedded is not None
-        self._server = self.bot.network.embedded
-        password = Secret(secrets.token_urlsafe())
-        assert YOU.local
-        self._server.server.add_account(YOU.local, password.reveal())
-        self._outbox = Outbox(lambda message: self.you.send(message))
-        self.you = XmppAdapter(
-            XmppSettings(jid=YOU),
-            Account(YOU, password, client_options(YOU.domain, self._server.authorities)),
-            RedirectableEndpoint(self._server, lambda _: self._server),
-            (RoomSettings(ROOM, "you"),),
-            self._got_message,
-            self._outbox,
+    def __init__(
+        self, jid: Jid, demo: Demo, got_message: Callable[[Person, Message], None], reactor: Any
+    ) -> None:
+        assert jid.local
+        self.name, self.jid = jid.local, jid
+        server = demo.server
+        password = Secret(GUESTS.get(self.name) or secrets.token_urlsafe())
+        server.server.add_account(self.name, password.reveal())
+        self.outbox = Outbox(lambda message: self.adapter.send(message))
+        self.adapter = XmppAdapter(
+            XmppSettings(jid=jid),
+            Account(jid, password, client_options(jid.domain, server.authorities)),
+            RedirectableEndpoint(server, lambda _: server),
+            (RoomSettings(ROOM, self.name),),
+            lambda message: got_message(self, message),
+            self.outbox,
             lambda problem: _gave_up(str(problem)),
             clock=reactor,
             uniform=random.uniform,
             in_thread=InThread(reactor),
         )
 
+
+class Demo:
+    """The bot with its embedded server, and people in its room; ``you`` is the first of them.
+
+    Messages go to ``write``, one line at a time: those of the bot, and with ``echoes`` those
+    of the people, too. State files are in the folder ``state``.
+    """
+
+    def __init__(
+        self, reactor: Any, write: Callable[[str], object], state: Path, *, echoes: bool = True
+    ) -> None:
+        self._reactor = reactor
+        self.write = write
+        self._echoes = echoes
+        self.bot = BotService(demo_config(state), reactor, _gave_up)
+        assert self.bot.network.embedded is not None
+        self.server = self.bot.network.embedded
+        # Fires when the bot asks a question.
+        self._asked: Deferred[None] = Deferred()
+        self.you = self._current = Person(YOU, self, self._got_message, reactor)
+        self._people = {self.you.name: self.you}
+
+    @property
+    def speaker(self) -> str:
+        return self._current.name
+
     async def start(self) -> None:
         """Start both; returns once both are in the room."""
-        for adapter, begin in (
-            (self.bot.network.adapter, self.bot.startService),
-            (self.you, self.you.start),
-        ):
-            begin()
-            room = adapter.rooms.get(ROOM)
-            assert room is not None
-            await self._within(START_TIMEOUT, room.listening())
+        try:
+            self.bot.startService()
+            await self._joined(self.bot.network.adapter)
+            self.you.adapter.start()
+            await self._joined(self.you.adapter)
+        except TimeoutError:
+            raise CannotTalk(f"the demo did not start within {START_TIMEOUT:g} s") from None
 
     async def stop(self) -> None:
-        await self.you.stop()
+        for person in self._people.values():
+            await person.adapter.stop()
         await self.bot.stopService()
 
     async def say(self, text: str) -> None:
-        """Say ``text`` in the room; returns once its answers are printed.
+        """Say ``text`` in the room; returns once its answers are written.
 
         It does not guess how long an answer takes: a ping behind the message proves
-        that the room has it, the dispatcher tells when no run is under way, and one
-        more ping each way proves that the answers have arrived.
+        that the room has it, the dispatcher tells when no run is under way or asks a
+        question, and one more ping each way proves that the answers have arrived.
         """
-        self._outbox.put(Message(str(YOU), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM)))
-        await self.you.ping.ask()
-        await self.bot.network.adapter.ping.ask()
-        await self._within(ANSWER_TIMEOUT, self.bot.dispatcher.idle())
-        await self.bot.network.adapter.ping.ask()
-        await self.you.ping.ask()
+        try:
+            jid = switched_to(text, YOU.domain)
+        except ValueError as error:
+            self.write(f"{error}\n")
+            return
+        if jid is not None:
+            await self._become(jid)
+            return
+        speaker, bot, dispatcher = self._current, self.bot.network.adapter, self.bot.dispatcher
+        message = Message(str(speaker.jid), str(ROOM), text, {"type": "groupchat"}, room=str(ROOM))
+        self._asked = Deferred()
+        speaker.outbox.put(message)
+        await speaker.adapter.ping.ask()
+        await bot.ping.ask()
+        if not dispatcher.is_asking:
+            waiting = DeferredList([self._asked, dispatcher.idle()], fireOnOneCallback=True)
+            await self._within(ANSWER_TIMEOUT, waiting)
+        await bot.ping.ask()
+        for person in {speaker, self.you}:
+            await person.adapter.ping.ask()
 
-    def _within(self, seconds: float, waiting: Deferred[None]) -> Deferred[None]:
+    def completions(self, line: str) -> list[str]:
+        return complete(line, self.bot.dispatcher.responders, "xbot", "!")
+
+    async def _become(self, jid: Jid) -> None:
+        """Let the person with this address speak; an unknown one joins the room first."""
+        name = jid.local or ""
+        if jid.domain != YOU.domain or name == BOT.local:
+            self.write(f"no person here can be {jid}; try /as bob\n")
+            return
+        if name not in self._people:
+            if len(self._people) >= MAX_PEOPLE:
+                self.write(f"{MAX_PEOPLE} people are here already: {', '.join(self._people)}\n")
+                return
+            person = Person(jid.with_resource("console"), self, self._got_message, self._reactor)
+            self._people[name] = person
+            person.adapter.start()
+            await self._joined(person.adapter)
+        self._current = self._people[name]
+
+    async def _joined(self, adapter: Any) -> None:
+        room = adapter.rooms.get(ROOM)
+        assert room is not None
+        await self._within(START_TIMEOUT, room.listening())
+
+    def _within(self, seconds: float, waiting: Deferred[Any]) -> Deferred[Any]:
         return waiting.addTimeout(seconds, self._reactor)
 
-    def _got_message(self, message: Message) -> None:
-        if not message.delayed:
-            self._write(as_line(message.nick or message.sender, message.body))
-
-
-class Console(LineOnlyReceiver):
-    """Reads lines from standard input and says them one after the other.
-
-    ``say(text)`` returns once the answers are printed. ``closed`` fires at the end of the
-    input, with whether all lines were answered.
-    """
-
-    transport: Any
-    delimiter = b"\n"
-    MAX_LENGTH = 65536
-
-    def __init__(self, say: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        self.closed: Deferred[bool] = Deferred()
-        self._say = say
-        self._turn: Deferred[None] = succeed(None)
-        self._waiting = 0
-        self._all_answered = True
-
-    def lineReceived(self, line: bytes) -> None:
-        """Queue one line of input; it is said once the lines before it are answered."""
-        text = line.decode(errors="replace").strip()
-        if not text:
+    def _got_message(self, person: Person, message: Message) -> None:
+        if message.delayed:
             return
-        self._waiting += 1
-        if self._waiting == MAX_WAITING:
-            self.transport.pauseProducing()
-        self._turn.addCallback(lambda _: Deferred.fromCoroutine(self._say(text)))
-        self._turn.addErrback(self._not_answered)
-        self._turn.addCallback(self._answered)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Queue the last line, which may lack its line feed, and fire ``closed`` after it."""
-        rest, self._buffer = self._buffer, b""
-        self.lineReceived(rest)
-        self._turn.addCallback(lambda _: self._all_answered).chainDeferred(self.closed)
-
-    def _answered(self, _: object) -> None:
-        self._waiting -= 1
-        if self._waiting == MAX_WAITING - 1:
-            self.transport.resumeProducing()
-
-    def _not_answered(self, failure: Failure) -> None:
-        self._all_answered = False
-        sys.stderr.write(
-            f"no answer: {failure.getErrorMessage() or type(failure.value).__name__}\n"
-        )
+        if message.is_public:
+            # Everyone in the room gets it; one of them is enough.
+            if person is self.you and (self._echoes or message.nick not in self._people):
+                self.write(as_line(message.nick or message.sender, message.body))
+        else:
+            to = "" if person is self._current else f" to {person.name}"
+            self.write(as_line(f"{message.nick or message.sender}{to}", message.body))
+        is_bot = message.nick == BOT.local or message.sender == str(BOT)
+        if is_bot and self.bot.dispatcher.is_asking and not self._asked.called:
+            self._asked.callback(None)
 
 
 def _gave_up(reason: str) -> None:

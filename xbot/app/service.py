@@ -18,7 +18,7 @@ from xbot.app.http import HttpServices
 from xbot.app.networks import make_network
 from xbot.app.reload_queue import ReloadQueue
 from xbot.app.resources import Resources
-from xbot.app.status_report import command, skill
+from xbot.app.status_report import command, is_command, skill
 from xbot.chat.interfaces import IAdapter, INetwork, NetworkEnvironment
 from xbot.config import line_of, load
 from xbot.config.settings import Config
@@ -191,6 +191,8 @@ class BotService(Service):
         )
 
     def _got_run(self, run: Run) -> None:
+        if not is_command(run):
+            return
         done = command(run, self._wall_clock(), self._reactor.seconds())
         self.recent.commands.append(done)
         self.http.got_command(done)

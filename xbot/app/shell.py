@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.stdio import StandardIO
-from twisted.internet.task import react
+from twisted.internet.defer import Deferred, DeferredList
 
+from xbot.app import console
 from xbot.app.assembly import Assembly
-from xbot.app.demo import Console, log_to_stderr
+from xbot.app.console import CannotTalk, complete, converse, own_folder
 from xbot.app.resources import Resources
 from xbot.app.state_folder import distrusted
 from xbot.chat.terminal.adapter import ShellAdapter, You
-from xbot.chat.terminal.completion import completions
+from xbot.chat.terminal.speaker import switched_to
 from xbot.config.settings import Config
-from xbot.matching.addressed import addressed_text
 from xbot.model.errors import InvalidConfig, Problem
 from xbot.model.file_state import UnusableFile
+from xbot.model.jid import Jid
 from xbot.model.message import Message
 from xbot.process.file_trust import trusted_users
 from xbot.text.terminal import as_line, safe
@@ -34,7 +33,7 @@ HISTORY = "shell-history"
 
 WELCOME = """\
 You are {jid}{where}, talking to {name}. Nothing of this touches a bot that runs: {state}.
-What responders do, they do. Try: help (Tab completes, Ctrl-D ends)
+What responders do, they do. Try: help (Tab completes, /as bob makes you bob, Ctrl-D ends)
 """
 
 
@@ -43,100 +42,38 @@ def run(settings: Config, you: You, kept: Path | None, *, verbose: bool = False)
 
     Journal and brain are in the folder ``kept``, or, if it is None, in a temporary folder.
     """
-    log_to_stderr(verbose=verbose)
-    failures: list[BaseException] = []
     if kept and (reasons := distrusted(kept, trusted_users())):
         raise InvalidConfig([Problem(kept, 0, "", "", reason) for reason in reasons])
 
     async def talk(reactor: Any) -> None:
-        try:
-            with ExitStack() as stack:
-                state = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                await _talk(Shell(reactor, settings, you, state), reactor, kept)
-        except CancelledError:
-            pass  # Interrupted.
-        except Exception as error:
-            failures.append(error)
-
-    def main(reactor: Any) -> Deferred[None]:
-        talking = Deferred.fromCoroutine(talk(reactor))
-
-        def interrupt() -> Deferred[None]:
-            # Without this the terminal would keep the settings of readline.
-            talking.cancel()
-            return talking
-
-        reactor.addSystemEventTrigger("before", "shutdown", interrupt)
-        return talking
+        with ExitStack() as stack:
+            state = kept or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            shell = Shell(reactor, settings, you, state)
+            fate = f"stays in {kept}" if kept else "is forgotten in the end"
+            await shell.start()
+            try:
+                welcome = shell.welcome(f"what is remembered {fate}")
+                await converse(shell, reactor, welcome, (kept or own_folder()) / HISTORY)
+            finally:
+                await shell.stop()
 
     try:
-        react(main)
-    except SystemExit as ended:
-        if ended.code:
-            return int(ended.code)
-    for failure in failures:
-        if isinstance(failure, UnusableFile | NotAnsweredInTime):
-            sys.stderr.write(f"{failure}\n")
-            return 1
-        raise failure
+        console.run(talk, verbose=verbose)
+    except (UnusableFile, CannotTalk) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
-
-
-class NotAnsweredInTime(Exception):
-    """A line from the input was not answered in time."""
-
-
-async def _talk(shell: Shell, reactor: Any, kept: Path | None) -> None:
-    """Run ``shell`` on standard input and output until the end of the input."""
-    await shell.start()
-    try:
-        if os.isatty(0) and os.isatty(1):
-            await _talk_at_terminal(shell, reactor, kept)
-            return
-        console = Console(shell.say)
-        StandardIO(console, reactor=reactor)
-        if not await console.closed:
-            raise NotAnsweredInTime("not everything was answered")
-    finally:
-        await shell.stop()
-
-
-async def _talk_at_terminal(shell: Shell, reactor: Any, kept: Path | None) -> None:
-    # Imported here: not every Python has readline, and only this function needs it.
-    from xbot.chat.terminal.prompt import Prompt
-
-    def say(line: str) -> Deferred[None]:
-        return Deferred.fromCoroutine(shell.say(line))
-
-    prompt = Prompt(
-        reactor, f"{shell.you_are}> ", (kept or _own_folder()) / HISTORY, shell.completions, say
-    )
-    shell.write = prompt.show
-    fate = f"stays in {kept}" if kept else "is forgotten in the end"
-    sys.stdout.write(shell.welcome(f"what is remembered {fate}"))
-    closed = prompt.run()
-    try:
-        await closed
-    finally:
-        prompt.stop()
-        sys.stdout.write("\n")
-
-
-def _own_folder() -> Path:
-    """The folder of the history file if no state folder is given."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return Path(base) / "xbot" if base else Path.home() / ".local/state/xbot"
 
 
 class Shell:
     """The bot of an ini with the user ``you``. Its messages go to ``write``, in whole lines."""
 
     def __init__(self, reactor: Any, settings: Config, you: You, state: Path) -> None:
-        self.you = you
-        self.write = self._write
+        self.write: Callable[[str], object] = console.write
         # Fires when the bot asks the user a question.
         self._asked: Deferred[None] = Deferred()
         self._name = settings.bot.name
+        self._domain = Jid.parse(you.sender).domain
         self._prefix = settings.bot.prefix
         self._reactor = reactor
         self._resources = Resources(reactor, state)
@@ -160,8 +97,13 @@ class Shell:
         self._assembly.adapter = self._adapter
 
     @property
-    def you_are(self) -> str:
-        """The user's nick, or the local part of their JID."""
+    def you(self) -> You:
+        """The person as whom the user speaks."""
+        return self._adapter.you
+
+    @property
+    def speaker(self) -> str:
+        """The person's nick, or the local part of their JID."""
         return self.you.nick or self.you.sender.partition("@")[0]
 
     def welcome(self, state: str) -> str:
@@ -180,7 +122,19 @@ class Shell:
             sys.stderr.write("a program did not end in time\n")
 
     async def say(self, text: str) -> None:
-        """Send ``text`` to the bot; returns once it has answered or asked a question."""
+        """Send ``text`` to the bot; returns once it has answered or asked a question.
+
+        ``/as NAME`` is not sent: it switches to another person.
+        """
+        try:
+            jid = switched_to(text, self._domain)
+            if jid is not None:
+                self._adapter.become(jid)
+        except ValueError as error:
+            self.write(f"{error}\n")
+            return
+        if jid is not None:
+            return
         decided = self._adapter.say(text)
         if decided is not None:
             await decided
@@ -193,16 +147,7 @@ class Shell:
         await waiting.addTimeout(ANSWER_TIMEOUT, self._reactor)
 
     def completions(self, line: str) -> list[str]:
-        usages = [
-            route.usage
-            for responder in self._assembly.responders
-            for route in responder.routes
-            if route.kind == "match"
-        ]
-        said = addressed_text(line, (self._name,), self._prefix)
-        begun = line if said is None else said
-        before = line[: len(line) - len(begun)] if line.endswith(begun) else ""
-        return [before + each for each in completions(begun, usages)]
+        return complete(line, self._assembly.responders, self._name, self._prefix)
 
     def _show(self, message: Message) -> None:
         here = {self.you.sender, self.you.room}
@@ -210,8 +155,3 @@ class Shell:
         self.write(as_line(f"{self._name}{elsewhere}", message.body))
         if self._assembly.dispatcher.is_asking and not self._asked.called:
             self._asked.callback(None)
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()

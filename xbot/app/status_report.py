@@ -14,6 +14,14 @@ def skill(responder: Responder) -> Skill:
     return Skill(responder.name, route.usage, route.help, responder.has_effects)
 
 
+def is_command(run: Run) -> bool:
+    """Whether a finished run is one for people to see: not a part of the dispatcher, such as
+    the answer to a question, nor a fallback that had nothing to say.
+    """
+    is_mute_fallback = run.route.kind == "fallback" and run.fate == "silent"
+    return not run.responder.is_internal and not is_mute_fallback
+
+
 def command(run: Run, when: float, now: float) -> Command:
     """The status entry of a finished run; ``when``: seconds since 1970, ``now``: reactor time."""
     message = run.message

@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
         " with 0, with 1 when no responder would answer, and with"
         f" {EXIT_CONFIG} when the ini is invalid.",
     )
-    explain.add_argument("text", metavar="TEXT", help="the text of the message")
+    explain.add_argument("text", nargs="+", metavar="TEXT", help="the text of the message")
     speaker.add_to(explain, None)
     explain.add_argument(
         "--private", action="store_true", help="as a private message through the room"
@@ -38,7 +38,7 @@ def _explain(options: argparse.Namespace) -> int:
     bot = Bot.from_ini(ini.path_of(options), limits=True, starts=False)
     try:
         who = speaker.speaker_of(options)
-        explanation = bot.explain(options.text, private=options.private, **who)
+        explanation = bot.explain(" ".join(options.text), private=options.private, **who)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

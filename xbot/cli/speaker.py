@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from xbot.chat.terminal.adapter import YOU
 from xbot.model.errors import InvalidJid
 from xbot.model.jid import Jid
 from xbot.model.speech import message_of
 
 
 def add_to(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Add the options; ``default`` is the sender's JID, None for one that the room hides."""
+    """Add the options; ``default`` is the sender's JID.
+
+    None is :data:`YOU` in private, and hidden in a room.
+    """
     parser.add_argument(
         "--as",
         dest="jid",
         type=_jid,
         default=default,
         metavar="JID",
-        help=f"the sender's real JID (default: {default or 'hidden, as in a semi-anonymous room'})",
+        help=f"the sender's real JID (default: {default or f'{YOU}; with --room hidden'})",
     )
     parser.add_argument(
         "--room", type=_jid, metavar="JID", help="the room (default: a private message)"
@@ -37,11 +41,10 @@ def speaker_of(options: argparse.Namespace) -> dict[str, Any]:
 
     :raises ValueError: when they contradict each other.
     """
-    if options.jid is None and options.room is None:
-        raise ValueError("the sender is missing: use --as JID, or --room JID for a hidden one")
-    hidden = "somebody" if options.room and not options.jid else None
+    sender = options.jid if options.jid or options.room else YOU
+    hidden = "somebody" if sender is None else None
     speaker = {
-        "sender": options.jid,
+        "sender": sender,
         "room": options.room,
         "nick": options.nick or hidden,
         "affiliation": options.affiliation,

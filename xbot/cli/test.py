@@ -28,15 +28,22 @@ def add_to(commands: Any) -> None:
 def _test(options: argparse.Namespace) -> int:
     from xbot.testing.bot import Bot
     from xbot.testing.play import play
-    from xbot.testing.report import as_text, summary
-    from xbot.testing.transcript import read
+    from xbot.testing.report import as_text, summary, unfinished
+    from xbot.testing.transcript import Step, read
 
     of_bot = ini.path_of(options)
     # Read all transcripts first: report errors in them before anything runs.
     transcripts = {path: read(path) for path in options.files}
     wrong = 0
     for path, scenes in transcripts.items():
-        for difference in play(scenes, lambda limits: Bot.from_ini(of_bot, limits=limits)):
+
+        def got_unfinished(step: Step, names: list[str], path: Path = path) -> None:
+            print(unfinished(path, step, names))
+
+        def new_bot(limits: bool) -> Bot:
+            return Bot.from_ini(of_bot, limits=limits)
+
+        for difference in play(scenes, new_bot, got_unfinished):
             wrong += 1
             print(as_text(path, difference))
     print(summary(transcripts.values(), wrong))

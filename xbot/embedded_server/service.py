@@ -17,13 +17,14 @@ from xbot.embedded_server import EmbeddedServer
 
 HOST = "127.0.0.1"
 
-#: Account with which every user of this machine can log in.
-GUEST, GUEST_PASSWORD = "guest", "guest"
+#: Accounts with which every user of this machine can log in, and their passwords. There are
+#: two, so that one person can try an approval by another.
+GUESTS = {"guest": "guest", "bob": "bob"}
 
 
 @implementer(IStreamClientEndpoint)
 class Embedded:
-    """The embedded server of a ``config``, with the bot's account and the guest's.
+    """The embedded server of a ``config``, with the bot's account and the guests'.
 
     It is also the bot's endpoint to it. ``port`` is the listening port once
     :meth:`start` has fired.
@@ -39,12 +40,12 @@ class Embedded:
         self.port = config.xmpp.port
         self.server = EmbeddedServer(
             reactor,
-            {jid.local: self.password.reveal(), GUEST: GUEST_PASSWORD},
+            {**GUESTS, jid.local: self.password.reveal()},
             domain=jid.domain,
             rooms_domain=_rooms_domain(config),
         )
         self._rooms = [str(room.jid) for room in config.rooms]
-        self._domain = jid.domain
+        self._local, self._domain = jid.local, jid.domain
 
     @property
     def authorities(self) -> bytes:
@@ -65,13 +66,14 @@ class Embedded:
             )
         self._log.info(
             "the embedded server listens on {host}, port {port}, for this machine alone: log in"
-            " with any XMPP client as {guest}@{domain}, password {password}, accept its"
-            " certificate, and join {rooms}",
+            " with any XMPP client as {guests}, accept its certificate, and join {rooms}",
             host=HOST,
             port=self.port,
-            guest=GUEST,
-            domain=self._domain,
-            password=GUEST_PASSWORD,
+            guests=" or ".join(
+                f"{name}@{self._domain} (password {password})"
+                for name, password in GUESTS.items()
+                if name != self._local
+            ),
             rooms=", ".join(self._rooms) or "a room",
         )
 

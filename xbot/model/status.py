@@ -37,7 +37,8 @@ class Link:
       happened. More than 0 means a mistake in xbot, never a silent server.
     - ``round_trip``: of the last ping, in seconds.
     - ``unacknowledged``: number of stanzas that the server has not acknowledged.
-    - ``ends``: how often connections ended, by kind.
+    - ``ends``: how often connections, and tries to connect, ended, by kind.
+    - ``lost``: how many of these ends ended a session.
     - ``stale``: how often incoming data was too old to be obeyed, because the process was
       ``away`` (suspended) or the link was ``stuck``.
     """
@@ -52,6 +53,7 @@ class Link:
     unacknowledged: int = 0
     ends: Mapping[str, int] = field(factory=dict)
     stale: Mapping[str, int] = field(factory=dict)
+    lost: int = 0
 
     @property
     def is_stuck(self) -> bool:
@@ -159,6 +161,13 @@ class Overview:
     def mute(self) -> int:
         """The number of rooms in which the bot may not speak."""
         return sum(bool(room.mute) for room in self.rooms)
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the bot has not been online yet, and nothing has gone wrong so far."""
+        link = self.link
+        is_first = not link.is_online and link.problem is None and link.state != "failed"
+        return self.phase is Phase.STARTING or (self.phase is Phase.RUNNING and is_first)
 
     @property
     def is_ready(self) -> bool:

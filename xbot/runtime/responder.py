@@ -51,7 +51,8 @@ class Responder:
     of characters per run, ``rate`` the rate limit, None for none. With ``confirm``
     the sender has to confirm commands with effects. ``approve`` is the number of
     other permitted people who have to approve. ``scope`` is None for a responder
-    without code of its own.
+    without code of its own. One that ``is_internal`` is a part of the dispatcher, such as the
+    one that takes the answer to a question.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Responder:
     runs: int = field(default=MAX_RUNS, kw_only=True)
     output: int = field(default=MAX_LENGTH, kw_only=True)
     rate: Rate | None = field(default=None, kw_only=True)
+    is_internal: bool = field(default=False, kw_only=True)
 
     @property
     def has_effects(self) -> bool:

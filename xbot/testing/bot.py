@@ -196,6 +196,11 @@ class Bot:
         """All loaded responders, including the bundled ones."""
         return self._assembly.responders
 
+    @property
+    def running(self) -> list[str]:
+        """Names of the responders that are still at work, or wait for a person or a limit."""
+        return self._assembly.dispatcher.running
+
     def idle(self) -> Deferred[None]:
         """Fires once no responder is at work; for tests with a real reactor."""
         return self._assembly.dispatcher.idle()

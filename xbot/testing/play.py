@@ -23,14 +23,24 @@ class Difference:
     why: tuple[str, ...]
 
 
-def play(scenes: Iterable[Scene], new_bot: Callable[[bool], Bot]) -> Iterator[Difference]:
-    """Play each scene to a new bot, made by ``new_bot(limits)``; yields the differences."""
+def play(
+    scenes: Iterable[Scene],
+    new_bot: Callable[[bool], Bot],
+    got_unfinished: Callable[[Step, list[str]], object] = lambda step, names: None,
+) -> Iterator[Difference]:
+    """Play each scene to a new bot, made by ``new_bot(limits)``; yields the differences.
+
+    If responders still run at the end of a scene, ``got_unfinished`` is called with the
+    scene's last step and their names.
+    """
     for scene in scenes:
         bot = new_bot(scene.limits)
         try:
             for step in scene.steps:
                 if (difference := _play(step, bot)) is not None:
                     yield difference
+            if names := bot.running:
+                got_unfinished(scene.steps[-1], names)
         finally:
             bot.close()
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xbot.testing.play import Difference
-from xbot.testing.transcript import ANYTHING, Scene
+from xbot.testing.transcript import ANYTHING, Scene, Step
+from xbot.text.durations import written
 from xbot.text.terminal import indented, safe
 
 #: Columns before a text.
@@ -16,7 +17,7 @@ _MARGIN = 12
 def as_text(path: Path, difference: Difference) -> str:
     """The difference as text: file and line, what was expected, and what was said."""
     step = difference.step
-    event = f"{step.person.nick}> {step.text}" if step.person else f"wait {step.wait:g}s"
+    event = f"{step.person.nick}> {step.text}" if step.person else f"wait {written(step.wait)}"
     lines = [f"{path}:{step.line}: {safe(event)}"]
     has_places = any(each.to for each in step.expected)
     expected = [_placed(each.text, each.to) for each in step.expected]
@@ -26,6 +27,15 @@ def as_text(path: Path, difference: Difference) -> str:
     if difference.why:
         lines += _labelled("because", difference.why)
     return "\n".join(lines)
+
+
+def unfinished(path: Path, step: Step, names: Sequence[str]) -> str:
+    """The note that these responders still run after ``step``, the last one of a scene."""
+    verb = "still runs" if len(names) == 1 else "still run"
+    return (
+        f"{path}:{step.line}: note: {safe(', '.join(names))} {verb} at the end; what it says later"
+        " is not compared, and it is stopped now. A line such as wait 1m lets time pass."
+    )
 
 
 def summary(transcripts: Collection[Sequence[Scene]], wrong: int) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from twisted.web.template import Tag, flattenString
 
 from xbot.logs.text import escape
-from xbot.model.status import Overview, Phase, Place
+from xbot.model.status import Link, Overview, Phase, Place
+from xbot.text.durations import shown
 from xbot.web.answer import HTML, Answer
 from xbot.web.charts import bars, line, strip, tag
 from xbot.web.samples import COUNT, PERIOD, Sample
@@ -16,8 +17,8 @@ from xbot.web.samples import COUNT, PERIOD, Sample
 #: Seconds after which a browser reloads the page.
 REFRESH = 15
 
-#: Maximum length of a text, in characters, and of a table, in rows.
-MAX_TEXT, MAX_ROWS = 300, 200
+#: Maximum length of a text, in characters, and of a table, in rows; of one of events.
+MAX_TEXT, MAX_ROWS, MAX_EVENTS = 300, 200, 20
 
 #: CSS class of an outcome or state.
 _LOOKS = {"answered": "good", "silent": "good", "failed": "bad", "timed-out": "bad",
@@ -65,7 +66,7 @@ def _header(overview: Overview) -> Tag:
 
 
 def _health(overview: Overview) -> str:
-    if overview.phase is not Phase.RUNNING:
+    if overview.phase is not Phase.RUNNING or overview.is_starting:
         return "part"
     if overview.is_ready:
         return "good"
@@ -73,21 +74,21 @@ def _health(overview: Overview) -> str:
 
 
 def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterator[Tag]:
-    yield tag("section", tag("h2", "Now"), _facts(overview), class_="wide")
+    yield tag("section", tag("h2", "Now"), _facts(overview, now), class_="wide")
     yield from _charts(samples)
     yield _card(
         f"Rooms ({overview.joined} of {len(overview.rooms)})",
-        ("room", "as", "state", "for"),
-        [_room(room) for room in overview.rooms],
+        ("room", "as", "state", "since, UTC"),
+        [_room(room, now) for room in overview.rooms],
         "The ini names no room.",
         class_="wide",
     )
     yield _card(
         "Last commands",
-        ("when", "responder", "for", "outcome", "took"),
+        ("when, UTC", "responder", "for", "outcome", "took"),
         [
             (
-                _ago(now - each.when),
+                _when(each.when, now),
                 tag("b", _text(each.responder)),
                 _person(each.who, each.where),
                 _pill(each.outcome),
@@ -97,6 +98,7 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
         ],
         "No command yet.",
         class_="wide",
+        most=MAX_EVENTS,
     )
     yield _card(
         "Responders",
@@ -119,12 +121,13 @@ def _cards(overview: Overview, samples: Sequence[Sample], now: float) -> Iterato
     )
     yield _card(
         "Connection",
-        ("when", "state", "why"),
+        ("when, UTC", "state", "why"),
         [
-            (_ago(now - each.when), _pill(each.state), _text(each.problem or ""))
+            (_when(each.when, now), _pill(each.state), _text(each.problem or ""))
             for each in reversed(overview.changes)
         ],
         "Not connected yet.",
+        most=MAX_EVENTS,
     )
 
 
@@ -135,16 +138,16 @@ def _reload_facts(overview: Overview) -> list[tuple[str, str, str]]:
     return [("last reload", "refused", overview.reload.problem)]
 
 
-def _facts(overview: Overview) -> Tag:
+def _facts(overview: Overview, now: float) -> Tag:
     link = overview.link
     facts = [
-        ("connection", link.state, _span(link.seconds)),
+        ("connection", link.state, _since(link.seconds, now)),
         ("rooms", f"{overview.joined} of {len(overview.rooms)}", "joined"),
         ("ping", "-" if link.round_trip is None else _seconds(link.round_trip), "round trip"),
         ("outbox", str(overview.waiting), f"{link.unacknowledged} not acknowledged"),
-        ("connections lost", str(sum(link.ends.values())), f"{link.resumptions} resumed"),
+        ("connections lost", str(link.lost), _ends(link)),
         ("journal", overview.journal or "none", "of commands with effects"),
-        ("running for", _span(overview.uptime), ""),
+        ("running for", _span(overview.uptime), _since(overview.uptime, now)),
         *_reload_facts(overview),
     ]
     return tag(
@@ -156,6 +159,12 @@ def _facts(overview: Overview) -> Tag:
     )
 
 
+def _ends(link: Link) -> str:
+    failed = sum(link.ends.values()) - link.lost
+    tries = f", {failed} failed {'try' if failed == 1 else 'tries'}" if failed > 0 else ""
+    return f"{link.resumptions} resumed{tries}"
+
+
 def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
     hour = "the last hour"
     trips = [each.round_trip for each in samples]
@@ -165,9 +174,9 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
     yield tag(
         "section",
         tag("h2", "Connected"),
-        strip([(each.is_online, each.rooms) for each in samples], COUNT, f"connected, {hour}"),
+        strip([_wellness(each) for each in samples], COUNT, f"connected, {hour}"),
         tag("p", "an hour ago", tag("span", "now"), class_="axis"),
-        class_="wide",
+        class_="wide graph",
     )
     for title, chart, told in (
         ("Messages", bars([each.messages for each in samples], COUNT, f"messages, {hour}"),
@@ -179,10 +188,15 @@ def _charts(samples: Sequence[Sample]) -> Iterator[Tag]:
         ("Reactor", line(lags, COUNT, f"how late the reactor was, {hour}"),
          f"late by {_seconds(max(lags))} at most" if lags else "not measured yet"),
     ):  # fmt: skip
-        yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"))
+        yield tag("section", tag("h2", title), chart, tag("p", told, class_="axis"), class_="graph")
 
 
-def _room(room: Place) -> tuple[object, ...]:
+def _wellness(sample: Sample) -> tuple[bool, float]:
+    """Whether it was well, and which part of it; a start is no outage."""
+    return sample.is_online or sample.is_starting, sample.rooms if sample.is_online else 0.0
+
+
+def _room(room: Place, now: float) -> tuple[object, ...]:
     more = [tag("small", " ", _text(room.problem))] if room.problem else []
     if room.next_try is not None:
         more.append(tag("small", f", next try in {_span(room.next_try)}"))
@@ -191,27 +205,28 @@ def _room(room: Place) -> tuple[object, ...]:
         [tag("bdi", _text(room.jid)), *invited],
         tag("bdi", _text(room.nick)),
         [_pill(room.state), *more],
-        _number(_span(room.seconds)),
+        _when(now - room.seconds, now),
     )
 
 
 def _card(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[object]], empty: str, class_: str = ""
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    empty: str,
+    class_: str = "",
+    most: int = MAX_ROWS,
 ) -> Tag:
     if not rows:
         return tag("section", tag("h2", title), tag("p", empty, class_="empty"))
-    more = len(rows) - MAX_ROWS
+    more = len(rows) - most
     return tag(
         "section",
         tag("h2", title),
         tag(
-            "div",
-            tag(
-                "table",
-                tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
-                tag("tbody", *(_row(head, row) for row in rows[:MAX_ROWS])),
-            ),
-            class_="scroll",
+            "table",
+            tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
+            tag("tbody", *(_row(head, row) for row in rows[:most])),
         ),
         tag("p", f"and {more} more", class_="empty") if more > 0 else "",
         class_=class_ or None,
@@ -261,24 +276,29 @@ def _seconds(seconds: float) -> str:
         return "under 1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else _span(seconds)
+    return shown(seconds)
 
 
 def _span(seconds: float) -> str:
-    """Format a duration in its largest unit or two."""
-    whole = max(0, int(seconds))
-    days, rest = divmod(whole, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{rest} s"
+    """Format a duration in whole seconds, or in larger units."""
+    return shown(max(0, int(seconds)))
 
 
-def _ago(seconds: float) -> Tag:
-    return _number(f"{_span(seconds)} ago")
+def _exact(when: float, now: float) -> str:
+    """A time in UTC, with its date unless that is today's."""
+    then, today = datetime.fromtimestamp(when, UTC), datetime.fromtimestamp(now, UTC).date()
+    return f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def _since(seconds: float, now: float) -> str:
+    return f"since {_exact(now - seconds, now)} UTC"
+
+
+def _when(when: float, now: float) -> list[object]:
+    """The exact time, with its date unless that is today's, and how long ago it was."""
+    then = datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+    exact = tag("time", _exact(when, now), datetime=then, class_="n")
+    return [exact, tag("small", f" {_span(now - when)} ago", class_="n")]
 
 
 def _number(text: str) -> Tag:

@@ -18,6 +18,7 @@ class Sample:
     """One sample: ``messages`` and ``commands`` since the one before, and the maximum ``lag``.
 
     ``round_trip`` and ``lag`` are in seconds. ``rooms`` is the fraction that is joined.
+    ``is_starting``: the bot is not online because it has only just started.
     """
 
     is_online: bool
@@ -26,6 +27,7 @@ class Sample:
     commands: int
     round_trip: float | None
     lag: float
+    is_starting: bool = False
 
 
 class Samples:
@@ -56,6 +58,7 @@ class Samples:
                 self._commands,
                 link.round_trip if link.is_online else None,
                 self._lag,
+                overview.is_starting,
             )
         )
         self._messages, self._commands, self._lag = messages, 0, 0.0

@@ -10,6 +10,7 @@ from twisted.trial import unittest
 from tests.chat.xmpp.harness import JID, PASSWORD, TLS_OPTIONS, FakeEndpoint, in_thread, lowest
 from xbot.chat.xmpp.adapter import XmppAdapter
 from xbot.chat.xmpp.report import link, places
+from xbot.chat.xmpp.rooms.room import State
 from xbot.chat.xmpp.stream.connection import CONNECT_TIMEOUT
 from xbot.chat.xmpp.stream.login import Account
 from xbot.config.settings import RoomSettings, Secret, XmppSettings
@@ -60,6 +61,18 @@ class ReportTests(unittest.TestCase):
         self.assertEqual(
             places(adapter, now),
             (Place("a@rooms.example", "robo", "absent", "not joined yet", 0.25),),
+        )
+
+    def test_no_room_is_joined_without_a_connection(self):
+        """A room in which the bot was is stale while there is no connection."""
+        adapter = self.adapter(FakeEndpoint)
+        (room,) = adapter.rooms
+        room.state = State.JOINED
+        self.endpoint.refuse(ConnectionRefusedError(errno.ECONNREFUSED, ""))
+        self.clock.advance(0.25)
+        (place,) = places(adapter, self.clock.seconds())
+        self.assertEqual(
+            (place.state, place.reason, place.seconds), ("stale", "no connection", 0.25)
         )
 
     def test_overdue(self):

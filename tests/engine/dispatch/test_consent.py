@@ -342,7 +342,7 @@ class ApproveTests(ConsentCase):
         """It is done once enough others approve; each time everyone is told how many did."""
         bot, code = self.request()
         bot.got_message(person("bob", f"xbot: approve {code}"))
-        self.assertEqual((self.said(), self.ran), (["1 of 2 approve."], []))
+        self.assertEqual((self.said(), self.ran), (["1 of 2 approves."], []))
         bot.got_message(person("carol", f"!Approve {code.lower()}."))
         self.assertEqual(self.said(), ["2 of 2 approve.", "web is deployed"])
         self.assertEqual(self.ran, ["web"])
@@ -384,7 +384,7 @@ class ApproveTests(ConsentCase):
         bot.got_message(evolve(DIRECT, identity="bob@example.org", body=f"approve {code}"))
         self.assertEqual(
             [(m.recipient, m.body) for m in self.sent],
-            [(ROOM, "1 of 2 approve."), (DIRECT.sender, "1 of 2 approve.")],
+            [(ROOM, "1 of 2 approves."), (DIRECT.sender, "1 of 2 approves.")],
         )
 
     def test_who_cannot(self) -> None:
@@ -397,7 +397,7 @@ class ApproveTests(ConsentCase):
             (person("alice2", body, identity="alice@example.org"), "Somebody else has to"),
             (person("dave", body, identity=None), "deploy is not for everyone"),
             (person("eve", body, identity="eve@example.net"), "deploy is not for you, eve."),
-            (person("bob", body), "1 of 2 approve."),
+            (person("bob", body), "1 of 2 approves."),
             (person("bob", body), "You approved it already."),
             (person("bob2", body, identity="bob@example.org"), "You approved it already."),
         ):
@@ -429,7 +429,7 @@ class ApproveTests(ConsentCase):
         bot.got_message(person("eve", body, affiliation="owner", room="eve@rooms.example"))
         self.assertIn("not for you", *self.said())
         bot.got_message(person("bob", body, affiliation="admin"))
-        self.assertEqual(self.said(), ["1 of 2 approve."])
+        self.assertEqual(self.said(), ["1 of 2 approves."])
 
     def test_where(self) -> None:
         """It is approved where it may be used, and nowhere else."""
@@ -471,7 +471,7 @@ class ApproveTests(ConsentCase):
         bot.got_message(YES)
         code = self.code()
         bot.got_message(person("bob", f"!approve {code}"))
-        self.assertEqual(self.said(), ["1 of 1 approve.", "web is deployed"])
+        self.assertEqual(self.said(), ["1 of 1 approves.", "web is deployed"])
 
     def test_wrong_codes(self) -> None:
         """Who guesses is answered a few times, then told that it is too much, then not at all."""
@@ -482,7 +482,7 @@ class ApproveTests(ConsentCase):
         self.assertEqual(texts[:5], ["Nothing waits for that code."] * 5)
         self.assertEqual(len(texts), 6)
         bot.got_message(person("bob", f"!approve {code}"))
-        self.assertEqual(self.said(), ["1 of 2 approve."])
+        self.assertEqual(self.said(), ["1 of 2 approves."])
 
     def test_codes(self) -> None:
         """A code is six letters that nobody mistakes for others."""
@@ -564,7 +564,7 @@ class RightsOfNowTests(ConsentCase):
             self.affiliations["alice"] = affiliation
             bot.got_message(self.admin("bob", f"!approve {code}"))
             counted, answer = self.said()
-            self.assertEqual((counted, self.ran), ("1 of 1 approve.", []))
+            self.assertEqual((counted, self.ran), ("1 of 1 approves.", []))
             self.assertIn('"deploy web" is not done', answer)
         self.assertEqual(self.outcomes().count(("alice", "denied")), 3)
 
@@ -597,7 +597,7 @@ class RightsOfNowTests(ConsentCase):
         bot.got_message(self.admin("bob", f"!approve {code}"))
         self.affiliations["bob"] = "none"
         bot.got_message(self.admin("carol", f"!approve {code}"))
-        self.assertEqual(self.said(), ["1 of 2 approve."] * 2)
+        self.assertEqual(self.said(), ["1 of 2 approves."] * 2)
         self.assertEqual(self.ran, [])
         bot.got_message(self.admin("dave", f"!approve {code}"))
         self.assertEqual(self.ran, ["web"])

@@ -56,7 +56,7 @@ class StepTests(TestCase):
         later.callback("c")
         self.assertEqual(self.successResultOf(done), ["a", "c", "b"])
         first, second = self.told
-        self.assertIn(f"{__name__}.StepTests.work held up the whole bot for 2.0 s", first)
+        self.assertIn(f"{__name__}.StepTests.work held up the whole bot for 2 s", first)
         self.assertIn("1.3 s", second)
 
     def test_waiting(self) -> None:

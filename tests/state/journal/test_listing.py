@@ -29,7 +29,7 @@ class ListingTests(SynchronousTestCase):
             [
                 ["2.5s", "answered", "deploy", "al", "(al@y)", "r@x", "deploy", "web"],
                 ["unfinished", "go", "al@y/z", "in", "private", "go"],
-                ["0.0s", "failed", "go", "al", "in", "private", "through", "r@x", "deploy", "web"],
+                ["0s", "failed", "go", "al", "in", "private", "through", "r@x", "deploy", "web"],
             ],
         )
 

@@ -1,4 +1,4 @@
-"""ShellAdapter: IAdapter for a terminal, with one user."""
+"""ShellAdapter: IAdapter for a terminal, whose user speaks as one person after the other."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from xbot.model.speech import message_of
 
 #: Default address of the user.
 YOU = "you@localhost"
+
+#: Maximum number of people as whom the user speaks.
+MAX_PEOPLE = 100
 
 
 @frozen
@@ -50,6 +53,7 @@ class ShellAdapter(LocalAdapter):
     ) -> None:
         super().__init__(got_message, receipts, show, rooms)
         self.you = you
+        self._people = {_bare(you): you}
         self._address = address
         if you.room is not None:
             self.rooms.setdefault(str(Jid.parse(you.room)), nick)
@@ -58,9 +62,26 @@ class ShellAdapter(LocalAdapter):
         """Pass ``text`` from the user to the bot; the result, if any, fires once it is routed."""
         return self.got_message(message_of(text, self._address, **asdict(self.you)))
 
+    def become(self, jid: Jid) -> None:
+        """Speak as the person with this bare address, in the same place, from now on.
+
+        :raises ValueError: when there were too many people.
+        """
+        known = self._people.get(str(jid))
+        if known is None:
+            if len(self._people) >= MAX_PEOPLE:
+                raise ValueError(f"{MAX_PEOPLE} people have spoken already")
+            known = You(str(jid), self.you.room)
+            self._people[str(jid)] = known
+        self.you = known
+
     def occupant(self, room: str, person: str) -> tuple[str, str] | None:
-        """Nick and affiliation of the user in their room; None for other persons and rooms."""
-        you = self.you
-        if you.room is None or room != str(Jid.parse(you.room)) or person != you.sender:
+        """Nick and affiliation of one of the people in their room; None for others."""
+        you = self._people.get(str(Jid.parse(person).bare))
+        if you is None or you.room is None or room != str(Jid.parse(you.room)):
             return None
         return you.nick or Jid.parse(you.sender).local or you.sender, you.affiliation
+
+
+def _bare(you: You) -> str:
+    return str(Jid.parse(you.sender).bare)

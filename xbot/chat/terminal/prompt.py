@@ -28,19 +28,20 @@ class Prompt:
 
     ``say(line)`` sends a line to the bot; the next line is read when its Deferred
     has fired, or after :data:`PATIENCE`. ``complete(line)`` returns the possible
-    completions of a line.
+    completions of a line, and ``prompt()`` the text before the next one.
     """
 
     def __init__(
         self,
         reactor: Any,
-        prompt: str,
+        prompt: Callable[[], str],
         history: Path,
         complete: Callable[[str], list[str]],
         say: Callable[[str], Deferred[None]],
     ) -> None:
         self._reactor = reactor
         self._prompt = prompt
+        self._shown = ""
         self._history = history
         self._complete = complete
         self._say = say
@@ -73,15 +74,16 @@ class Prompt:
     def show(self, text: str) -> None:
         """Print whole lines above the prompt; the unfinished input line is drawn again below."""
         if self._is_reading:
-            text = f"{_CLEAR_LINE}{text}{self._prompt}{readline.get_line_buffer()}"
+            text = f"{_CLEAR_LINE}{text}{self._shown}{readline.get_line_buffer()}"
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def _read(self, closed: Deferred[None]) -> None:
         while not self._is_over:
+            self._shown = self._prompt()
             self._is_reading = True
             try:
-                line = input(self._prompt)
+                line = input(self._shown)
             except EOFError:
                 break
             finally:

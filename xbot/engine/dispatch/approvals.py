@@ -101,11 +101,16 @@ class Approvals:
         self._over: deque[str] = deque(maxlen=MAX_OVER)
         self._wrong = TokenBuckets(clock.seconds)
         route = Route(None, self._approve, effect=False)
-        self._responder, self._route = Responder("approve", (route,)), route
+        self._responder, self._route = Responder("approve", (route,), is_internal=True), route
 
     def __len__(self) -> int:
         """Number of open and remembered codes."""
         return len(self._requests) + len(self._over)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request is open."""
+        return bool(self._requests)
 
     def is_full(self, asked: Message) -> bool:
         """Whether too many requests are open for another one by the sender of ``asked``."""
@@ -199,13 +204,15 @@ class Approvals:
             if not self._may_approve(request, self._now(said)):
                 del request.approvers[who]
         count, needed = len(request.approvers), request.responder.approve
-        text = f"{count} of {needed} approve."
+        is_enough = count >= needed
+        if is_enough:
+            self._take(code)
+        text = f"{count} of {needed} {'approves' if count == 1 else 'approve'}."
         answer, told = reply_to(message, text), reply_to(request.asked, text)
         self._say(told)
         if answer.recipient != told.recipient:
             self._say(answer)
-        if count >= needed:
-            self._take(code)
+        if is_enough:
             request.done.callback(None)
 
     def _may_approve(self, request: _Request, message: Message) -> bool:

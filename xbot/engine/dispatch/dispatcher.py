@@ -360,7 +360,12 @@ class Dispatcher:
     @property
     def is_asking(self) -> bool:
         """Whether a question or a request for approval is open."""
-        return bool(self._questions or self._approvals)
+        return bool(self._questions) or self._approvals.is_asking
+
+    @property
+    def running(self) -> list[str]:
+        """Names of the responders with runs under way."""
+        return self._runs.running
 
     def idle(self) -> Deferred[None]:
         """Fires when no run is under way: now, or at the end of the last one."""

@@ -215,7 +215,8 @@ def _answering_lines(answering: Answering, *, is_alone: bool) -> Iterator[str]:
     if answering.confirm:
         yield "  asks the same person to confirm it"
     if answering.approve:
-        yield f"  asks for the approval of {answering.approve} other(s) who may use it"
+        others = "1 other" if answering.approve == 1 else f"{answering.approve} others"
+        yield f"  asks for the approval of {others} who may use it"
     if answering.journalled:
         yield "  is journalled before it runs"
     yield (

@@ -54,7 +54,7 @@ class Paging:
         # Ordered by expiry, the earliest first.
         self._kept: OrderedDict[Person, _Kept] = OrderedDict()
         route = Route(Pattern.match("more"), self._answer, usage="more", effect=False)
-        self._chosen: Chosen = (Responder("more", (route,)), route, {})
+        self._chosen: Chosen = (Responder("more", (route,), is_internal=True), route, {})
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -40,7 +40,7 @@ class Questions:
         self._open: dict[Person, _Question] = {}
         self._route = Route(None, self._answer, effect=False)
         self._unclear = Route(None, self._hint, effect=False)
-        self._responder = Responder("answer", (self._route, self._unclear))
+        self._responder = Responder("answer", (self._route, self._unclear), is_internal=True)
 
     def __len__(self) -> int:
         return len(self._open)

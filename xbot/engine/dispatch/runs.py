@@ -389,6 +389,11 @@ class Runs:
             self.end(run, "cancelled")
             self._cancel(run)
 
+    @property
+    def running(self) -> list[str]:
+        """Names of the responders with runs under way."""
+        return sorted({run.responder.name for run in self._under_way})
+
     def idle(self) -> Deferred[None]:
         """Fires once no run is under way."""
         if not self._under_way:

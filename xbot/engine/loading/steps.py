@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from xbot.text.durations import shown
+
 T = TypeVar("T")
 
 #: Seconds between two awaits after which a warning is logged: the reactor is blocked meanwhile.
@@ -40,10 +42,11 @@ def _timed(
         finally:
             if (took := _seconds() - began) > SLOW_STEP:
                 _log.warn(
-                    "{function} held up the whole bot for {took:.1f} s:"
+                    "{function} held up the whole bot for {span}:"
                     " move blocking code into a plain function (def), which runs in a thread",
                     function=_named(function),
                     took=took,
+                    span=shown(took),
                 )
         try:
             step, given = coroutine.send, (yield awaited)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from xbot.model.journal_entry import Entry
+from xbot.text.durations import shown
 
 _TITLES = ("accepted", "took", "outcome", "responder", "who", "where", "what")
 
@@ -54,6 +55,11 @@ def as_json(entries: Iterable[Entry]) -> str:
     )
 
 
+def _took(seconds: float) -> str:
+    """A duration without blanks, for programs that split the table at them."""
+    return shown(max(0.0, seconds)).replace(" ", "")
+
+
 def _row(entry: Entry) -> Sequence[str]:
     """The cells of one entry, in the order of the titles."""
     message = entry.message
@@ -65,7 +71,7 @@ def _row(entry: Entry) -> Sequence[str]:
         where = f"in private through {message.room}"
     return (
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.accepted)),
-        "" if entry.ended is None else f"{max(0.0, entry.ended - entry.accepted):.1f}s",
+        "" if entry.ended is None else _took(entry.ended - entry.accepted),
         entry.outcome or "unfinished",
         entry.responder,
         who,

@@ -107,6 +107,8 @@ class Connection:
         self.status = Status(State.STOPPED, clock.seconds())
         self.changed: Callable[[Status], object] = lambda status: None
         self.ends: Counter[str] = Counter()
+        #: How many of these ends ended a session; the others are tries that failed.
+        self.lost = 0
         factory.addBootstrap(STREAM_CONNECTED_EVENT, self._got_stream)
         factory.addBootstrap(STREAM_AUTHD_EVENT, self._got_session)
         factory.addBootstrap(STREAM_END_EVENT, self._got_end)
@@ -205,6 +207,7 @@ class Connection:
             self._backoff.reset()
             self._may_retry_at_once = True
         self.ends[problem.kind or _KINDS.get(self.status.state, "lost")] += 1
+        self.lost += was_online
         verdict = self._policy.judge(problem)
         if verdict is Verdict.GIVE_UP:
             self._give_up(problem)

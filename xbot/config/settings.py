@@ -269,6 +269,12 @@ class Config:
     warnings: tuple[Problem, ...] = field(default=(), eq=False)
     groups: Mapping[str, People] = field(factory=dict, eq=False)
 
+    def names(self, person: Jid) -> bool:
+        """Whether the ini names ``person`` by address, in an ``allow`` or a group."""
+        allowed = [each.access.allow.people for each in self.responders if each.access.allow]
+        lists = (*allowed, *self.groups.values(), self.xmpp.accept_invites)
+        return any(person.bare in people.jids for people in lists)
+
     def may_write_to(self, person: Jid, responder: str | None = None) -> bool:
         """Whether the bot may write to ``person`` unasked, which a stranger must not bring about.
 

@@ -97,6 +97,7 @@ class Message:
       resend but an id that was used again.
     - ``waited``: seconds between the server's receipt and now, for a message that the server
       resends after an outage; rate limits count it at the time when it was said. 0 for others.
+    - ``encrypted``: the text is encrypted end to end, and ``body`` only a hint for people.
     - ``hops``: 0 for a message from chat, and one more for each :meth:`xbot.bot.obey`.
     - ``addressee``: the person for whom a private answer through a room is; it does not go to
       another person who has taken the nick by the time that it is sent.
@@ -123,6 +124,7 @@ class Message:
     authors: tuple[Message | None, ...] = field(default=(), kw_only=True)
     key_lasts: float | None = field(default=None, eq=False, kw_only=True)
     live: bool = field(default=False, eq=False, kw_only=True)
+    encrypted: bool = field(default=False, kw_only=True)
     waited: float = field(default=0.0, eq=False, kw_only=True)
     _reply_channel: ReplyChannel | None = field(default=None, eq=False, repr=False, kw_only=True)
 
@@ -156,6 +158,7 @@ class Message:
             authors=self.authors,
             key_lasts=self.key_lasts,
             live=self.live,
+            encrypted=self.encrypted,
             waited=self.waited,
             reply_channel=reply_channel,
         )

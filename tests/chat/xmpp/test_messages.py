@@ -5,6 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, lowest, session
+from xbot.chat.xmpp.machines import Machines
 from xbot.chat.xmpp.messages import RESEND_MARGIN, Messages
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stream.iq import Iq
@@ -26,7 +27,13 @@ class Hearing:
         iq = Iq(lambda: JID, clock)
         self.rooms = rooms = Rooms([RoomSettings(Jid.parse(ROOM), "bot")], iq, clock, lowest)
         self.messages = Messages(
-            lambda: JID, JID.bare, rooms, self.heard.append, clock.seconds, 120.0
+            lambda: JID,
+            JID.bare,
+            rooms,
+            self.heard.append,
+            clock.seconds,
+            120.0,
+            machines=Machines(clock),
         )
         self.peer = session(iq, rooms, self.messages, clock=clock)
 
@@ -50,6 +57,28 @@ class Hearing:
 
 
 class MessagesTests(Hearing, unittest.TestCase):
+    def test_machines(self):
+        """A direct message of no client reaches no responder; a room's members are people."""
+        self.join()
+        for sender in ("example.org", "irc.example.org@gateway.example.org", ""):
+            self.peer.feed(f"<message type='chat' from='{sender}'>{BODY}</message>")
+        self.assertEqual((self.heard, self.messages.dropped["machine"]), ([], 3))
+        self.hear(f"<message type='chat' {ALICE}>{BODY}</message>")
+
+    def test_encrypted(self):
+        """An encrypted text is marked as such, in private and in a room, whatever its hint says."""
+        self.join()
+        for child in (
+            "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/></encrypted>",
+            "<encrypted xmlns='urn:xmpp:omemo:2'/>",
+            "<x xmlns='jabber:x:encrypted'>abc</x>",
+            "<openpgp xmlns='urn:xmpp:openpgp:0'>abc</openpgp>",
+            "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:otr:0'/>",
+        ):
+            for head in (f"type='groupchat' {ALICE}", "type='chat' from='bob@example.org/pda'"):
+                self.assertTrue(self.hear(f"<message {head}>{BODY}{child}</message>").encrypted)
+        self.assertFalse(self.hear(f"<message type='groupchat' {ALICE}>{BODY}</message>").encrypted)
+
     def test_chat(self):
         """What is said to us alone has the sender's bare JID as its identity."""
         message = self.hear(
@@ -99,9 +128,9 @@ class MessagesTests(Hearing, unittest.TestCase):
             f"type='groupchat' from='{ROOM}/bot'": True,
             f"type='groupchat' {ALICE}": False,
             f"type='groupchat' from='{ROOM}/Bot'": False,
-            "type='chat' from='xbot@example.org'": True,
+            "type='chat' from='xbot@example.org/x'": True,
             "type='chat' from='XBot@Example.org/other'": True,
-            "type='chat' from='xbot@example.net'": False,
+            "type='chat' from='xbot@example.net/x'": False,
             f"type='chat' from='{ROOM}/bot'": True,
         }
         for attributes, echo in table.items():

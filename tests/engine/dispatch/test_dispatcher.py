@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from xbot.api.decorators import declared_by, fallback, hear, respond
 from xbot.config.settings import MAX_RUNS
-from xbot.engine.dispatch.dispatcher import MAX_DENIALS, Dispatcher
+from xbot.engine.dispatch.dispatcher import CANNOT_DECRYPT, MAX_DENIALS, Dispatcher
 from xbot.engine.dispatch.run_queue import MAX_WAITING
 from xbot.engine.dispatch.runs import HOLD_FOR, RETRY_WITHIN
 from xbot.engine.dispatch.waiting_notices import TELL_AFTER
@@ -344,6 +344,34 @@ class FailureTests(DispatcherCase):
         self.assertEqual(dispatcher.fates["failed"], 1)
         (event,) = self.logged(LogLevel.warn)
         self.assertEqual(event["reason"], "stock is {0}")
+
+
+def go(message: Message) -> str:
+    return "went"
+
+
+class EncryptedTests(DispatcherCase):
+    def test_sentence(self) -> None:
+        """An encrypted command is not obeyed; its sender is told so, once in a while."""
+        dispatcher = self.dispatcher(go)
+        in_room, direct = evolve(IN_ROOM, encrypted=True), evolve(DIRECT, encrypted=True)
+        for message in (direct, direct, in_room, in_room):
+            dispatcher.got_message(message)
+        told = [(each.recipient, each.body) for each in self.sent]
+        self.assertEqual(told, [(DIRECT.sender, CANNOT_DECRYPT), (ROOM, CANNOT_DECRYPT)])
+        self.assertEqual(dispatcher.fates, {"encrypted": 4})
+        self.sent.clear()
+        self.clock.advance(61)
+        for message in (direct, in_room):
+            dispatcher.got_message(message)
+        self.assertEqual([each.recipient for each in self.sent], [DIRECT.sender])
+
+    def test_no_answer(self) -> None:
+        """The past, and what the bot said itself, is not answered."""
+        dispatcher = self.dispatcher(go)
+        for message in (evolve(DIRECT, delayed=True), evolve(IN_ROOM, echo=True)):
+            dispatcher.got_message(evolve(message, encrypted=True))
+        self.assertEqual(self.sent, [])
 
 
 class LimitTests(DispatcherCase):

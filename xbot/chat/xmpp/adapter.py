@@ -20,6 +20,7 @@ from xbot.chat.interfaces import IAdapter, IReceipts
 from xbot.chat.xmpp.deliveries import Deliveries
 from xbot.chat.xmpp.disco import Answers
 from xbot.chat.xmpp.holds import Holds
+from xbot.chat.xmpp.machines import Machines
 from xbot.chat.xmpp.messages import GotMessage, Ignores, Messages
 from xbot.chat.xmpp.own_sessions import OwnSessions
 from xbot.chat.xmpp.ping import Ping
@@ -72,6 +73,7 @@ class XmppAdapter:
     - ``in_thread`` runs blocking functions.
     - ``invited`` stores the rooms that people invited the bot to; its nick there is ``nick``.
     - ``trace`` logs the traffic on the wire.
+    - ``is_named(jid)``: whether the ini names this person.
     - ``ignores``: fast path; tells which texts no responder would answer, before a Message is made.
     """
 
@@ -96,6 +98,7 @@ class XmppAdapter:
         trace: WireLog | None = None,
         ignores: Ignores | None = None,
         elapsed: Callable[[], float] | None = None,
+        is_named: Callable[[Jid], bool] = lambda jid: False,
     ) -> None:
         self._log = Logger("xbot.chat.xmpp")
         self._account = account
@@ -191,6 +194,7 @@ class XmppAdapter:
             self.freshness,
             reflected=self.deliveries.got_reflected,
             outage=lambda: clock.seconds() - self.ping.heard_at,
+            machines=Machines(clock, is_named),
         )
         self.dropped = self._messages.dropped
         self._answers = Answers(self.iq)

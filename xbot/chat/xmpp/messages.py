@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.words.xish import domish
 
+from xbot.chat.xmpp.machines import Machines
 from xbot.chat.xmpp.rooms.room import Room
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stanzas.delay import SKEW, is_delayed, is_kept, resent_stamp
@@ -54,8 +55,8 @@ class Messages(Handler):
     one with a delay, or one that comes soon after a resumption (not every server adds a
     delay). The server's ids always count for ever.
 
-    ``outage()``: at the beginning of a resumed stream, the seconds since anything was read
-    from the old one.
+    ``machines`` recognises senders of direct messages that are no client. ``outage()``: at
+    the beginning of a resumed stream, the seconds since anything was read from the old one.
     """
 
     _log = Logger("xbot.chat.xmpp")
@@ -72,6 +73,7 @@ class Messages(Handler):
         freshness: Freshness | None = None,
         reflected: Callable[[str, str | None], None] = lambda room, id: None,
         outage: Callable[[], float] = lambda: 0.0,
+        machines: Machines | None = None,
     ) -> None:
         super().__init__()
         self._own_jid = own_jid
@@ -92,6 +94,7 @@ class Messages(Handler):
         # Wall-clock time until which messages without a delay may be resends; 0 for none.
         self._resends_until = 0.0
         self._outage = outage
+        self._machines = machines
         # The outage before this stream, in wall-clock time.
         self._outage_began = self._outage_ended = 0.0
 
@@ -137,12 +140,16 @@ class Messages(Handler):
             room.unconfirmed.got_history(nick, room.nick, stanza.id, stanza.origin_id)
         if nick == room.nick:
             self._reflected(room.address, stanza.id)
-        if self._ignores is None or not self._ignores(
-            stanza.body,
-            sender.bare_text,
-            room.nick,
-            delayed=stanza.delayed or not room.caught_up,
-            echo=nick == room.nick,
+        if (
+            stanza.is_encrypted
+            or self._ignores is None
+            or not self._ignores(
+                stanza.body,
+                sender.bare_text,
+                room.nick,
+                delayed=stanza.delayed or not room.caught_up,
+                echo=nick == room.nick,
+            )
         ):
             self._pass_on(self._in_room(room, nick, stanza, stanza.delayed))
         return True
@@ -198,6 +205,8 @@ class Messages(Handler):
         # Kept by our server: stored offline, or sent again too late after a resumption.
         is_stored = delayed and is_kept(node, self._servers)
         if room is None:
+            if self._machines is not None and self._machines.has_sent(stanza.sender):
+                raise NotAMessage("machine")
             return self._direct(stanza, delayed, is_stored, waited)
         nick = stanza.sender.jid.resource
         if nick is None:
@@ -251,6 +260,7 @@ class Messages(Handler):
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_past or is_stale),
             waited=waited,
+            encrypted=stanza.is_encrypted,
         )
 
     def _direct(
@@ -273,6 +283,7 @@ class Messages(Handler):
             key_lasts=self._key_lasts(stanza, may_be_resent),
             live=not (may_be_resent or is_stale),
             waited=waited,
+            encrypted=stanza.is_encrypted,
         )
 
     @property

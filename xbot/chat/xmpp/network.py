@@ -135,6 +135,7 @@ class XmppNetwork:
             nick=config.bot.name,
             trace=self._trace,
             ignores=self._environment.ignores,
+            is_named=lambda jid: self._environment.config().names(jid),
         )
         self.adapter.connection.changed = self._got_status
         self._environment.got_adapter(self.adapter)

@@ -36,6 +36,7 @@ from xbot.engine.dispatch.gates import (
     DISPATCHED,
     ECHO,
     EMPTY,
+    ENCRYPTED,
     FLOOD,
     JOURNAL,
     RATE,
@@ -70,7 +71,7 @@ from xbot.model.cooldown import Cooldown
 from xbot.model.errors import NotConnected
 from xbot.model.fair_share import domain_of
 from xbot.model.journal_entry import APPROVED, MISSED
-from xbot.model.message import Message
+from xbot.model.message import Message, reply_to
 from xbot.model.random_ids import new_ident
 from xbot.model.size_limit import UNBOUNDED, Measure
 from xbot.runtime.call_types import TwoStepCall
@@ -95,6 +96,11 @@ GotChosen = Callable[[Message, list[Chosen]], Deferred[None] | None]
 #: one per person and responder. All others are only counted.
 MAX_DENIALS = 200
 
+
+#: Answer to an encrypted message: in private at most once a minute for each person, in a room,
+#: where it may be meant for others, at most once in this many seconds.
+CANNOT_DECRYPT = "I cannot read encrypted messages. Please switch encryption off to talk to me."
+ENCRYPTED_ROOM_PERIOD = 3600.0
 
 #: Maximum length of the quoted command of an alias or job, in characters.
 MAX_NAMED = 1000
@@ -203,6 +209,7 @@ class Dispatcher:
             is_mute,
         )
         self._denials = Cooldown(clock, most=MAX_DENIALS)
+        self._encrypted = Cooldown(clock), Cooldown(clock, ENCRYPTED_ROOM_PERIOD)
         self._missed = Missed(clock, self._say, self._command, self._is_new)
         self._recent = RecentKeys(seconds=clock.seconds)
         self._fallbacks = Fallbacks()
@@ -275,12 +282,22 @@ class Dispatcher:
         if reason is None and self._in_order.is_full(place):
             reason = TURN.fate
         if reason is not None:
+            if reason == ENCRYPTED.fate:
+                self._got_encrypted(message)
             if message.missed and not self._in_order.is_full(place):
                 self._in_order.deal(place, lambda: self._deal(message, place, self._missed.got))
             return self._answer(message, [], reason)
         return self._in_order.deal(
             place, lambda: self._deal(self._now(message), place, self._answer)
         )
+
+    def _got_encrypted(self, message: Message) -> None:
+        """Tell the sender, once in a while, that the bot cannot read encrypted messages."""
+        in_private, in_room = self._encrypted
+        who = message.room if message.is_public else name_of(message)
+        cooldown = in_room if message.is_public else in_private
+        if who and cooldown.allows(who, message.room or domain_of(message.sender)):
+            self._say(reply_to(message, CANNOT_DECRYPT))
 
     def _deal(self, message: Message, place: str, got_chosen: GotChosen) -> Deferred[None] | None:
         """Route ``message`` and pass the result on, now or once a guarded pattern was searched."""

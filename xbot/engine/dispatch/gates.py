@@ -120,6 +120,15 @@ ROOM = MessageGate(
     "the room itself says it",
 )
 
+#: End-to-end encrypted; the sender gets one sentence about it.
+ENCRYPTED = MessageGate(
+    "encrypted",
+    ("engine.dispatch.gates", "engine.dispatch.dispatcher"),
+    ("encrypted",),
+    "message.encrypted",
+    "it is encrypted, and the bot cannot read it",
+)
+
 EMPTY = MessageGate(
     "empty",
     ("engine.dispatch.gates",),
@@ -229,6 +238,7 @@ GATES: tuple[Gate, ...] = (
     DELAYED,
     ECHO,
     ROOM,
+    ENCRYPTED,
     EMPTY,
     TURN,
     ROUTING,

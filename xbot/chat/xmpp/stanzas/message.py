@@ -34,17 +34,33 @@ _INVITATION = full_name(ns.CONFERENCE, "x")
 _MUC_USER = full_name(ns.MUC_USER, "x")
 _INVITE = full_name(ns.MUC_USER, "invite")
 
+#: Children that hold an encrypted text, or say that there is one (XEP-0380).
+_ENCRYPTED = frozenset(
+    full_name(uri, name)
+    for uri, name in (
+        (ns.LEGACY_OPENPGP, "x"),
+        (ns.OPENPGP, "openpgp"),
+        (ns.EME, "encryption"),
+        (ns.OMEMO, "encrypted"),
+        (ns.LEGACY_OMEMO, "encrypted"),
+    )
+)
+
 #: The children that are read; all others are ignored.
-_READ = DELAYS | {
-    _BODY,
-    _SUBJECT,
-    _STANZA_ID,
-    _ORIGIN_ID,
-    _OCCUPANT_ID,
-    _CORRECTION,
-    _INVITATION,
-    _MUC_USER,
-}
+_READ = (
+    DELAYS
+    | _ENCRYPTED
+    | {
+        _BODY,
+        _SUBJECT,
+        _STANZA_ID,
+        _ORIGIN_ID,
+        _OCCUPANT_ID,
+        _CORRECTION,
+        _INVITATION,
+        _MUC_USER,
+    }
+)
 
 
 class NotAMessage(Exception):
@@ -62,7 +78,8 @@ class MessageStanza(NamedTuple):
     (XEP-0045, section 8.1). Its ``body`` is empty, and it has no ids. ``origin_id`` is the
     id that the sender assigned, ``stanza_id`` the one that the room or our own account
     assigned (XEP-0359). ``occupant_id`` (XEP-0421) is the sender's own claim unless the
-    room announces such ids.
+    room announces such ids. If ``is_encrypted``, the ``body`` is only a hint for clients
+    that cannot decrypt the text.
     """
 
     kind: str
@@ -74,6 +91,7 @@ class MessageStanza(NamedTuple):
     origin_id: str | None = None
     stanza_id: str | None = None
     occupant_id: str | None = None
+    is_encrypted: bool = False
 
     def key(self) -> str | None:
         """The key by which to deduplicate the message; None when it has no id at all.
@@ -123,7 +141,7 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
     stanza_id: str | None = None
     occupant_id: str | None = None
     stanza_ids = occupant_ids = 0
-    has_subject = is_correction = delayed = False
+    has_subject = is_correction = delayed = is_encrypted = False
     # A single pass: this runs for nearly every stanza.
     for child in stanza[CHILDREN:]:
         name = child[NAME]
@@ -147,6 +165,8 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
             is_correction = True
         elif name in DELAYS:
             delayed = True
+        elif name in _ENCRYPTED:
+            is_encrypted = True
         elif name == _INVITATION or child_of(child, _INVITE) is not None:
             # XEP-0249; XEP-0045 7.8.2. Its body, if any, was written by the room or a client.
             raise NotAMessage("invitation")
@@ -170,6 +190,7 @@ def read_message(stanza: Node, account: str, server: str) -> MessageStanza:
         # Two stanza ids in the same name are ambiguous: trust neither.
         stanza_id if stanza_ids == 1 else None,
         occupant_id if occupant_ids == 1 else None,
+        is_encrypted,
     )
 
 

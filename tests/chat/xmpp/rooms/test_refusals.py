@@ -4,6 +4,7 @@ from twisted.trial import unittest
 
 from xbot.chat.xmpp.rooms.refusals import refusal, removal
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
+from xbot.chat.xmpp.stanzas.stanza import StanzaError
 
 FINAL, PASSING = True, False
 
@@ -30,9 +31,23 @@ class RefusalTests(unittest.TestCase):
             ("undefined-condition", PASSING, "undefined-condition"),
             ("x" * 64, PASSING, "xxx"),
         ):
-            exclusion = refusal(condition)
+            exclusion = refusal(StanzaError("cancel", condition))
             self.assertEqual(exclusion.is_final, is_final, condition)
             self.assertIn(word, exclusion.reason)
+
+    def test_what_the_service_says(self):
+        """Its text is told, and so is the address of a room that moved."""
+        for error, told in (
+            (StanzaError("auth", "forbidden", "spam"), "we are banned (spam)"),
+            (StanzaError("wait", "resource-constraint", "100 rooms"), "it is full"),
+            (StanzaError("cancel", "gone", "", "xmpp:new@x"), "it is gone; it moved to xmpp:new@x"),
+            (
+                StanzaError("cancel", "odd", "Read https://x/captcha"),
+                "odd (Read https://x/captcha)",
+            ),
+        ):
+            self.assertIn(told, refusal(error).reason)
+        self.assertIn("(100 rooms)", refusal(StanzaError("wait", "odd", "100 rooms")).reason)
 
 
 class RemovalTests(unittest.TestCase):

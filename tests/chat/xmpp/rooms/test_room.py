@@ -2,6 +2,7 @@
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import lowest, parse, shape
@@ -503,6 +504,25 @@ class OccupantTests(RoomTestCase):
         query = iq.firstChildElement()
         self.assertEqual((query.uri, query.x.uri), (ns.MUC_OWNER, ns.DATA_FORM))
         self.assertEqual(query.x["type"], "submit")
+
+    def test_what_is_told_at_the_join(self):
+        """A room that we made is told, and one that hides real addresses from us."""
+        hidden, made = "hides real addresses", "was not there; we made it"
+        moderator = "<item role='moderator'/>"
+        for codes, item, told in (
+            ("<status code='100'/>", "", []),
+            ("", moderator, []),
+            ("", "<item role='participant'/>", [hidden]),
+            ("<status code='201'/>", moderator, [made]),
+        ):
+            self.setUp()
+            self.room.enter()
+            with capturedLogs() as events:
+                self.presence("bot", SELF + codes + item)
+            texts = [formatEvent(event) for event in events]
+            self.assertEqual(
+                [word for word in (hidden, made) if any(word in text for text in texts)], told
+            )
 
     def test_a_late_welcome(self):
         """A self-presence that comes after we stopped waiting for it lets us in all the same."""

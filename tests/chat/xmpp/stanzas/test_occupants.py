@@ -13,6 +13,7 @@ from xbot.chat.xmpp.stanzas.occupants import (
     Occupants,
 )
 from xbot.chat.xmpp.stanzas.presence import MAX_REASON, RoomPresence, read_presence
+from xbot.chat.xmpp.stanzas.stanza import StanzaError
 
 ITEM = "<item role='moderator' affiliation='owner' jid='Alice@example.org/pda'/>"
 ALICE = Occupant("moderator", "owner", "Alice@example.org/pda")
@@ -326,9 +327,12 @@ class PresenceTests(unittest.TestCase):
             " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
         )
         self.assertEqual(
-            read_presence(parse_node(error), "bot"), RoomPresence("bot", False, error="conflict")
+            read_presence(parse_node(error), "bot"),
+            RoomPresence("bot", False, error=StanzaError("cancel", "conflict")),
         )
-        self.assertEqual(read("", "type='error'").error, "undefined-condition")
+        self.assertEqual(
+            read("", "type='error'").error, StanzaError("cancel", "undefined-condition")
+        )
 
     def test_codes(self):
         """All status codes are told, and 110 alone says that it is about us."""

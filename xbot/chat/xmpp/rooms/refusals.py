@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from xbot.chat.xmpp.stanzas import status_codes
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
+from xbot.chat.xmpp.stanzas.stanza import StanzaError
 
 
 class Refusal(NamedTuple):
@@ -54,9 +55,12 @@ _REMOVALS = {
 }
 
 
-def refusal(condition: str) -> Refusal:
-    """Why the room refused our join, from the error condition."""
-    return _REFUSALS.get(condition) or Refusal(f"refused: {condition}")
+def refusal(error: StanzaError) -> Refusal:
+    """Why the room refused our join, with what the service says about it."""
+    known = _REFUSALS.get(error.condition) or Refusal(f"refused: {error.condition}")
+    where = f"; it moved to {error.address}" if error.condition == "gone" and error.address else ""
+    said = f" ({error.text})" if error.text else ""
+    return known._replace(reason=known.reason + where + said)
 
 
 def removal(presence: RoomPresence) -> Refusal:

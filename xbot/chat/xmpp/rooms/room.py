@@ -25,7 +25,8 @@ from xbot.chat.xmpp.rooms.unconfirmed import Unconfirmed
 from xbot.chat.xmpp.rooms.voice import Voice
 from xbot.chat.xmpp.stanzas.occupants import Occupants
 from xbot.chat.xmpp.stanzas.presence import RoomPresence
-from xbot.chat.xmpp.stanzas.status_codes import ROOM_CREATED
+from xbot.chat.xmpp.stanzas.stanza import StanzaError
+from xbot.chat.xmpp.stanzas.status_codes import REALJID_PUBLIC, ROOM_CREATED
 from xbot.chat.xmpp.stream.stream_timer import StreamTimer
 from xbot.config.settings import RoomSettings
 from xbot.model.errors import InvalidJid
@@ -329,10 +330,10 @@ class Room:
         else:
             self._retry(f"no answer within {JOIN_TIMEOUT:g} s")
 
-    def _got_error(self, condition: str) -> None:
+    def _got_error(self, error: StanzaError) -> None:
         """Handle a presence of type error."""
         if self.state is State.JOINING:
-            self._got_refusal(condition)
+            self._got_refusal(error)
         elif self.state is State.LEAVING:
             self._got_out()
         elif self._is_renaming:
@@ -341,12 +342,12 @@ class Room:
                 "{room}: stays {nick!r}: {condition}",
                 room=self.jid,
                 nick=self.nick,
-                condition=condition,
+                condition=str(error),
             )
 
-    def _got_refusal(self, condition: str) -> None:
+    def _got_refusal(self, error: StanzaError) -> None:
         # XEP-0045 7.2.8: the nick is taken.
-        if condition == "conflict" and self._nicks_tried + 1 < MAX_NICKS:
+        if error.condition == "conflict" and self._nicks_tried + 1 < MAX_NICKS:
             self._nicks_tried += 1
             try:
                 nick = self.settings.nick + "_" * self._nicks_tried
@@ -355,7 +356,7 @@ class Room:
             except InvalidJid:
                 self._log.debug("{room}: no longer nick is possible", room=self.jid)
         self._may_be_inside = False
-        self._stay_out(refusal(condition))
+        self._stay_out(refusal(error))
 
     def _got_self(self, presence: RoomPresence) -> None:
         if not presence.available:
@@ -393,7 +394,15 @@ class Room:
         self._joined_at = self._clock.seconds()
         self._rare_backoff.reset()
         if ROOM_CREATED in presence.codes:
+            # Perhaps a typo in the ini, and the people are in another room.
+            self._log.warn("{room} was not there; we made it", room=self.jid)
             self._environment.send(default_configuration(self.jid))
+        elif REALJID_PUBLIC not in presence.codes and presence.occupant.role != "moderator":
+            self._log.info(
+                "{room} hides real addresses from us: an allow by address refuses everyone there;"
+                " make the room non-anonymous, or us a moderator",
+                room=self.jid,
+            )
         self._timer.set(SUBJECT_TIMEOUT, self._catch_up)
         self._self_ping.start()
         if not self.unconfirmed.is_open:

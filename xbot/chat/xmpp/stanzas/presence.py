@@ -6,7 +6,7 @@ from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 from xbot.chat.xmpp.stanzas.occupants import NOBODY, Occupant, make_occupant
-from xbot.chat.xmpp.stanzas.stanza import error_condition
+from xbot.chat.xmpp.stanzas.stanza import StanzaError, read_error
 from xbot.chat.xmpp.stanzas.status_codes import NEW_NICK, SELF_PRESENCE
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.nodes import (
@@ -34,7 +34,7 @@ MAX_REASON = 200
 class RoomPresence(NamedTuple):
     """A presence stanza from a room, parsed.
 
-    ``error`` is the error condition of a refusal, else None. ``nick`` is None when
+    ``error`` is the error of a refusal, else None. ``nick`` is None when
     the room itself is the sender. ``codes`` are the status codes of XEP-0045, section
     15.6; ``new_nick`` is the occupant's new nick, with code 303; ``alternative`` is
     the room that a destroyed room names in its place.
@@ -42,7 +42,7 @@ class RoomPresence(NamedTuple):
 
     nick: str | None
     available: bool
-    error: str | None = None
+    error: StanzaError | None = None
     codes: frozenset[str] = frozenset()
     occupant: Occupant = NOBODY
     new_nick: str | None = None
@@ -68,7 +68,7 @@ def read_presence(stanza: Node, nick: str | None) -> RoomPresence | None:
     """
     kind = stanza[ATTRIBUTES].get("type")
     if kind == "error":
-        return RoomPresence(nick, False, error=error_condition(stanza))
+        return RoomPresence(nick, False, error=read_error(stanza))
     if kind not in (None, "unavailable"):
         return None
     available = kind is None

@@ -29,11 +29,15 @@ MAX_TEXT = 200
 
 
 class StanzaError(NamedTuple):
-    """Why a stanza came back (RFC 6120, section 8.3): type, condition, and the sender's text."""
+    """Why a stanza came back (RFC 6120, section 8.3): type, condition, and the sender's text.
+
+    ``address`` is what a ``gone`` or ``redirect`` names in its place.
+    """
 
     type: str
     condition: str
     text: str = ""
+    address: str = ""
 
     @property
     def is_temporary(self) -> bool:
@@ -60,28 +64,26 @@ def child(element: domish.Element, uri: str, name: str) -> domish.Element | None
     return next(iter(element.elements(uri, name)), None)
 
 
-def error_condition(stanza: Node) -> str:
-    """The error condition of an error stanza, e.g. "forbidden" (RFC 6120, section 8.3.3)."""
-    error = child_of(stanza, _ERROR)
-    for child in error[CHILDREN:] if error is not None else ():
-        uri, name = split_name(child[NAME])
-        if uri == ns.STANZA_ERRORS and name != "text":
-            return name[:64]
-    return "undefined-condition"
-
-
 def read_error(stanza: Node) -> StanzaError:
     """The error of a stanza that came back."""
     error = child_of(stanza, _ERROR)
     if error is None:
-        return StanzaError("cancel", error_condition(stanza))
+        return StanzaError("cancel", "undefined-condition")
+    condition, address = "undefined-condition", ""
+    for child in error[CHILDREN:]:
+        uri, name = split_name(child[NAME])
+        if uri == ns.STANZA_ERRORS and name != "text":
+            condition, address = name[:64], _text(child)
+            break
     type_, told = error[ATTRIBUTES].get("type"), child_of(error, _TEXT)
-    said = "" if told is None else "".join(c for c in told[CHILDREN:] if isinstance(c, str))
-    return StanzaError(
-        type_ if type_ in _TYPES else "cancel",
-        error_condition(stanza),
-        " ".join(said[: 2 * MAX_TEXT].split())[:MAX_TEXT],
-    )
+    said = "" if told is None else _text(told)
+    return StanzaError(type_ if type_ in _TYPES else "cancel", condition, said, address)
+
+
+def _text(node: Node) -> str:
+    """The text of a node that others wrote, in one line of at most :data:`MAX_TEXT` characters."""
+    said = "".join(piece for piece in node[CHILDREN:] if isinstance(piece, str))
+    return " ".join(said[: 2 * MAX_TEXT].split())[:MAX_TEXT]
 
 
 def reply_to(stanza: domish.Element, kind: str) -> domish.Element:

@@ -7,6 +7,7 @@ compared for each presence as the text that stands in the stanza.
 
 from __future__ import annotations
 
+REALJID_PUBLIC = "100"
 CONFIGURATION_CHANGED = "104"
 SELF_PRESENCE = "110"
 ROOM_CREATED = "201"

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.stanzas.stanza import error_condition, error_reply, reply_to
+from xbot.chat.xmpp.stanzas.stanza import error_reply, read_error, reply_to
 from xbot.chat.xmpp.stream.handlers import Handler, Handlers
 from xbot.chat.xmpp.wire import ns
 from xbot.chat.xmpp.wire.errors import ConnectionProblem
@@ -43,10 +43,13 @@ TakeItem = Callable[[Node], object]
 
 
 class IqRefused(Exception):
-    """The reply is an error, sent or received; ``condition`` is its name (RFC 6120, 8.3.3)."""
+    """The reply is an error, sent or received; ``condition`` is its name (RFC 6120, 8.3.3).
 
-    def __init__(self, condition: str) -> None:
-        super().__init__(condition)
+    ``text`` is what the other side says about it.
+    """
+
+    def __init__(self, condition: str, text: str = "") -> None:
+        super().__init__(f"{condition} ({text})" if text else condition)
         self.condition = condition
 
 
@@ -171,7 +174,8 @@ class Iq(Handler):
         if kind == "result":
             pending.answer.callback(node_of(iq))
         else:
-            pending.answer.errback(IqRefused(error_condition(node_of(iq))))
+            error = read_error(node_of(iq))
+            pending.answer.errback(IqRefused(error.condition, error.text))
 
     def _take_pending(self, reply: Mapping[Any, str]) -> _Pending | None:
         """Remove and return the request that a reply with these attributes answers, or None."""

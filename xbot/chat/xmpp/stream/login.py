@@ -27,7 +27,7 @@ from xbot.chat.xmpp.security.sasl import BindingRefused, InThread, authenticate
 from xbot.chat.xmpp.security.scram import SaltedPasswords
 from xbot.chat.xmpp.security.tls import check_peer
 from xbot.chat.xmpp.stanzas.size_limit import told_limit
-from xbot.chat.xmpp.stanzas.stanza import child, error_condition
+from xbot.chat.xmpp.stanzas.stanza import child, read_error
 from xbot.chat.xmpp.stream.stream import Stream
 from xbot.chat.xmpp.stream.stream_management import StreamManagement
 from xbot.chat.xmpp.wire import ns
@@ -244,8 +244,8 @@ async def _request(stream: Stream, payload: domish.Element) -> domish.Element:
     if not is_answer(answer):
         raise ProtocolViolation("the server answered something else than was asked")
     if answer.getAttribute("type") != "result":
-        condition = error_condition(node_of(answer))
-        raise ConnectionProblem(f"the server refuses <{payload.name}/>: {condition}")
+        error = read_error(node_of(answer))
+        raise ConnectionProblem(f"the server refuses <{payload.name}/>: {error}")
     return answer
 
 

@@ -16,9 +16,17 @@ class JoinQueue:
     The window begins at ``first`` and grows by one for each answered join, up to
     ``most``, as in TCP's slow start (RFC 5681). An unanswered join, or an empty
     queue, resets it to ``first``.
+
+    Before each start it asks ``pace(queue)``; after False it waits for :meth:`start_one`.
     """
 
-    def __init__(self, first: int = WINDOW, most: int = MAX_WINDOW) -> None:
+    def __init__(
+        self,
+        first: int = WINDOW,
+        most: int = MAX_WINDOW,
+        pace: Callable[[JoinQueue], bool] = lambda queue: True,
+    ) -> None:
+        self._pace = pace
         self._first = self._limit = first
         self._most = most
         self._in_flight: set[Hashable] = set()
@@ -47,10 +55,19 @@ class JoinQueue:
         """Whether ``who`` waits for its turn."""
         return who in self._waiting
 
+    @property
+    def has_next(self) -> bool:
+        """Whether a join waits, and the window has room for it."""
+        return bool(self._waiting) and len(self._in_flight) < self._limit
+
+    def start_one(self) -> None:
+        """Start the join that waits longest; only if :attr:`has_next`."""
+        who, start = self._waiting.popitem(last=False)
+        self._in_flight.add(who)
+        start()
+
     def _start_next(self) -> None:
         if not self._waiting:
             self._limit = self._first
-        while self._waiting and len(self._in_flight) < self._limit:
-            who, start = self._waiting.popitem(last=False)
-            self._in_flight.add(who)
-            start()
+        while self.has_next and self._pace(self):
+            self.start_one()

@@ -48,6 +48,8 @@ class JoinPace:
         self._queues: defaultdict[str, JoinQueue] = defaultdict(lambda: JoinQueue(pace=self.allows))
         # FIFO of the queues that have a join which may leave.
         self._ready: OrderedDict[JoinQueue, None] = OrderedDict()
+        self._shortest: float | None = None
+        self._ping: Deferred[Any] | None = None
         self._reset()
 
     def queue(self, service: str) -> JoinQueue:
@@ -77,8 +79,7 @@ class JoinPace:
 
     def _reset(self) -> None:
         self._limit = self._credit = FIRST
-        self._shortest: float | None = None
-        self._ping: Deferred[Any] | None = None
+        self._shortest = self._ping = None
 
     def _let_go(self) -> None:
         """Start joins, one of each service in turn."""

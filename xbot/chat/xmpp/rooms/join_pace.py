@@ -12,16 +12,21 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
 
-#: Joins of one batch: first, minimum and maximum number.
-FIRST, LEAST, MOST = 10, 2, 200
+#: Joins of one batch: first and maximum number. The first rooms may be crowded; and a server
+#: may read fast at first (ejabberd's ``burst_size``), then 3 kB/s: that is 4 s for the maximum.
+FIRST, MOST = 4, 50
 
-#: Seconds in which the server shall have read a batch.
+#: Seconds in which the server shall have handled a batch.
 TARGET = 0.25
+
+#: Seconds until the next ping after one that could not be sent.
+RETRY = 1.0
 
 
 class JoinPace:
@@ -29,9 +34,10 @@ class JoinPace:
 
     All services share one stream, so they take turns. Behind each batch, if more joins
     wait, goes a ping: ``ping_server()``, a Deferred that fires with the answer. The answer
-    proves that the batch was read. Its delay, less the shortest so far, is how long the
-    batch took, and sets the size of the next one: :data:`TARGET` seconds, at most twice
-    and at least half the last one. A ping without an answer leads to the minimum.
+    proves that the batch was read. Where the rooms are on the same server it comes behind
+    their occupants, too. Its delay, less the shortest so far, is how long the batch took,
+    and sets the size of the next one: :data:`TARGET` seconds, at most twice the last one.
+    If they took long, or there was no answer, the next join goes alone.
 
     While ``is_connected()`` is false, nothing leaves; see :meth:`resumed`.
     """
@@ -48,8 +54,8 @@ class JoinPace:
         self._queues: defaultdict[str, JoinQueue] = defaultdict(lambda: JoinQueue(pace=self.allows))
         # FIFO of the queues that have a join which may leave.
         self._ready: OrderedDict[JoinQueue, None] = OrderedDict()
-        self._shortest: float | None = None
         self._ping: Deferred[Any] | None = None
+        self._again: IDelayedCall | None = None
         self._reset()
 
     def queue(self, service: str) -> JoinQueue:
@@ -61,11 +67,12 @@ class JoinPace:
         for queue in self._queues.values():
             queue.clear()
         self._ready.clear()
+        self._forget_ping()
         self._reset()
 
     def resumed(self) -> None:
         """The session was resumed: joins may leave again."""
-        self._ping = None
+        self._forget_ping()
         self._let_go()
 
     def allows(self, queue: JoinQueue) -> bool:
@@ -79,7 +86,17 @@ class JoinPace:
 
     def _reset(self) -> None:
         self._limit = self._credit = FIRST
-        self._shortest = self._ping = None
+        self._shortest: float | None = None
+
+    def _forget_ping(self) -> None:
+        self._ping = None
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    def _ask_again(self) -> None:
+        self._again = None
+        self._ask()
 
     def _let_go(self) -> None:
         """Start joins, one of each service in turn."""
@@ -94,7 +111,8 @@ class JoinPace:
             self._ask()
 
     def _ask(self) -> None:
-        if self._ping is not None or self._credit or not self._is_connected():
+        is_asked = self._ping is not None or self._again is not None
+        if is_asked or self._credit or not self._is_connected():
             return
         asked_at = self._clock.seconds()
         ping = self._ping = self._ping_server()
@@ -107,9 +125,10 @@ class JoinPace:
             if not isinstance(answer, Failure) or answer.check(IqRefused):
                 self._adapt(self._clock.seconds() - asked_at)
             elif answer.check(IqTimeout):
-                self._limit = LEAST
+                self._limit = 1
             else:
-                # No connection; what follows is its end, or a resumption.
+                # No connection, and its end or a resumption follows; or too many requests.
+                self._again = self._clock.callLater(RETRY, self._ask_again)
                 return
             self._credit = self._limit
             self._let_go()
@@ -117,7 +136,8 @@ class JoinPace:
         ping.addBoth(got_answer)
 
     def _adapt(self, delay: float) -> None:
+        # The first one may be all work: if it is long, the next join alone shows what is not.
+        took = delay if self._shortest is None else max(0.0, delay - self._shortest)
         self._shortest = delay if self._shortest is None else min(delay, self._shortest)
-        took = delay - self._shortest
-        factor = min(2.0, max(0.5, TARGET / took)) if took else 2.0
-        self._limit = min(MOST, max(LEAST, round(self._limit * factor)))
+        factor = min(2.0, TARGET / took) if took else 2.0
+        self._limit = min(MOST, max(1, round(self._limit * factor)))

@@ -1,8 +1,8 @@
 """``python -m benchmarks.many_rooms``: enter many rooms through a server's shipped rate limits.
 
 On a real Prosody or ejabberd with the limits of the configuration that Debian ships, one
-after the other: rooms that do not exist yet, which the bot makes; rooms that exist; the same
-after a session that was lost; rooms with a crowd in them. Meanwhile a person in the first
+after the other: rooms that do not exist yet, which the bot makes; rooms that exist; rooms with
+a crowd in them. Meanwhile a person in the first
 room says one command after the other. ejabberd's limit of rooms for one account
 (``max_user_conferences``, 100) is raised to 2,000.
 """
@@ -68,7 +68,7 @@ def measure(server: Server, what: str, count: int, folder: Path, disturb: bool =
     rooms = [f"room{number}@{server.muc}" for number in range(count)]
     person = Person(server.port, server.domain, "alice", ACCOUNTS["alice"])
     person.join(rooms[0])
-    log = folder / f"bot-{what.replace(' ', '-')}.log"
+    log = folder / f"bot-{server.name}-{what.replace(" ", "-")}.log"
     bot = bots.xbot(folder, "tls = starttls\nping-interval = 30s")
     asker = Asker(person, rooms[0], bots.stanzas.NICK)
     began = time.monotonic()
@@ -95,6 +95,7 @@ def measure(server: Server, what: str, count: int, folder: Path, disturb: bool =
             f" {len(latencies)} answers meanwhile, median {latencies[len(latencies) // 2]:.2f} s,"
             f" worst {latencies[-1]:.2f} s;"
             f" {len(re.findall('logged in as|resumed the session', said)) - 1} reconnects,"
+            f" {said.count('is not obeyed')} times stale,"
             f" {said.count('no answer within')} joins timed out"
         )
     finally:
@@ -124,9 +125,12 @@ def main() -> None:
         try:
             for what in "new rooms", "known rooms":
                 print(measure(server, what, options.rooms, folder), flush=True)
-            for number in range(options.crowded):
+            crowded = min(options.crowded, options.rooms)
+            if not crowded:
+                continue
+            for number in range(crowded):
                 server.crowd_room(f"room{number}@{server.muc}", options.occupants)
-            what = f"rooms, {options.crowded} of them with {options.occupants} occupants"
+            what = f"rooms, {crowded} of them with {options.occupants} occupants"
             print(measure(server, what, options.rooms, folder), flush=True)
         finally:
             server.remove()

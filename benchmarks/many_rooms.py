@@ -2,9 +2,8 @@
 
 On a real Prosody or ejabberd with the limits of the configuration that Debian ships, one
 after the other: rooms that do not exist yet, which the bot makes; rooms that exist; rooms with
-a crowd in them. Meanwhile a person in the first
-room says one command after the other. ejabberd's limit of rooms for one account
-(``max_user_conferences``, 100) is raised to 2,000.
+a crowd in them. Meanwhile a person in the first room says one command after the other.
+ejabberd's limit of rooms for one account (``max_user_conferences``, 100) is raised to 2,000.
 """
 
 from __future__ import annotations
@@ -63,12 +62,12 @@ class Asker(threading.Thread):
         self.join(PATIENCE)
 
 
-def measure(server: Server, what: str, count: int, folder: Path, disturb: bool = False) -> str:
+def measure(server: Server, what: str, count: int, folder: Path) -> str:
     """One line of figures: ``count`` rooms entered."""
     rooms = [f"room{number}@{server.muc}" for number in range(count)]
     person = Person(server.port, server.domain, "alice", ACCOUNTS["alice"])
     person.join(rooms[0])
-    log = folder / f"bot-{server.name}-{what.replace(" ", "-")}.log"
+    log = folder / f"bot-{server.name}-{what.replace(' ', '-')}.log"
     bot = bots.xbot(folder, "tls = starttls\nping-interval = 30s")
     asker = Asker(person, rooms[0], bots.stanzas.NICK)
     began = time.monotonic()

@@ -23,6 +23,9 @@ CROWD = 2000
 #: Number of rooms of one bot, and the seconds within which it has joined them all.
 ROOMS, ROOMS_WITHIN = 1000, 180.0
 
+#: The same through shipped rate limits, and the maximum seconds of an answer meanwhile.
+THROTTLED, THROTTLED_WITHIN, ANSWER_WITHIN = 200, 30.0, 5.0
+
 
 class Listener(Scene):
     """Helpers that check whether the bot is in a room."""
@@ -406,3 +409,46 @@ class ManyRoomsContract(Scene):
             f"{self.kind.name}: {ROOMS} rooms entered in {took:.1f} s from the start of the"
             f" process, left in {time.monotonic() - began:.1f} s"
         )
+
+    def test_shipped_limits(self) -> None:
+        """Through shipped rate limits hundreds of rooms are joined, and one of them is answered.
+
+        No connection is lost by that, and nothing counts as missed.
+        """
+        self.server = self.other_server(is_throttled=True)
+        self.server.log_less()
+        rooms = [f"known-{number}@{self.server.muc}" for number in range(THROTTLED)]
+        # The first bot makes the rooms, which is more to write.
+        for name, within in ("alice", 3 * THROTTLED_WITHIN), ("bob", THROTTLED_WITHIN):
+            bot, person = self.bot(rooms), self.person(name)
+            if name == "alice":
+                person.create(rooms[0])
+            else:
+                person.join(rooms[0], name)
+            began = time.monotonic()
+            bot.start()
+            asked, worst = 0, 0.0
+            while (joined := _joined(bot)) < set(rooms):
+                self.assertLess(time.monotonic() - began, within, f"{len(joined)} are joined")
+                if rooms[0] in joined and f"{rooms[0]}: caught up" in bot.text():
+                    asked += 1
+                    said_at = time.monotonic()
+                    person.say(rooms[0], f"echo {asked}")
+                    person.expect(f"{rooms[0]}/xbot", f"echo {asked}")
+                    worst = max(worst, time.monotonic() - said_at)
+                time.sleep(0.1)
+            took = time.monotonic() - began
+            self.assertGreater(asked, 0)
+            self.assertLess(worst, ANSWER_WITHIN)
+            self.assertEqual(bot.text().count("logged in as"), 1)
+            self.assertNotIn("is not obeyed", bot.text())
+            self.assertNotIn("resumed the session", bot.text())
+            bot.stop()
+        say_figures(
+            f"{self.kind.name} with its shipped limits: {THROTTLED} rooms joined in {took:.1f} s"
+            f" from the start of the process; an answer meanwhile took {worst:.1f} s at most"
+        )
+
+
+def _joined(bot: Daemon) -> set[str]:
+    return set(re.findall(r"(known-\d+@\S+): joined", bot.text()))

@@ -19,8 +19,9 @@ from xbot.chat.xmpp.rooms.join_queue import JoinQueue
 from xbot.chat.xmpp.stream.iq import IqRefused, IqTimeout
 
 #: Joins of one batch: first and maximum number. The first rooms may be crowded; and a server
-#: may read fast at first (ejabberd's ``burst_size``), then 3 kB/s: that is 4 s for the maximum.
-FIRST, MOST = 4, 50
+#: may read fast at first (ejabberd's ``burst_size``), and then 3 kB/s: the maximum, with the
+#: configuration of new rooms, takes it about 3 s.
+FIRST, MOST = 4, 25
 
 #: Seconds in which the server shall have handled a batch.
 TARGET = 0.25

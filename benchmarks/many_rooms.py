@@ -40,17 +40,23 @@ SERVERS: dict[str, type[Server]] = {"prosody": QuietProsody, "ejabberd": Ejabber
 
 
 class Asker(threading.Thread):
-    """Says commands in ``room`` until it is stopped; ``latencies`` are those of the answers."""
+    """Says commands in ``room`` until it is stopped; ``latencies`` are those of the answers.
 
-    def __init__(self, person: Person, room: str, bot: str) -> None:
+    It begins when the bot's ``log`` says that it is there.
+    """
+
+    def __init__(self, person: Person, room: str, log: Path) -> None:
         super().__init__(daemon=True)
-        self._person, self._room, self._bot = person, room, bot
+        self._person, self._room, self._log = person, room, log
         self._is_stopped = threading.Event()
         self.latencies: list[float] = []
 
     def run(self) -> None:
         """Wait until the bot is in the room, then ask."""
-        self._person.wait_for(self._bot)
+        # The room's history has the nick of the last bot, too.
+        while f"{self._room}: joined" not in read(self._log):
+            if self._is_stopped.wait(0.05):
+                return
         # Until it has the room's subject.
         time.sleep(0.5)
         while not self._is_stopped.wait(PAUSE):
@@ -69,7 +75,7 @@ def measure(server: Server, what: str, count: int, folder: Path) -> str:
     person.join(rooms[0])
     log = folder / f"bot-{server.name}-{what.replace(' ', '-')}.log"
     bot = bots.xbot(folder, "tls = starttls\nping-interval = 30s")
-    asker = Asker(person, rooms[0], bots.stanzas.NICK)
+    asker = Asker(person, rooms[0], log)
     began = time.monotonic()
     process = bot.start(
         bots.Server(

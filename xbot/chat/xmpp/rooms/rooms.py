@@ -145,10 +145,9 @@ class Rooms(Handler):
             room.resumed()
 
     def retry_refused(self, why: str) -> None:
-        """Ask the rooms that refused us once more."""
-        if self._is_connected():
-            for room in list(self._rooms.values()):
-                room.ask_again(why)
+        """Ask the rooms that refused us once more; after the resumption, if it waits for one."""
+        for room in list(self._rooms.values()):
+            room.ask_again(why)
 
     # The fast path of available occupants (xbot.chat.xmpp.stream.stream.Shortcut).
 

@@ -2,8 +2,9 @@
 
 import re
 
-from tests.chat.xmpp.harness import BIND, JID, features
+from tests.chat.xmpp.harness import BIND, JID, features, parse_all
 from tests.chat.xmpp.stream.test_stream_management import NS, ROOM, SELF, SM, ManagedCase
+from xbot.chat.xmpp.rooms.join_pace import MOST
 from xbot.chat.xmpp.rooms.room import State
 from xbot.config.settings import RoomSettings
 from xbot.model.jid import Jid
@@ -12,27 +13,35 @@ ROOMS = [f"room{number}@muc.example.org" for number in range(40)]
 
 
 class JoinsAfterACutTests(ManagedCase):
-    def play(self, peer):
-        """A server that answers all pings and joins; returns the rooms in the order of joins."""
-        joins = []
+    def play(self, peer, kind="available"):
+        """A server that answers all pings and presences; returns the rooms in their order."""
+        rooms = []
+        attribute = "" if kind == "available" else f"type='{kind}'"
         for _ in range(200):
             text = peer.sent()
             for ident in re.findall(r"<iq[^>]* id='([^']*)'[^>]*><ping", text):
                 peer.feed(f"<iq type='result' id='{ident}' from='{JID.domain}'/>")
-            for room in re.findall(r"<presence [^>]*to='([^'/]*)/bot'", text):
-                joins.append(room)
-                peer.feed(f"<presence from='{room}/bot'>{SELF}</presence>")
+            presences = [
+                stanza
+                for stanza in parse_all(text)
+                if stanza.name == "presence" and stanza.hasAttribute("to")
+            ]
+            self.assertLessEqual(len(presences), MOST)
+            for presence in presences:
+                self.assertEqual(presence.getAttribute("type", "available"), kind)
+                room = presence["to"].partition("/")[0]
+                rooms.append(room)
+                peer.feed(f"<presence {attribute} from='{room}/bot'>{SELF}</presence>")
             if NS in text:
                 peer.feed(f"<a xmlns='{NS}' h='{self.counted()}'/>")
             self.clock.advance(0.05)
-        return joins
+        return rooms
 
     def begin(self):
-        """A stream on which some of the joins left, and no answer came."""
+        """A stream on which some of the joins left, and no answer came yet."""
         peer = self.log_in()
         for room in ROOMS:
             self.adapter.rooms.join(RoomSettings(Jid.parse(room), "bot"))
-        self.assertLess(peer.sent().count("<presence"), len(ROOMS))
         return peer
 
     def check_joined(self):
@@ -45,6 +54,15 @@ class JoinsAfterACutTests(ManagedCase):
         self.resumed(peer, 3)
         self.assertEqual(set(self.play(peer)), set(ROOMS))
         self.check_joined()
+
+    def test_many_are_left(self):
+        """Rooms are left as they are joined: few at a time, and all of them."""
+        peer = self.begin()
+        self.assertEqual(self.play(peer), ROOMS)
+        for room in ROOMS:
+            self.adapter.rooms.leave(Jid.parse(room))
+        self.assertEqual(self.play(peer, "unavailable"), ROOMS)
+        self.assertEqual([room.address for room in self.adapter.rooms], [ROOM])
 
     def test_a_new_session(self):
         """In a new session all rooms are joined, in the ini's order."""

@@ -210,7 +210,8 @@ class Room:
             return
         if self._may_be_inside:
             self._become(State.LEAVING, "we leave")
-            self._say_goodbye()
+            # The room tells us of one occupant, ourselves.
+            self._environment.join_queue.ask(self, self._say_goodbye, occupants=1)
         else:
             self._got_out()
 

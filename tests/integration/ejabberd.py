@@ -19,12 +19,14 @@ auth_password_format: {stored}
 auth_scram_hash: sha256
 c2s_protocol_options: {versions}
 s2s_access: none
+{throttle}
 listen:
   - port: {port}
     ip: "127.0.0.1"
     module: ejabberd_c2s
     access: all
     {limit}
+    {shaper}
     {tls}
 {direct_tls}modules:
   mod_blocking: {{}}
@@ -48,6 +50,17 @@ listen:
   mod_roster: {{}}
   mod_stream_mgmt:
     resume_timeout: 300
+"""
+
+#: As in Debian's ejabberd.yml.
+_THROTTLE = """\
+shaper:
+  normal:
+    rate: 3000
+    burst_size: 20000
+  fast: 200000
+shaper_rules:
+  c2s_shaper: normal
 """
 
 _DIRECT_TLS = """\
@@ -83,6 +96,8 @@ class Ejabberd(Server):
             authority=files.authority,
             certificates=certificates,
             limit=f"max_stanza_size: {self.stanza_size}" if self.stanza_size else "",
+            throttle=_THROTTLE if self.is_throttled else "",
+            shaper="shaper: c2s_shaper" if self.is_throttled else "",
             tls="starttls_required: true" if self.starttls else "starttls: false",
             direct_tls=_DIRECT_TLS.format(port=self.direct_port) if self.starttls else "",
             stored="plain" if self.plain_passwords else "scram",

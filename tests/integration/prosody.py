@@ -33,6 +33,7 @@ console_interfaces = {{ "127.0.0.1" }}
 allow_registration = false
 smacks_hibernation_time = 300
 {limit}
+{throttle}
 {tls}
 
 VirtualHost "{domain}"
@@ -44,6 +45,9 @@ Component "{muc}" "muc"
     max_history_messages = 50
     enforce_registered_nickname = true
 """
+
+#: As in Debian's prosody.cfg.lua. With its epoll loop there are no bursts for clients.
+_THROTTLE = 'limits = { c2s = { rate = "10kb/s" }; s2sin = { rate = "30kb/s" } }'
 
 _TLS = 'ssl = {{ certificate = "{chain}"; key = "{key}"{versions} }}'
 
@@ -86,7 +90,9 @@ class Prosody(Server):
         files = self.certificate
         versions = '; protocol = "tlsv1_2"' if self.tls12 else ""
         tls = _TLS.format(chain=files.chain, key=files.key, versions=versions)
-        modules = [*self.modules, "tls"] if self.starttls else self.modules
+        modules = [*self.modules]
+        modules += ["tls"] if self.starttls else []
+        modules += ["limits"] if self.is_throttled else []
         text = _CONFIG.format(
             modules=", ".join(f'"{module}"' for module in modules),
             root="true" if os.geteuid() == 0 else "false",
@@ -98,6 +104,7 @@ class Prosody(Server):
             stored="plain" if self.plain_passwords else "hashed",
             starttls="true" if self.starttls else "false",
             limit=f"c2s_stanza_size_limit = {self.stanza_size}" if self.stanza_size else "",
+            throttle=_THROTTLE if self.is_throttled else "",
             tls=tls if self.starttls else "",
             domain=self.domain,
             muc=self.muc,

@@ -23,6 +23,13 @@ CROWD = 2000
 #: Number of rooms of one bot, and the seconds within which it has joined them all.
 ROOMS, ROOMS_WITHIN = 1000, 180.0
 
+#: The same through shipped rate limits, and the maximum seconds of an answer meanwhile.
+THROTTLED, THROTTLED_WITHIN, ANSWER_WITHIN = 200, 30.0, 5.0
+
+#: Number of crowded rooms, and of the occupants of each. ejabberd ends a stream with 5,000
+#: unacknowledged stanzas.
+CROWDS, EACH = 20, 500
+
 
 class Listener(Scene):
     """Helpers that check whether the bot is in a room."""
@@ -406,3 +413,67 @@ class ManyRoomsContract(Scene):
             f"{self.kind.name}: {ROOMS} rooms entered in {took:.1f} s from the start of the"
             f" process, left in {time.monotonic() - began:.1f} s"
         )
+
+    def test_shipped_limits(self) -> None:
+        """Through shipped rate limits hundreds of rooms are joined, and one of them is answered.
+
+        No connection is lost by that, and nothing counts as missed.
+        """
+        self.server = self.other_server(is_throttled=True)
+        self.server.log_less()
+        rooms = [f"known-{number}@{self.server.muc}" for number in range(THROTTLED)]
+        # The first bot makes the rooms, which is more to write.
+        self.check_busy_joins("alice", rooms, 3 * THROTTLED_WITHIN)
+        took, worst = self.check_busy_joins("bob", rooms, THROTTLED_WITHIN)
+        say_figures(
+            f"{self.kind.name} with its shipped limits: {THROTTLED} rooms joined in {took:.1f} s"
+            f" from the start of the process; an answer meanwhile took {worst:.1f} s at most"
+        )
+
+    def test_crowded_rooms(self) -> None:
+        """The same with crowded rooms, in which more people are than may be unacknowledged."""
+        self.server = self.other_server(is_throttled=True)
+        self.server.log_less()
+        rooms = [f"known-{number}@{self.server.muc}" for number in range(CROWDS + 1)]
+        self.check_busy_joins("alice", rooms, THROTTLED_WITHIN)
+        # A crowd returns what is said to it, so commands are said in a room without one.
+        for room in rooms[1:]:
+            self.server.crowd_room(room, EACH)
+        took, worst = self.check_busy_joins("bob", rooms, 3 * THROTTLED_WITHIN)
+        say_figures(
+            f"{self.kind.name}: {CROWDS} rooms of {EACH} occupants joined in {took:.1f} s from the"
+            f" start of the process; an answer meanwhile took {worst:.1f} s at most"
+        )
+
+    def check_busy_joins(self, name: str, rooms: list[str], within: float) -> tuple[float, float]:
+        """A bot joins all rooms, and answers that person in the first one meanwhile.
+
+        Gives the seconds that all took, and those of the slowest answer.
+        """
+        bot, person = self.bot(rooms), self.person(name)
+        if name == "alice":
+            person.create(rooms[0])
+        else:
+            person.join(rooms[0], name)
+        began, asked, worst = time.monotonic(), 0, 0.0
+        bot.start()
+        while not asked or _joined(bot) < set(rooms):
+            self.assertLess(time.monotonic() - began, within, bot.text()[-3000:])
+            if f"{rooms[0]}: caught up" in bot.text():
+                asked += 1
+                said_at = time.monotonic()
+                person.say(rooms[0], f"echo {asked}")
+                person.expect(f"{rooms[0]}/xbot", f"echo {asked}")
+                worst = max(worst, time.monotonic() - said_at)
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        self.assertLess(worst, ANSWER_WITHIN)
+        self.assertEqual(bot.text().count("logged in as"), 1)
+        self.assertNotIn("is not obeyed", bot.text())
+        self.assertNotIn("resumed the session", bot.text())
+        bot.stop()
+        return took, worst
+
+
+def _joined(bot: Daemon) -> set[str]:
+    return set(re.findall(r"(known-\d+@\S+): joined", bot.text()))

@@ -35,7 +35,8 @@ class Server:
     With ``plain_passwords`` it keeps the passwords themselves, so that it can offer every
     mechanism that it has; with ``tls12`` it speaks no TLS later than 1.2; ``stanza_size`` is
     the limit of what it takes, in bytes, where that is not its own. ``accounts`` are those
-    that exist.
+    that exist. With ``is_throttled`` it reads from a client at the rate of the configuration
+    that Debian ships.
     """
 
     #: Its name for people, and the program that must be installed.
@@ -55,6 +56,7 @@ class Server:
         tls12: bool = False,
         stanza_size: int | None = None,
         accounts: Mapping[str, str] = ACCOUNTS,
+        is_throttled: bool = False,
     ) -> None:
         found = shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
         if found is None:
@@ -73,6 +75,7 @@ class Server:
         self.tls12 = tls12
         self.stanza_size = stanza_size
         self.accounts = accounts
+        self.is_throttled = is_throttled
         self.folder = Path(tempfile.mkdtemp(prefix="xbot-server-"))
         self.certificate = make_certificate(self.folder, certificate_for)
         self.ca_file = self.certificate.authority

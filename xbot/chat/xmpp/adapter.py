@@ -169,6 +169,7 @@ class XmppAdapter:
             lost=lambda room: receipts.got_ready(room.address),
             numbers=_OCCUPANTS,
             got_voice=self._got_voice,
+            ping_server=lambda: self.ping.ask(),
         )
         self.ping = Ping(
             self.iq,

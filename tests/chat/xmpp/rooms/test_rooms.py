@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from tests.chat.xmpp.harness import JID, Peer, lowest, session
-from xbot.chat.xmpp.rooms.join_queue import WINDOW
+from xbot.chat.xmpp.rooms.join_queue import FIRST_OCCUPANTS, MAX_OCCUPANTS, WINDOW
 from xbot.chat.xmpp.rooms.room import JOIN_TIMEOUT, State
 from xbot.chat.xmpp.rooms.rooms import Rooms
 from xbot.chat.xmpp.stream.iq import Iq
@@ -16,6 +16,8 @@ from xbot.config.settings import RoomSettings, Secret
 from xbot.model.jid import Jid
 
 ONE, TWO = Jid.parse("one@muc.example.org"), Jid.parse("two@muc.example.org")
+#: Joins of one service that leave at once in the beginning.
+FIRST = MAX_OCCUPANTS // FIRST_OCCUPANTS
 USER = "<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>"
 
 
@@ -174,7 +176,7 @@ class PaceTests(unittest.TestCase):
         jids = [f"r{number}@muc.example.org" for number in range(4 * WINDOW)]
         self.make(jids)
         asked = self.wishes()
-        self.assertEqual(asked, jids[:WINDOW])
+        self.assertEqual(asked, jids[:FIRST])
         fates = (
             "<presence from='{}/bot'>" + USER + "</presence>",
             "<presence type='error' from='{}'><error><forbidden"
@@ -183,17 +185,41 @@ class PaceTests(unittest.TestCase):
         for number in range(WINDOW):
             self.peer.feed(fates[number % 2].format(asked[number]))
             asked += self.wishes()
-            # Each answer lets one more go at a time.
-            self.assertEqual(len(asked), WINDOW + 2 * (number + 1))
+            # Each answer lets one more go at a time, or more while nothing is known.
+            self.assertLessEqual(len(asked), WINDOW + 2 * (number + 1))
+        self.assertEqual(len(asked), 3 * WINDOW)
         self.clock.advance(30)
         asked += self.wishes()
         self.assertEqual(asked, jids)
+
+    def test_crowded_rooms(self):
+        """Crowded rooms are joined one after the other, also when a session was lost halfway."""
+        jids = [f"r{number}@muc.example.org" for number in range(10)]
+        self.make(jids)
+        crowd = "".join(
+            f"<presence from='{{0}}/n{number}'>{USER.replace('110', '100')}</presence>"
+            for number in range(MAX_OCCUPANTS)
+        )
+        asked = self.wishes()
+        for number in range(4):
+            self.peer.feed(crowd.format(asked[number]))
+            # The first ones were under way before it was known.
+            self.peer.feed(f"<presence from='{asked[number]}/bot'>{USER}</presence>")
+            asked += self.wishes()
+            self.assertEqual(len(asked), max(FIRST, number + 2))
+        self.peer.feed(crowd.format(asked[4]))
+        self.peer.lose()
+        self.peer = Peer(self.peer.stream.factory, self.clock)
+        self.peer.log_in()
+        for number in range(5):
+            self.assertEqual(self.wishes(), [jids[number]])
+            self.peer.feed(f"<presence from='{jids[number]}/bot'>{USER}</presence>")
 
     def test_a_dead_service(self):
         """One service that does not answer holds up no other."""
         dead = [f"r{number}@dead.example.org" for number in range(2 * WINDOW)]
         self.make([*dead, "a@muc.example.org", "b@muc.example.org"])
-        self.assertEqual(self.wishes(), [*dead[:WINDOW], "a@muc.example.org", "b@muc.example.org"])
+        self.assertEqual(self.wishes(), [*dead[:FIRST], "a@muc.example.org", "b@muc.example.org"])
 
     def test_the_end_of_the_session(self):
         """With the session, all who wait are forgotten; the next one begins anew, in order."""
@@ -205,7 +231,7 @@ class PaceTests(unittest.TestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.peer = Peer(self.peer.stream.factory, self.clock)
         self.peer.log_in()
-        self.assertEqual(self.wishes(), jids[:WINDOW])
+        self.assertEqual(self.wishes(), jids[:FIRST])
 
     def test_removed_from_all(self):
         """A service that shuts down is not overrun by all the rooms that come back."""

@@ -168,6 +168,8 @@ class Room:
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, environment.uniform)
         self._rare_backoff = Backoff(FIRST_RARE_RETRY, LAST_RARE_RETRY, environment.uniform)
         self._nicks_tried = 0
+        # Their number when they were last told, also by a join that did not end well.
+        self._known_occupants: int | None = None
         # Whether the room may have us as an occupant: we asked to join, and it neither
         # refused nor removed us.
         self._may_be_inside = False
@@ -193,7 +195,7 @@ class Room:
         if self.state not in (State.ABSENT, State.REFUSED):
             return
         self._become(State.ABSENT, "waits for its turn")
-        self._environment.join_queue.ask(self, self._begin)
+        self._environment.join_queue.ask(self, self._begin, self._known_occupants)
 
     def ask_again(self, why: str) -> None:
         """Ask to be let in after all: a person did something that may have changed it."""
@@ -209,7 +211,8 @@ class Room:
             return
         if self._may_be_inside:
             self._become(State.LEAVING, "we leave")
-            self._say_goodbye()
+            # The room tells us of one occupant, ourselves.
+            self._environment.join_queue.ask(self, self._say_goodbye, occupants=1)
         else:
             self._got_out()
 
@@ -560,6 +563,9 @@ class Room:
                 outlook=outlook,
             )
             self.since = self._clock.seconds()
+        count = len(self.occupants)
+        if count:
+            self._known_occupants = count
         stays_inside = state in _INSIDE and self.state in _INSIDE
         self.state = state
         self.reason = reason
@@ -574,4 +580,4 @@ class Room:
             self._self_ping.stop()
             self._id_check.stop()
         if state is not State.JOINING:
-            self._environment.join_queue.end(self, answered=state in _ANSWERS)
+            self._environment.join_queue.end(self, answered=state in _ANSWERS, occupants=count)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish import domish
 
-from xbot.chat.xmpp.rooms.join_queue import JoinQueue
+from xbot.chat.xmpp.rooms.join_pace import JoinPace
 from xbot.chat.xmpp.rooms.occupant_ids import Announcements
 from xbot.chat.xmpp.rooms.room import Room, RoomEnvironment, State
 from xbot.chat.xmpp.stanzas.addresses import read_occupant
@@ -34,7 +33,8 @@ class Rooms(Handler):
     """The rooms that we want to be in, by bare JID, in the ini's order.
 
     They are joined in that order, a few at a time: each service has its own
-    ``JoinQueue``, so that a dead service does not delay the others. ``dropped`` counts
+    ``JoinQueue``, so that a dead service does not delay the others, and ``JoinPace`` keeps
+    the server's input free, for which it pings it by ``ping_server``. ``dropped`` counts
     presences with an invalid sender. ``joined(room)`` is called when we can speak in a
     room, ``lost(room)`` when a room refused us for good, or we left it, ``got_voice(room)``
     when we may not speak there any more, or may again. While
@@ -56,6 +56,7 @@ class Rooms(Handler):
         lost: Callable[[Room], None] = lambda room: None,
         numbers: Iterator[int] | None = None,
         got_voice: Callable[[Room], None] = lambda room: None,
+        ping_server: Callable[[], Deferred[Any]] = lambda: succeed(None),
     ) -> None:
         super().__init__()
         # One counter for all rooms: one that is left and entered anew gives no old number
@@ -75,7 +76,7 @@ class Rooms(Handler):
         # By the text of the bare JID, for a fast look-up from each stanza.
         self._rooms: dict[str, Room] = {}
         self._leaving: dict[str, Room] = {}
-        self._join_queues: defaultdict[str, JoinQueue] = defaultdict(JoinQueue)
+        self._pace = JoinPace(ping_server, clock, self._is_connected)
         for settings in rooms:
             self._add(settings)
 
@@ -123,6 +124,7 @@ class Rooms(Handler):
         self.watch("message", self.got_message, priority=1)
         if self.xmlstream.is_resumed:
             self.got_fresh()
+            self._pace.resumed()
 
     def connectionInitialized(self) -> None:
         self._in_session = True
@@ -133,8 +135,7 @@ class Rooms(Handler):
         super().connectionLost(reason)
         self._in_session = False
         self._announcements.forget()
-        for queue in self._join_queues.values():
-            queue.clear()
+        self._pace.clear()
         for room in list(self._all()):
             room.session_lost()
 
@@ -144,10 +145,9 @@ class Rooms(Handler):
             room.resumed()
 
     def retry_refused(self, why: str) -> None:
-        """Ask the rooms that refused us once more."""
+        """Ask the rooms that refused us once more; after the resumption, if it waits for one."""
         for room in list(self._rooms.values()):
-            if self._is_connected():
-                room.ask_again(why)
+            room.ask_again(why)
 
     # The fast path of available occupants (xbot.chat.xmpp.stream.stream.Shortcut).
 
@@ -241,7 +241,7 @@ class Rooms(Handler):
             self._ping,
             self._clock,
             self._uniform,
-            self._join_queues[settings.jid.domain],
+            self._pace.queue(settings.jid.domain),
             self._is_connected,
             lambda: self.ping_interval,
             self._joined,

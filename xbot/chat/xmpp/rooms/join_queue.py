@@ -86,6 +86,7 @@ class JoinQueue:
     def start_one(self) -> None:
         """Start the join that waits longest; only if :attr:`has_next`."""
         who, (start, occupants) = self._waiting.popitem(last=False)
+        self._expected -= self._in_flight.get(who, 0)
         self._in_flight[who] = self._expect(occupants)
         self._expected += self._in_flight[who]
         start()

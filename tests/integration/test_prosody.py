@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from tests.integration import (
+    alerts,
     commands,
     contract,
     hostile,
@@ -35,6 +36,10 @@ class Rooms(contract.RoomContract, unittest.TestCase):
 
 
 class Status(contract.StatusContract, unittest.TestCase):
+    kind = Prosody
+
+
+class Alerts(alerts.AlertsContract, unittest.TestCase):
     kind = Prosody
 
 

@@ -1,12 +1,17 @@
 """Tests of :mod:`xbot.web.metrics`, parsed as Prometheus does."""
 
+import re
+
 from attrs import evolve
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial import unittest
 
+from tests.daemon import ROOT
 from tests.web.scene import BAD, EVIL, GOOD
 from xbot.model.recent_events import Command
+from xbot.model.status import Overview, Phase, Reload, Skill
+from xbot.web import metrics
 from xbot.web.metrics import Metrics
 
 
@@ -68,6 +73,42 @@ class MetricsTests(unittest.TestCase):
         self.assertEqual(samples["xbot_command_seconds_sum", deploy], 2.3)
         self.assertEqual(samples["xbot_command_seconds_bucket", ("le", "0.5"), deploy], 1)
         self.assertEqual([name for name, *_ in samples if name.endswith("_created")], [])
+
+    def test_from_the_start(self):
+        """Each series is there with 0 before its first event, also after a reload."""
+        self.overview = Overview(Phase.RUNNING, GOOD.link, skills=GOOD.skills)
+        samples = self.samples()
+        deploy = ("responder", "deploy")
+        self.assertEqual(samples["xbot_commands_total", ("outcome", "failed"), deploy], 0)
+        self.assertEqual(samples["xbot_messages_total", ("fate", "throttled")], 0)
+        self.assertEqual(samples["xbot_connection_ends_total", ("reason", "login-memory")], 0)
+        self.metrics.got_command(Command(0.0, "deploy", "a", "b", "failed", 1.0))
+        more = Skill("backup", "backup", "", True)
+        self.overview = evolve(self.overview, skills=(*GOOD.skills, more))
+        samples = self.samples()
+        self.assertEqual(samples["xbot_commands_total", ("outcome", "failed"), deploy], 1)
+        backup = ("responder", "backup")
+        self.assertEqual(samples["xbot_commands_total", ("outcome", "failed"), backup], 0)
+
+    def test_process_and_files(self):
+        """Versions, the process, and the files that cannot be written."""
+        self.overview = evolve(GOOD, writable={"brain": True, "journal": False})
+        samples = self.samples()
+        self.assertEqual(samples["xbot_state_writable", ("file", "brain")], 1)
+        self.assertEqual(samples["xbot_state_writable", ("file", "journal")], 0)
+        names = {name for name, *_ in samples}
+        self.assertLessEqual({"xbot_build_info", "process_resident_memory_bytes"}, names)
+
+    def test_rules(self):
+        """The alert rules name only metrics and labels that there are, and docs name the file."""
+        rules = (ROOT / "etc" / "xbot.rules.yml").read_text()
+        self.overview = evolve(GOOD, reload=Reload(0.0, 0.0), writable={"brain": True})
+        names = {name for name, *_ in self.samples()}
+        used = set(re.findall(r"\b(xbot_\w+)", rules))
+        self.assertEqual(used - names, set())
+        self.assertIn("etc/xbot.rules.yml", (ROOT / "docs" / "running.md").read_text())
+        outcomes = set(re.search(r'outcome=~"([^"]*)"', rules)[1].split("|"))
+        self.assertLessEqual(outcomes, set(metrics._OUTCOMES))
 
     def test_lag(self):
         """The reactor's lag is a histogram."""

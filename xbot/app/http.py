@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from xbot.app.assembly import Assembly
 from xbot.config.settings import Config
-from xbot.model.file_state import UnusableFile
+from xbot.model.file_state import FileState, UnusableFile
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview, Posts
 
@@ -84,6 +84,14 @@ class HttpServices:
     def posts(self) -> Posts | None:
         """Counts of the posts to webhooks; None without webhooks."""
         return self.webhooks.posts() if self.webhooks is not None else None
+
+    @property
+    def spool_state(self) -> FileState | None:
+        """Health of the webhooks' spool; None without webhooks."""
+        # The spool's file is opened for the first webhook.
+        if self.webhooks is None or not self._assembly.config.webhooks:
+            return None
+        return self.webhooks.spool_state
 
     def got_command(self, command: Command) -> None:
         if self._server is not None:

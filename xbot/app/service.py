@@ -161,7 +161,14 @@ class BotService(Service):
             changes=tuple(self.recent.changes),
             posts=self.http.posts,
             reload=self.last_reload,
+            writable=self._writable(),
         )
+
+    def _writable(self) -> dict[str, bool]:
+        files = {"brain": self.brain.state, "webhooks": self.http.spool_state}
+        if self.journal is not None:
+            files["journal"] = self.journal.state
+        return {name: state.problem is None for name, state in files.items() if state is not None}
 
     def for_scripts(self) -> BotCalls:
         """What the control socket (``xbot say``, ``xbot status``) can ask of the bot."""

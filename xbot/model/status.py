@@ -135,6 +135,7 @@ class Overview:
     messages and runs by outcome, and ``dropped`` counts stanzas that were no message,
     by reason. ``journal`` is None if no responder has effects, and ``posts`` without
     webhooks. ``reload`` is the last reload; the start counts as one.
+    ``writable`` tells for each state file whether it can be written.
     """
 
     phase: Phase
@@ -152,6 +153,7 @@ class Overview:
     changes: tuple[Change, ...] = ()
     posts: Posts | None = None
     reload: Reload | None = None
+    writable: Mapping[str, bool] = field(factory=dict)
 
     @property
     def joined(self) -> int:

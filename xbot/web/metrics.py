@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from platform import python_version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from twisted import __version__ as twisted_version
+from xbot import __version__
 from xbot.model.recent_events import Command
 from xbot.model.status import Overview, Posts
 from xbot.web.answer import Answer
@@ -29,6 +39,29 @@ _RUNS = frozenset(
 )
 
 
+#: Outcomes of the runs of a responder, and of messages. All series exist from the start, with
+#: 0: Prometheus' increase() does not see the first event of a series that begins with 1.
+_OUTCOMES = tuple(sorted(_RUNS - {"undelivered"} | {"duplicate", "throttled"}))
+_MESSAGES = (
+    "crowded-out", "delayed", "dispatched", "duplicate", "echo", "empty", "encrypted", "room",
+    "stopped", "throttled", "unmatched",
+)  # fmt: skip
+
+#: Reasons for which connections end, input was too old, and stanzas were no messages.
+_ENDS = (
+    "login-broken", "login-memory", "login-refused", "login-timeout", "lost", "ping-timeout",
+    "protocol", "stream-error", "unreachable",
+)  # fmt: skip
+_STALE = ("away", "stuck")
+_DROPPED = (
+    "bad-sender", "correction", "differing-bodies", "error", "headline", "invitation", "machine",
+    "markup-in-body", "no-body", "room-notice", "unknown-room",
+)  # fmt: skip
+
+#: Fates of the texts of webhooks.
+_TEXTS = ("delivered", "failed", "stale")
+
+
 class Metrics:
     """Counts events, and reads all other values from ``look()`` at each scrape."""
 
@@ -36,6 +69,12 @@ class Metrics:
         # A registry of its own: other code in the process may use the default one.
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Looking(look))
+        ProcessCollector(registry=self._registry)
+        Info("xbot_build", "Versions.", registry=self._registry).info(
+            {"version": __version__, "python": python_version(), "twisted": twisted_version}
+        )
+        self._look = look
+        self._known: frozenset[str] = frozenset()
         self._commands = Counter(
             "xbot_commands",
             "Runs of responders that are over.",
@@ -66,6 +105,11 @@ class Metrics:
 
     def answer(self) -> Answer:
         """All metrics, as an HTTP answer in the text format."""
+        names = frozenset(skill.name for skill in self._look().skills)
+        for name in names - self._known:
+            for outcome in _OUTCOMES:
+                self._commands.labels(name, outcome)
+        self._known = names
         return Answer(_without_created(generate_latest(self._registry)), CONTENT_TYPE)
 
 
@@ -115,12 +159,20 @@ class _Looking(Collector):
             "xbot_unacknowledged_stanzas", "Sent, not acknowledged yet.", link.unacknowledged
         )
         yield _counter("xbot_resumptions", "Sessions taken up again.", link.resumptions)
-        yield _by("xbot_connection_ends", "Why connections ended.", "reason", link.ends)
-        yield _by("xbot_standstills", "Why what was said was too old.", "reason", link.stale)
+        writable = GaugeMetricFamily(
+            "xbot_state_writable", "1 if the state file can be written now.", labels=["file"]
+        )
+        for name, is_writable in sorted(overview.writable.items()):
+            writable.add_metric([name], float(is_writable))
+        yield writable
+        yield _by("xbot_connection_ends", "Why connections ended.", "reason", link.ends, _ENDS)
+        yield _by(
+            "xbot_standstills", "Why what was said was too old.", "reason", link.stale, _STALE
+        )
         messages = {fate: count for fate, count in overview.fates.items() if fate not in _RUNS}
-        yield _by("xbot_messages", "What became of messages.", "fate", messages)
+        yield _by("xbot_messages", "What became of messages.", "fate", messages, _MESSAGES)
         yield _by("xbot_stanzas_dropped", "Why stanzas were no messages.", "reason",
-                  overview.dropped)  # fmt: skip
+                  overview.dropped, _DROPPED)  # fmt: skip
         yield _counter(
             "xbot_answers_undelivered",
             "Answers that could not leave.",
@@ -138,7 +190,7 @@ def _of_webhooks(posts: Posts) -> Iterator[Metric]:
         for status, count in sorted(counts.items()):
             answers.add_metric([name, status], count)
     yield answers
-    yield _by("xbot_webhook_texts", "What became of texts to be said.", "fate", posts.texts)
+    yield _by("xbot_webhook_texts", "What became of texts to be said.", "fate", posts.texts, _TEXTS)
     yield _gauge("xbot_webhook_texts_waiting", "Texts that are still to be said.", posts.waiting)
 
 
@@ -150,8 +202,11 @@ def _counter(name: str, help: str, value: float) -> Metric:
     return CounterMetricFamily(name, help, value=value)
 
 
-def _by(name: str, help: str, label: str, counts: Mapping[str, int]) -> Metric:
+def _by(
+    name: str, help: str, label: str, counts: Mapping[str, int], known: Iterable[str]
+) -> Metric:
+    """A counter by ``label``; the ``known`` values of it are there from the start."""
     family = CounterMetricFamily(name, help, labels=[label])
-    for key, count in sorted(counts.items()):
+    for key, count in sorted({**dict.fromkeys(known, 0), **counts}.items()):
         family.add_metric([key], count)
     return family

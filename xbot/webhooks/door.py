@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from xbot.config.settings import RESPONDER, WebhookSettings
 from xbot.model.cooldown import Cooldown
 from xbot.model.errors import XbotError
-from xbot.model.file_state import FileUnavailable
+from xbot.model.file_state import FileState, FileUnavailable
 from xbot.model.status import Posts
 from xbot.model.token_bucket import TokenBuckets, Verdict
 from xbot.process.threads import Busy
@@ -92,6 +92,11 @@ class WebhookEndpoint:
         # By webhook name and HTTP status.
         self._answers: dict[str, Counter[str]] = {}
         self._is_open = False
+
+    @property
+    def spool_state(self) -> FileState:
+        """Health of the spool's file."""
+        return self._spool.state
 
     def posts(self) -> Posts:
         """Counts of posts and of their texts, for the status."""

@@ -48,6 +48,8 @@ class GatesTests(SynchronousTestCase):
         of_messages = {fate for gate in GATES for fate in gate.fates if gate not in RUN_GATES}
         of_messages -= set(RUN.fates)
         self.assertEqual(metrics._RUNS, OF_RUNS - of_messages | {"undelivered"})
+        self.assertEqual(set(metrics._MESSAGES), of_messages | {DISPATCHED})
+        self.assertEqual(set(metrics._OUTCOMES), OF_RUNS - {"unsaid"})
         self.assertNotIn(DISPATCHED, OF_RUNS)
 
     def test_modules(self) -> None:

@@ -58,6 +58,7 @@ def renamed(nick, new, address=""):
 class PrivateCase(unittest.TestCase):
     def setUp(self):
         self.clock = Clock()
+        self.slept = 0.0
         self.endpoint = FakeEndpoint(self.clock)
         self.heard, self.lost, self.events = [], [], []
         globalLogPublisher.addObserver(self.events.append)
@@ -76,6 +77,7 @@ class PrivateCase(unittest.TestCase):
             clock=self.clock,
             uniform=lowest,
             in_thread=in_thread,
+            elapsed=lambda: self.slept,
         )
         self.adapter.start()
         self.peer = self.endpoint.accept()
@@ -215,6 +217,18 @@ class PrivateTests(PrivateCase):
         self.enter(presence("alice"))
         question = self.ask()
         self.adapter.ping.woke(60.0)
+        self.outbox.put(reply_to(question, "42"))
+        (ping,) = self.peer.stanzas()
+        self.assertEqual(ping.name, "iq")
+        self.peer.feed(gone("alice") + presence("alice") + pong(ping))
+        self.assertEqual(self.said_to(), [])
+        self.assert_dropped()
+
+    def test_before_a_timer_fires(self):
+        """An answer that is ready in the first turn after a stop waits in the same way."""
+        self.enter(presence("alice"))
+        question = self.ask()
+        self.slept = 60.0
         self.outbox.put(reply_to(question, "42"))
         (ping,) = self.peer.stanzas()
         self.assertEqual(ping.name, "iq")

@@ -303,7 +303,8 @@ class XmppAdapter:
 
         :raises NotConnected: while presence that the server resends may not be read yet.
         """
-        if self.freshness.is_stale:
+        # Looks for a standstill first: answers of threads come before any timer fires.
+        if self._is_stale():
             raise NotConnected(recipient.jid, "who left the room meanwhile is not read yet")
         if self._unread is not None and self._unread is self._handlers.xmlstream:
             self._ask_for_unread(self._unread)

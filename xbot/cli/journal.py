@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from xbot.cli import state
-from xbot.model.journal_entry import JournalUnavailable
+from xbot.model.file_state import FileUnavailable
 from xbot.state.journal.file import FILE_NAME, read_entries
 from xbot.state.journal.listing import as_json, as_table
 
@@ -40,7 +40,7 @@ def _count(text: str) -> int:
 def _journal(options: argparse.Namespace) -> int:
     try:
         entries = read_entries(state.folder_of(options) / FILE_NAME, options.n)
-    except JournalUnavailable as unavailable:
+    except FileUnavailable as unavailable:
         print(unavailable, file=sys.stderr)
         return 1
     print(as_json(entries) if options.json else as_table(entries), end="")

@@ -6,7 +6,6 @@ import hashlib
 
 from attrs import frozen
 
-from xbot.model.file_state import FileUnavailable
 from xbot.model.message import Message
 
 #: Maximum length of the message body in an entry, in characters.
@@ -41,10 +40,6 @@ CUT = "cut"
 
 #: Outcome of an entry that records an approval of another person's command.
 APPROVED = "approved"
-
-
-#: The journal cannot be written now. Refuse the command; the journal retries by itself.
-JournalUnavailable = FileUnavailable
 
 
 @frozen

@@ -38,13 +38,13 @@ class IJournal(Interface):
         entry older than the message's ``key_lasts`` is no duplicate.
         With the ``outcome`` ``waiting`` the command must not run before :meth:`agree`.
 
-        :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
+        :raises xbot.model.file_state.FileUnavailable: (by the Deferred) when it must not run.
         """
 
     def agree(number: int) -> Deferred[None]:
         """Allow a waiting command to run. Fires once that is durable; run it only then.
 
-        :raises xbot.model.journal_entry.JournalUnavailable: (by the Deferred) when it must not run.
+        :raises xbot.model.file_state.FileUnavailable: (by the Deferred) when it must not run.
         """
 
     def note(message: Message, responder: str, outcome: str) -> Deferred[None]:

@@ -8,17 +8,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from xbot.model.file_state import FileState
-from xbot.model.journal_entry import (
-    INTERRUPTED,
-    LAPSED,
-    WAITING,
-    Entry,
-    JournalUnavailable,
-    digest,
-    is_unsaid,
-    kept,
-)
+from xbot.model.file_state import FileState, FileUnavailable
+from xbot.model.journal_entry import INTERRUPTED, LAPSED, WAITING, Entry, digest, is_unsaid, kept
 from xbot.model.message import Message
 from xbot.state.interfaces import IJournal
 
@@ -64,7 +55,7 @@ class MemoryJournal:
         self, message: Message, responder: str, outcome: str | None = None
     ) -> Deferred[int | None]:
         if self.problem is not None:
-            return fail(JournalUnavailable(PATH, self.problem))
+            return fail(FileUnavailable(PATH, self.problem))
         number = self._add(message, responder, outcome)
         answer: Deferred[int | None] = Deferred()
         self._answers.append((answer, number))
@@ -95,13 +86,13 @@ class MemoryJournal:
 
     def note(self, message: Message, responder: str, outcome: str) -> Deferred[None]:
         if self.problem is not None:
-            return fail(JournalUnavailable(PATH, self.problem))
+            return fail(FileUnavailable(PATH, self.problem))
         self._add(message, responder, outcome, self.now)
         return succeed(None)
 
     def agree(self, number: int) -> Deferred[None]:
         if self.problem is not None:
-            return fail(JournalUnavailable(PATH, self.problem))
+            return fail(FileUnavailable(PATH, self.problem))
         entry = self.entries[number]
         if entry.outcome == WAITING:
             self.entries[number] = evolve(entry, outcome=None)

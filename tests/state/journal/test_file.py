@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.effort import examples
 from tests.state.journal.test_journal import MESSAGE
-from xbot.model.journal_entry import JournalUnavailable
+from xbot.model.file_state import FileUnavailable
 from xbot.state.journal import file as journal_file
 from xbot.state.journal.file import FILE_NAME, JournalFile, read_entries
 from xbot.state.sqlite.file import BrokenFile, move_aside
@@ -57,7 +57,7 @@ class FileTests(JournalFileCase):
             file.accept(MESSAGE, "x", 0.0)
             raise OSError(5, "Input/output error")
 
-        with self.assertRaises(JournalUnavailable) as caught:
+        with self.assertRaises(FileUnavailable) as caught:
             file.commit([lambda file: file.accept(MESSAGE, "y", 0.0), fails])
         self.assertEqual(caught.exception.reason, "Input/output error")
         self.assertEqual(len(read_entries(self.path, 9)), 1)
@@ -137,11 +137,11 @@ class ReadTests(JournalFileCase):
 
     def test_none(self) -> None:
         """No journal, and something else in its place, are clear errors; none is made."""
-        with self.assertRaisesRegex(JournalUnavailable, "there is no journal here"):
+        with self.assertRaisesRegex(FileUnavailable, "there is no journal here"):
             read_entries(self.path, 9)
         self.assertFalse(self.path.exists())
         self.path.write_text("something else")
-        with self.assertRaisesRegex(JournalUnavailable, "not a database"):
+        with self.assertRaisesRegex(FileUnavailable, "not a database"):
             read_entries(self.path, 9)
 
 

@@ -19,8 +19,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from tests.daemon import environment
-from xbot.model.file_state import UnusableFile
-from xbot.model.journal_entry import JournalUnavailable
+from xbot.model.file_state import FileUnavailable, UnusableFile
 from xbot.model.message import Message
 from xbot.state.interfaces import IJournal
 from xbot.state.journal.file import FILE_NAME, PRUNE_BATCH, JournalFile
@@ -230,7 +229,7 @@ class MemoryJournalTests(Contract, JournalCase):
         """Its disk fails when a test says so."""
         journal = MemoryJournal()
         journal.problem = "no room"
-        self.failureResultOf(journal.accept(MESSAGE, "x"), JournalUnavailable)
+        self.failureResultOf(journal.accept(MESSAGE, "x"), FileUnavailable)
 
 
 class JournalTests(Contract, JournalCase):
@@ -250,7 +249,7 @@ class JournalTests(Contract, JournalCase):
         second = Journal(self.path, self.clock, in_thread=InTurn())
         failure = self.failureResultOf(second.open(), UnusableFile)
         self.assertIn("another bot", str(failure.value))
-        self.failureResultOf(second.accept(MESSAGE, "x"), JournalUnavailable)
+        self.failureResultOf(second.accept(MESSAGE, "x"), FileUnavailable)
         self.successResultOf(second.close())
         self.assertIsNotNone(self.accept(first))
         self.successResultOf(first.close())
@@ -361,7 +360,7 @@ class JournalTests(Contract, JournalCase):
         self.successResultOf(journal.close())
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertTrue(self.in_turn.is_stopped)
-        self.failureResultOf(journal.accept(MESSAGE, "x"), JournalUnavailable)
+        self.failureResultOf(journal.accept(MESSAGE, "x"), FileUnavailable)
 
 
 class RealThreadTests(TestCase):

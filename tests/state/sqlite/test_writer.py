@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.state.journal.test_journal import MESSAGE, InTurn, JournalCase
-from xbot.model.journal_entry import JournalUnavailable
+from xbot.model.file_state import FileUnavailable
 from xbot.state.journal.file import JournalFile
 from xbot.state.journal.journal import Journal
 from xbot.state.sqlite import file as durable_file
@@ -47,7 +47,7 @@ class GroupCommitTests(JournalCase):
         journal = self.journal()
         self.in_turn.is_held = True
         accepted = [journal.accept(evolve(MESSAGE, key=str(n)), "x") for n in range(7)]
-        refused = self.failureResultOf(accepted.pop(), JournalUnavailable)
+        refused = self.failureResultOf(accepted.pop(), FileUnavailable)
         self.assertEqual(refused.value.reason, "too many writes wait for the disk")
         self.in_turn.work()
         self.assertEqual([self.successResultOf(each) for each in accepted], [1, 2, 3, 4, 5, 6])
@@ -101,11 +101,11 @@ class FailingDiskTests(JournalCase):
         journal = self.fragile()
         self.failing = "disk I/O error"
         self.now = 2000.0
-        self.failureResultOf(self.accept(journal), JournalUnavailable)
+        self.failureResultOf(self.accept(journal), FileUnavailable)
         for _ in range(3):
             self.now += RETRY
             self.clock.advance(RETRY)
-            failure = self.failureResultOf(self.accept(journal), JournalUnavailable)
+            failure = self.failureResultOf(self.accept(journal), FileUnavailable)
             self.assertEqual(failure.value.reason, "disk I/O error")
         self.assertEqual((journal.state.problem, journal.state.since), ("disk I/O error", 2000.0))
         self.assertEqual(self.errors(), ["disk I/O error"])
@@ -138,13 +138,13 @@ class FailingDiskTests(JournalCase):
                 results = super().commit(actions)
                 if self.failing:
                     liar.close()
-                    raise JournalUnavailable(self.path, self.failing)
+                    raise FileUnavailable(self.path, self.failing)
                 return results
 
         journal = self.journal(open_file=Liar)
         running = self.successResultOf(self.accept(journal, "before"))
         self.failing = "fsync failed"
-        self.failureResultOf(self.accept(journal), JournalUnavailable)
+        self.failureResultOf(self.accept(journal), FileUnavailable)
         self.failing = None
         self.clock.advance(RETRY)
         self.assertIsNone(self.successResultOf(self.accept(journal)))
@@ -182,7 +182,7 @@ class FailingDiskTests(JournalCase):
         journal = self.journal()
         other = connect(self.path)
         other.execute("BEGIN IMMEDIATE")
-        self.failureResultOf(self.accept(journal), JournalUnavailable)
+        self.failureResultOf(self.accept(journal), FileUnavailable)
         self.assertIn("locked", str(journal.state))
         other.close()
         self.clock.advance(RETRY)
@@ -192,7 +192,7 @@ class FailingDiskTests(JournalCase):
         """A file that was removed under it is noticed before anything runs."""
         journal = self.journal()
         self.path.unlink()
-        self.failureResultOf(self.accept(journal), JournalUnavailable)
+        self.failureResultOf(self.accept(journal), FileUnavailable)
         self.clock.advance(RETRY)
         self.assertIsNotNone(self.successResultOf(self.accept(journal)))
 
@@ -202,7 +202,7 @@ class FailingDiskTests(JournalCase):
         self.path.parent.write_text("in the way")
         journal = self.journal()
         self.assertIn("exists", str(journal.state).lower())
-        self.failureResultOf(self.accept(journal), JournalUnavailable)
+        self.failureResultOf(self.accept(journal), FileUnavailable)
         self.path.parent.unlink()
         self.clock.advance(RETRY)
         self.assertEqual(self.successResultOf(self.accept(journal)), 1)
@@ -254,7 +254,7 @@ class FailingDiskTests(JournalCase):
         self.failing = "disk I/O error"
         finished = journal.finish(number, "answered")
         self.successResultOf(journal.close())
-        self.failureResultOf(finished, JournalUnavailable)
+        self.failureResultOf(finished, FileUnavailable)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_flushed_by_close(self) -> None:
@@ -263,7 +263,7 @@ class FailingDiskTests(JournalCase):
         self.in_turn.is_held = True
         accepted = [self.accept(journal, key) for key in "123"]
         closed = journal.close()
-        self.failureResultOf(self.accept(journal, "4"), JournalUnavailable)
+        self.failureResultOf(self.accept(journal, "4"), FileUnavailable)
         self.assertNoResult(closed)
         self.in_turn.work()
         self.successResultOf(closed)
@@ -284,4 +284,4 @@ class FailingDiskTests(JournalCase):
             self.successResultOf(closed)
             self.in_turn.work()
             self.successResultOf(opened)
-            accepted.addErrback(lambda failure: failure.trap(JournalUnavailable))
+            accepted.addErrback(lambda failure: failure.trap(FileUnavailable))

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from xbot.engine.dispatch.duplicates import log_reused_id
 from xbot.engine.dispatch.runs import Run, Runs
 from xbot.model.access import refusal
+from xbot.model.file_state import FileUnavailable
 from xbot.model.journal_entry import (
     ANSWERED,
     CUT,
@@ -20,7 +21,6 @@ from xbot.model.journal_entry import (
     UNSAID,
     WAITING,
     Entry,
-    JournalUnavailable,
 )
 from xbot.model.message import Message
 from xbot.state.interfaces import IJournal
@@ -167,7 +167,7 @@ class JournalGate:
 
     def got_problem(self, failure: Failure) -> None:
         """Log a failure of the journal; an errback for its Deferreds."""
-        if isinstance(failure.value, JournalUnavailable):
+        if isinstance(failure.value, FileUnavailable):
             self._log.warn("not journalled: {reason}", reason=failure.value.reason)
         else:
             self._log.failure("internal error in the journal", failure)
@@ -187,7 +187,7 @@ class JournalGate:
             self.got_end(run)
         elif isinstance(result, Failure):
             error = result.value
-            if isinstance(error, JournalUnavailable):
+            if isinstance(error, FileUnavailable):
                 self._refuse(run, error.reason)
             else:
                 self._log.failure("internal error in the journal", result)

@@ -213,7 +213,7 @@ class JournalFile(DurableFile):
 def read_entries(path: Path, limit: int) -> list[Entry]:
     """Read the newest ``limit`` entries, oldest first. Read-only; the bot may be running.
 
-    :raises JournalUnavailable: when there is no journal, or it cannot be read.
+    :raises FileUnavailable: when there is no journal, or it cannot be read.
     """
     with reading(KIND, path) as connection:
         return _recent(connection, limit)

@@ -104,7 +104,7 @@ class OnAllInterfacesTests(TestCase):
             ("[::]:8088", 1),
             ("127.0.0.1:8088", 0),
             ("192.0.2.1:8088", 0),
-            ("./http", 0),
+            ("/run/xbot/http", 0),
         ):
             path.write_text(f"[xmpp]\nserver = embedded\n[http]\nlisten = {where}\n")
             found = [str(each) for each in on_all_interfaces(load(path, {}))]
